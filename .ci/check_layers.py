@@ -1,0 +1,82 @@
+"""Check that the layers of csrc/ stay apart.
+
+    python .ci/check_layers.py [BUILD_DIR]
+
+1. Includes run one way (see CONTRIBUTING.md), and Python headers are included by csrc/python alone.
+2. With BUILD_DIR: no object file of a kernel defines a weak symbol outside the namespace of its
+   instruction set. The linker keeps one of several weak definitions, so a function compiled for
+   AVX-512 could end up in the path of a CPU that does not have it.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ROOT / "csrc"
+
+# folder -> the folders that it may include from
+MAY_INCLUDE = {
+    "core": {"core"},
+    "simd": {"core", "simd"},
+    "formulas": {"core", "simd", "formulas"},
+    "kernels": {"core", "simd", "formulas", "kernels"},
+    "autograd": {"core", "autograd"},
+    "ops": {"core", "formulas", "kernels", "autograd", "ops"},
+    "python": {"core", "simd", "formulas", "kernels", "autograd", "ops", "python"},
+}
+INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"(?P<own>[^"]+)"|<(?P<system>[^>]+)>)', re.MULTILINE)
+
+
+def wrong_includes() -> list[str]:
+    problems = []
+    for path in sorted(SOURCES.rglob("*")):
+        if path.suffix not in {".h", ".cpp"}:
+            continue
+        layer = path.relative_to(SOURCES).parts[0]
+        for match in INCLUDE.finditer(path.read_text()):
+            where = path.relative_to(ROOT)
+            own, system = match["own"], match["system"]
+            if own and "/" in own and own.split("/")[0] not in MAY_INCLUDE[layer]:
+                problems.append(f"{where}: {layer} may not include {own}")
+            header = own or system
+            if layer != "python" and header.startswith(("Python.h", "pybind11/", "numpy/")):
+                problems.append(f"{where}: only csrc/python may include {header}")
+    return problems
+
+
+def shared_symbols(build: Path) -> list[str]:
+    """Weak symbols of kernel objects that are not in their instruction set's namespace."""
+    folders = sorted(build.glob("CMakeFiles/tapegrad_kernels_*.dir"))
+    if len(folders) < 2:
+        return [f"{build}: no kernels of two or more instruction sets to compare"]
+    problems = []
+    for folder in folders:
+        isa = folder.name.removeprefix("tapegrad_kernels_").removesuffix(".dir")
+        mangled = f"{len(isa)}{isa}"
+        for path in sorted(folder.rglob("*.o")):
+            lines = subprocess.run(
+                ["nm", "--defined-only", "--format=posix", str(path)],
+                check=True, capture_output=True, text=True,
+            ).stdout.splitlines()  # fmt: skip
+            for line in lines:
+                name, kind = line.split()[:2]
+                if kind in "WwVvu" and mangled not in name and not name.startswith("DW.ref."):
+                    problems.append(f"{path.name} ({isa}): {name} is shared between sets")
+    return problems
+
+
+def main() -> int:
+    problems = wrong_includes()
+    if len(sys.argv) > 1:
+        problems += shared_symbols(Path(sys.argv[1]))
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

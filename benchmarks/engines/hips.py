@@ -1,0 +1,112 @@
+"""HIPS autograd: NumPy functions that are traced at every call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from .. import expressions
+from . import functional
+from .base import Case, Engine, Training
+
+
+class HipsEngine(Engine):
+    """The package `autograd`."""
+
+    name = "hips"
+    label = "HIPS autograd"
+    package = "autograd"
+    imports = "import autograd, autograd.numpy"
+
+    def __init__(self) -> None:
+        import autograd
+        import autograd.numpy as anp
+
+        self.autograd = autograd
+
+        def log_softmax(x: Any) -> Any:
+            shifted = x - anp.max(x, axis=-1, keepdims=True)
+            return shifted - anp.log(anp.sum(anp.exp(shifted), axis=-1, keepdims=True))
+
+        def softmax(x: Any) -> Any:
+            exponentials = anp.exp(x - anp.max(x, axis=-1, keepdims=True))
+            return exponentials / anp.sum(exponentials, axis=-1, keepdims=True)
+
+        def cross_entropy(logits: Any, target: Any) -> Any:
+            return -anp.mean(log_softmax(logits)[np.arange(len(target)), target])
+
+        self.f = SimpleNamespace(
+            tanh=anp.tanh,
+            exp=anp.exp,
+            sigmoid=lambda x: 0.5 * anp.tanh(0.5 * x) + 0.5,
+            relu=lambda x: anp.maximum(x, 0),
+            softmax=softmax,
+            log_softmax=log_softmax,
+            sum=anp.sum,
+            mean=anp.mean,
+            max=anp.max,
+            cross_entropy=cross_entropy,
+        )
+
+    def version(self) -> str:
+        from importlib.metadata import version
+
+        return f"autograd {version('autograd')}"
+
+    def gradients(
+        self,
+        function: Callable[..., Any],
+        inputs: Sequence[np.ndarray],
+        cotangent: np.ndarray | None = None,
+    ) -> Case:
+        differentiate = self.autograd.make_vjp(lambda arrays: function(self.f, *arrays))
+        arrays = tuple(inputs)
+
+        def both() -> tuple[Any, tuple[Any, ...]]:
+            back, result = differentiate(arrays)
+            start = np.ones(np.shape(result), dtype=np.float32) if cotangent is None else cotangent
+            return result, back(start)
+
+        def values() -> list[np.ndarray]:
+            result, gradients = both()
+            return [np.asarray(result), *gradients]
+
+        return Case(both, values)
+
+    def training(self, model: Training) -> Case:
+        loss = expressions.loss(model)
+        x, target = model.data()
+        gradient = self.autograd.grad(lambda parameters: loss(self.f, *parameters, x, target))
+        parameters = model.parameters()
+        state = functional.start(model, parameters)
+
+        def step() -> None:
+            nonlocal parameters, state
+            parameters, state = functional.update(
+                model, parameters, gradient(parameters), state, np.sqrt
+            )
+
+        def values() -> list[np.ndarray]:
+            for _ in range(3):
+                step()
+            return list(parameters)
+
+        return Case(step, values)
+
+    def hessian_vector(
+        self,
+        function: Callable[..., Any],
+        inputs: Sequence[np.ndarray],
+        vectors: Sequence[np.ndarray],
+        constants: Sequence[np.ndarray],
+    ) -> Case:
+        product = self.autograd.make_hvp(lambda arrays: function(self.f, *arrays, *constants))
+        arrays, directions = tuple(inputs), tuple(vectors)
+
+        def run() -> list[np.ndarray]:
+            return list(product(arrays)[0](directions))
+
+        return Case(run, run)

@@ -1,0 +1,232 @@
+"""tapegrad and PyTorch: one code for both, because the one mirrors the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from .base import Case, Engine, Training
+
+
+class MirrorEngine(Engine):
+    """An engine with the API of `torch`, given as the module `m`."""
+
+    def __init__(self, m: ModuleType) -> None:
+        self.m = m
+        self.f = SimpleNamespace(
+            tanh=m.tanh,
+            exp=m.exp,
+            sigmoid=m.sigmoid,
+            relu=m.relu,
+            softmax=lambda x: m.softmax(x, -1),
+            log_softmax=lambda x: m.log_softmax(x, -1),
+            sum=lambda x, dim: x.sum() if dim is None else x.sum(dim),
+            mean=lambda x, dim: x.mean() if dim is None else x.mean(dim),
+            max=lambda x, dim: x.max() if dim is None else x.max(dim).values,
+            cross_entropy=m.nn.functional.cross_entropy,
+        )
+
+    def version(self) -> str:
+        return f"{self.m.__name__} {self.m.__version__}"
+
+    def leaf(self, array: np.ndarray) -> Any:
+        """Return a copy of `array` as a tensor that requires grad."""
+        return self.m.from_numpy(array.copy()).requires_grad_()
+
+    def statement(self, text: str) -> Case:
+        def names() -> dict[str, Any]:
+            a, b = (self.leaf(np.array([v], dtype=np.float32)) for v in (0.5, 0.25))
+            return {"a": a, "b": b, "tanh": self.m.tanh}
+
+        def values() -> list[np.ndarray]:
+            fresh = names()
+            result = eval(text, fresh)
+            found = [] if result is None else [result.detach().numpy()]
+            if result is not None:
+                result.backward()
+            grads = (fresh[name].grad for name in ("a", "b"))
+            return found + [grad.numpy() for grad in grads if grad is not None]
+
+        return Case(text, values, names())
+
+    def gradients(
+        self,
+        function: Callable[..., Any],
+        inputs: Sequence[np.ndarray],
+        cotangent: np.ndarray | None = None,
+    ) -> Case:
+        f = self.f
+        leaves = [self.leaf(array) for array in inputs]
+        start = None if cotangent is None else self.m.from_numpy(cotangent)
+
+        def step() -> Any:
+            for leaf in leaves:
+                leaf.grad = None
+            result = function(f, *leaves)
+            result.backward(start)
+            return result
+
+        def values() -> list[np.ndarray]:
+            result = step()
+            return [result.detach().numpy(), *(leaf.grad.numpy() for leaf in leaves)]
+
+        return Case(step, values)
+
+    def training(self, model: Training) -> Case:
+        return self._by_hand(model) if model.by_hand else self._with_modules(model)
+
+    def _by_hand(self, model: Training) -> Case:
+        no_grad, rate = self.m.no_grad, model.rate
+        parameters = [self.leaf(array) for array in model.parameters()]
+        x, target = (self.m.from_numpy(array) for array in model.data())
+        w1, b1, w2, b2 = parameters
+
+        def step() -> None:
+            hidden = (x @ w1 + b1).tanh()
+            loss = ((hidden @ w2 + b2 - target) ** 2).mean()
+            loss.backward()
+            with no_grad():
+                for parameter in parameters:
+                    parameter -= rate * parameter.grad
+                    parameter.grad = None
+
+        def values() -> list[np.ndarray]:
+            for _ in range(3):
+                step()
+            return [parameter.detach().numpy().copy() for parameter in parameters]
+
+        return Case(step, values)
+
+    def _with_modules(self, model: Training) -> Case:
+        nn = self.m.nn
+        activation = {"relu": nn.ReLU, "tanh": nn.Tanh}[model.activation]
+        layers: list[Any] = []
+        for inputs, outputs in zip(model.sizes[:-1], model.sizes[1:], strict=True):
+            layers += [nn.Linear(inputs, outputs), activation()]
+        network = nn.Sequential(*layers[:-1])
+        parameters = list(network.parameters())
+        with self.m.no_grad():
+            for parameter, array in zip(parameters, model.parameters(), strict=True):
+                parameter.copy_(self.m.from_numpy(array.T.copy()))
+        criterion = nn.CrossEntropyLoss() if model.loss == "cross_entropy" else nn.MSELoss()
+        optimizer = self.optimizer(model, parameters)
+        x, target = (self.m.from_numpy(array) for array in model.data())
+
+        def step() -> None:
+            loss = criterion(network(x), target)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+        def values() -> list[np.ndarray]:
+            for _ in range(3):
+                step()
+            return [parameter.detach().numpy().T.copy() for parameter in parameters]
+
+        return Case(step, values)
+
+    def optimizer(self, model: Training, parameters: list[Any]) -> Any:
+        """Return the optimiser that `model` asks for."""
+        if model.optimizer == "adam":
+            return self.m.optim.Adam(parameters, lr=model.rate)
+        momentum = 0.9 if model.optimizer == "momentum" else 0.0
+        return self.m.optim.SGD(parameters, lr=model.rate, momentum=momentum)
+
+    def chain(self, length: int) -> Case:
+        leaf = self.leaf(np.array([0.5], dtype=np.float32))
+
+        def forward() -> Any:
+            y = leaf
+            for _ in range(length // 2):
+                y = y * 0.9999
+                y = y + leaf
+            return y
+
+        def phases() -> dict[str, float]:
+            leaf.grad = None
+            start = time.perf_counter()
+            y = forward()
+            recorded = time.perf_counter()
+            y.backward()
+            back = time.perf_counter()
+            del y
+            end = time.perf_counter()
+            return {
+                "forward": recorded - start,
+                "backward": back - recorded,
+                "destruction": end - back,
+            }
+
+        def values() -> list[np.ndarray]:
+            leaf.grad = None
+            y = forward()
+            y.backward()
+            return [y.detach().numpy(), leaf.grad.numpy()]
+
+        return Case(phases, values, phases=phases)
+
+    def hessian_vector(
+        self,
+        function: Callable[..., Any],
+        inputs: Sequence[np.ndarray],
+        vectors: Sequence[np.ndarray],
+        constants: Sequence[np.ndarray],
+    ) -> Case:
+        f, grad = self.f, self.m.autograd.grad
+        leaves = [self.leaf(array) for array in inputs]
+        directions = [self.m.from_numpy(array) for array in vectors]
+        fixed = [self.m.from_numpy(array) for array in constants]
+
+        def product() -> Any:
+            first = grad(function(f, *leaves, *fixed), leaves, create_graph=True)
+            # Directions as grad_outputs: the same as the gradient of their dot product.
+            return grad(first, leaves, grad_outputs=directions)
+
+        return Case(product, lambda: [tensor.numpy() for tensor in product()])
+
+
+class TapegradEngine(MirrorEngine):
+    """tapegrad, with as many threads as it takes by itself, or with `threads`."""
+
+    package = "tapegrad"
+    imports = "import tapegrad"
+
+    def __init__(self, threads: int | None = None) -> None:
+        import tapegrad
+
+        super().__init__(tapegrad)
+        self.name = "tapegrad" if threads is None else f"tapegrad-{threads}"
+        self.label = "tapegrad" if threads is None else f"tapegrad ({threads} thread)"
+        self.threads: int = threads or self.m.get_num_threads()
+
+    def activate(self) -> None:
+        self.m.set_num_threads(self.threads)
+
+
+class TorchEngine(MirrorEngine):
+    """PyTorch with a fixed number of threads; small steps are faster with one."""
+
+    package = "torch"
+    imports = "import torch"
+
+    def __init__(self, threads: int) -> None:
+        import torch
+
+        super().__init__(torch)
+        self.name = f"torch-{threads}"
+        self.label = f"torch ({threads} thread{'s' if threads > 1 else ''})"
+        self.threads = threads
+
+    def activate(self) -> None:
+        self.m.set_num_threads(self.threads)
+
+    def optimizer(self, model: Training, parameters: list[Any]) -> Any:
+        # The fused ones, which are PyTorch's fastest on the CPU.
+        if model.optimizer == "adam":
+            return self.m.optim.Adam(parameters, lr=model.rate, fused=True)
+        momentum = 0.9 if model.optimizer == "momentum" else 0.0
+        return self.m.optim.SGD(parameters, lr=model.rate, momentum=momentum, fused=True)

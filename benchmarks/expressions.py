@@ -1,0 +1,92 @@
+"""The mathematics of the workloads, written once for all engines.
+
+Every function takes `f` first, a namespace with the engine's functions: `tanh`, `exp`,
+`sigmoid`, `relu`, `softmax(x)`, `log_softmax(x)`, `sum(x, dim)`, `mean(x, dim)`, `max(x, dim)`,
+`cross_entropy(logits, classes)`. Arithmetic is that of Python's operators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from .engines.base import Training
+
+Functions = SimpleNamespace
+
+
+def mixed_chain(f: Functions, x: Any, a: Any, b: Any) -> Any:
+    """100 operations in a row, ten kinds of them."""
+    for _ in range(10):
+        x = f.tanh(x * a + b)
+        x = f.sigmoid(x * 1.5 - a)
+        x = f.exp(-x) / 2.0 + x
+    return x
+
+
+def fused(f: Functions, a: Any, x: Any, b: Any) -> Any:
+    """A long element-wise expression and its sum."""
+    return f.sum(f.tanh(a * x + b) * f.exp(-x * x) + f.sigmoid(x), None)
+
+
+def add_bias(f: Functions, x: Any, bias: Any) -> Any:
+    """A row added to every row; its gradient is a sum over rows."""
+    return x + bias
+
+
+def matmul(f: Functions, a: Any, b: Any) -> Any:
+    """A matrix product, or a batch of them."""
+    return a @ b
+
+
+def softmax(f: Functions, x: Any) -> Any:
+    """Softmax over the last dimension."""
+    return f.softmax(x)
+
+
+def log_softmax(f: Functions, x: Any) -> Any:
+    """Log-softmax over the last dimension."""
+    return f.log_softmax(x)
+
+
+def reduction(name: str, dim: int | None) -> Callable[..., Any]:
+    """Return the reduction `name` over `dim` as a function of one array."""
+
+    def reduce(f: Functions, x: Any) -> Any:
+        return getattr(f, name)(x, dim)
+
+    return reduce
+
+
+def network(f: Functions, model: Training, x: Any, parameters: list[Any]) -> Any:
+    """A multi-layer perceptron; `parameters` are weight (inputs, outputs), bias, weight, ..."""
+    activation = getattr(f, model.activation)
+    last = len(parameters) - 2
+    for index in range(0, len(parameters), 2):
+        x = x @ parameters[index] + parameters[index + 1]
+        if index < last:
+            x = activation(x)
+    return x
+
+
+def loss(model: Training) -> Callable[..., Any]:
+    """Return the loss of `model` as a function of `f`, its parameters, inputs and targets."""
+
+    def compute(f: Functions, *arguments: Any) -> Any:
+        *parameters, x, target = arguments
+        output = network(f, model, x, parameters)
+        if model.loss == "cross_entropy":
+            return f.cross_entropy(output, target)
+        difference = output - target
+        return f.mean(difference * difference, None)
+
+    return compute
+
+
+def arrays(seed: int, *shapes: tuple[int, ...]) -> list[np.ndarray]:
+    """Return float32 arrays of normal numbers, the same ones in every process."""
+    generator = np.random.default_rng(seed)
+    return [generator.standard_normal(shape, dtype=np.float32) for shape in shapes]

@@ -1,0 +1,237 @@
+"""The rows of the table: what is computed, on which sizes, and how exactly engines must agree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from . import expressions
+from .engines import Case, Engine, Training
+
+XOR = Training((2, 8, 1), 4, loss="mse", activation="tanh", by_hand=True)
+MLP_TINY = Training((64, 64, 32, 10), 32, optimizer="adam")
+MLP_SMALL = Training((64, 128, 10), 64, optimizer="momentum")
+MLP_MEDIUM = Training((784, 256, 128, 10), 128, optimizer="adam")
+MLP_LARGE = Training((1024, 4096, 1024), 512, loss="mse")
+
+CHAIN = 100_000
+
+Build = Callable[[Engine], Case | None]
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One measurement, which fills one row of the table, or one for each of its `phases`.
+
+    `per` divides the time, for figures per operation. `tolerance` bounds the relative distance,
+    in the Euclidean norm, between the arrays that two engines compute. `large` rows take long
+    and are left out by `--quick`.
+    """
+
+    key: str
+    title: str
+    build: Build
+    group: str = "table"
+    per: int = 1
+    phases: tuple[str, ...] = ()
+    tolerance: float = 1e-4
+    large: bool = False
+
+
+def _statement(text: str) -> Build:
+    return lambda engine: engine.statement(text)
+
+
+def _gradients(function: Callable[..., object], *shapes: Shape, result: Shape = ()) -> Build:
+    """Value and gradients of `function` at random arrays; `result` is the shape of its value."""
+
+    def build(engine: Engine) -> Case | None:
+        inputs = expressions.arrays(2, *shapes)
+        cotangent = expressions.arrays(3, result)[0] if result else None
+        return engine.gradients(function, inputs, cotangent)
+
+    return build
+
+
+def _training(model: Training) -> Build:
+    return lambda engine: engine.training(model)
+
+
+def _hessian_vector(model: Training) -> Build:
+    def build(engine: Engine) -> Case | None:
+        parameters = model.parameters()
+        vectors = expressions.arrays(4, *(p.shape for p in parameters))
+        return engine.hessian_vector(expressions.loss(model), parameters, vectors, model.data())
+
+    return build
+
+
+def _operations() -> list[Workload]:
+    add = "`a + b`, one element, recorded"
+    one = (1,)
+    return [
+        Workload("add", add, _statement("a + b")),
+        Workload("mul-scalar", "`a * 1.5`, one element, recorded", _statement("a * 1.5")),
+        Workload("tanh", "`tanh(a)`, one element, recorded", _statement("tanh(a)")),
+        Workload("tanh-method", "`a.tanh()`, one element, recorded", _statement("a.tanh()")),
+        Workload(
+            "chain-100",
+            "chain of 100 mixed ops, per op, forward + backward",
+            _gradients(expressions.mixed_chain, one, one, one),
+            per=100,
+        ),
+        Workload(
+            "add-backward", "`(a + b).backward()`, all of it", _statement("(a + b).backward()")
+        ),
+    ]
+
+
+def _training_steps() -> list[Workload]:
+    return [
+        Workload("xor", "XOR MLP 2-8-1, batch 4, written by hand", _training(XOR)),
+        Workload(
+            "mlp-tiny",
+            "MLP 64-64-32-10, batch 32, cross-entropy, Adam",
+            _training(MLP_TINY),
+            tolerance=1e-3,
+        ),
+        Workload("mlp-small", "MLP 64-128-10, batch 64, SGD momentum", _training(MLP_SMALL)),
+        Workload(
+            "mlp-medium",
+            "MLP 784-256-128-10, batch 128, Adam",
+            _training(MLP_MEDIUM),
+            tolerance=1e-3,
+        ),
+        Workload(
+            "mlp-large", "MLP 1024-4096-1024, batch 512, SGD", _training(MLP_LARGE), large=True
+        ),
+    ]
+
+
+def _elementwise() -> list[Workload]:
+    found = [
+        Workload(
+            f"fused-1e{power}",
+            f"`tanh(a*x+b)*exp(-x*x)+sigmoid(x)`, sum, backward, n = 1e{power}",
+            _gradients(expressions.fused, *[(10**power,)] * 3),
+            large=power == 7,
+            tolerance=1e-3,
+        )
+        for power in (2, 4, 6, 7)
+    ]
+    for rows, columns in ((32, 64), (128, 1024), (4096, 1024)):
+        found.append(
+            Workload(
+                f"bias-{rows}x{columns}",
+                f"bias add and its unbroadcast, {rows}x{columns}",
+                _gradients(
+                    expressions.add_bias, (rows, columns), (columns,), result=(rows, columns)
+                ),
+            )
+        )
+    return found
+
+
+def _reductions() -> list[Workload]:
+    shape = (4096, 1024)
+    found = [
+        Workload(
+            name.replace("_", "-"),
+            f"{name} over (4096, 1024), forward + backward",
+            _gradients(getattr(expressions, name), shape, result=shape),
+        )
+        for name in ("softmax", "log_softmax")
+    ]
+    for name in ("sum", "mean", "max"):
+        for dim, result in ((0, (1024,)), (1, (4096,)), (None, ())):
+            where = "all" if dim is None else f"dim {dim}"
+            found.append(
+                Workload(
+                    f"{name}-{'all' if dim is None else dim}",
+                    f"{name} over {where} of (4096, 1024), forward + backward",
+                    _gradients(expressions.reduction(name, dim), shape, result=result),
+                    # A sum of four million numbers around zero keeps few digits.
+                    tolerance=1e-2 if dim is None else 1e-4,
+                )
+            )
+    return found
+
+
+def _products() -> list[Workload]:
+    found = [
+        Workload(
+            f"matmul-{n}",
+            f"matmul {n}x{n}, forward + backward",
+            _gradients(expressions.matmul, (n, n), (n, n), result=(n, n)),
+            large=n > 1024,
+        )
+        for n in (32, 128, 512, 1024, 2048)
+    ]
+    batch = (64, 64, 64)
+    found.append(
+        Workload(
+            "matmul-batched",
+            "batched matmul (64, 64, 64), forward + backward",
+            _gradients(expressions.matmul, batch, batch, result=batch),
+        )
+    )
+    return found
+
+
+def _graphs() -> list[Workload]:
+    model = Training((64, 64, 10), 32, activation="tanh")
+    return [
+        Workload(
+            "chain-100000",
+            "chain of 100,000 ops on one element, per op",
+            lambda engine: engine.chain(CHAIN),
+            per=CHAIN,
+            phases=("forward", "backward", "destruction"),
+        ),
+        Workload(
+            "hessian-vector",
+            "Hessian-vector product, MLP 64-64-10 tanh, batch 32, cross-entropy",
+            _hessian_vector(model),
+            tolerance=1e-3,
+        ),
+    ]
+
+
+SWEEP_WIDTHS = (8, 16, 32, 64, 128, 256, 512, 1024)
+
+
+def sweep_model(width: int) -> Training:
+    """Return the model of one point of the picture: two hidden layers of one width."""
+    return Training((width, width, width, 10), 64, optimizer="momentum")
+
+
+def parameter_count(model: Training) -> int:
+    """Return how many numbers `model` learns."""
+    pairs = zip(model.sizes[:-1], model.sizes[1:], strict=True)
+    return sum(inputs * outputs + outputs for inputs, outputs in pairs)
+
+
+def _sweep() -> list[Workload]:
+    return [
+        Workload(
+            f"sweep-{width}",
+            f"MLP {width}-{width}-{width}-10, batch 64, SGD momentum "
+            f"({parameter_count(sweep_model(width)):,} parameters)",
+            _training(sweep_model(width)),
+            group="sweep",
+        )
+        for width in SWEEP_WIDTHS
+    ]
+
+
+WORKLOADS: tuple[Workload, ...] = (
+    *_operations(),
+    *_training_steps(),
+    *_elementwise(),
+    *_reductions(),
+    *_products(),
+    *_graphs(),
+    *_sweep(),
+)
+BY_KEY = {workload.key: workload for workload in WORKLOADS}

@@ -1,0 +1,50 @@
+#include "autograd/accumulate_grad.h"
+
+#include <limits>
+
+#include "autograd/engine.h"
+#include "autograd/variable.h"
+#include "core/parallel.h"
+
+namespace tapegrad {
+
+AccumulateGrad::AccumulateGrad(const Tensor& leaf) : variable_(leaf) {
+    sequence = std::numeric_limits<uint64_t>::max();  // as soon as it is ready
+    add_result(leaf);
+}
+
+AccumulateGrad::~AccumulateGrad() {
+    AutogradExtra& extra = make_extra(variable_);
+    if (extra.accumulator == this) extra.accumulator = nullptr;
+}
+
+void AccumulateGrad::backward(TensorList& grads, TensorList&) {
+    if (!grads[0].defined() || !variable_->requires_grad) return;
+    if (AutogradExtra& extra = make_extra(variable_); extra.leaf_hook) {
+        if (Tensor changed = extra.leaf_hook->call(grads[0]); changed.defined()) grads[0] = std::move(changed);
+    }
+    Tensor grad = std::move(grads[0]);
+    if (!variable_->grad) {
+        // A gradient that nobody else holds becomes .grad as it is.
+        const bool mine = is_sole_owner(grad) && grad.strides() == variable_.strides() && grad.storage()->owns_memory();
+        if (grad_enabled())
+            variable_->grad = Ref<TensorImpl>(tape_operations.clone_like(grad, variable_).impl());
+        else if (mine) {
+            grad->grad_fn.reset();
+            grad->requires_grad = false;
+            variable_->grad = Ref<TensorImpl>(grad.impl());
+        } else
+            variable_->grad = Ref<TensorImpl>(tape_operations.clone_like(grad, variable_).impl());
+    } else {
+        Tensor sum(variable_->grad);
+        if (grad_enabled()) {
+            variable_->grad = Ref<TensorImpl>(tape_operations.add(sum, grad).impl());
+        } else {
+            KeepLock keep;  // other threads may add to the same leaf
+            tape_operations.add_in_place(sum, grad);
+        }
+    }
+    if (Ref<AccumulateHook> hook = make_extra(variable_).accumulate_hook) hook->call(variable_);
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,35 @@
+#include "autograd/anomaly.h"
+
+#include "autograd/grad_mode.h"
+#include "autograd/variable.h"
+
+namespace tapegrad {
+namespace {
+
+void show_forward_call(Node& node) {
+    if (node.extras_ && node.extras_->forward_trace)
+        static_cast<ForwardTrace*>(node.extras_->forward_trace.get())->show(node);
+    else
+        warn(text("Error detected in ", node.name(),
+                  ". No forward pass information available. Enable detect anomaly during forward pass for more "
+                  "information."));
+}
+
+}  // namespace
+
+void run_with_anomaly_checks(Node& node, TensorList& grads, TensorList& inputs) {
+    try {
+        node.backward(grads, inputs);
+    } catch (...) {
+        show_forward_call(node);
+        throw;
+    }
+    if (!thread_state.anomaly_check_nan) return;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+        if (!inputs[i].defined() || !tape_operations.has_nan(inputs[i])) continue;
+        show_forward_call(node);
+        fail("Function '", node.name(), "' returned nan values in its ", i, "th output.");
+    }
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,352 @@
+#include "autograd/engine.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "autograd/accumulate_grad.h"
+#include "autograd/anomaly.h"
+#include "autograd/variable.h"
+
+namespace tapegrad {
+
+bool is_sole_owner(const Tensor& tensor) noexcept {
+    const Ref<Storage>& storage = tensor.storage();
+    return tensor->references == 1 && !tensor->python_object && storage->use_count() == 1 && storage->owns_memory();
+}
+
+void accumulate_gradient(Tensor& into, Tensor grad) {
+    if (!into.defined()) {
+        into = std::move(grad);
+        return;
+    }
+    if (grad_enabled() && (into.requires_grad() || grad.requires_grad())) {
+        into = tape_operations.add(into, grad);
+        return;
+    }
+    if (into.sizes() == grad.sizes() && into.dtype() == grad.dtype()) {
+        if (is_sole_owner(into) && into.is_contiguous()) return tape_operations.add_in_place(into, grad);
+        if (is_sole_owner(grad) && grad.is_contiguous()) {
+            tape_operations.add_in_place(grad, into);
+            into = std::move(grad);
+            return;
+        }
+    }
+    GradMode off(false);
+    into = tape_operations.add(into, grad);
+}
+
+namespace {
+
+uint64_t run_counter = 0;
+// The run that keeps its marks inside the nodes. Runs that start while it is active (from hooks, or on
+// other threads) keep theirs in a table of their own.
+uint64_t owner_run = 0;
+
+struct Unwanted {
+    explicit Unwanted(uint64_t mask) : before(thread_state.unwanted_inputs) { thread_state.unwanted_inputs = mask; }
+    ~Unwanted() { thread_state.unwanted_inputs = before; }
+    uint64_t before;
+};
+
+class Run;
+thread_local Run* active_run = nullptr;
+
+class Run {
+public:
+    Run(std::span<const Edge> roots, std::span<const Edge> inputs, const BackwardOptions& options)
+        : id_(++run_counter), in_nodes_(owner_run == 0), roots_(roots), inputs_(inputs), options_(options) {
+        if (in_nodes_) owner_run = id_;
+        results_.resize(inputs.size());
+        active_run = this;
+    }
+    ~Run() {
+        active_run = outer_;
+        if (!finished_) forget_gradients();
+        if (in_nodes_) owner_run = 0;
+    }
+
+    TensorList run(TensorList& grads) {
+        prepare();
+        for (size_t i = 0; i < roots_.size(); ++i) deliver(roots_[i], std::move(grads[i]));
+        for (const Edge& root : roots_) {
+            Node::Progress& progress = progress_of(root.node.get());
+            if (progress.dependencies == 0 && !is_queued(root.node.get())) push(root.node.get());
+        }
+        while (!ready_.empty()) {
+            std::pop_heap(ready_.begin(), ready_.end(), earlier);
+            Node* node = ready_.back();
+            ready_.pop_back();
+            evaluate(node);
+        }
+        finished_ = true;
+        return std::move(results_);
+    }
+
+    uint64_t id() const { return id_; }
+    bool executes(const Node* node) {
+        Node* reachable = const_cast<Node*>(node);
+        if (!reached(reachable)) return false;
+        if (progress_of(reachable).needed) return true;
+        for (const Edge& input : inputs_)
+            if (input.node.get() == node) return true;
+        return false;
+    }
+    // Also every run around this one.
+    bool is_full() const { return inputs_.empty() && (!outer_ || outer_->is_full()); }
+
+private:
+    static bool earlier(const Node* a, const Node* b) { return a->sequence < b->sequence; }
+
+    Node::Progress& progress_of(Node* node) {
+        if (in_nodes_) return node->progress;
+        return table_[node];
+    }
+    bool reached(Node* node) { return in_nodes_ ? node->progress.run == id_ : table_.contains(node); }
+    bool is_queued(Node* node) { return std::find(ready_.begin(), ready_.end(), node) != ready_.end(); }
+
+    Node::Progress& reach(Node* node) {
+        Node::Progress& progress = progress_of(node);
+        progress.run = id_;
+        progress.dependencies = 0;
+        progress.needed = inputs_.empty();
+        progress.grads.clear();
+        return progress;
+    }
+
+    // Counts how many gradients each node will receive.
+    void prepare() {
+        std::vector<Node*> stack;
+        for (const Edge& root : roots_) {
+            if (reached(root.node.get())) continue;
+            reach(root.node.get());
+            stack.push_back(root.node.get());
+            while (!stack.empty()) {
+                Node* node = stack.back();
+                stack.pop_back();
+                for (const Edge& edge : node->edges) {
+                    Node* next = edge.node.get();
+                    if (!next) continue;
+                    if (!reached(next)) {
+                        reach(next);
+                        stack.push_back(next);
+                    }
+                    ++progress_of(next).dependencies;
+                }
+            }
+        }
+        if (!inputs_.empty()) mark_needed();
+    }
+
+    // A node is needed if it, or anything behind it, leads to an input.
+    void mark_needed() {
+        for (const Edge& input : inputs_)
+            if (options_.accumulate && reached(input.node.get())) progress_of(input.node.get()).needed = true;
+        struct Visit {
+            Node* node;
+            size_t next;
+        };
+        std::vector<Visit> stack;
+        std::unordered_map<Node*, bool> leads;  // visited, and the answer
+        for (const Edge& input : inputs_) leads[input.node.get()] = true;
+        std::unordered_map<Node*, bool> seen;
+        for (const Edge& root : roots_) {
+            if (seen.contains(root.node.get())) continue;
+            seen[root.node.get()] = true;
+            stack.push_back({root.node.get(), 0});
+            while (!stack.empty()) {
+                Visit& visit = stack.back();
+                Node* node = visit.node;
+                if (visit.next < node->edges.size()) {
+                    Node* next = node->edges[visit.next++].node.get();
+                    if (next && !seen.contains(next)) {
+                        seen[next] = true;
+                        stack.push_back({next, 0});
+                    }
+                    continue;
+                }
+                stack.pop_back();
+                for (const Edge& edge : node->edges) {
+                    auto found = edge.node ? leads.find(edge.node.get()) : leads.end();
+                    if (found != leads.end() && found->second) {
+                        leads[node] = true;
+                        // An input's own node runs only for the sake of inputs behind it.
+                        progress_of(node).needed = true;
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    void push(Node* node) {
+        ready_.push_back(node);
+        std::push_heap(ready_.begin(), ready_.end(), earlier);
+    }
+
+    void deliver(const Edge& edge, Tensor grad) {
+        SmallVector<Tensor, 1>& grads = progress_of(edge.node.get()).grads;
+        if (grads.size() < edge.node->results.size()) grads.resize(edge.node->results.size());
+        if (grad.defined()) accumulate_gradient(grads[edge.nr], std::move(grad));
+    }
+
+    void evaluate(Node* node) {
+        TensorList grads;
+        bool needed;
+        {
+            Node::Progress& progress = progress_of(node);
+            needed = progress.needed;
+            grads.resize(node->results.size());
+            for (size_t i = 0; i < progress.grads.size(); ++i) grads[i] = std::move(progress.grads[i]);
+            progress.grads.clear();
+        }
+        if (node->extras_) run_result_hooks(node, grads);
+        if (!options_.accumulate) {
+            for (size_t i = 0; i < inputs_.size(); ++i)
+                if (inputs_[i].node.get() == node) capture(i, grads);
+        }
+        if (!needed) {
+            pass_on(node, nullptr);
+            return;
+        }
+        if (node->extras_ && node->extras_->pre_hook) Ref<NodePreHook>(node->extras_->pre_hook)->call(grads);
+
+        bool any = node->accepts_undefined();
+        for (const Tensor& grad : grads) any |= grad.defined();
+        TensorList inputs(node->edges.size());
+        const bool has_post_hook = node->extras_ && node->extras_->post_hook;
+        if (any) {
+            TensorList kept;
+            if (has_post_hook) kept = grads;
+            Unwanted unwanted(inputs_.empty() ? 0 : unwanted_inputs(*node));
+            if (thread_state.anomaly) {
+                run_with_anomaly_checks(*node, grads, inputs);
+            } else {
+                node->backward(grads, inputs);
+            }
+            if (!options_.keep_graph) node->release_saved();
+            if (has_post_hook) Ref<NodePostHook>(node->extras_->post_hook)->call(inputs, kept);
+        } else if (!options_.keep_graph) {
+            node->release_saved();
+        }
+        if (inputs.size() < node->edges.size())
+            fail("Function ", node->name(), " returned an incorrect number of gradients (expected ", node->edges.size(),
+                 ", got ", inputs.size(), ")");
+        for (size_t i = 0; i < inputs.size(); ++i) {
+            if (!node->wants(i)) inputs[i].reset();
+            if (inputs[i].defined()) fit(*node, i, inputs[i]);
+        }
+        pass_on(node, &inputs);
+    }
+
+    // Inputs that lead to nothing that was asked for need no gradient.
+    uint64_t unwanted_inputs(const Node& node) {
+        uint64_t mask = 0;
+        for (size_t i = 0; i < node.edges.size() && i < 64; ++i) {
+            Node* next = node.edges[i].node.get();
+            if (next && !progress_of(next).needed && !is_input(node.edges[i])) mask |= uint64_t{1} << i;
+        }
+        return mask;
+    }
+    bool is_input(const Edge& edge) const {
+        for (const Edge& input : inputs_)
+            if (input.node == edge.node && input.nr == edge.nr) return true;
+        return false;
+    }
+
+    void capture(size_t input, TensorList& grads) {
+        const Edge& edge = inputs_[input];
+        if (edge.nr >= grads.size()) return;
+        // The hooks of a leaf see its gradient also when it is returned instead of accumulated.
+        auto* leaf = dynamic_cast<AccumulateGrad*>(edge.node.get());
+        if (leaf && grads[edge.nr].defined()) {
+            AutogradExtra* extra = extra_of(leaf->variable());
+            if (extra && extra->leaf_hook)
+                if (Tensor changed = extra->leaf_hook->call(grads[edge.nr]); changed.defined())
+                    grads[edge.nr] = std::move(changed);
+        }
+        results_[input] = grads[edge.nr];
+    }
+
+    void run_result_hooks(Node* node, TensorList& grads) {
+        NodeExtras& extras = *node->extras_;
+        for (size_t i = 0; i < extras.result_hooks.size(); ++i) {
+            const NodeExtras::ResultHook hook = extras.result_hooks[i];
+            if (hook.nr >= grads.size() || !grads[hook.nr].defined()) continue;
+            if (Tensor changed = hook.hook->call(grads[hook.nr]); changed.defined())
+                grads[hook.nr] = std::move(changed);
+        }
+        for (const NodeExtras::Retained& retained : extras.retained) {
+            if (!retained.slot->tensor || retained.nr >= grads.size() || !grads[retained.nr].defined()) continue;
+            Tensor variable(retained.slot->tensor);
+            const Tensor& grad = grads[retained.nr];
+            variable->grad = Ref<TensorImpl>(
+                (variable->grad ? tape_operations.add(variable.grad(), grad) : tape_operations.clone_like(grad, variable))
+                    .impl());
+        }
+    }
+
+    // Makes a gradient fit the result that it belongs to: sums what broadcasting repeated.
+    static void fit(const Node& node, size_t index, Tensor& grad) {
+        const Edge& edge = node.edges[index];
+        const ResultInfo& info = edge.node->results[edge.nr];
+        if (!(grad.sizes() == info.sizes)) {
+            if (!is_expandable_to(info.sizes, grad.sizes()))
+                fail("Function ", node.name(), " returned an invalid gradient at index ", index, " - got ",
+                     to_string(grad.sizes()), " but expected shape compatible with ", to_string(info.sizes));
+            grad = tape_operations.sum_to(grad, info.sizes);
+        }
+        if (grad.dtype() != info.dtype) grad = tape_operations.cast(grad, info.dtype);
+    }
+
+    // Hands the gradients to the next nodes; those that wait for no other become ready.
+    void pass_on(Node* node, TensorList* inputs) {
+        for (size_t i = 0; i < node->edges.size(); ++i) {
+            const Edge& edge = node->edges[i];
+            if (!edge.node) continue;
+            deliver(edge, inputs ? std::move((*inputs)[i]) : Tensor());
+            if (--progress_of(edge.node.get()).dependencies == 0) push(edge.node.get());
+        }
+    }
+
+    // After an error: gradients that were on their way are dropped.
+    void forget_gradients() noexcept {
+        if (!in_nodes_) return;
+        std::vector<Node*> stack;
+        for (const Edge& root : roots_) stack.push_back(root.node.get());
+        while (!stack.empty()) {
+            Node* node = stack.back();
+            stack.pop_back();
+            if (node->progress.run != id_) continue;
+            node->progress.run = 0;
+            node->progress.grads.clear();
+            for (const Edge& edge : node->edges)
+                if (edge.node) stack.push_back(edge.node.get());
+        }
+    }
+
+    const uint64_t id_;
+    const bool in_nodes_;
+    Run* const outer_ = active_run;
+    bool finished_ = false;
+    std::span<const Edge> roots_;
+    std::span<const Edge> inputs_;
+    const BackwardOptions& options_;
+    std::vector<Node*> ready_;
+    std::unordered_map<Node*, Node::Progress> table_;
+    TensorList results_;
+};
+
+}  // namespace
+
+uint64_t current_run() { return active_run ? active_run->id() : 0; }
+bool current_run_executes(const Node* node) { return active_run && active_run->executes(node); }
+bool current_run_is_full() { return !active_run || active_run->is_full(); }
+
+TensorList run_backward(std::span<const Edge> roots, TensorList grads, std::span<const Edge> inputs,
+                        const BackwardOptions& options) {
+    GradMode mode(options.create_graph);
+    Run run(roots, inputs, options);
+    return run.run(grads);
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,33 @@
+// Runs the tape backwards.
+#pragma once
+
+#include <span>
+
+#include "autograd/node.h"
+
+namespace tapegrad {
+
+struct BackwardOptions {
+    bool keep_graph = false;
+    bool create_graph = false;
+    bool accumulate = true;  // into .grad of leaves; otherwise gradients of `inputs` are returned
+};
+
+// Runs from roots with their gradients. With inputs, only what leads to them is computed; unless
+// accumulate is set, their gradients are returned in order (undefined where nothing arrived).
+TensorList run_backward(std::span<const Edge> roots, TensorList grads, std::span<const Edge> inputs,
+                        const BackwardOptions& options);
+
+// The run that is active on this thread: its number, or 0; whether it will execute a node (or return the
+// gradient of one of its results); whether it was started without inputs, as plain backward() is.
+uint64_t current_run();
+bool current_run_executes(const Node* node);
+bool current_run_is_full();
+
+// Whether the tensor's memory belongs to this one reference alone, so that it may be reused.
+bool is_sole_owner(const Tensor& tensor) noexcept;
+
+// into += grad, in place where nobody else can see it.
+void accumulate_gradient(Tensor& into, Tensor grad);
+
+}  // namespace tapegrad

@@ -1,0 +1,38 @@
+// Whether operations are recorded: a state of each thread.
+#pragma once
+
+#include <cstdint>
+
+namespace tapegrad {
+
+class SavedTensorHooks;
+
+struct ThreadState {
+    bool grad_enabled = true;
+    bool inference = false;
+    bool anomaly = false;
+    bool anomaly_check_nan = true;
+    uint64_t unwanted_inputs = 0;  // of the node that is being run: no gradient is asked for these
+    SavedTensorHooks* saved_tensor_hooks = nullptr;  // the innermost ones that are set
+};
+// In the initial TLS block: one instruction to reach, where a dynamic one costs a call.
+extern thread_local ThreadState thread_state __attribute__((tls_model("initial-exec")));
+
+inline bool grad_enabled() noexcept { return thread_state.grad_enabled; }
+inline bool inference_mode() noexcept { return thread_state.inference; }
+
+// Sets grad mode for a scope.
+class GradMode {
+public:
+    explicit GradMode(bool enabled) noexcept : before_(thread_state.grad_enabled) {
+        thread_state.grad_enabled = enabled;
+    }
+    ~GradMode() { thread_state.grad_enabled = before_; }
+    GradMode(const GradMode&) = delete;
+    GradMode& operator=(const GradMode&) = delete;
+
+private:
+    bool before_;
+};
+
+}  // namespace tapegrad

@@ -1,0 +1,149 @@
+// The tape: a Node for each recorded operation, joined by edges that lead from results to inputs.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "autograd/grad_mode.h"
+#include "core/refcount.h"
+#include "core/scalar.h"
+#include "core/small_vector.h"
+#include "core/tensor.h"
+
+namespace tapegrad {
+
+class Node;
+struct NodeExtras;
+class SavedTensor;
+
+using TensorList = SmallVector<Tensor, 3>;
+
+// Where a gradient goes: the nr-th result of node.
+struct Edge {
+    Ref<Node> node;
+    uint32_t nr = 0;
+    explicit operator bool() const noexcept { return static_cast<bool>(node); }
+};
+
+// What a gradient of a result must look like.
+struct ResultInfo {
+    Dims sizes;
+    DType dtype = DType::Float32;
+};
+
+// What a node shows of its saved values under its _saved_* names.
+class SavedVisitor {
+public:
+    virtual void tensor(const char* name, const SavedTensor& value) = 0;
+    virtual void scalar(const char* name, double value) = 0;
+    virtual void integer(const char* name, int64_t value) = 0;
+    virtual void boolean(const char* name, bool value) = 0;
+    virtual void dims(const char* name, const Dims& value) = 0;
+
+protected:
+    ~SavedVisitor() = default;
+};
+
+class Node : public Counted {
+public:
+    Node() noexcept : sequence(next_sequence++) { ++live_count; }
+
+    // PyTorch's name of the operation's derivative: "TanhBackward0".
+    virtual const char* name() const noexcept = 0;
+    // grads has the gradient of each result (undefined: zero). Fills in the gradient of each input whose
+    // edge is valid; undefined again means zero. grads may be moved from.
+    virtual void backward(TensorList& grads, TensorList& inputs) = 0;
+    // Lets go of saved values; unpacking them afterwards raises.
+    virtual void release_saved() {}
+    // Whether backward wants to run although no gradient arrived.
+    virtual bool accepts_undefined() const noexcept { return false; }
+    // The derivative as text; empty where there is no formula.
+    virtual std::string formula() const { return {}; }
+    virtual void visit_saved(SavedVisitor&) const {}
+
+    void add_edge(Edge edge) { edges.push_back(std::move(edge)); }
+    // Whether the gradient of an input has anywhere to go.
+    bool wants(size_t input) const noexcept {
+        return edges[input].node && !(input < 64 && thread_state.unwanted_inputs >> input & 1);
+    }
+    // Registers one more result; its number is returned.
+    uint32_t add_result(const Tensor& tensor) {
+        results.push_back(ResultInfo{tensor.sizes(), tensor.dtype()});
+        return static_cast<uint32_t>(results.size() - 1);
+    }
+    NodeExtras& extras();
+
+    static void* operator new(size_t size) { return Pool::take(size); }
+    static void operator delete(void* memory, size_t size) noexcept { Pool::give(memory, size); }
+
+    uint64_t sequence;  // later operations have larger numbers
+    SmallVector<Edge, 2> edges;
+    SmallVector<ResultInfo, 1> results;
+    std::unique_ptr<NodeExtras> extras_;  // hooks and the like: most nodes have none
+    void* python_object = nullptr;        // the wrapper, while there is one (not owned)
+
+    // The engine's marks; valid while run is the number of a current run.
+    struct Progress {
+        uint64_t run = 0;
+        int32_t dependencies = 0;
+        bool needed = true;
+        SmallVector<Tensor, 1> grads;
+    } progress;
+
+    static inline int64_t live_count = 0;
+    static inline uint64_t next_sequence = 0;
+
+protected:
+    ~Node() override;
+    // Nodes die in a queue, not in each other's destructors: a chain of any length needs no stack.
+    void destroy() noexcept final;
+
+private:
+    static void bury() noexcept;
+};
+
+// Hooks. The bindings implement them with Python callables.
+class TensorHook : public Counted {
+public:
+    virtual Tensor call(const Tensor& grad) = 0;  // undefined: no change
+};
+class NodePreHook : public Counted {
+public:
+    virtual void call(TensorList& grads) = 0;
+};
+class NodePostHook : public Counted {
+public:
+    virtual void call(TensorList& inputs, const TensorList& grads) = 0;
+};
+class AccumulateHook : public Counted {
+public:
+    virtual void call(const Tensor& variable) = 0;
+};
+
+// Where retain_grad puts the gradient; emptied when the tensor goes first.
+struct RetainSlot final : Counted {
+    TensorImpl* tensor = nullptr;
+};
+
+struct NodeExtras {
+    struct ResultHook {
+        uint32_t nr;
+        Ref<TensorHook> hook;
+    };
+    struct Retained {
+        uint32_t nr;
+        Ref<RetainSlot> slot;
+    };
+    std::vector<ResultHook> result_hooks;
+    std::vector<Retained> retained;
+    Ref<NodePreHook> pre_hook;    // one object serves all hooks of its kind
+    Ref<NodePostHook> post_hook;
+    Ref<Counted> forward_trace;   // anomaly mode: where the operation was called
+    Ref<Counted> python_state;    // attributes of the Python object that outlive it
+};
+
+// Called for each node made in anomaly mode; returns what describes the place of the call.
+extern Ref<Counted> (*capture_forward_trace)();
+
+}  // namespace tapegrad

@@ -1,0 +1,83 @@
+// A tensor's place on the tape: gradient edges, views and in-place changes.
+#pragma once
+
+#include "autograd/grad_mode.h"
+#include "autograd/node.h"
+
+namespace tapegrad {
+
+// How a view came to be, where that forbids writing into it.
+enum class ViewOrigin : uint8_t { Ordinary, NoGrad, Inference, MultiOutput, CustomFunction };
+
+// What only some tensors have.
+struct AutogradExtra final : Counted {
+    // Leaves: the node that adds to .grad, while the graph holds one; it keeps the tensor, not the reverse.
+    Node* accumulator = nullptr;
+    Ref<TensorHook> leaf_hook;
+    Ref<AccumulateHook> accumulate_hook;
+    Ref<RetainSlot> retain_slot;
+    // Views: the tensor that owns the memory (never itself a view), and the version of the base that
+    // this view's grad_fn belongs to.
+    Tensor base;
+    uint32_t view_version = 0;
+    ViewOrigin origin = ViewOrigin::Ordinary;
+    ~AutogradExtra() override;
+};
+
+AutogradExtra* extra_of(const Tensor& tensor) noexcept;
+AutogradExtra& make_extra(const Tensor& tensor);
+
+inline bool is_view(const Tensor& tensor) noexcept {
+    AutogradExtra* extra = extra_of(tensor);
+    return extra && extra->base.defined();
+}
+
+inline Node* node_of(const Tensor& tensor) noexcept { return static_cast<Node*>(tensor->grad_fn.get()); }
+
+// The node behind the tensor, brought up to date where the base of a view was written to.
+Ref<Node> grad_fn(const Tensor& tensor);
+// Where the gradient of the tensor goes; an empty edge if nowhere.
+Edge gradient_edge(const Tensor& tensor);
+// The node of a leaf that adds to its .grad: one per leaf.
+Ref<Node> gradient_accumulator(const Tensor& leaf);
+
+// Whether an operation on these is to be recorded.
+template <class... Tensors> bool recording(const Tensors&... tensors) noexcept {
+    return grad_enabled() && (tensors.requires_grad() || ...);
+}
+
+// Makes out a result of node.
+void set_history(const Tensor& out, const Ref<Node>& node);
+
+// Declares view a view of base's memory that gradients pass through.
+void mark_view(const Tensor& view, const Tensor& base);
+
+// Raises unless tensor may be written in place; recorded says that the change will be recorded.
+void check_inplace(const Tensor& tensor, bool recorded);
+// After a change in place: the tensor (and, for a view, its base) is a result of node. The caller has
+// made the change and bumped the version.
+void rebase_history(const Tensor& tensor, const Ref<Node>& node);
+
+void set_requires_grad(const Tensor& tensor, bool requires_grad);
+void retain_grad(const Tensor& tensor);
+void detach_in_place(const Tensor& tensor);
+// Gives the tensor another tensor's memory, shape and type; its place on the tape stays.
+void replace_data(const Tensor& tensor, const Tensor& source);
+
+// The tensor operations that the tape itself needs; the operators provide them at start-up.
+struct TapeOperations {
+    Tensor (*add)(const Tensor&, const Tensor&);
+    void (*add_in_place)(const Tensor& into, const Tensor& grad);
+    Tensor (*sum_to)(const Tensor&, const Dims& sizes);
+    Tensor (*cast)(const Tensor&, DType dtype);
+    Tensor (*clone_like)(const Tensor& grad, const Tensor& variable);
+    Tensor (*ones_like)(const Tensor&);
+    bool (*has_nan)(const Tensor&);
+    // The node of a base that was written through a view: node is that of the writing.
+    Ref<Node> (*copy_slices)(const Tensor& base, const Tensor& view, const Ref<Node>& node);
+    // The node that takes a view's window out of its base.
+    Ref<Node> (*as_strided_node)(const Tensor& base, const Tensor& view);
+};
+extern TapeOperations tape_operations;
+
+}  // namespace tapegrad

@@ -1,0 +1,118 @@
+// Sizes or strides of a tensor: a short list of integers, inline up to six.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <initializer_list>
+#include <span>
+#include <string>
+
+namespace tapegrad {
+
+class Dims {
+public:
+    static constexpr int kInline = 6;
+
+    Dims() noexcept = default;
+    explicit Dims(int count) { resize(count); }
+    Dims(int count, int64_t value) : Dims(count) { std::fill_n(data(), count, value); }
+    Dims(std::initializer_list<int64_t> values) : Dims(values.begin(), static_cast<int>(values.size())) {}
+    Dims(const int64_t* values, int count) : Dims(count) { std::copy_n(values, count, data()); }
+    Dims(std::span<const int64_t> values) : Dims(values.data(), static_cast<int>(values.size())) {}
+    Dims(const Dims& other) : Dims(other.data(), other.size_) {}
+    Dims(Dims&& other) noexcept { take(other); }
+    Dims& operator=(const Dims& other) {
+        if (this != &other) {
+            resize(other.size_);
+            std::copy_n(other.data(), size_, data());
+        }
+        return *this;
+    }
+    Dims& operator=(Dims&& other) noexcept {
+        if (this != &other) {
+            release();
+            take(other);
+        }
+        return *this;
+    }
+    ~Dims() { release(); }
+
+    int size() const noexcept { return size_; }
+    bool empty() const noexcept { return size_ == 0; }
+    int64_t* data() noexcept { return data_; }
+    const int64_t* data() const noexcept { return data_; }
+    int64_t* begin() noexcept { return data_; }
+    int64_t* end() noexcept { return data_ + size_; }
+    const int64_t* begin() const noexcept { return data_; }
+    const int64_t* end() const noexcept { return data_ + size_; }
+    int64_t& operator[](int i) noexcept { return data_[i]; }
+    int64_t operator[](int i) const noexcept { return data_[i]; }
+    int64_t back() const noexcept { return data_[size_ - 1]; }
+    operator std::span<const int64_t>() const noexcept { return {data(), static_cast<size_t>(size_)}; }
+
+    bool operator==(const Dims& other) const noexcept {
+        return size_ == other.size_ && std::equal(begin(), end(), other.begin());
+    }
+
+    // Keeps the leading values; new ones are not set.
+    void resize(int count) {
+        if (count > capacity_) grow(count);
+        size_ = count;
+    }
+    void push_back(int64_t value) {
+        resize(size_ + 1);
+        data()[size_ - 1] = value;
+    }
+    void insert(int position, int64_t value) {
+        resize(size_ + 1);
+        std::copy_backward(data() + position, data() + size_ - 1, data() + size_);
+        data()[position] = value;
+    }
+    void erase(int position) {
+        std::copy(data() + position + 1, data() + size_, data() + position);
+        resize(size_ - 1);
+    }
+
+private:
+    void grow(int count);
+    void release() noexcept {
+        if (data_ != inline_) delete[] data_;
+    }
+    // From another one; what this held is gone already.
+    void take(Dims& other) noexcept {
+        if (other.data_ != other.inline_) {
+            data_ = other.data_;
+            capacity_ = other.capacity_;
+            other.data_ = other.inline_;
+            other.capacity_ = kInline;
+        } else {
+            data_ = inline_;
+            capacity_ = kInline;
+            std::copy_n(other.inline_, kInline, inline_);
+        }
+        size_ = other.size_;
+        other.size_ = 0;
+    }
+
+    int64_t* data_ = inline_;
+    int size_ = 0, capacity_ = kInline;
+    int64_t inline_[kInline];
+};
+
+// "[2, 3]", as messages show shapes.
+std::string to_string(const Dims& dims);
+// The number of elements; raises where it does not fit into an int64.
+int64_t element_count(const Dims& sizes);
+Dims contiguous_strides(const Dims& sizes);
+bool is_contiguous(const Dims& sizes, const Dims& strides) noexcept;
+// The shape that a and b broadcast to; raises PyTorch's message where they do not.
+Dims broadcast(const Dims& a, const Dims& b);
+bool is_expandable_to(const Dims& from, const Dims& to) noexcept;
+// Dimension in [0, count) for one in [-count, count); raises IndexError otherwise. A 0-d tensor accepts
+// -1 and 0, as in PyTorch, unless scalars_too is false.
+int wrap_dim(int64_t dim, int count, bool scalars_too = true);
+// The same for several, refusing repetition; the result is a bit mask over dimensions.
+uint64_t wrap_dims(std::span<const int64_t> dims, int count);
+
+}  // namespace tapegrad

@@ -1,0 +1,52 @@
+// Data-parallel loops. This is the only place that knows of threads (see parallel.cpp).
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+namespace tapegrad {
+
+int num_threads();
+void set_num_threads(int count);
+
+// Called around regions that are long enough for other threads of the program to make progress;
+// the Python bindings let go of the interpreter lock there.
+struct BlockingHooks {
+    void* (*enter)();
+    void (*leave)(void* state);
+};
+void set_blocking_hooks(BlockingHooks hooks);
+
+// While one lives on this thread, no region of it lets go of the lock: what is updated in the region
+// belongs to several threads.
+class KeepLock {
+public:
+    KeepLock();
+    ~KeepLock();
+    KeepLock(const KeepLock&) = delete;
+    KeepLock& operator=(const KeepLock&) = delete;
+};
+
+namespace detail {
+using ParallelBody = void (*)(void* context, int64_t begin, int64_t end);
+void parallel_run(int64_t n, int64_t grain, ParallelBody body, void* context);
+}  // namespace detail
+
+// Calls f(begin, end) on disjoint chunks of [0, n), each a multiple of grain long except the last.
+// Which thread runs which chunk, and how many chunks there are, must not matter to the result.
+template <class F> void parallel_for(int64_t n, int64_t grain, F&& f) {
+    if (n <= 0) return;
+    if (n <= grain) {
+        f(int64_t{0}, n);
+        return;
+    }
+    using Body = std::remove_reference_t<F>;
+    detail::parallel_run(
+        n, grain,
+        [](void* context, int64_t begin, int64_t end) {
+            (*static_cast<Body*>(context))(begin, end);
+        },
+        const_cast<void*>(static_cast<const void*>(&f)));
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,106 @@
+// What a tensor is: a window of sizes and strides on a storage, and its place on the tape.
+#pragma once
+
+#include <string>
+
+#include "core/dims.h"
+#include "core/dtype.h"
+#include "core/error.h"
+#include "core/refcount.h"
+#include "core/storage.h"
+
+namespace tapegrad {
+
+class TensorImpl final : public Pooled {
+public:
+    TensorImpl() noexcept { ++live_count; }
+    ~TensorImpl() {
+        --live_count;
+        if (python_owned) release_python_object(python_object);
+    }
+    TensorImpl(const TensorImpl&) = delete;
+    TensorImpl& operator=(const TensorImpl&) = delete;
+
+    void retain() noexcept { ++references; }
+    void release() noexcept {
+        if (--references == 0) delete this;
+    }
+
+    uint32_t references = 0;
+    DType dtype = DType::Float32;
+    bool contiguous = true;
+    bool requires_grad = false;  // asked for by the user: this is a leaf
+    bool retains_grad = false;
+    bool inference = false;     // made in inference mode: has no version that could be checked
+    uint32_t output_nr = 0;     // which result of grad_fn this is
+    char* data = nullptr;       // of the first element
+    int64_t numel = 1;
+    Dims sizes;
+    Dims strides;  // in elements
+    Ref<Storage> storage;
+    Ref<Counted> grad_fn;            // an autograd Node
+    Ref<TensorImpl> grad;
+    Ref<Counted> autograd_extra;     // an AutogradExtra: hooks, view relation, accumulator
+    void* python_object = nullptr;   // the one wrapper of this tensor; owned as python_owned says
+    bool python_owned = false;
+
+    static inline int64_t live_count = 0;
+    static inline void (*release_python_object)(void*) = nullptr;  // of the bindings
+};
+
+class Tensor {
+public:
+    Tensor() noexcept = default;
+    Tensor(std::nullptr_t) noexcept {}
+    explicit Tensor(Ref<TensorImpl> impl) noexcept : impl_(std::move(impl)) {}
+    explicit Tensor(TensorImpl* impl) noexcept : impl_(impl) {}
+
+    bool defined() const noexcept { return static_cast<bool>(impl_); }
+    explicit operator bool() const noexcept { return defined(); }
+    bool is_same(const Tensor& other) const noexcept { return impl_ == other.impl_; }
+    TensorImpl* impl() const noexcept { return impl_.get(); }
+    TensorImpl* operator->() const noexcept { return impl_.get(); }
+    void reset() noexcept { impl_.reset(); }
+
+    DType dtype() const noexcept { return impl_->dtype; }
+    int dim() const noexcept { return impl_->sizes.size(); }
+    int64_t numel() const noexcept { return impl_->numel; }
+    const Dims& sizes() const noexcept { return impl_->sizes; }
+    const Dims& strides() const noexcept { return impl_->strides; }
+    int64_t size(int64_t dim) const { return impl_->sizes[wrap_dim(dim, this->dim(), false)]; }
+    bool is_contiguous() const noexcept { return impl_->contiguous; }
+    bool is_floating() const noexcept { return tapegrad::is_floating(impl_->dtype); }
+    size_t item_size() const noexcept { return tapegrad::item_size(impl_->dtype); }
+    const Ref<Storage>& storage() const noexcept { return impl_->storage; }
+    int64_t storage_offset() const noexcept {
+        return (impl_->data - impl_->storage->data()) / static_cast<int64_t>(item_size());
+    }
+    uint32_t version() const noexcept { return impl_->storage->version(); }
+    void bump_version() const noexcept { impl_->storage->bump_version(); }
+
+    template <class T = void> T* data() const noexcept { return reinterpret_cast<T*>(impl_->data); }
+
+    bool requires_grad() const noexcept { return impl_->requires_grad || impl_->grad_fn; }
+    bool is_leaf() const noexcept { return !impl_->grad_fn; }
+    Tensor grad() const noexcept { return Tensor(impl_->grad); }
+
+private:
+    Ref<TensorImpl> impl_;
+};
+
+// Fresh contiguous memory, not initialised.
+Tensor empty(const Dims& sizes, DType dtype);
+// Fresh memory with the given strides, which must address every element once.
+Tensor empty_strided(const Dims& sizes, const Dims& strides, DType dtype);
+// Another window on the storage; no relation on the tape. offset is in elements from the start of base.
+Tensor alias(const Tensor& base, const Dims& sizes, const Dims& strides, int64_t offset);
+// The same window as another tensor object; shares the version counter.
+Tensor alias(const Tensor& base);
+Tensor from_storage(Ref<Storage> storage, char* data, const Dims& sizes, const Dims& strides, DType dtype);
+
+// Whether some element has more than one index (as after expand). May answer true when unsure.
+bool has_internal_overlap(const Tensor& tensor) noexcept;
+// Every address in the extent is used exactly once, whatever the order of dimensions.
+bool is_non_overlapping_and_dense(const Tensor& tensor) noexcept;
+
+}  // namespace tapegrad

@@ -1,0 +1,219 @@
+#include "kernels/elementwise_driver.h"
+
+#include <cstring>
+
+#include "core/parallel.h"
+
+namespace tapegrad::kernels {
+namespace {
+
+constexpr int kMaxOperands = 4;
+constexpr int64_t kBlock = 512;       // elements of a buffered block: at most 4 KB an operand
+constexpr int64_t kGrain = 32 * 1024;  // elements of light work that are worth a thread
+
+void fill_block(char* buffer, const char* value, size_t bytes, int64_t n) {
+    switch (bytes) {
+        case 1: std::memset(buffer, *value, static_cast<size_t>(n)); break;
+        case 4: {
+            uint32_t v;
+            std::memcpy(&v, value, 4);
+            for (int64_t i = 0; i < n; ++i) reinterpret_cast<uint32_t*>(buffer)[i] = v;
+            break;
+        }
+        default: {
+            uint64_t v;
+            std::memcpy(&v, value, 8);
+            for (int64_t i = 0; i < n; ++i) reinterpret_cast<uint64_t*>(buffer)[i] = v;
+        }
+    }
+}
+
+template <class T> void gather(char* buffer, const char* data, int64_t stride, int64_t n) {
+    const T* from = reinterpret_cast<const T*>(data);
+    for (int64_t i = 0; i < n; ++i) reinterpret_cast<T*>(buffer)[i] = from[i * stride];
+}
+template <class T> void scatter(const char* buffer, char* data, int64_t stride, int64_t n) {
+    T* to = reinterpret_cast<T*>(data);
+    for (int64_t i = 0; i < n; ++i) to[i * stride] = reinterpret_cast<const T*>(buffer)[i];
+}
+void gather_block(char* buffer, const char* data, int64_t stride, size_t bytes, int64_t n) {
+    if (bytes == 4) gather<uint32_t>(buffer, data, stride, n);
+    else if (bytes == 8) gather<uint64_t>(buffer, data, stride, n);
+    else gather<uint8_t>(buffer, data, stride, n);
+}
+void scatter_block(const char* buffer, char* data, int64_t stride, size_t bytes, int64_t n) {
+    if (bytes == 4) scatter<uint32_t>(buffer, data, stride, n);
+    else if (bytes == 8) scatter<uint64_t>(buffer, data, stride, n);
+    else scatter<uint8_t>(buffer, data, stride, n);
+}
+
+struct Buffers {
+    alignas(64) char bytes[kMaxOperands + 1][kBlock * 8];
+};
+
+// The iteration space: dimensions of the output with size 1 dropped and neighbours merged wherever all
+// operands allow it; operand 0 is the output.
+struct Space {
+    int dims = 0;
+    int operands = 0;
+    int64_t sizes[64];
+    int64_t strides[kMaxOperands + 1][64];  // in elements
+    char* data[kMaxOperands + 1];
+    size_t bytes[kMaxOperands + 1];
+
+    bool mergeable(int outer, int inner) const {
+        for (int k = 0; k < operands; ++k)
+            if (strides[k][outer] != strides[k][inner] * sizes[inner]) return false;
+        return true;
+    }
+};
+
+void build(Space& space, const Tensor& out, const Operand* operands, int count, const size_t* bytes) {
+    const int dims = out.dim();
+    if (dims > 64) fail("element-wise operations support at most 64 dimensions, got ", dims);
+    space.operands = count + 1;
+    space.data[0] = out.data<char>();
+    space.bytes[0] = out.item_size();
+    for (int k = 0; k < count; ++k) {
+        space.bytes[k + 1] = bytes[k];
+        space.data[k + 1] = operands[k].tensor ? operands[k].tensor->data<char>() : const_cast<char*>(operands[k].value);
+    }
+    for (int d = 0; d < dims; ++d) {
+        if (out.sizes()[d] == 1) continue;
+        const int at = space.dims++;
+        space.sizes[at] = out.sizes()[d];
+        space.strides[0][at] = out.strides()[d];
+        for (int k = 0; k < count; ++k) {
+            const Tensor* t = operands[k].tensor;
+            const int own = t ? d - (dims - t->dim()) : -1;
+            space.strides[k + 1][at] = own < 0 || t->sizes()[own] == 1 ? 0 : t->strides()[own];
+        }
+        if (at > 0 && space.mergeable(at - 1, at)) {
+            space.sizes[at - 1] *= space.sizes[at];
+            for (int k = 0; k < space.operands; ++k) space.strides[k][at - 1] = space.strides[k][at];
+            --space.dims;
+        }
+    }
+    if (space.dims == 0) {
+        space.dims = 1;
+        space.sizes[0] = 1;
+        for (int k = 0; k < space.operands; ++k) space.strides[k][0] = 1;
+    }
+    // The output's fastest dimension innermost: matters for transposed windows.
+    if (space.strides[0][space.dims - 1] != 1) {
+        for (int d = 0; d < space.dims - 1; ++d) {
+            if (space.strides[0][d] != 1) continue;
+            std::swap(space.sizes[d], space.sizes[space.dims - 1]);
+            for (int k = 0; k < space.operands; ++k) std::swap(space.strides[k][d], space.strides[k][space.dims - 1]);
+            break;
+        }
+    }
+}
+
+// Elements [begin, end) of the space in its own order.
+void run_range(const Space& space, BlockFn kernel, const double* parameters, int64_t begin, int64_t end) {
+    Buffers buffers;
+    const int last = space.dims - 1;
+    const int64_t inner = space.sizes[last];
+    int64_t index[64];
+    int64_t rest = begin;
+    for (int d = last; d >= 0; --d) {
+        index[d] = rest % space.sizes[d];
+        rest /= space.sizes[d];
+    }
+    char* at[kMaxOperands + 1];
+    for (int k = 0; k < space.operands; ++k) {
+        int64_t offset = 0;
+        for (int d = 0; d < last; ++d) offset += index[d] * space.strides[k][d];
+        at[k] = space.data[k] + offset * static_cast<int64_t>(space.bytes[k]);
+    }
+    bool direct = true;
+    for (int k = 0; k < space.operands; ++k) direct &= space.strides[k][last] == 1;
+    // A constant fills its buffer once; it stays the same in every block.
+    bool filled[kMaxOperands + 1] = {};
+    const int64_t widest = std::min(inner, kBlock);
+    for (int k = 1; k < space.operands; ++k) {
+        bool constant = true;
+        for (int d = 0; d <= last; ++d) constant &= space.strides[k][d] == 0 || space.sizes[d] == 1;
+        if (constant && !(direct)) {
+            fill_block(buffers.bytes[k], space.data[k], space.bytes[k], widest);
+            filled[k] = true;
+        }
+    }
+
+    while (begin < end) {
+        const int64_t row = std::min(inner - index[last], end - begin);
+        for (int64_t done = 0; done < row;) {
+            const int64_t n = direct ? row : std::min(row - done, kBlock);
+            const int64_t first = index[last] + done;
+            const void* in[kMaxOperands];
+            for (int k = 1; k < space.operands; ++k) {
+                const int64_t stride = space.strides[k][last];
+                char* source = at[k] + first * stride * static_cast<int64_t>(space.bytes[k]);
+                in[k - 1] = source;
+                if (stride == 1) continue;
+                char* buffer = buffers.bytes[k];
+                in[k - 1] = buffer;
+                if (filled[k]) continue;
+                if (stride == 0)
+                    fill_block(buffer, source, space.bytes[k], n);
+                else
+                    gather_block(buffer, source, stride, space.bytes[k], n);
+            }
+            char* target = at[0] + first * space.strides[0][last] * static_cast<int64_t>(space.bytes[0]);
+            if (space.strides[0][last] == 1) {
+                kernel(in, target, n, parameters);
+            } else {
+                kernel(in, buffers.bytes[0], n, parameters);
+                scatter_block(buffers.bytes[0], target, space.strides[0][last], space.bytes[0], n);
+            }
+            done += n;
+        }
+        begin += row;
+        index[last] = 0;
+        for (int d = last - 1; d >= 0 && begin < end; --d) {
+            ++index[d];
+            for (int k = 0; k < space.operands; ++k)
+                at[k] += space.strides[k][d] * static_cast<int64_t>(space.bytes[k]);
+            if (index[d] < space.sizes[d]) break;
+            for (int k = 0; k < space.operands; ++k)
+                at[k] -= index[d] * space.strides[k][d] * static_cast<int64_t>(space.bytes[k]);
+            index[d] = 0;
+        }
+    }
+}
+
+}  // namespace
+
+void run_elementwise(BlockFn kernel, const Tensor& out, const Operand* operands, int count,
+                     const size_t* operand_bytes, const double* parameters, Cost cost) {
+    const int64_t n = out.numel();
+    if (n == 0) return;
+    const int64_t grain = kGrain / static_cast<int64_t>(cost);
+    bool plain = out.is_contiguous();
+    for (int k = 0; k < count && plain; ++k) {
+        const Tensor* t = operands[k].tensor;
+        plain = t ? t->is_contiguous() && t->numel() == n : n == 1;
+    }
+    if (plain) {
+        parallel_for(n, grain, [&](int64_t begin, int64_t end) {
+            const void* in[kMaxOperands];
+            for (int k = 0; k < count; ++k)
+                in[k] = (operands[k].tensor ? operands[k].tensor->data<char>() : operands[k].value) +
+                        begin * static_cast<int64_t>(operand_bytes[k]);
+            kernel(in, out.data<char>() + begin * static_cast<int64_t>(out.item_size()), end - begin, parameters);
+        });
+        return;
+    }
+    Space space;
+    build(space, out, operands, count, operand_bytes);
+    parallel_for(n, grain, [&](int64_t begin, int64_t end) { run_range(space, kernel, parameters, begin, end); });
+}
+
+void run_elementwise(BlockFn kernel, const Tensor& out, const Operand* operands, int count, size_t operand_bytes,
+                     const double* parameters, Cost cost) {
+    const size_t bytes[kMaxOperands] = {operand_bytes, operand_bytes, operand_bytes, operand_bytes};
+    run_elementwise(kernel, out, operands, count, bytes, parameters, cost);
+}
+
+}  // namespace tapegrad::kernels

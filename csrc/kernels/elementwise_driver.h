@@ -1,0 +1,40 @@
+// Brings an element-wise kernel over operands of any strides: contiguous operands are passed through;
+// others are gathered, block by block, into buffers that stay in the first-level cache.
+#pragma once
+
+#include <cstdint>
+
+#include "core/tensor.h"
+#include "kernels/elementwise.h"
+
+namespace tapegrad::kernels {
+
+// An operand is a tensor that broadcasts to the shape of the output, or a single value of the dtype that
+// the kernel reads.
+struct Operand {
+    const Tensor* tensor = nullptr;
+    alignas(8) char value[8] = {};
+
+    Operand(const Tensor& t) : tensor(&t) {}
+    template <class T> static Operand constant(T v) {
+        Operand result;
+        *reinterpret_cast<T*>(result.value) = v;
+        return result;
+    }
+
+private:
+    Operand() = default;
+};
+
+// Work per element, for the decision about threads: 1 for arithmetic, some tens for exp and the like.
+enum class Cost { Light = 1, Heavy = 8 };
+
+// out must not be expanded; it may be one of the operands (same window), and must not overlap another.
+void run_elementwise(BlockFn kernel, const Tensor& out, const Operand* operands, int count,
+                     size_t operand_bytes, const double* parameters = nullptr, Cost cost = Cost::Light);
+
+// The same with an item size per operand (where, cast).
+void run_elementwise(BlockFn kernel, const Tensor& out, const Operand* operands, int count,
+                     const size_t* operand_bytes, const double* parameters = nullptr, Cost cost = Cost::Light);
+
+}  // namespace tapegrad::kernels

@@ -1,0 +1,115 @@
+// Lane<T>: one integer or bool that reads like a Pack, so that the formulas serve integers too. The
+// compiler turns loops over lanes into vector code. Arithmetic wraps around; on bools + is "or" and
+// * is "and".
+#pragma once
+
+#include <type_traits>
+
+#include "simd/math.h"
+
+namespace tapegrad::TAPEGRAD_ISA {
+
+template <class T> struct Lane {
+    T v;
+    Lane() = default;
+    template <class U>
+        requires std::is_arithmetic_v<U>
+    constexpr Lane(U value) : v(static_cast<T>(value)) {}
+
+    static constexpr bool kBool = std::is_same_v<T, bool>;
+    using Wide = std::make_unsigned_t<std::conditional_t<kBool, uint8_t, T>>;
+
+    friend Lane operator+(Lane a, Lane b) {
+        if constexpr (kBool) return a.v | b.v;
+        else return static_cast<T>(static_cast<Wide>(a.v) + static_cast<Wide>(b.v));
+    }
+    friend Lane operator-(Lane a, Lane b) {
+        return static_cast<T>(static_cast<Wide>(a.v) - static_cast<Wide>(b.v));
+    }
+    friend Lane operator*(Lane a, Lane b) {
+        if constexpr (kBool) return a.v & b.v;
+        // Widened so that small unsigned types are not multiplied as signed int.
+        else return static_cast<T>(static_cast<uint64_t>(a.v) * static_cast<uint64_t>(b.v));
+    }
+    Lane operator-() const { return Lane(0) - *this; }
+    friend bool operator<(Lane a, Lane b) { return a.v < b.v; }
+    friend bool operator<=(Lane a, Lane b) { return a.v <= b.v; }
+    friend bool operator>(Lane a, Lane b) { return a.v > b.v; }
+    friend bool operator>=(Lane a, Lane b) { return a.v >= b.v; }
+    friend bool operator==(Lane a, Lane b) { return a.v == b.v; }
+
+    friend Lane where(bool c, Lane a, Lane b) { return c ? a : b; }
+    friend Lane zero_like(Lane) { return 0; }
+    friend Lane abs(Lane a) { return a < Lane(0) ? -a : a; }
+    friend Lane sign(Lane a) { return static_cast<int>(a.v > 0) - static_cast<int>(a.v < 0); }
+    friend Lane floor(Lane a) { return a; }
+    friend Lane ceil(Lane a) { return a; }
+    friend Lane round(Lane a) { return a; }
+    friend Lane trunc(Lane a) { return a; }
+    friend Lane maximum(Lane a, Lane b) { return a.v > b.v ? a : b; }
+    friend Lane minimum(Lane a, Lane b) { return a.v < b.v ? a : b; }
+    // Division by zero is refused before a kernel runs; 0 here keeps the machine from trapping.
+    friend Lane fmod(Lane a, Lane b) {
+        if (b.v == 0) return 0;
+        if constexpr (std::is_signed_v<T>)
+            if (b.v == -1) return 0;  // the smallest integer has no quotient by -1
+        return static_cast<T>(a.v % b.v);
+    }
+    friend Lane remainder(Lane a, Lane b) {
+        Lane m = fmod(a, b);
+        return m.v != 0 && (m.v < 0) != (b.v < 0) ? m + b : m;
+    }
+    friend Lane floor_divide(Lane a, Lane b) {
+        if (b.v == 0) return 0;
+        if constexpr (std::is_signed_v<T>)
+            if (b.v == -1) return -a;
+        T q = static_cast<T>(a.v / b.v);
+        return a.v % b.v != 0 && (a.v < 0) != (b.v < 0) ? static_cast<T>(q - 1) : q;
+    }
+    // Negative exponents give what truncation of the exact power gives: 0, or +-1 for +-1.
+    friend Lane pow(Lane a, Lane b) {
+        if (b.v < 0) {
+            if (a.v == 1) return 1;
+            if (a == -Lane(1)) return b.v % 2 == 0 ? Lane(1) : a;
+            return 0;
+        }
+        Lane result = 1, base = a;
+        for (auto e = static_cast<uint64_t>(b.v); e; e >>= 1) {
+            if (e & 1) result = result * base;
+            base = base * base;
+        }
+        return result;
+    }
+};
+
+// The remaining functions of two packs, lane by lane: rare, and no bottleneck.
+template <class T, class F> Pack<T> lane_by_lane(Pack<T> a, Pack<T> b, F f) {
+    T x[Pack<T>::size], y[Pack<T>::size];
+    a.store(x);
+    b.store(y);
+    for (int i = 0; i < Pack<T>::size; ++i) x[i] = f(x[i], y[i]);
+    return Pack<T>::load(x);
+}
+template <class T> Pack<T> remainder(Pack<T> a, Pack<T> b) {
+    return lane_by_lane(a, b, [](T x, T y) {
+        T m = static_cast<T>(__builtin_fmod(x, y));
+        return m != 0 && (m < 0) != (y < 0) ? m + y : m;
+    });
+}
+// As Python: the floor of the exact quotient, found through the remainder so that it is consistent.
+template <class T> Pack<T> floor_divide(Pack<T> a, Pack<T> b) {
+    return lane_by_lane(a, b, [](T x, T y) {
+        if (y == 0) return x / y;
+        T m = static_cast<T>(__builtin_fmod(x, y));
+        T q = (x - m) / y;
+        if (m != 0 && (y < 0) != (m < 0)) q -= 1;
+        if (q == 0) return static_cast<T>(__builtin_copysign(T(0), x / y));
+        T f = static_cast<T>(__builtin_floor(q));
+        return q - f > T(0.5) ? f + 1 : f;
+    });
+}
+template <class T> Pack<T> zero_like(Pack<T>) { return Pack<T>(0); }
+// log(1 + exp(x)) without overflow.
+template <class T> Pack<T> softplus_of(Pack<T> x) { return max(x, Pack<T>(0)) + log1p(exp(-abs(x))); }
+
+}  // namespace tapegrad::TAPEGRAD_ISA

@@ -1,0 +1,446 @@
+#include "kernels/reduce.h"
+
+#include "kernels/reduce_blocks.h"
+
+namespace tapegrad::TAPEGRAD_ISA {
+namespace {
+
+// --- operations ----------------------------------------------------------------------------------
+
+template <class T>
+using SumAcc = std::conditional_t<kIsFloat<T>, double, uint64_t>;  // unsigned: wraps without fuss
+template <class T> using SumOut = std::conditional_t<kIsFloat<T>, T, int64_t>;
+
+template <class T> struct Accumulating {
+    using In = T;
+    using Acc = SumAcc<T>;
+    using Out = SumOut<T>;
+    static constexpr bool kVector = kIsFloat<T>;
+    template <class V> TAPEGRAD_INLINE static V value(const T* p) {
+        if constexpr (!std::is_same_v<V, Acc>) return load_wide(p);
+        else if constexpr (kIsFloat<T>) return *p;
+        else return static_cast<Acc>(static_cast<int64_t>(*p));
+    }
+    TAPEGRAD_INLINE Out result(Acc a) const { return static_cast<Out>(a); }
+};
+
+template <class T> struct Adding : Accumulating<T> {
+    using Acc = SumAcc<T>;
+    static constexpr Acc kIdentity = 0;
+    template <class V> TAPEGRAD_INLINE V combine(V a, V b) const { return a + b; }
+    template <class P> TAPEGRAD_INLINE Acc fold(P a) const { return sum(a); }
+};
+
+template <class T> struct SumOp : Adding<T> {
+    template <class V> TAPEGRAD_INLINE V load(const T* p, int64_t) const {
+        return Adding<T>::template value<V>(p);
+    }
+};
+
+template <class T> struct SumAbsOp : Adding<T> {
+    template <class V> TAPEGRAD_INLINE V load(const T* p, int64_t) const {
+        if constexpr (std::is_same_v<V, double>) return __builtin_fabs(*p);
+        else return abs(Adding<T>::template value<V>(p));
+    }
+};
+
+template <class T> struct SumSquaresOp : Adding<T> {
+    template <class V> TAPEGRAD_INLINE V load(const T* p, int64_t) const {
+        const V v = Adding<T>::template value<V>(p);
+        return v * v;
+    }
+};
+
+template <class T> struct Norm2Op : SumSquaresOp<T> {
+    TAPEGRAD_INLINE T result(double a) const { return static_cast<T>(__builtin_sqrt(a)); }
+};
+
+// (x * scale)^2, for norms that squares cannot represent.
+struct ScaledSquaresOp : Adding<double> {
+    double scale;
+    template <class V> TAPEGRAD_INLINE V load(const double* p, int64_t) const {
+        const V v = value<V>(p) * V(scale);
+        return v * v;
+    }
+};
+
+// (x - center)^2, with a center per column (rows: that of column 0).
+template <class T> struct DeviationOp : Adding<T> {
+    const double* center;
+    bool per_column;
+    template <class V> TAPEGRAD_INLINE V load(const T* p, int64_t j) const {
+        V c;
+        if constexpr (std::is_same_v<V, double>) c = center[per_column ? j : 0];
+        else c = per_column ? V::load(center + j) : V(center[0]);
+        const V v = Adding<T>::template value<V>(p) - c;
+        return v * v;
+    }
+};
+
+template <class T> struct ProdOp : Accumulating<T> {
+    using Acc = SumAcc<T>;
+    static constexpr Acc kIdentity = 1;
+    template <class V> TAPEGRAD_INLINE V load(const T* p, int64_t) const {
+        return Accumulating<T>::template value<V>(p);
+    }
+    template <class V> TAPEGRAD_INLINE V combine(V a, V b) const { return a * b; }
+    template <class P> TAPEGRAD_INLINE Acc fold(P a) const { return product(a); }
+};
+
+// Truth values are gathered in integers as wide as the elements, so that lanes stay in place.
+template <class T>
+using Flag = std::conditional_t<sizeof(T) == 1, uint8_t,
+                                std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>>;
+
+template <class T> struct AnyOp {
+    using In = T;
+    using Acc = Flag<T>;
+    using Out = uint8_t;
+    static constexpr bool kVector = false;
+    static constexpr Acc kIdentity = 0;
+    template <class V> TAPEGRAD_INLINE V load(const T* p, int64_t) const {
+        return static_cast<Acc>(*p != 0);
+    }
+    TAPEGRAD_INLINE Acc combine(Acc a, Acc b) const { return static_cast<Acc>(a | b); }
+    TAPEGRAD_INLINE uint8_t result(Acc a) const { return static_cast<uint8_t>(a); }
+};
+
+template <class T> struct AllOp : AnyOp<T> {
+    using Acc = Flag<T>;
+    static constexpr Acc kIdentity = 1;
+    TAPEGRAD_INLINE Acc combine(Acc a, Acc b) const { return static_cast<Acc>(a & b); }
+};
+
+template <class T> struct CountOp {
+    using In = T;
+    using Acc = uint64_t;
+    using Out = int64_t;
+    static constexpr bool kVector = false;
+    static constexpr Acc kIdentity = 0;
+    template <class V> TAPEGRAD_INLINE V load(const T* p, int64_t) const {
+        return static_cast<Acc>(*p != 0);
+    }
+    TAPEGRAD_INLINE Acc combine(Acc a, Acc b) const { return a + b; }
+    TAPEGRAD_INLINE int64_t result(Acc a) const { return static_cast<int64_t>(a); }
+};
+
+// --- from blocks to whole arrays -----------------------------------------------------------------
+
+template <class Op>
+void reduce_rows(const Op& op, const typename Op::In* x, typename Op::Out* out, int64_t outer,
+                 int64_t n) {
+    using Acc = typename Op::Acc;
+    const int64_t blocks = ceil_div(n, kRowBlock);
+    if (blocks == 1) {
+        for_items(outer, n, [&](int64_t begin, int64_t end) {
+            for (int64_t o = begin; o < end; ++o)
+                out[o] = op.result(reduce_block(op, x + o * n, n));
+        });
+        return;
+    }
+    Scratch<Acc> scratch(outer * blocks);
+    Acc* partial = scratch.data();
+    for_items(outer * blocks, kRowBlock, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+            const int64_t o = i / blocks, first = i % blocks * kRowBlock;
+            partial[i] = reduce_block(op, x + o * n + first, min_of(kRowBlock, n - first));
+        }
+    });
+    for_items(outer, blocks, [&](int64_t begin, int64_t end) {
+        for (int64_t o = begin; o < end; ++o) {
+            Acc* p = partial + o * blocks;
+            pairwise(blocks, [&](int64_t i, int64_t j, int64_t) { p[i] = op.combine(p[i], p[j]); });
+            out[o] = op.result(p[0]);
+        }
+    });
+}
+
+// How [n, inner] is cut into blocks of rows and strips of columns. Where rows are short, `lines` of
+// them are read as one, so that packs are full.
+struct ColumnPlan {
+    int64_t lines, block_rows, blocks, strips;
+    ColumnPlan(int64_t n, int64_t inner)
+        : lines(max_of(1, min_of(64 / inner, n))),
+          block_rows(kColRows * lines),
+          blocks(ceil_div(n, block_rows)),
+          strips(ceil_div(inner, kColStrip)) {}
+};
+
+// One strip of one block, at most kColStrip columns wide. acc has room for max(64, width).
+template <class Op>
+void reduce_column_block(const Op& op, const ColumnPlan& plan, const typename Op::In* x,
+                         int64_t rows, int64_t inner, int64_t width, typename Op::Acc* acc) {
+    const int64_t joined = rows / plan.lines;
+    if (plan.lines == 1 || joined == 0) {
+        reduce_columns(op, x, rows, inner, width, acc);
+        return;
+    }
+    // Here inner == width.
+    reduce_columns(op, x, joined, plan.lines * inner, plan.lines * inner, acc);
+    for (int64_t i = inner; i < plan.lines * inner; ++i)
+        acc[i % inner] = op.combine(acc[i % inner], acc[i]);
+    for (int64_t r = joined * plan.lines; r < rows; ++r)
+        accumulate_rows<1, false>(op, x + r * inner, inner, inner, acc);
+}
+
+template <class Op>
+void reduce_middle(const Op& op, const typename Op::In* x, typename Op::Out* out, int64_t outer,
+                   int64_t n, int64_t inner) {
+    using Acc = typename Op::Acc;
+    const ColumnPlan plan(n, inner);
+    const int64_t strips = plan.strips, blocks = plan.blocks;
+    const int64_t item = min_of(n, plan.block_rows) * min_of(inner, kColStrip);
+    Scratch<Acc> scratch(blocks > 1 ? outer * blocks * inner : 0);
+    Acc* partial = scratch.data();
+    for_items(outer * blocks * strips, item, [&](int64_t begin, int64_t end) {
+        alignas(64) Acc local[kColStrip];
+        for (int64_t i = begin; i < end; ++i) {
+            const auto [ob, s] = divide(i, strips);
+            const auto [o, b] = divide(ob, blocks);
+            const int64_t r = b * plan.block_rows, j = s * kColStrip;
+            const int64_t rows = min_of(plan.block_rows, n - r),
+                          width = min_of(kColStrip, inner - j);
+            const auto* from = x + (o * n + r) * inner + j;
+            reduce_column_block(op, plan, from, rows, inner, width, local);
+            if (blocks == 1) {
+                auto* to = out + o * inner + j;
+                for (int64_t k = 0; k < width; ++k) to[k] = op.result(local[k]);
+            } else {
+                std::memcpy(partial + ob * inner + j, local,
+                            static_cast<size_t>(width) * sizeof(Acc));
+            }
+        }
+    });
+    if (blocks == 1) return;
+    for_items(outer * strips, blocks * min_of(inner, kColStrip), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+            const auto [o, s] = divide(i, strips);
+            const int64_t first = s * kColStrip;
+            const int64_t width = min_of(kColStrip, inner - first);
+            Acc* p = partial + o * blocks * inner + first;
+            pairwise(blocks, [&](int64_t a, int64_t b, int64_t) {
+                Acc* __restrict to = p + a * inner;
+                const Acc* __restrict from = p + b * inner;
+                for (int64_t k = 0; k < width; ++k) to[k] = op.combine(to[k], from[k]);
+            });
+            auto* to = out + o * inner + first;
+            for (int64_t k = 0; k < width; ++k) to[k] = op.result(p[k]);
+        }
+    });
+}
+
+template <class Op> void reduce(const void* x, void* out, int64_t outer, int64_t n, int64_t inner) {
+    const Op op;
+    const auto* from = static_cast<const typename Op::In*>(x);
+    auto* to = static_cast<typename Op::Out*>(out);
+    if (outer == 0 || inner == 0) return;
+    if (n == 0) {
+        if constexpr (requires { Op::kIdentity; })
+            for (int64_t i = 0; i < outer * inner; ++i) to[i] = op.result(Op::kIdentity);
+        return;
+    }
+    if (inner == 1) reduce_rows(op, from, to, outer, n);
+    else reduce_middle(op, from, to, outer, n, inner);
+}
+
+// --- 2-norm --------------------------------------------------------------------------------------
+
+// The norm of one column again, by steps that neither overflow nor underflow.
+double scaled_norm(const double* x, int64_t n, int64_t inner) {
+    double largest = 0;
+    for (int64_t i = 0; i < n; ++i) {
+        const double v = __builtin_fabs(x[i * inner]);
+        if (v > largest || v != v) largest = v;
+        if (v != v) break;
+    }
+    if (!(largest > 0) || __builtin_isinf(largest)) return largest;
+    // A power of two, so that scaling is exact; two factors, because 2^1074 is not a double.
+    const int exponent = __builtin_ilogb(largest);
+    const double half = __builtin_ldexp(1.0, -exponent / 2);
+    const double rest = __builtin_ldexp(1.0, -exponent - -exponent / 2);
+    double total = 0, lost = 0;
+    for (int64_t i = 0; i < n; ++i) {  // compensated, as this is one long chain
+        const double v = x[i * inner] * half * rest, term = v * v - lost, next = total + term;
+        lost = (next - total) - term;
+        total = next;
+    }
+    return __builtin_ldexp(__builtin_sqrt(total), exponent);
+}
+
+template <class T> void norm2(const void* xv, void* outv, int64_t outer, int64_t n, int64_t inner) {
+    reduce<Norm2Op<T>>(xv, outv, outer, n, inner);
+    if constexpr (std::is_same_v<T, double>) {  // floats are squared in double, which has the range
+        const auto* x = static_cast<const T*>(xv);
+        auto* out = static_cast<T*>(outv);
+        for (int64_t i = 0; n > 0 && i < outer * inner; ++i)
+            if (!(out[i] < 1e150 && out[i] > 1e-140))
+                out[i] = scaled_norm(x + i / inner * n * inner + i % inner, n, inner);
+    }
+}
+
+// --- mean and squared deviations -----------------------------------------------------------------
+
+// Per block: its sum, and the squares of the deviations from its own mean while it is in cache.
+// Blocks are merged as in Chan, Golub & LeVeque 1979.
+struct Moments {
+    double sum, m2;
+};
+
+TAPEGRAD_INLINE Moments merge(Moments a, double count_a, Moments b, double count_b) {
+    const double delta = b.sum / count_b - a.sum / count_a;
+    return {a.sum + b.sum, a.m2 + b.m2 + delta * delta * (count_a * count_b / (count_a + count_b))};
+}
+
+// Merges `blocks` partial results of `block` elements each (the last one: what is left of n).
+template <class Get>
+TAPEGRAD_INLINE void merge_blocks(int64_t blocks, int64_t block, int64_t n, const Get& at) {
+    pairwise(blocks, [&](int64_t i, int64_t j, int64_t length) {
+        const int64_t end = min_of(n, (j + length) * block);
+        at(i) = merge(at(i), static_cast<double>((j - i) * block), at(j),
+                      static_cast<double>(end - j * block));
+    });
+}
+
+template <class T> void moments_of_rows(const T* x, T* mean, T* m2, int64_t outer, int64_t n) {
+    const int64_t blocks = ceil_div(n, kRowBlock);
+    const auto block_moments = [](const T* p, int64_t count) {
+        const double total = reduce_block(SumOp<T>(), p, count);
+        const double center = total / static_cast<double>(count);
+        return Moments{total, reduce_block(DeviationOp<T>{{}, &center, false}, p, count)};
+    };
+    const auto finish = [=](int64_t o, Moments m) {
+        mean[o] = static_cast<T>(m.sum / static_cast<double>(n));
+        m2[o] = static_cast<T>(m.m2);
+    };
+    if (blocks == 1) {
+        for_items(outer, 2 * n, [&](int64_t begin, int64_t end) {
+            for (int64_t o = begin; o < end; ++o) finish(o, block_moments(x + o * n, n));
+        });
+        return;
+    }
+    Scratch<Moments> scratch(outer * blocks);
+    Moments* partial = scratch.data();
+    for_items(outer * blocks, 2 * kRowBlock, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+            const int64_t o = i / blocks, first = i % blocks * kRowBlock;
+            partial[i] = block_moments(x + o * n + first, min_of(kRowBlock, n - first));
+        }
+    });
+    for (int64_t o = 0; o < outer; ++o) {
+        Moments* p = partial + o * blocks;
+        merge_blocks(blocks, kRowBlock, n, [p](int64_t i) -> Moments& { return p[i]; });
+        finish(o, p[0]);
+    }
+}
+
+template <class T>
+void moments_of_columns(const T* x, T* mean, T* m2, int64_t outer, int64_t n, int64_t inner) {
+    const ColumnPlan plan(n, inner);
+    const int64_t strips = plan.strips, blocks = plan.blocks;
+    const int64_t item = min_of(n, plan.block_rows) * min_of(inner, kColStrip);
+    Scratch<Moments> scratch(outer * blocks * inner);
+    Moments* partial = scratch.data();
+    for_items(outer * blocks * strips, 2 * item, [&](int64_t begin, int64_t end) {
+        alignas(64) double total[kColStrip], center[kColStrip], squares[kColStrip];
+        for (int64_t i = begin; i < end; ++i) {
+            const auto [ob, s] = divide(i, strips);
+            const auto [o, b] = divide(ob, blocks);
+            const int64_t r = b * plan.block_rows, j = s * kColStrip;
+            const int64_t rows = min_of(plan.block_rows, n - r),
+                          width = min_of(kColStrip, inner - j);
+            const T* from = x + (o * n + r) * inner + j;
+            reduce_column_block(SumOp<T>(), plan, from, rows, inner, width, total);
+            for (int64_t k = 0; k < width; ++k) center[k] = total[k] / static_cast<double>(rows);
+            if (plan.lines > 1)  // rows are read several at a time
+                for (int64_t k = inner; k < plan.lines * inner; ++k) center[k] = center[k % inner];
+            reduce_column_block(DeviationOp<T>{{}, center, true}, plan, from, rows, inner, width,
+                                squares);
+            Moments* to = partial + ob * inner + j;
+            for (int64_t k = 0; k < width; ++k) to[k] = {total[k], squares[k]};
+        }
+    });
+    for_items(outer * inner, blocks, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+            Moments* p = partial + i / inner * blocks * inner + i % inner;
+            merge_blocks(blocks, plan.block_rows, n,
+                         [p, inner](int64_t b) -> Moments& { return p[b * inner]; });
+            mean[i] = static_cast<T>(p->sum / static_cast<double>(n));
+            m2[i] = static_cast<T>(p->m2);
+        }
+    });
+}
+
+template <class T>
+void moments(const void* xv, void* meanv, void* m2v, int64_t outer, int64_t n, int64_t inner) {
+    const auto* x = static_cast<const T*>(xv);
+    auto *mean = static_cast<T*>(meanv), *m2 = static_cast<T*>(m2v);
+    if (outer == 0 || inner == 0) return;
+    if (n == 0) {
+        for (int64_t i = 0; i < outer * inner; ++i) {
+            mean[i] = static_cast<T>(__builtin_nan(""));
+            m2[i] = 0;
+        }
+    } else if (inner == 1) {
+        moments_of_rows(x, mean, m2, outer, n);
+    } else {
+        moments_of_columns(x, mean, m2, outer, n, inner);
+    }
+}
+
+// --- log(sum(exp)) -------------------------------------------------------------------------------
+
+template <class T>
+void logsumexp(const void* xv, void* outv, int64_t outer, int64_t n, int64_t inner) {
+    using P = Pack<T>;
+    const auto* x = static_cast<const T*>(xv);
+    auto* out = static_cast<T*>(outv);
+    const int64_t count = outer * inner;
+    Scratch<T> scratch(2 * count);
+    T *maximum = scratch.data(), *total = maximum + count;
+    normalizers(x, maximum, total, outer, n, inner);
+    parallel_for(count, 4096, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; i += P::size) {
+            const int64_t lanes = min_of(P::size, end - i);
+            const P m = P::load(maximum + i, lanes), s = P::load(total + i, lanes);
+            (log(s) + finite_or_zero(m)).store(out + i, lanes);
+        }
+    });
+}
+
+template <class T> void fill_any(kernels::ReduceKernels& k, DType dtype) {
+    const int d = static_cast<int>(dtype);
+    k.sum[d] = reduce<SumOp<T>>;
+    k.prod[d] = reduce<ProdOp<T>>;
+    k.amax[d] = reduce<MaxOp<T>>;
+    k.amin[d] = reduce<MinOp<T>>;
+    k.any[d] = reduce<AnyOp<T>>;
+    k.all[d] = reduce<AllOp<T>>;
+    k.count_nonzero[d] = reduce<CountOp<T>>;
+}
+
+template <class T> void fill_float(kernels::ReduceKernels& k, DType dtype) {
+    const int d = static_cast<int>(dtype);
+    k.sum_abs[d] = reduce<SumAbsOp<T>>;
+    k.sum_squares[d] = reduce<SumSquaresOp<T>>;
+    k.norm2[d] = norm2<T>;
+    k.logsumexp[d] = logsumexp<T>;
+    k.moments[d] = moments<T>;
+}
+
+}  // namespace
+
+void fill(kernels::ReduceKernels& k) {
+    k = {};
+    fill_any<uint8_t>(k, DType::Bool);
+    fill_any<uint8_t>(k, DType::UInt8);
+    fill_any<int32_t>(k, DType::Int32);
+    fill_any<int64_t>(k, DType::Int64);
+    fill_any<float>(k, DType::Float32);
+    fill_any<double>(k, DType::Float64);
+    fill_float<float>(k, DType::Float32);
+    fill_float<double>(k, DType::Float64);
+    fill_arg_reduce(k);
+    fill_scan(k);
+}
+
+}  // namespace tapegrad::TAPEGRAD_ISA

@@ -1,0 +1,29 @@
+#include "ops/arg.h"
+
+namespace tapegrad {
+
+DType result_type(const Arg& a, const Arg& b) {
+    // Types by rank: tensors with dimensions, 0-d tensors, numbers. A lower rank counts only where its
+    // category is higher.
+    DType ranks[3];
+    bool present[3] = {false, false, false};
+    for (const Arg* arg : {&a, &b}) {
+        const int rank = !arg->is_tensor() ? 2 : arg->tensor().dim() == 0 ? 1 : 0;
+        DType dtype = arg->is_tensor() ? arg->tensor().dtype() : arg->scalar().kind();
+        if (rank == 2 && dtype == DType::Float64) dtype = DType::Float32;  // a number takes the default type
+        ranks[rank] = present[rank] ? promote(ranks[rank], dtype) : dtype;
+        present[rank] = true;
+    }
+    DType result = DType::Bool;
+    bool any = false;
+    for (int rank = 0; rank < 3; ++rank) {
+        if (!present[rank]) continue;
+        if (!any || dtype_category(ranks[rank]) > dtype_category(result)) result = ranks[rank];
+        any = true;
+    }
+    return result;
+}
+
+bool can_cast(DType from, DType to) noexcept { return dtype_category(from) <= dtype_category(to); }
+
+}  // namespace tapegrad

@@ -1,0 +1,187 @@
+#include "ops/copy.h"
+
+#include <cstring>
+
+#include "kernels/elementwise_driver.h"
+#include "kernels/table.h"
+#include "ops/record.h"
+
+namespace tapegrad {
+
+using kernels::Operand;
+
+void copy_values(const Tensor& out, const Tensor& x) {
+    const Operand operand(x);
+    const auto& casts = kernel_table().elementwise.cast;
+    kernels::run_elementwise(casts[int(x.dtype())][int(out.dtype())], out, &operand, 1, x.item_size());
+}
+
+Tensor contiguous_values(const Tensor& x) {
+    if (x.is_contiguous()) return x;
+    Tensor out = empty(x.sizes(), x.dtype());
+    copy_values(out, x);
+    return out;
+}
+
+Tensor cast_values(const Tensor& x, DType dtype) {
+    if (x.dtype() == dtype) return x;
+    Tensor out = empty(x.sizes(), dtype);
+    copy_values(out, x);
+    return out;
+}
+
+void fill_values(const Tensor& out, const Scalar& value) {
+    if (out.is_contiguous() && !value.is_floating() && value.to_int() == 0) {
+        if (out.numel()) std::memset(out.data<char>(), 0, static_cast<size_t>(out.numel()) * out.item_size());
+        return;
+    }
+    visit_dtype(out.dtype(), [&]<class T>() {
+        const Operand operand = Operand::constant<T>(value.to<T>());
+        kernels::run_elementwise(kernel_table().elementwise.cast[int(out.dtype())][int(out.dtype())], out, &operand, 1,
+                                 out.item_size());
+    });
+}
+
+namespace {
+
+class CloneNode final : public Node {
+public:
+    const char* name() const noexcept override { return "CloneBackward0"; }
+    std::string formula() const override { return "grad"; }
+    void backward(TensorList& grads, TensorList& inputs) override { inputs[0] = std::move(grads[0]); }
+};
+
+class ToCopyNode final : public Node {
+public:
+    explicit ToCopyNode(DType from) : from_(from) {}
+    const char* name() const noexcept override { return "ToCopyBackward0"; }
+    std::string formula() const override { return "grad"; }
+    void backward(TensorList& grads, TensorList& inputs) override { inputs[0] = to_dtype(grads[0], from_); }
+
+private:
+    DType from_;
+};
+
+// Result of writing source over self: self's own past has no influence any more.
+class CopyNode final : public Node {
+public:
+    const char* name() const noexcept override { return "CopyBackwards"; }
+    void backward(TensorList& grads, TensorList& inputs) override {
+        if (wants(0)) inputs[0] = zeros(grads[0].sizes(), grads[0].dtype());
+        if (wants(1)) inputs[1] = std::move(grads[0]);
+    }
+};
+
+class FillNode final : public Node {
+public:
+    const char* name() const noexcept override { return "FillBackward0"; }
+    void backward(TensorList& grads, TensorList& inputs) override {
+        if (wants(0)) inputs[0] = zeros(grads[0].sizes(), grads[0].dtype());
+        if (wants(1)) inputs[1] = std::move(grads[0]);
+    }
+};
+
+class ZeroNode final : public Node {
+public:
+    const char* name() const noexcept override { return "ZeroBackward0"; }
+    void backward(TensorList& grads, TensorList& inputs) override {
+        if (wants(0)) inputs[0] = zeros(grads[0].sizes(), grads[0].dtype());
+    }
+};
+
+template <class N, class... Args> void record_as(const Tensor& out, const Tensor& input, Args... args) {
+    Ref<Node> node(new N(args...));
+    node->add_edge(gradient_edge(input));
+    set_history(out, node);
+}
+
+}  // namespace
+
+Tensor clone(const Tensor& x) {
+    Tensor out = empty(x.sizes(), x.dtype());
+    copy_values(out, x);
+    if (recording(x)) record_as<CloneNode>(out, x);
+    return out;
+}
+
+Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : clone(x); }
+
+Tensor to_dtype(const Tensor& x, DType dtype) {
+    if (x.dtype() == dtype) return x;
+    Tensor out = cast_values(x, dtype);
+    if (recording(x) && is_floating(dtype)) record_as<ToCopyNode>(out, x, x.dtype());
+    return out;
+}
+
+const Tensor& copy_(const Tensor& self, const Tensor& source) {
+    if (!is_expandable_to(source.sizes(), self.sizes()))
+        fail("The size of tensor a (", self.numel() ? to_string(self.sizes()) : "0",
+             ") must match the size of tensor b (", to_string(source.sizes()), "): source cannot be expanded to it");
+    const bool recorded = recording(self, source);
+    check_inplace(self, recorded);
+    if (self.is_same(source)) return self;
+    Tensor from = source;
+    if (source.storage()->data() == self.storage()->data()) {
+        GradMode off(false);
+        from = clone(source);
+    }
+    copy_values(self, from);
+    self.bump_version();
+    if (recorded && self.is_floating()) {
+        Ref<Node> node(new CopyNode);
+        node->add_edge(gradient_edge(self));
+        node->add_edge(source.is_floating() ? gradient_edge(source) : Edge{});
+        rebase_history(self, node);
+    }
+    return self;
+}
+
+const Tensor& fill_(const Tensor& self, const Arg& value) {
+    if (value.is_tensor() && value.tensor().dim() != 0)
+        fail("fill_ only supports 0-dimension value tensor but got tensor with ", value.tensor().dim(), " dimensions.");
+    const bool recorded = grad_enabled() && (self.requires_grad() || value.requires_grad());
+    check_inplace(self, recorded);
+    if (value.is_tensor())
+        copy_values(self, value.tensor());
+    else
+        fill_values(self, value.scalar());
+    self.bump_version();
+    if (recorded) {
+        Ref<Node> node(new FillNode);
+        node->add_edge(gradient_edge(self));
+        node->add_edge(gradient_edge(value));
+        rebase_history(self, node);
+    }
+    return self;
+}
+
+const Tensor& zero_(const Tensor& self) {
+    const bool recorded = recording(self);
+    check_inplace(self, recorded);
+    fill_values(self, 0);
+    self.bump_version();
+    if (recorded) {
+        Ref<Node> node(new ZeroNode);
+        node->add_edge(gradient_edge(self));
+        rebase_history(self, node);
+    }
+    return self;
+}
+
+Tensor zeros(const Dims& sizes, DType dtype) {
+    Tensor out = empty(sizes, dtype);
+    fill_values(out, 0);
+    return out;
+}
+
+Tensor zeros_like(const Tensor& x) { return zeros(x.sizes(), x.dtype()); }
+
+Tensor full(const Dims& sizes, const Scalar& value, DType dtype) {
+    Tensor out = empty(sizes, dtype);
+    fill_values(out, value);
+    return out;
+}
+
+Tensor scalar_tensor(const Scalar& value, DType dtype) { return full({}, value, dtype); }
+
+}  // namespace tapegrad

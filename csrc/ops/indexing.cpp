@@ -1,0 +1,598 @@
+#include "ops/indexing.h"
+
+#include <atomic>
+#include <cmath>
+#include <limits>
+
+#include "core/parallel.h"
+#include "kernels/elementwise_driver.h"
+#include "kernels/table.h"
+#include "ops/copy.h"
+#include "ops/elementwise.h"
+#include "ops/offsets.h"
+#include "ops/record.h"
+#include "ops/reductions.h"
+#include "ops/views.h"
+
+namespace tapegrad {
+
+Tensor int64_values(const Tensor& index) { return contiguous_values(cast_values(index, DType::Int64)); }
+
+void check_convertible(const Scalar& value, DType dtype) {
+    double limit;
+    const char* name;
+    switch (dtype) {
+        case DType::UInt8: limit = 255, name = "uint8_t"; break;
+        case DType::Int32: limit = 2147483648.0, name = "int"; break;
+        case DType::Int64: limit = 9223372036854775808.0, name = "int64_t"; break;
+        case DType::Float32: limit = std::numeric_limits<float>::max(), name = "float"; break;
+        default: return;
+    }
+    const double number = value.to_double();
+    if (is_floating(dtype) && !std::isfinite(number)) return;
+    const bool upper_excluded = dtype == DType::Int32 || (dtype == DType::Int64 && value.is_floating());
+    if (!(std::abs(number) <= limit) || (upper_excluded && number == limit))
+        fail("value cannot be converted to type ", name, " without overflow");
+}
+
+// ----------------------------------------------------------------------------------- nonzero
+
+std::vector<Tensor> nonzero_coordinates(const Tensor& x_given) {
+    const Tensor mask =
+        contiguous_values(x_given.dtype() == DType::UInt8 ? x_given : cast_values(x_given, DType::Bool));
+    const uint8_t* values = mask.data<uint8_t>();
+    const int64_t n = mask.numel();
+    const int dim = mask.dim();
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; ++i) count += values[i] != 0;
+    std::vector<Tensor> coordinates;
+    for (int d = 0; d < dim; ++d) coordinates.push_back(empty({count}, DType::Int64));
+    if (dim == 0 || count == 0) return coordinates;
+    // Runs of the last dimension; the coordinates before it change only between runs.
+    const int64_t length = mask.sizes()[dim - 1];
+    int64_t* last = coordinates.back().data<int64_t>();
+    Dims at(dim, 0);
+    int64_t found = 0;
+    for (int64_t row = 0; row < n / length; ++row) {
+        const int64_t before = found;
+        for (int64_t i = 0; i < length; ++i)
+            if (values[row * length + i]) last[found++] = i;
+        for (int d = 0; d < dim - 1; ++d)
+            std::fill(coordinates[static_cast<size_t>(d)].data<int64_t>() + before,
+                      coordinates[static_cast<size_t>(d)].data<int64_t>() + found, at[d]);
+        for (int d = dim - 2; d >= 0 && ++at[d] == mask.sizes()[d]; --d) at[d] = 0;
+    }
+    return coordinates;
+}
+
+Tensor nonzero(const Tensor& x) {
+    if (x.dim() == 0) return empty({any_values(x) ? 1 : 0, 0}, DType::Int64);
+    const std::vector<Tensor> coordinates = nonzero_coordinates(x);
+    const int64_t count = coordinates[0].numel();
+    Tensor out = empty({count, x.dim()}, DType::Int64);
+    int64_t* to = out.data<int64_t>();
+    for (int d = 0; d < x.dim(); ++d) {
+        const int64_t* from = coordinates[static_cast<size_t>(d)].data<int64_t>();
+        for (int64_t i = 0; i < count; ++i) to[i * x.dim() + d] = from[i];
+    }
+    return out;
+}
+
+// -------------------------------------------------------------------------- planning an access
+
+namespace {
+
+bool is_mask(const Tensor& index) { return index.dtype() == DType::Bool || index.dtype() == DType::UInt8; }
+
+void check_mask_shape(const Tensor& x, const Tensor& mask, int at) {
+    for (int d = 0; d < mask.dim(); ++d)
+        if (mask.sizes()[d] != x.sizes()[at + d])
+            fail<IndexError>("The shape of the mask ", to_string(mask.sizes()), " at index ", d,
+                             " does not match the shape of the indexed tensor ", to_string(x.sizes()), " at index ",
+                             at + d);
+}
+
+// Checks types and shapes of the indices against x.
+void check_indices(const Tensor& x, const std::vector<Tensor>& indices) {
+    int used = 0;
+    for (const Tensor& index : indices) used += index.defined() && is_mask(index) ? index.dim() : 1;
+    if (used > x.dim())
+        fail<IndexError>("too many indices for tensor of dimension ", x.dim(), " (got ", used, ")");
+    int at = 0;
+    for (const Tensor& index : indices) {
+        if (!index.defined()) {
+            ++at;
+        } else if (is_mask(index)) {
+            check_mask_shape(x, index, at);
+            at += index.dim();
+        } else {
+            if (index.is_floating())
+                fail<IndexError>("tensors used as indices must be long, int, byte or bool tensors");
+            ++at;
+        }
+    }
+}
+
+// The elements that indices select, as [outer, count, inner]: an element's address is the sum of three
+// offsets.
+struct Plan {
+    Dims result_sizes;
+    int64_t outer = 1, count = 1, inner = 1;
+    std::vector<int64_t> outer_offsets, inner_offsets;  // no inner ones: the block is contiguous
+    Tensor selected;                                    // the count offsets that the indices give
+    int64_t numel() const { return outer * count * inner; }
+};
+
+bool can_broadcast(const Dims& a, const Dims& b) {
+    for (int i = 1; i <= std::min(a.size(), b.size()); ++i) {
+        const int64_t x = a[a.size() - i], y = b[b.size() - i];
+        if (x != y && x != 1 && y != 1) return false;
+    }
+    return true;
+}
+
+// Adds index * stride to the offsets; raises where an index is out of range.
+void add_offsets(int64_t* offsets, const int64_t* index, int64_t count, int64_t size, int64_t stride, bool first, int dim) {
+    std::atomic<bool> bad = false;
+    parallel_for(count, kIndexGrain, [&](int64_t begin, int64_t end) {
+        bool wrong = false;
+        for (int64_t i = begin; i < end; ++i) {
+            int64_t value = index[i];
+            wrong |= value < -size || value >= size;
+            value += value < 0 ? size : 0;
+            offsets[i] = (first ? 0 : offsets[i]) + value * stride;
+        }
+        if (wrong) bad = true;
+    });
+    if (!bad) return;
+    if (size == 0) fail<IndexError>("index is out of bounds for dimension with size 0");
+    int64_t i = 0;
+    while (i < count - 1 && index[i] >= -size && index[i] < size) ++i;
+    fail<IndexError>("index ", index[i], " is out of bounds for dimension ", dim, " with size ", size);
+}
+
+Plan make_plan(const Tensor& x, const std::vector<Tensor>& indices) {
+    check_indices(x, indices);
+    // One integer index, or none, for each dimension.
+    std::vector<Tensor> wanted;
+    for (const Tensor& index : indices) {
+        if (!index.defined()) {
+            wanted.emplace_back();
+        } else if (is_mask(index)) {
+            for (Tensor& coordinate : nonzero_coordinates(index)) wanted.push_back(std::move(coordinate));
+        } else {
+            wanted.push_back(cast_values(index, DType::Int64));
+        }
+    }
+    wanted.resize(static_cast<size_t>(x.dim()));
+
+    Dims shape;
+    int first = -1, last = -1, indexed = 0;
+    std::string shapes;
+    bool match = true;
+    for (int d = 0; d < x.dim(); ++d) {
+        const Tensor& index = wanted[static_cast<size_t>(d)];
+        if (!index.defined()) continue;
+        if (first < 0) first = d;
+        last = d;
+        ++indexed;
+        match = match && can_broadcast(shape, index.sizes());
+        if (match) shape = broadcast(shape, index.sizes());
+    }
+    if (!match) {
+        for (const Tensor& index : wanted)
+            if (index.defined()) shapes += (shapes.empty() ? "" : ", ") + to_string(index.sizes());
+        fail<IndexError>("shape mismatch: indexing tensors could not be broadcast together with shapes ", shapes);
+    }
+    // The dimensions of the indices stand where the indices are if these are neighbours, else in front.
+    const bool adjacent = last - first + 1 == indexed && indexed > 0;
+    Plan plan;
+    Dims outer_sizes, outer_strides, inner_sizes, inner_strides;
+    for (int d = 0; d < x.dim(); ++d) {
+        if (wanted[static_cast<size_t>(d)].defined()) continue;
+        const bool before = adjacent && d < first;
+        (before ? outer_sizes : inner_sizes).push_back(x.sizes()[d]);
+        (before ? outer_strides : inner_strides).push_back(x.strides()[d]);
+    }
+    plan.result_sizes = outer_sizes;
+    for (int64_t size : shape) plan.result_sizes.push_back(size);
+    for (int64_t size : inner_sizes) plan.result_sizes.push_back(size);
+    element_count(plan.result_sizes);
+    plan.outer = element_count(outer_sizes);
+    plan.count = element_count(shape);
+    plan.inner = element_count(inner_sizes);
+    plan.selected = empty({plan.count}, DType::Int64);
+    int64_t* offsets = plan.selected.data<int64_t>();
+    if (indexed == 0) offsets[0] = 0;
+    bool fresh = true;
+    for (int d = 0; d < x.dim(); ++d) {
+        const Tensor& index = wanted[static_cast<size_t>(d)];
+        if (!index.defined()) continue;
+        // Where nothing is selected anyway only an index into nothing is an error, as in PyTorch.
+        if (plan.outer * plan.inner == 0 && x.sizes()[d] != 0) continue;
+        const Tensor values = index.sizes() == shape ? contiguous_values(index) : contiguous_values(expand(index, shape));
+        add_offsets(offsets, values.data<int64_t>(), plan.count, x.sizes()[d], x.strides()[d], fresh, d);
+        fresh = false;
+    }
+    plan.outer_offsets = offset_table(outer_sizes, outer_strides);
+    if (!is_contiguous(inner_sizes, inner_strides)) plan.inner_offsets = offset_table(inner_sizes, inner_strides);
+    return plan;
+}
+
+template <class T> void take(T* out, const T* x, const Plan& plan) {
+    const int64_t* selected = plan.selected.data<int64_t>();
+    const int64_t inner = plan.inner, count = plan.count;
+    const int64_t* inner_offsets = plan.inner_offsets.empty() ? nullptr : plan.inner_offsets.data();
+    if (plan.numel() == 0) return;
+    parallel_for(plan.outer * count, grain_for(inner), [&](int64_t begin, int64_t end) {
+        int64_t o = begin / count, j = begin % count;
+        const T* window = x + plan.outer_offsets[static_cast<size_t>(o)];
+        for (int64_t row = begin; row < end; ++row) {
+            const T* from = window + selected[j];
+            T* to = out + row * inner;
+            if (inner_offsets)
+                for (int64_t k = 0; k < inner; ++k) to[k] = from[inner_offsets[k]];
+            else
+                copy_items(to, from, inner);
+            if (++j == count) {
+                j = 0;
+                window = x + plan.outer_offsets[static_cast<size_t>(++o)];
+            }
+        }
+    });
+}
+
+// Writes (or adds) in the order of the indices. Chunks are parts of the destination, so that it does not
+// matter to what is written several times who runs them.
+template <class T, bool kAdd> void put(T* x, const T* values, bool single, const Plan& plan) {
+    if (plan.numel() == 0) return;
+    const int64_t* selected = plan.selected.data<int64_t>();
+    const int64_t* inner_offsets = plan.inner_offsets.empty() ? nullptr : plan.inner_offsets.data();
+    auto part = [&](int64_t o, int64_t begin, int64_t end) {
+        T* window = x + plan.outer_offsets[static_cast<size_t>(o)];
+        for (int64_t j = 0; j < plan.count; ++j) {
+            T* to = window + selected[j];
+            const T* from = single ? values : values + (o * plan.count + j) * plan.inner;
+            for (int64_t k = begin; k < end; ++k) {
+                T& place = to[inner_offsets ? inner_offsets[k] : k];
+                const T value = from[single ? 0 : k];
+                if constexpr (!kAdd)
+                    place = value;
+                else if constexpr (std::is_same_v<T, bool>)
+                    place = place || value;
+                else
+                    place = static_cast<T>(place + value);
+            }
+        }
+    };
+    if (plan.outer > 1) {
+        parallel_for(plan.outer, grain_for(plan.count * plan.inner), [&](int64_t begin, int64_t end) {
+            for (int64_t o = begin; o < end; ++o) part(o, 0, plan.inner);
+        });
+    } else {
+        // Columns of at least a cache line.
+        parallel_for(plan.inner, std::max<int64_t>(64, grain_for(plan.count)),
+                     [&](int64_t begin, int64_t end) { part(0, begin, end); });
+    }
+}
+
+bool shares_memory(const Tensor& a, const Tensor& b) { return a.storage()->data() == b.storage()->data(); }
+
+// out = where(mask, value, x); mask and x broadcast to out.
+void fill_where(const Tensor& out, const Tensor& mask, const kernels::Operand& value, const Tensor& x) {
+    const kernels::Operand operands[] = {mask, value, x};
+    const size_t bytes[] = {1, out.item_size(), out.item_size()};
+    kernels::run_elementwise(kernel_table().elementwise.where[int(out.dtype())], out, operands, 3, bytes);
+}
+
+// The one mask among the indices where there is nothing else, and the dimension where it starts.
+const Tensor* only_mask(const std::vector<Tensor>& indices, int& at) {
+    const Tensor* mask = nullptr;
+    at = 0;
+    for (const Tensor& index : indices) {
+        if (!index.defined()) {
+            at += mask == nullptr;
+        } else if (mask || !is_mask(index) || index.dim() == 0) {
+            return nullptr;
+        } else {
+            mask = &index;
+        }
+    }
+    return mask;
+}
+
+// x[:, mask] = value for a single value: no search for the places that the mask selects.
+void put_by_mask(const Tensor& x, const Tensor& mask, int at, const Tensor& value) {
+    Tensor bools = cast_values(mask, DType::Bool);
+    if (shares_memory(bools, x)) bools = clone(bools);
+    Dims sizes = bools.sizes(), strides = bools.strides();
+    for (int d = at + mask.dim(); d < x.dim(); ++d) {
+        sizes.push_back(1);
+        strides.push_back(0);
+    }
+    fill_where(x, alias(bools, sizes, strides, 0), alias(value, {}, {}, 0), x);
+}
+
+void check_index_put(const Tensor& x, const Tensor& values) {
+    if (x.dtype() != values.dtype())
+        fail("Index put requires the source and destination dtypes match, got ", scalar_type_name(x.dtype()),
+             " for the destination and ", scalar_type_name(values.dtype()), " for the source.");
+}
+
+// What index_put_ does to memory. The tensor that is written to is asked for when nothing can fail any
+// more; it has the sizes of x.
+template <class Target>
+Tensor write_indexed(const Tensor& x, const std::vector<Tensor>& indices, const Tensor& values_given, bool accumulate,
+                     Target target) {
+    check_index_put(x, values_given);
+    check_indices(x, indices);
+    GradMode off(false);
+    KeepLock keep;  // indices must not change between check and use
+    Tensor values = shares_memory(values_given, x) ? clone(values_given) : values_given;
+    if (!accumulate && values.numel() == 1) {
+        int at = 0;
+        const Tensor* mask = only_mask(indices, at);
+        if (mask && values.dim() <= x.dim() - mask->dim() + 1) {
+            const Tensor out = target();
+            put_by_mask(out, *mask, at, values);
+            return out;
+        }
+    }
+    const Plan probe = make_plan(x, indices);
+    if (!is_expandable_to(values.sizes(), probe.result_sizes))
+        fail("shape mismatch: value tensor of shape ", to_string(values.sizes()),
+             " cannot be broadcast to indexing result of shape ", to_string(probe.result_sizes));
+    const bool single = values.numel() == 1;
+    if (!single) values = contiguous_values(expand(values, probe.result_sizes));
+    const Tensor out = target();
+    const Plan plan = out.strides() == x.strides() ? probe : make_plan(out, indices);
+    if (accumulate) {
+        visit_dtype(out.dtype(), [&]<class T>() { put<T, true>(out.data<T>(), values.data<T>(), single, plan); });
+    } else {
+        visit_item(out.item_size(), [&]<class T>() { put<T, false>(out.data<T>(), values.data<T>(), single, plan); });
+    }
+    return out;
+}
+
+// ------------------------------------------------------------------------------------- nodes
+
+class SavedIndices {
+public:
+    explicit SavedIndices(const std::vector<Tensor>& indices) {
+        for (const Tensor& index : indices) saved_.push_back(index.defined() ? SavedTensor(index, false) : SavedTensor());
+    }
+    std::vector<Tensor> unpack(const Node* owner) const {
+        std::vector<Tensor> indices;
+        for (const SavedTensor& saved : saved_)
+            indices.push_back(saved.defined() ? saved.unpack(owner) : Tensor());
+        return indices;
+    }
+    void release() {
+        for (SavedTensor& saved : saved_) saved.release();
+    }
+    void visit(SavedVisitor& visitor) const {
+        if (saved_.size() == 1 && saved_[0].defined()) visitor.tensor("indices", saved_[0]);
+    }
+
+private:
+    std::vector<SavedTensor> saved_;
+};
+
+class IndexNode final : public Node {
+public:
+    IndexNode(const Tensor& x, const std::vector<Tensor>& indices) : sizes_(x.sizes()), indices_(indices) {}
+    const char* name() const noexcept override { return "IndexBackward0"; }
+    std::string formula() const override { return "zeros.index_put(indices, grad, accumulate=True)"; }
+    void release_saved() override { indices_.release(); }
+    void visit_saved(SavedVisitor& visitor) const override {
+        indices_.visit(visitor);
+        visitor.dims("self_sym_sizes", sizes_);
+    }
+    void backward(TensorList& grads, TensorList& inputs) override {
+        if (!wants(0)) return;
+        Tensor result = zeros(sizes_, grads[0].dtype());
+        index_put_(result, indices_.unpack(this), grads[0], true);
+        inputs[0] = std::move(result);
+    }
+
+private:
+    const Dims sizes_;
+    SavedIndices indices_;
+};
+
+class IndexPutNode final : public Node {
+public:
+    IndexPutNode(const Tensor& x, const std::vector<Tensor>& indices, const Tensor& values, bool accumulate)
+        : value_sizes_(values.sizes()), indices_(indices), accumulate_(accumulate) {
+        add_edge(gradient_edge(x));
+        add_edge(gradient_edge(values));
+    }
+    const char* name() const noexcept override { return "IndexPutBackward0"; }
+    std::string formula() const override {
+        return accumulate_ ? "self: grad, values: grad.index(indices)"
+                           : "self: grad.index_put(indices, 0), values: grad.index(indices)";
+    }
+    void release_saved() override { indices_.release(); }
+    void visit_saved(SavedVisitor& visitor) const override {
+        indices_.visit(visitor);
+        visitor.boolean("accumulate", accumulate_);
+    }
+    void backward(TensorList& grads, TensorList& inputs) override {
+        const std::vector<Tensor> indices = indices_.unpack(this);
+        const Tensor& g = grads[0];
+        if (wants(0)) inputs[0] = accumulate_ ? g : index_put(g, indices, scalar_tensor(0, g.dtype()), false);
+        if (wants(1)) inputs[1] = sum_to(index(g, indices), value_sizes_);
+    }
+
+private:
+    const Dims value_sizes_;
+    SavedIndices indices_;
+    const bool accumulate_;
+};
+
+}  // namespace
+
+Tensor index(const Tensor& x, const std::vector<Tensor>& indices) {
+    Tensor out;
+    {
+        GradMode off(false);
+        const Plan plan = make_plan(x, indices);
+        out = empty(plan.result_sizes, x.dtype());
+        visit_item(x.item_size(), [&]<class T>() { take(out.data<T>(), x.data<T>(), plan); });
+    }
+    if (recording(x)) {
+        Ref<Node> node(new IndexNode(x, indices));
+        node->add_edge(gradient_edge(x));
+        set_history(out, node);
+    }
+    return out;
+}
+
+const Tensor& index_put_(const Tensor& x, const std::vector<Tensor>& indices, const Tensor& values, bool accumulate) {
+    const bool recorded = recording(x, values);
+    check_inplace(x, recorded);
+    write_indexed(x, indices, values, accumulate, [&] { return x; });
+    x.bump_version();
+    if (recorded) rebase_history(x, Ref<Node>(new IndexPutNode(x, indices, values, accumulate)));
+    return x;
+}
+
+Tensor index_put(const Tensor& x, const std::vector<Tensor>& indices, const Tensor& values, bool accumulate) {
+    Tensor out = write_indexed(x, indices, values, accumulate, [&] { return clone(x); });
+    if (recording(x, values)) set_history(out, Ref<Node>(new IndexPutNode(x, indices, values, accumulate)));
+    return out;
+}
+
+// ------------------------------------------------------------------------------------- masks
+
+namespace {
+
+const char* c_type_name(DType dtype) {
+    constexpr const char* names[kDTypeCount] = {"bool", "unsigned char", "int", "long int", "float", "double"};
+    return names[static_cast<int>(dtype)];
+}
+
+class MaskedFillNode final : public Node {
+public:
+    MaskedFillNode(const Tensor& x, const Tensor& mask, const Arg& value)
+        : mask_(mask, false), sizes_(x.sizes()), tensor_value_(value.is_tensor()) {
+        add_edge(gradient_edge(x));
+        if (tensor_value_) {
+            add_edge(gradient_edge(value));
+            value_type_ = value.tensor().dtype();
+        }
+    }
+    const char* name() const noexcept override {
+        return tensor_value_ ? "MaskedFillBackward1" : "MaskedFillBackward0";
+    }
+    std::string formula() const override {
+        return tensor_value_ ? "self: grad.masked_fill(mask, 0), value: where(mask, grad, 0).sum()"
+                             : "grad.masked_fill(mask, 0)";
+    }
+    void release_saved() override { mask_.release(); }
+    void visit_saved(SavedVisitor& visitor) const override { visitor.tensor("mask", mask_); }
+    void backward(TensorList& grads, TensorList& inputs) override {
+        const Tensor mask = mask_.unpack(this);
+        if (wants(0)) inputs[0] = sum_to(masked_fill(grads[0], mask, 0), sizes_);
+        if (tensor_value_ && wants(1))
+            inputs[1] = to_dtype(sum(where(mask, grads[0], 0), {}, false, std::nullopt), value_type_);
+    }
+
+private:
+    SavedTensor mask_;
+    const Dims sizes_;
+    const bool tensor_value_;
+    DType value_type_ = DType::Float32;
+};
+
+// Checks mask and value, and gives the shape of the result.
+Dims check_masked_fill(const Tensor& x, const Tensor& mask, const Arg& value) {
+    if (value.is_tensor() && value.tensor().dim() != 0)
+        fail("masked_fill_ only supports a 0-dimensional value tensor, but got tensor with ", value.tensor().dim(),
+             " dimension(s).");
+    if (mask.dtype() != DType::Bool)
+        fail("masked_fill_ only supports boolean masks, but got mask with dtype ", c_type_name(mask.dtype()));
+    if (!value.is_tensor()) check_convertible(value.scalar(), x.dtype());
+    return broadcast(mask.sizes(), x.sizes());
+}
+
+void fill_masked(const Tensor& out, const Tensor& mask, const Arg& value, const Tensor& x) {
+    if (value.is_tensor()) {
+        Tensor number = empty({}, out.dtype());
+        copy_values(number, value.tensor());
+        fill_where(out, mask, number, x);
+        return;
+    }
+    visit_dtype(out.dtype(), [&]<class T>() {
+        fill_where(out, mask, kernels::Operand::constant<T>(value.scalar().to<T>()), x);
+    });
+}
+
+}  // namespace
+
+Tensor masked_fill(const Tensor& x, const Tensor& mask, const Arg& value) {
+    Tensor out = empty(check_masked_fill(x, mask, value), x.dtype());
+    fill_masked(out, mask, value, x);
+    if (recording_args(Arg(x), value)) set_history(out, Ref<Node>(new MaskedFillNode(x, mask, value)));
+    return out;
+}
+
+const Tensor& masked_fill_(const Tensor& x, const Tensor& mask, const Arg& value) {
+    const Dims shape = check_masked_fill(x, mask, value);
+    if (!(shape == x.sizes()))
+        fail("output with shape ", to_string(x.sizes()), " doesn't match the broadcast shape ", to_string(shape));
+    const bool recorded = recording_args(Arg(x), value);
+    check_inplace(x, recorded);
+    Tensor own_mask = mask;
+    if (shares_memory(mask, x)) {
+        GradMode off(false);
+        own_mask = clone(mask);
+    }
+    fill_masked(x, own_mask, value, x);
+    x.bump_version();
+    if (recorded) rebase_history(x, Ref<Node>(new MaskedFillNode(x, own_mask, value)));
+    return x;
+}
+
+namespace {
+
+class MaskedSelectNode final : public Node {
+public:
+    MaskedSelectNode(const Tensor& x, const Tensor& mask) : mask_(mask, false), sizes_(x.sizes()) {
+        add_edge(gradient_edge(x));
+    }
+    const char* name() const noexcept override { return "MaskedSelectBackward0"; }
+    std::string formula() const override { return "zeros.index_put(mask, grad)"; }
+    void release_saved() override { mask_.release(); }
+    void visit_saved(SavedVisitor& visitor) const override { visitor.tensor("mask", mask_); }
+    void backward(TensorList& grads, TensorList& inputs) override {
+        if (!wants(0)) return;
+        Tensor mask = mask_.unpack(this);
+        Dims shape = broadcast(mask.sizes(), sizes_);
+        if (shape.empty()) shape = {1};
+        Tensor result = zeros(shape, grads[0].dtype());
+        index_put_(result, {expand(mask, shape)}, grads[0], false);
+        inputs[0] = sizes_.empty() ? reshape(sum_to(result, {1}), {}) : sum_to(result, sizes_);
+    }
+
+private:
+    SavedTensor mask_;
+    const Dims sizes_;
+};
+
+}  // namespace
+
+Tensor masked_select(const Tensor& x, const Tensor& mask) {
+    if (mask.dtype() != DType::Bool) fail("masked_select: expected BoolTensor for mask");
+    Dims shape = broadcast(mask.sizes(), x.sizes());
+    if (shape.empty()) shape = {1};
+    Tensor out;
+    {
+        GradMode off(false);
+        out = index(expand(x, shape), {expand(mask, shape)});
+    }
+    if (recording(x)) set_history(out, Ref<Node>(new MaskedSelectNode(x, mask)));
+    return out;
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,416 @@
+#include "ops/random.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "kernels/table.h"
+#include "ops/copy.h"
+#include "ops/elementwise.h"
+#include "ops/record.h"
+#include "ops/views.h"
+
+namespace tapegrad {
+namespace {
+
+using kernels::counters_used;
+using State = Generator::State;
+
+const kernels::RandomKernels& random_kernels() { return kernel_table().random; }
+
+// Calls draw(memory, n, state) for contiguous memory that becomes the content of x.
+template <class F> void fill_random(const Tensor& x, Generator& generator, F draw) {
+    const int64_t n = x.numel();
+    const Tensor target = x.is_contiguous() ? x : empty(x.sizes(), x.dtype());
+    const State state = generator.reserve(counters_used(n));
+    if (n > 0) draw(target.data(), n, state);
+    if (!target.is_same(x)) copy_values(x, target);
+}
+
+// Random values do not depend on what was there, nor smoothly on a probability.
+class ZeroGradientNode final : public Node {
+public:
+    explicit ZeroGradientNode(const char* name) : name_(name) {}
+    void add_input(const Tensor& x) {
+        add_edge(gradient_edge(x));
+        inputs_.push_back({x.sizes(), x.dtype()});
+    }
+    const char* name() const noexcept override { return name_; }
+    std::string formula() const override { return "0"; }
+    void backward(TensorList&, TensorList& inputs) override {
+        for (size_t i = 0; i < inputs_.size(); ++i)
+            if (wants(i)) inputs[i] = zeros(inputs_[i].sizes, inputs_[i].dtype);
+    }
+
+private:
+    const char* name_;
+    std::vector<ResultInfo> inputs_;
+};
+
+void check_uniform(DType dtype, double low, double high) {
+    if (!is_floating(dtype))
+        fail<NotImplementedError>("\"check_uniform_bounds\" not implemented for '", scalar_type_name(dtype), "'");
+    if (!(low <= high))
+        fail("uniform_ expects to return a [from, to) range, but found from=", low, " > to=", high);
+    const double largest = dtype == DType::Float32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
+    if (!(high - low <= largest))
+        fail("uniform_ expects to-from <= std::numeric_limits<", dtype == DType::Float32 ? "Float" : "Double",
+             ">::max(), but found to=", high, " and from=", low, " which result in to-from to exceed the limit");
+}
+
+void check_normal(DType dtype, double deviation) {
+    if (!(deviation >= 0)) fail("normal expects std >= 0.0, but found std ", deviation);
+    if (!is_floating(dtype))
+        fail<NotImplementedError>("\"normal_kernel_cpu\" not implemented for '", scalar_type_name(dtype), "'");
+}
+
+void check_integers(DType dtype, int64_t low, int64_t high) {
+    if (low >= high) fail("random_ expects 'from' to be less than 'to', but got from=", low, " >= to=", high);
+    int64_t smallest = 0, largest = 0;
+    const char* name = nullptr;
+    switch (dtype) {
+        case DType::Bool: largest = 1, name = "bool"; break;
+        case DType::UInt8: largest = 255, name = "unsigned char"; break;
+        case DType::Int32:
+            smallest = std::numeric_limits<int32_t>::min(), largest = std::numeric_limits<int32_t>::max(), name = "int";
+            break;
+        default: return;
+    }
+    if (low < smallest || low > largest) fail("from is out of bounds for ", name);
+    if (high - 1 > largest) fail("to - 1 is out of bounds for ", name);
+}
+
+void check_probability(double p) {
+    if (!(p >= 0 && p <= 1)) fail("bernoulli_ expects p to be in [0, 1], but got p=", p);
+}
+
+void check_probabilities(const Tensor& p) {
+    if (!p.is_floating())
+        fail<NotImplementedError>("\"bernoulli_tensor_cpu_p_\" not implemented for '", scalar_type_name(p.dtype()), "'");
+    const Tensor values = contiguous_values(p);
+    const bool good = visit_dtype(p.dtype(), [&]<class T>() {
+        const T* data = values.data<T>();
+        bool inside = true;
+        for (int64_t i = 0; i < values.numel(); ++i) inside &= data[i] >= T(0) && data[i] <= T(1);
+        return inside;
+    });
+    if (!good) fail("Expected p_in >= 0 && p_in <= 1 to be true, but got false.");
+}
+
+void fill_uniform(const Tensor& x, double low, double high, Generator& generator) {
+    fill_random(x, generator, [&](void* out, int64_t n, const State& state) {
+        random_kernels().uniform[int(x.dtype())](out, n, state.seed, state.offset, low, high);
+    });
+}
+
+void fill_normal(const Tensor& x, double mean, double deviation, Generator& generator) {
+    fill_random(x, generator, [&](void* out, int64_t n, const State& state) {
+        random_kernels().normal[int(x.dtype())](out, n, state.seed, state.offset, mean, deviation);
+    });
+}
+
+void fill_integers(const Tensor& x, int64_t low, int64_t high, Generator& generator) {
+    fill_random(x, generator, [&](void* out, int64_t n, const State& state) {
+        random_kernels().randint[int(x.dtype())](out, n, state.seed, state.offset, low, high);
+    });
+}
+
+void fill_bernoulli(const Tensor& x, double p, Generator& generator) {
+    fill_random(x, generator, [&](void* out, int64_t n, const State& state) {
+        random_kernels().bernoulli[int(x.dtype())](out, n, state.seed, state.offset, p, 0);
+    });
+}
+
+// Draws in the type of the probabilities, which have the shape of the result.
+Tensor draw_each(const Tensor& p, Generator& generator) {
+    const Tensor values = contiguous_values(p);
+    const Tensor out = empty(p.sizes(), p.dtype());
+    fill_random(out, generator, [&](void* to, int64_t n, const State& state) {
+        random_kernels().bernoulli_each[int(p.dtype())](values.data(), to, n, state.seed, state.offset);
+    });
+    return out;
+}
+
+// Runs write between the checks that come before writing in place and the records that come after.
+template <class F> const Tensor& in_place(const Tensor& x, const char* name, F write) {
+    const bool recorded = recording(x);
+    check_inplace(x, recorded);
+    write();
+    x.bump_version();
+    if (recorded) {
+        Ref<ZeroGradientNode> node(new ZeroGradientNode(name));
+        node->add_input(x);
+        rebase_history(x, node);
+    }
+    return x;
+}
+
+}  // namespace
+
+// ------------------------------------------------------------------------------- fresh tensors
+
+Tensor rand(const Dims& sizes, DType dtype, Generator& generator) {
+    check_uniform(dtype, 0, 1);
+    Tensor out = empty(sizes, dtype);
+    fill_uniform(out, 0, 1, generator);
+    return out;
+}
+
+Tensor randn(const Dims& sizes, DType dtype, Generator& generator) { return normal(0, 1, sizes, dtype, generator); }
+
+Tensor normal(double mean, double deviation, const Dims& sizes, DType dtype, Generator& generator) {
+    check_normal(dtype, deviation);
+    Tensor out = empty(sizes, dtype);
+    fill_normal(out, mean, deviation, generator);
+    return out;
+}
+
+Tensor normal(const Arg& mean, const Arg& deviation, Generator& generator) {
+    GradMode off(false);
+    if (!deviation.is_tensor()) {
+        check_normal(DType::Float32, deviation.scalar().to_double());
+    } else {
+        const Tensor values = contiguous_values(cast_values(deviation.tensor(), DType::Float64));
+        for (int64_t i = 0; i < values.numel(); ++i)
+            if (!(values.data<double>()[i] >= 0)) fail("normal expects all elements of std >= 0.0");
+    }
+    const Tensor zero = scalar_tensor(0.0, DType::Float32);
+    const Tensor& first = mean.is_tensor() ? mean.tensor() : zero;
+    const Tensor& second = deviation.is_tensor() ? deviation.tensor() : zero;
+    const DType dtype = mean.is_tensor() && deviation.is_tensor() ? result_type(mean, deviation)
+                        : mean.is_tensor()                        ? first.dtype()
+                                                                  : second.dtype();
+    const Tensor out = randn(broadcast(first.sizes(), second.sizes()), dtype, generator);
+    binary_in_place(Binary::Mul, out, deviation);
+    binary_in_place(Binary::Add, out, mean);
+    return out;
+}
+
+Tensor randint(int64_t low, int64_t high, const Dims& sizes, DType dtype, Generator& generator) {
+    check_integers(dtype, low, high);
+    Tensor out = empty(sizes, dtype);
+    fill_integers(out, low, high, generator);
+    return out;
+}
+
+Tensor randperm(int64_t n, DType dtype, Generator& generator) {
+    const Tensor out = empty({n}, DType::Int64);
+    const int64_t last = dtype == DType::UInt8 ? 255 : dtype == DType::Int32 ? std::numeric_limits<int32_t>::max() : n;
+    if (dtype == DType::Bool) fail<NotImplementedError>("\"randperm\" not implemented for 'Bool'");
+    if (n - 1 > last) fail("n is too large for result tensor type: '", scalar_type_name(dtype), "'");
+    fill_random(out, generator, [](void* to, int64_t count, const State& state) {
+        random_kernels().permutation(static_cast<int64_t*>(to), count, state.seed, state.offset);
+    });
+    return cast_values(out, dtype);
+}
+
+Tensor bernoulli(const Tensor& x, Generator& generator) {
+    check_probabilities(x);
+    Tensor out = draw_each(x, generator);
+    if (recording(x)) {
+        Ref<ZeroGradientNode> node(new ZeroGradientNode("BernoulliBackward0"));
+        node->add_input(x);
+        set_history(out, node);
+    }
+    return out;
+}
+
+Tensor bernoulli(const Tensor& x, double p, Generator& generator) {
+    check_probability(p);
+    Tensor out = empty(x.sizes(), x.dtype());
+    fill_bernoulli(out, p, generator);
+    return out;
+}
+
+// ------------------------------------------------------------------------------------ in place
+
+const Tensor& uniform_(const Tensor& x, double low, double high, Generator& generator) {
+    check_uniform(x.dtype(), low, high);
+    return in_place(x, "UniformBackward0", [&] { fill_uniform(x, low, high, generator); });
+}
+
+const Tensor& normal_(const Tensor& x, double mean, double deviation, Generator& generator) {
+    check_normal(x.dtype(), deviation);
+    return in_place(x, "NormalBackward0", [&] { fill_normal(x, mean, deviation, generator); });
+}
+
+const Tensor& random_(const Tensor& x, int64_t low, int64_t high, Generator& generator) {
+    check_integers(x.dtype(), low, high);
+    return in_place(x, "RandomBackward0", [&] { fill_integers(x, low, high, generator); });
+}
+
+const Tensor& random_(const Tensor& x, Generator& generator) {
+    int64_t high = 0;
+    switch (x.dtype()) {
+        case DType::Bool: high = 2; break;
+        case DType::UInt8: high = 256; break;
+        case DType::Int32: high = int64_t{1} << 31; break;
+        case DType::Int64: high = std::numeric_limits<int64_t>::max(); break;
+        case DType::Float32: high = (int64_t{1} << 24) + 1; break;
+        case DType::Float64: high = (int64_t{1} << 53) + 1; break;
+    }
+    return in_place(x, "RandomBackward2", [&] { fill_integers(x, 0, high, generator); });
+}
+
+const Tensor& bernoulli_(const Tensor& x, const Arg& p, Generator& generator) {
+    if (!p.is_tensor()) {
+        const double probability = p.scalar().to_double();
+        check_probability(probability);
+        return in_place(x, "BernoulliBackward2", [&] { fill_bernoulli(x, probability, generator); });
+    }
+    check_probabilities(p.tensor());
+    Tensor each;
+    {
+        GradMode off(false);
+        each = expand(p.tensor(), x.sizes());
+    }
+    const bool recorded = recording(x, p.tensor()) && x.is_floating();
+    check_inplace(x, recorded);
+    copy_values(x, draw_each(each, generator));
+    x.bump_version();
+    if (recorded) {
+        Ref<ZeroGradientNode> node(new ZeroGradientNode("BernoulliBackward1"));
+        node->add_input(x);
+        node->add_input(p.tensor());
+        rebase_history(x, node);
+    }
+    return x;
+}
+
+// --------------------------------------------------------------------------------- multinomial
+
+namespace {
+
+// The weights of one row as running sums; raises where they are no distribution.
+void running_sums(const double* weights, int64_t categories, std::vector<double>& sums) {
+    double total = 0;
+    for (int64_t i = 0; i < categories; ++i) {
+        if (!(weights[i] >= 0) || std::isinf(weights[i]))
+            fail("probability tensor contains either `inf`, `nan` or element < 0");
+        sums[static_cast<size_t>(i)] = total += weights[i];
+    }
+    if (!(total > 0)) fail("invalid multinomial distribution (sum of probabilities <= 0)");
+}
+
+void draw_with_replacement(const double* uniform, const std::vector<double>& sums, int64_t* out, int64_t count) {
+    // The first sum that is as large as the total: rounding must not lead past it.
+    const auto end = std::lower_bound(sums.begin(), sums.end(), sums.back());
+    for (int64_t i = 0; i < count; ++i)
+        out[i] = std::upper_bound(sums.begin(), end, uniform[i] * sums.back()) - sums.begin();
+}
+
+// Exponential arrival times with the weights as rates: the first to arrive are the draws, in order.
+void draw_without_replacement(const double* uniform, const double* weights, int64_t categories, int64_t* out, int64_t count) {
+    std::vector<std::pair<double, int64_t>> arrivals;
+    for (int64_t i = 0; i < categories; ++i) {
+        const double time = weights[i] > 0 ? -std::log1p(-uniform[i]) / weights[i] : std::numeric_limits<double>::infinity();
+        arrivals.emplace_back(time, i);
+    }
+    std::partial_sort(arrivals.begin(), arrivals.begin() + count, arrivals.end());
+    for (int64_t i = 0; i < count; ++i) out[i] = arrivals[static_cast<size_t>(i)].second;
+}
+
+}  // namespace
+
+Tensor multinomial(const Tensor& weights, int64_t count, bool replacement, Generator& generator) {
+    if (!weights.is_floating())
+        fail("multinomial only supports floating-point dtypes for input, got: ", scalar_type_name(weights.dtype()));
+    if (weights.dim() != 1 && weights.dim() != 2) fail("prob_dist must be 1 or 2 dim");
+    if (count <= 0) fail("cannot sample n_sample <= 0 samples");
+    const int64_t categories = weights.sizes().back(), rows = weights.dim() == 2 ? weights.sizes()[0] : 1;
+    if (!replacement && count > categories)
+        fail("cannot sample n_sample > prob_dist.size(-1) samples without replacement");
+    const Tensor values = contiguous_values(cast_values(weights, DType::Float64));
+    Dims sizes = weights.sizes();
+    sizes[sizes.size() - 1] = count;
+    Tensor out = empty(sizes, DType::Int64);
+    if (rows > 0 && categories == 0) fail("invalid multinomial distribution (sum of probabilities <= 0)");
+    std::vector<double> sums(static_cast<size_t>(categories));
+    for (int64_t row = 0; row < rows; ++row) running_sums(values.data<double>() + row * categories, categories, sums);
+    const int64_t drawn = replacement ? count : categories;
+    const Tensor uniform = rand({rows, drawn}, DType::Float64, generator);
+    for (int64_t row = 0; row < rows; ++row) {
+        const double* row_weights = values.data<double>() + row * categories;
+        const double* numbers = uniform.data<double>() + row * drawn;
+        int64_t* to = out.data<int64_t>() + row * count;
+        if (replacement) {
+            running_sums(row_weights, categories, sums);
+            draw_with_replacement(numbers, sums, to, count);
+        } else {
+            draw_without_replacement(numbers, row_weights, categories, to, count);
+        }
+    }
+    return out;
+}
+
+// ------------------------------------------------------------------------------------- dropout
+
+namespace {
+
+// What dropout did, done to a gradient; linear, so the derivative of it is the same again.
+Tensor apply_mask(const Tensor& x, const Tensor& mask, double p);
+
+class DropoutNode final : public Node {
+public:
+    DropoutNode(const Tensor& x, const Tensor& mask, double p) : mask_(mask, false), p_(p) { add_edge(gradient_edge(x)); }
+    const char* name() const noexcept override { return "NativeDropoutBackward0"; }
+    std::string formula() const override { return "grad * mask / (1 - p)"; }
+    void release_saved() override { mask_.release(); }
+    void visit_saved(SavedVisitor& visitor) const override {
+        visitor.tensor("result1", mask_);
+        visitor.scalar("p", p_);
+    }
+    void backward(TensorList& grads, TensorList& inputs) override {
+        if (wants(0)) inputs[0] = apply_mask(grads[0], mask_.unpack(this), p_);
+    }
+
+private:
+    SavedTensor mask_;
+    const double p_;
+};
+
+Tensor apply_mask(const Tensor& x_given, const Tensor& mask_given, double p) {
+    const Tensor x = contiguous_values(x_given), mask = contiguous_values(mask_given);
+    Tensor out = empty(x.sizes(), x.dtype());
+    random_kernels().dropout_backward[int(x.dtype())](x.data(), mask.data<uint8_t>(), out.data(), x.numel(), p);
+    if (recording(x_given)) set_history(out, Ref<Node>(new DropoutNode(x_given, mask_given, p)));
+    return out;
+}
+
+}  // namespace
+
+Tensor dropout(const Tensor& x, double p, bool train, Generator& generator) {
+    if (!(p >= 0 && p <= 1)) fail("dropout probability has to be between 0 and 1, but got ", p);
+    if (!train || p == 0 || x.numel() == 0) return x;
+    if (!x.is_floating())
+        fail("result type Float can't be cast to the desired output type ", scalar_type_name(x.dtype()));
+    const Tensor values = contiguous_values(x);
+    const Tensor mask = empty(x.sizes(), DType::Bool);
+    Tensor out = empty(x.sizes(), x.dtype());
+    const State state = generator.reserve(counters_used(x.numel()));
+    random_kernels().dropout[int(x.dtype())](values.data(), out.data(), mask.data<uint8_t>(), x.numel(), state.seed,
+                                             state.offset, p);
+    if (recording(x)) set_history(out, Ref<Node>(new DropoutNode(x, mask, p)));
+    return out;
+}
+
+// --------------------------------------------------------------------------------------- state
+
+Tensor generator_state(const Generator& generator) {
+    Tensor state = empty({static_cast<int64_t>(sizeof(State))}, DType::UInt8);
+    std::memcpy(state.data(), &generator.state(), sizeof(State));
+    return state;
+}
+
+void set_generator_state(Generator& generator, const Tensor& state_given) {
+    if (state_given.dtype() != DType::UInt8) fail<TypeError>("RNG state must be a tapegrad.ByteTensor");
+    const Tensor bytes = contiguous_values(state_given);
+    if (bytes.numel() != static_cast<int64_t>(sizeof(State))) fail("RNG state is wrong size");
+    State state;
+    std::memcpy(&state, bytes.data(), sizeof(State));
+    generator.set_state(state);
+}
+
+}  // namespace tapegrad

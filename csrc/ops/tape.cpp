@@ -1,0 +1,47 @@
+// Gives the tape the tensor operations that it needs itself.
+#include "autograd/variable.h"
+#include "kernels/table.h"
+#include "ops/copy.h"
+#include "ops/elementwise.h"
+#include "ops/reductions.h"
+#include "ops/views.h"
+
+namespace tapegrad {
+
+Ref<Node> copy_slices_node(const Tensor& base, const Tensor& view, const Ref<Node>& node);
+Ref<Node> as_strided_node(const Tensor& base, const Tensor& view);
+
+namespace {
+
+// A copy of a gradient in the layout of the variable that it belongs to.
+Tensor clone_like(const Tensor& grad, const Tensor& variable) {
+    if (grad_enabled() && grad.requires_grad()) return clone(grad);
+    Tensor out = is_non_overlapping_and_dense(variable) && variable.sizes() == grad.sizes()
+                     ? empty_strided(variable.sizes(), variable.strides(), grad.dtype())
+                     : empty(grad.sizes(), grad.dtype());
+    copy_values(out, grad);
+    return out;
+}
+
+void add_in_place(const Tensor& into, const Tensor& grad) {
+    GradMode off(false);
+    binary_in_place(Binary::Add, into, grad);
+}
+
+const bool registered = [] {
+    tape_operations = TapeOperations{
+        [](const Tensor& a, const Tensor& b) { return add(a, b); },
+        add_in_place,
+        sum_to,
+        to_dtype,
+        clone_like,
+        [](const Tensor& x) { return full(x.sizes(), 1, x.dtype()); },
+        [](const Tensor& x) { return any_values(predicate(Predicate::IsNan, x)); },
+        copy_slices_node,
+        as_strided_node,
+    };
+    return true;
+}();
+
+}  // namespace
+}  // namespace tapegrad

@@ -1,0 +1,48 @@
+#include "python/errors.h"
+
+#include <pybind11/pybind11.h>
+
+#include "core/error.h"
+
+namespace py = pybind11;
+
+namespace tapegrad::python {
+
+void set_error_from_exception() noexcept {
+    try {
+        throw;
+    } catch (py::error_already_set& error) {
+        error.restore();
+    } catch (const ValueError& error) {
+        PyErr_SetString(PyExc_ValueError, error.what());
+    } catch (const TypeError& error) {
+        PyErr_SetString(PyExc_TypeError, error.what());
+    } catch (const IndexError& error) {
+        PyErr_SetString(PyExc_IndexError, error.what());
+    } catch (const NotImplementedError& error) {
+        PyErr_SetString(PyExc_NotImplementedError, error.what());
+    } catch (const py::builtin_exception& error) {
+        error.set_error();
+    } catch (const std::bad_alloc&) {
+        PyErr_NoMemory();
+    } catch (const std::exception& error) {
+        PyErr_SetString(PyExc_RuntimeError, error.what());
+    } catch (...) {
+        PyErr_SetString(PyExc_RuntimeError, "tapegrad: unknown C++ exception");
+    }
+}
+
+void install_error_handling() {
+    py::register_exception_translator([](std::exception_ptr exception) {
+        try {
+            if (exception) std::rethrow_exception(exception);
+        } catch (const Error&) {
+            set_error_from_exception();
+        }
+    });
+    set_warning_handler([](const std::string& message) {
+        if (PyErr_WarnEx(PyExc_UserWarning, message.c_str(), 1) < 0) throw py::error_already_set();
+    });
+}
+
+}  // namespace tapegrad::python

@@ -1,0 +1,273 @@
+#include "python/node_object.h"
+
+#include <structmember.h>
+
+#include <unordered_map>
+
+#include "autograd/accumulate_grad.h"
+#include "autograd/saved_tensor.h"
+#include "python/bind.h"
+#include "python/errors.h"
+#include "python/hooks.h"
+#include "python/saved_tensor_hooks.h"
+
+namespace tapegrad::python {
+
+PyTypeObject* node_type = nullptr;
+
+namespace {
+
+NodeObject* as_object(PyObject* object) { return reinterpret_cast<NodeObject*>(object); }
+
+Node& node_behind(PyObject* self) {
+    if (!as_object(self)->node) fail("the graph that this node belonged to has been freed");
+    return *as_object(self)->node;
+}
+
+// The types MulBackward0, ... made when first seen.
+PyTypeObject* type_of(const Node& node) {
+    static std::unordered_map<std::string, PyTypeObject*> types;
+    PyTypeObject*& type = types[node.name()];
+    if (!type) {
+        py::dict attributes;
+        attributes["__slots__"] = py::tuple();
+        attributes["__module__"] = "tapegrad.autograd.graph";
+        py::object made = py::type::of(py::handle(reinterpret_cast<PyObject*>(node_type)))(
+            node.name(), py::make_tuple(py::handle(reinterpret_cast<PyObject*>(node_type))), attributes);
+        type = reinterpret_cast<PyTypeObject*>(made.release().ptr());
+    }
+    return type;
+}
+
+void node_dealloc(PyObject* self) {
+    NodeObject* object = as_object(self);
+    PyTypeObject* type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    if (object->weak_references) PyObject_ClearWeakRefs(self);
+    Py_CLEAR(object->dict);
+    if (Node* node = object->node) {
+        object->node = nullptr;
+        if (node->python_object == object) node->python_object = nullptr;
+        if (!object->owned_by_node) node->release();
+    }
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+int node_traverse(PyObject* self, visitproc visit, void* arg) {
+    NodeObject* object = as_object(self);
+    Py_VISIT(object->dict);
+    Py_VISIT(Py_TYPE(self));
+    if (object->node && !object->owned_by_node && object->node->use_count() == 1)
+        return traverse_node_hooks(*object->node, visit, arg);
+    return 0;
+}
+
+int node_clear(PyObject* self) {
+    Py_CLEAR(as_object(self)->dict);
+    return 0;
+}
+
+PyObject* node_repr(PyObject* self) { return PyUnicode_FromFormat("<%s object at %p>", as_object(self)->node ? as_object(self)->node->name() : Py_TYPE(self)->tp_name, self); }
+
+PyObject* get_next_functions(PyObject* self, void*) {
+    return guarded([&]() -> PyObject* {
+        Node& node = node_behind(self);
+        py::tuple result(node.edges.size());
+        for (size_t i = 0; i < node.edges.size(); ++i) {
+            const Edge& edge = node.edges[i];
+            result[i] = py::make_tuple(py::reinterpret_steal<py::object>(wrap_node(edge.node)), edge.nr);
+        }
+        return result.release().ptr();
+    });
+}
+
+// Attributes that outlive the Python object while the node lives.
+struct PythonState final : Counted {
+    py::dict metadata;
+};
+
+PyObject* get_metadata(PyObject* self, void*) {
+    return guarded([&]() -> PyObject* {
+        Node& node = node_behind(self);
+        auto& state = node.extras().python_state;
+        if (!state) state = make_ref<PythonState>();
+        return Py_NewRef(static_cast<PythonState&>(*state).metadata.ptr());
+    });
+}
+
+PyObject* get_formula(PyObject* self, void*) {
+    return guarded([&]() -> PyObject* {
+        const std::string formula = node_behind(self).formula();
+        if (formula.empty()) Py_RETURN_NONE;
+        return PyUnicode_FromString(formula.c_str());
+    });
+}
+
+PyObject* get_input_metadata(PyObject* self, void*) {
+    return guarded([&]() -> PyObject* {
+        Node& node = node_behind(self);
+        py::tuple result(node.results.size());
+        for (size_t i = 0; i < node.results.size(); ++i)
+            result[i] = py::make_tuple(py::cast(node.results[i].sizes), py::cast(node.results[i].dtype));
+        return result.release().ptr();
+    });
+}
+
+// Finds one saved value by its name.
+class FindSaved final : public SavedVisitor {
+public:
+    FindSaved(const char* name, const Node& node, bool raw) : name_(name), node_(node), raw_(raw) {}
+    void tensor(const char* name, const SavedTensor& value) override {
+        if (wanted(name)) found = raw_ ? raw_saved_tensor(node_, value) : py::cast(value.unpack(&node_));
+    }
+    void scalar(const char* name, double value) override {
+        if (wanted(name) && !raw_) found = py::float_(value);
+    }
+    void integer(const char* name, int64_t value) override {
+        if (wanted(name) && !raw_) found = py::int_(value);
+    }
+    void boolean(const char* name, bool value) override {
+        if (wanted(name) && !raw_) found = py::bool_(value);
+    }
+    void dims(const char* name, const Dims& value) override {
+        if (wanted(name) && !raw_) found = py::tuple(py::cast(value));
+    }
+    py::object found;
+
+private:
+    bool wanted(const char* name) const { return std::strcmp(name, name_) == 0; }
+    const char* name_;
+    const Node& node_;
+    bool raw_;
+};
+
+class ListSaved final : public SavedVisitor {
+public:
+    void tensor(const char* name, const SavedTensor&) override { add(name); }
+    void scalar(const char* name, double) override { add(name); }
+    void integer(const char* name, int64_t) override { add(name); }
+    void boolean(const char* name, bool) override { add(name); }
+    void dims(const char* name, const Dims&) override { add(name); }
+    py::list names;
+
+private:
+    void add(const char* name) { names.append("_saved_" + std::string(name)); }
+};
+
+PyObject* node_getattr(PyObject* self, PyObject* name) {
+    if (const char* text = PyUnicode_AsUTF8(name)) {
+        const bool raw = std::strncmp(text, "_raw_saved_", 11) == 0;
+        if (raw || std::strncmp(text, "_saved_", 7) == 0) {
+            PyObject* found = nullptr;
+            const bool done = guarded([&]() -> int {
+                Node& node = node_behind(self);
+                FindSaved visitor(text + (raw ? 11 : 7), node, raw);
+                node.visit_saved(visitor);
+                found = visitor.found.release().ptr();
+                return 0;
+            }) == 0;
+            if (!done) return nullptr;
+            if (found) return found;
+        }
+        if (std::strcmp(text, "variable") == 0 && as_object(self)->node) {
+            if (auto* accumulate = dynamic_cast<AccumulateGrad*>(as_object(self)->node))
+                return guarded([&] { return wrap(accumulate->variable()); });
+        }
+    }
+    return PyObject_GenericGetAttr(self, name);
+}
+
+PyObject* node_dir(PyObject* self, PyObject*) {
+    return guarded([&]() -> PyObject* {
+        py::list names = py::reinterpret_steal<py::list>(PySequence_List(
+            py::module_::import("builtins").attr("object").attr("__dir__")(py::handle(self)).ptr()));
+        if (Node* node = as_object(self)->node) {
+            ListSaved visitor;
+            node->visit_saved(visitor);
+            for (py::handle name : visitor.names) names.append(name);
+        }
+        return names.release().ptr();
+    });
+}
+
+PyObject* node_name(PyObject* self, PyObject*) {
+    return guarded([&]() -> PyObject* { return PyUnicode_FromString(node_behind(self).name()); });
+}
+PyObject* node_sequence(PyObject* self, PyObject*) {
+    return guarded([&]() -> PyObject* { return PyLong_FromUnsignedLongLong(node_behind(self).sequence); });
+}
+
+// hook is put into the dict; the handle that removes it is returned.
+PyObject* register_in(py::object dict, PyObject* hook) {
+    py::object handle = py::module_::import("tapegrad.utils.hooks").attr("RemovableHandle")(dict);
+    dict[handle.attr("id")] = py::handle(hook);
+    return handle.release().ptr();
+}
+PyObject* node_register_hook(PyObject* self, PyObject* hook) {
+    return guarded([&]() -> PyObject* { return register_in(node_post_hooks(node_behind(self)), hook); });
+}
+PyObject* node_register_prehook(PyObject* self, PyObject* hook) {
+    return guarded([&]() -> PyObject* { return register_in(node_pre_hooks(node_behind(self)), hook); });
+}
+
+template <class F> void* slot(F* function) { return reinterpret_cast<void*>(function); }
+
+}  // namespace
+
+PyObject* wrap_node(const Ref<Node>& node) {
+    if (!node) Py_RETURN_NONE;
+    if (node->python_object) return Py_NewRef(static_cast<PyObject*>(node->python_object));
+    PyTypeObject* type = type_of(*node);
+    PyObject* self = type->tp_alloc(type, 0);
+    if (!self) throw py::error_already_set();
+    as_object(self)->node = node.get();
+    node->retain();
+    node->python_object = self;
+    return self;
+}
+
+bool is_node(PyObject* object) { return PyObject_TypeCheck(object, node_type); }
+
+Ref<Node> unwrap_node(PyObject* object) { return Ref<Node>(&node_behind(object)); }
+
+void bind_nodes(py::module_& m) {
+    static PyMemberDef members[] = {
+        {"__dictoffset__", T_PYSSIZET, offsetof(NodeObject, dict), READONLY, nullptr},
+        {"__weaklistoffset__", T_PYSSIZET, offsetof(NodeObject, weak_references), READONLY, nullptr},
+        {nullptr, 0, 0, 0, nullptr},
+    };
+    static PyGetSetDef attributes[] = {
+        {"next_functions", get_next_functions, nullptr,
+         "Where the gradients of the inputs go: pairs of a node (or None) and the number of its result.", nullptr},
+        {"metadata", get_metadata, nullptr, "A dict for notes; it lives as long as the node.", nullptr},
+        {"formula", get_formula, nullptr, "The derivative as text, or None.", nullptr},
+        {"_input_metadata", get_input_metadata, nullptr, nullptr, nullptr},
+        {nullptr, nullptr, nullptr, nullptr, nullptr},
+    };
+    static PyMethodDef methods[] = {
+        {"name", node_name, METH_NOARGS, "The name of the node's kind."},
+        {"_sequence_nr", node_sequence, METH_NOARGS, nullptr},
+        {"register_hook", node_register_hook, METH_O,
+         "Calls hook(grad_inputs, grad_outputs) after each run of this node; it may return new grad_inputs."},
+        {"register_prehook", node_register_prehook, METH_O,
+         "Calls hook(grad_outputs) before each run of this node; it may return new grad_outputs."},
+        {"__dir__", node_dir, METH_NOARGS, nullptr},
+        {nullptr, nullptr, 0, nullptr},
+    };
+    static PyType_Slot slots[] = {
+        {Py_tp_dealloc, slot(node_dealloc)}, {Py_tp_traverse, slot(node_traverse)},
+        {Py_tp_clear, slot(node_clear)},     {Py_tp_repr, slot(node_repr)},
+        {Py_tp_getattro, slot(node_getattr)}, {Py_tp_members, members},
+        {Py_tp_getset, attributes},          {Py_tp_methods, methods},
+        {0, nullptr},
+    };
+    static PyType_Spec spec = {"tapegrad.autograd.graph.Node", sizeof(NodeObject), 0,
+                               Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
+    node_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+    if (!node_type) throw py::error_already_set();
+    m.attr("Node") = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(node_type));
+    bind_saved_tensor_hooks(m);
+}
+
+}  // namespace tapegrad::python

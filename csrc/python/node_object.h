@@ -1,0 +1,26 @@
+// Nodes of the graph as Python objects: a type for each kind of node, one object for each node.
+#pragma once
+
+#include <Python.h>
+
+#include "autograd/node.h"
+
+namespace tapegrad::python {
+
+struct NodeObject {
+    PyObject_HEAD
+    Node* node;   // owned, unless the node owns this object (custom functions)
+    bool owned_by_node;
+    PyObject* dict;
+    PyObject* weak_references;
+};
+
+extern PyTypeObject* node_type;
+
+// A new reference; None for no node.
+PyObject* wrap_node(const Ref<Node>& node);
+bool is_node(PyObject* object);
+// The node behind an object; raises if the graph that it belonged to is gone.
+Ref<Node> unwrap_node(PyObject* object);
+
+}  // namespace tapegrad::python

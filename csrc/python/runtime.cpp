@@ -1,0 +1,99 @@
+// Threads, memory, instruction sets, and elements as Python numbers.
+#include "core/allocator.h"
+#include "core/parallel.h"
+#include "kernels/table.h"
+#include "ops/elementwise.h"
+#include "ops/views.h"
+#include "python/bind.h"
+#include "python/errors.h"
+
+namespace tapegrad::python {
+
+PyObject* element_to_python(const void* data, DType dtype) {
+    switch (dtype) {
+        case DType::Bool: return PyBool_FromLong(*static_cast<const bool*>(data));
+        case DType::UInt8: return PyLong_FromLong(*static_cast<const uint8_t*>(data));
+        case DType::Int32: return PyLong_FromLong(*static_cast<const int32_t*>(data));
+        case DType::Int64: return PyLong_FromLongLong(*static_cast<const int64_t*>(data));
+        case DType::Float32: return PyFloat_FromDouble(static_cast<double>(*static_cast<const float*>(data)));
+        default: return PyFloat_FromDouble(*static_cast<const double*>(data));
+    }
+}
+
+PyObject* item(const Tensor& tensor) {
+    if (tensor.numel() != 1)
+        fail("a Tensor with ", tensor.numel(), " elements cannot be converted to Scalar");
+    return element_to_python(tensor.data(), tensor.dtype());
+}
+
+namespace {
+
+py::object nested_list(const Tensor& x, int dim, const char* data) {
+    if (dim == x.dim()) return py::reinterpret_steal<py::object>(element_to_python(data, x.dtype()));
+    const int64_t count = x.sizes()[dim];
+    const int64_t step = x.strides()[dim] * static_cast<int64_t>(x.item_size());
+    PyObject* list = PyList_New(count);
+    if (!list) throw py::error_already_set();
+    py::object result = py::reinterpret_steal<py::object>(list);
+    for (int64_t i = 0; i < count; ++i) PyList_SET_ITEM(list, i, nested_list(x, dim + 1, data + i * step).release().ptr());
+    return result;
+}
+
+PyObject* item_method(PyObject* self, PyObject*) {
+    return guarded([&] { return item(unwrap(self)); });
+}
+PyObject* tolist_method(PyObject* self, PyObject*) {
+    return guarded([&] {
+        const Tensor x = unwrap(self);
+        return nested_list(x, 0, x.data<char>()).release().ptr();
+    });
+}
+
+// Every name under which an operator is reachable, for the test that all are covered.
+std::vector<std::string> operator_names() {
+    std::vector<std::string> names;
+#define TAPEGRAD_NAME(Name, ...) names.emplace_back(unary_name(Unary::Name));
+    TAPEGRAD_UNARY(TAPEGRAD_NAME)
+#undef TAPEGRAD_NAME
+#define TAPEGRAD_NAME(Name, ...) names.emplace_back(binary_name(Binary::Name));
+    TAPEGRAD_BINARY(TAPEGRAD_NAME)
+#undef TAPEGRAD_NAME
+    for (const char* internal : {"cube", "gelu_tanh", "pow_scalar"}) std::erase(names, internal);
+    return names;
+}
+
+}  // namespace
+
+void bind_runtime(py::module_& m) {
+    static PyMethodDef item_definition = {"item", item_method, METH_NOARGS, nullptr};
+    static PyMethodDef tolist_definition = {"tolist", tolist_method, METH_NOARGS, nullptr};
+    add_method(&item_definition);
+    add_method(&tolist_definition);
+
+    set_blocking_hooks({[]() -> void* { return PyGILState_Check() ? PyEval_SaveThread() : nullptr; },
+                        [](void* state) {
+                            if (state) PyEval_RestoreThread(static_cast<PyThreadState*>(state));
+                        }});
+    m.def("get_num_threads", num_threads, "The number of threads that a long operation may use.");
+    m.def("set_num_threads", [](int count) {
+        if (count < 1) fail("set_num_threads expects a positive integer");
+        set_num_threads(count);
+    }, py::arg("count"), "Sets the number of threads that a long operation may use.");
+    m.def("_isa", kernels::instruction_set);
+    m.def("_available_isas", kernels::available_instruction_sets);
+    m.def("_operator_names", operator_names);
+    m.def("_memory_stats", [] {
+        const MemoryStats stats = memory_stats();
+        py::dict result;
+        result["allocated_bytes"] = stats.allocated_bytes;
+        result["peak_bytes"] = stats.peak_bytes;
+        result["cached_bytes"] = stats.cached_bytes;
+        result["allocations"] = stats.allocations;
+        result["cache_hits"] = stats.cache_hits;
+        return result;
+    });
+    m.def("reset_peak_memory", reset_peak_memory, "Starts the peak of memory_stats() anew.");
+    m.def("empty_cache", empty_cache, "Gives memory that lies idle back to the system.");
+}
+
+}  // namespace tapegrad::python

@@ -1,0 +1,195 @@
+// x[index] and x[index] = value: basic indexing makes views; tensors, lists and masks select.
+#include <vector>
+
+#include "ops/copy.h"
+#include "ops/indexing.h"
+#include "ops/views.h"
+#include "python/bind.h"
+#include "python/errors.h"
+
+namespace tapegrad::python {
+namespace {
+
+[[noreturn]] void refuse_index(PyObject* item) {
+    fail<TypeError>("only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got ",
+                    Py_TYPE(item)->tp_name, ")");
+}
+
+// A nested list of ints or bools, or an array, as an index tensor.
+Tensor index_tensor(py::handle item) {
+    if (is_tensor(item.ptr())) return unwrap(item.ptr());
+    const bool empty_list = PyList_Check(item.ptr()) && PyList_GET_SIZE(item.ptr()) == 0;
+    const Tensor made = py::module_::import("tapegrad._C").attr("as_tensor")(item).cast<Tensor>();
+    return empty_list ? to_dtype(made, DType::Int64) : made;
+}
+
+bool is_sequence_index(PyObject* item) { return PyList_Check(item) || PyTuple_Check(item); }
+
+// Whether an item selects with a tensor (so that the result is a copy).
+bool is_advanced(PyObject* item) {
+    if (is_tensor(item)) return unwrap(item).dim() > 0 || unwrap(item).dtype() == DType::Bool || unwrap(item).dtype() == DType::UInt8;
+    return is_sequence_index(item) || py::hasattr(item, "__array__");
+}
+
+Tensor apply_slice(const Tensor& x, int64_t dim, PyObject* item) {
+    Py_ssize_t start, stop, step;
+    if (PySlice_Unpack(item, &start, &stop, &step) < 0) throw py::error_already_set();
+    if (step <= 0) fail<ValueError>("step must be greater than zero");
+    return slice(x, dim, start, stop, step);
+}
+
+// How many dimensions of the tensor an item takes up.
+int consumed(PyObject* item) {
+    if (item == Py_None || item == Py_Ellipsis || PyBool_Check(item)) return 0;
+    if (is_tensor(item)) {
+        const Tensor t = unwrap(item);
+        if (t.dtype() == DType::Bool || t.dtype() == DType::UInt8) return t.dim();
+    } else if (is_sequence_index(item) || py::hasattr(item, "__array__")) {
+        const Tensor t = index_tensor(item);
+        if (t.dtype() == DType::Bool) return t.dim();
+    }
+    return 1;
+}
+
+struct Selection {
+    Tensor view;                  // after the basic items
+    std::vector<Tensor> indices;  // for what remains; empty: nothing remains
+};
+
+Selection apply_index(const Tensor& x, PyObject* index) {
+    // The two most frequent forms first.
+    int64_t number;
+    if (PyLong_CheckExact(index) && to_integer(index, number)) {
+        if (x.dim() == 0)
+            fail<IndexError>("invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to "
+                             "convert a 0-dim tensor to a number");
+        return {select(x, 0, number), {}};
+    }
+    std::vector<py::object> items;
+    if (PyTuple_Check(index))
+        for (py::handle item : py::reinterpret_borrow<py::tuple>(index)) items.push_back(py::reinterpret_borrow<py::object>(item));
+    else
+        items.push_back(py::reinterpret_borrow<py::object>(index));
+
+    int taken = 0, ellipses = 0;
+    for (const py::object& item : items) {
+        taken += consumed(item.ptr());
+        ellipses += item.ptr() == Py_Ellipsis;
+    }
+    if (ellipses > 1) fail<IndexError>("an index can only have a single ellipsis ('...')");
+    if (taken > x.dim()) fail<IndexError>("too many indices for tensor of dimension ", x.dim());
+
+    Selection result{x, {}};
+    Tensor& view = result.view;
+    int dim = 0;
+    auto set_index = [&](const Tensor& t) {
+        result.indices.resize(static_cast<size_t>(dim));
+        result.indices.push_back(t);
+    };
+    for (const py::object& object : items) {
+        PyObject* item = object.ptr();
+        if (PySlice_Check(item)) {
+            view = apply_slice(view, dim++, item);
+        } else if (item == Py_Ellipsis) {
+            dim += x.dim() - taken;
+        } else if (item == Py_None) {
+            view = unsqueeze(view, dim++);
+        } else if (PyBool_Check(item)) {
+            // A bool is a mask over a new dimension.
+            view = unsqueeze(view, dim);
+            Tensor mask = empty({1}, DType::Bool);
+            *mask.data<bool>() = item == Py_True;
+            set_index(mask);
+            ++dim;
+        } else if (is_advanced(item)) {
+            const Tensor t = index_tensor(item);
+            if (t.dim() == 0 && (t.dtype() == DType::Bool || t.dtype() == DType::UInt8)) {
+                view = unsqueeze(view, dim);
+                set_index(reshape(t.dtype() == DType::Bool ? t : to_dtype(t, DType::Bool), {1}));
+                ++dim;
+            } else {
+                set_index(t);
+                dim += t.dtype() == DType::Bool || t.dtype() == DType::UInt8 ? std::max(t.dim(), 1) : 1;
+                // A mask over several dimensions stands for as many index tensors.
+            }
+        } else if (to_integer(item, number)) {
+            view = select(view, dim, number);
+        } else {
+            if (is_tensor(item))
+                fail<IndexError>("tensors used as indices must be long, int, byte or bool tensors");
+            refuse_index(item);
+        }
+    }
+    return result;
+}
+
+// The masks among the indices take up several dimensions; between them lie undefined tensors that only
+// kept count of positions.
+std::vector<Tensor> compact(const std::vector<Tensor>& indices) {
+    std::vector<Tensor> result;
+    size_t skip = 0;
+    for (const Tensor& t : indices) {
+        if (skip > 0) {
+            --skip;
+            continue;
+        }
+        result.push_back(t);
+        if (t.defined() && (t.dtype() == DType::Bool || t.dtype() == DType::UInt8) && t.dim() > 1) skip = static_cast<size_t>(t.dim() - 1);
+    }
+    return result;
+}
+
+// The value of an assignment as a tensor of the target's type.
+Tensor value_tensor(PyObject* value, DType dtype) {
+    if (is_tensor(value)) return unwrap(value);
+    Scalar scalar(0);
+    if (to_scalar(value, scalar)) return scalar_tensor(scalar, dtype);
+    try {
+        return py::module_::import("tapegrad._C").attr("as_tensor")(py::handle(value), py::arg("dtype") = dtype).cast<Tensor>();
+    } catch (const py::error_already_set&) {
+        fail<TypeError>("can't assign a ", Py_TYPE(value)->tp_name, " to a tapegrad.", scalar_type_name(dtype), "Tensor");
+    }
+}
+
+// Leading dimensions of size 1 that the target does not have are dropped, as in NumPy.
+Tensor trimmed(const Tensor& value, const Dims& target) {
+    Dims sizes = value.sizes();
+    while (sizes.size() > target.size() && sizes[0] == 1) sizes.erase(0);
+    return sizes.size() == value.dim() ? value : reshape(value, sizes);
+}
+
+}  // namespace
+
+PyObject* get_item(PyObject* self, PyObject* item) {
+    return guarded([&]() -> PyObject* {
+        const Tensor x = unwrap(self);
+        const Selection selection = apply_index(x, item);
+        if (!selection.indices.empty()) return wrap(index(selection.view, compact(selection.indices)));
+        return wrap(selection.view.is_same(x) ? view_alias(x) : selection.view);
+    });
+}
+
+int set_item(PyObject* self, PyObject* item, PyObject* value) {
+    return guarded([&]() -> int {
+        if (!value) fail<TypeError>("Tensor does not support deleting items");
+        const Tensor x = unwrap(self);
+        const Tensor source = value_tensor(value, x.dtype());
+        const Selection selection = apply_index(x, item);
+        if (!selection.indices.empty()) {
+            index_put_(selection.view, compact(selection.indices), source, false);
+            return 0;
+        }
+        const Tensor& target = selection.view;
+        const Tensor fitting = trimmed(source, target.sizes());
+        if (!is_expandable_to(fitting.sizes(), target.sizes()))
+            fail("The expanded size of the tensor must match: shape mismatch: value tensor of shape ", to_string(source.sizes()),
+                 " cannot be broadcast to indexing result of shape ", to_string(target.sizes()));
+        if (fitting.dim() == 0)
+            fill_(target, fitting);
+        else
+            copy_(target, fitting);
+        return 0;
+    });
+}
+
+}  // namespace tapegrad::python

@@ -1,0 +1,190 @@
+#include "python/tensor_attributes.h"
+
+#include "autograd/variable.h"
+#include "ops/elementwise.h"
+#include "ops/views.h"
+#include "python/casters.h"
+#include "python/errors.h"
+#include "python/hooks.h"
+#include "python/node_object.h"
+
+namespace py = pybind11;
+
+namespace tapegrad::python {
+namespace {
+
+PyObject* to_bool(bool value) { return PyBool_FromLong(value); }
+
+PyObject* get_grad(PyObject* self, void*) {
+    return guarded([&]() -> PyObject* {
+        const Tensor x = unwrap(self);
+        if (!x->grad && !x.is_leaf() && !x->retains_grad && x.requires_grad()) [[unlikely]] {
+            constexpr const char* message =
+                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be "
+                "populated during autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf "
+                "Tensor, use .retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by mistake, make sure "
+                "you access the leaf Tensor instead. See github.com/pytorch/pytorch/pull/30531 for more informations.";
+            if (PyErr_WarnEx(PyExc_UserWarning, message, 1) < 0) return nullptr;
+        }
+        return wrap(x.grad());
+    });
+}
+
+int set_grad(PyObject* self, PyObject* value, void*) {
+    return guarded([&]() -> int {
+        const Tensor x = unwrap(self);
+        if (!value || value == Py_None) {
+            x->grad.reset();
+            return 0;
+        }
+        if (!is_tensor(value))
+            fail<TypeError>("assigned grad expected to be a Tensor or None but got grad of type ", Py_TYPE(value)->tp_name);
+        const Tensor grad = unwrap(value);
+        if (grad.is_same(x)) fail("can't assign Variable as its own grad");
+        if (grad.dtype() != x.dtype())
+            fail("attempting to assign a gradient with dtype '", scalar_type_name(grad.dtype()),
+                 "' to a tensor with dtype '", scalar_type_name(x.dtype()),
+                 "'. Please ensure that the gradient and the tensor have the same dtype");
+        if (!(grad.sizes() == x.sizes()))
+            fail("attempting to assign a gradient of size '", to_string(grad.sizes()), "' to a tensor of size '",
+                 to_string(x.sizes()), "'. Please ensure that the gradient and the tensor are the same size");
+        x->grad = Ref<TensorImpl>(grad.impl());
+        return 0;
+    });
+}
+
+PyObject* get_requires_grad(PyObject* self, void*) { return to_bool(unwrap(self).requires_grad()); }
+int set_requires_grad_attribute(PyObject* self, PyObject* value, void*) {
+    return guarded([&]() -> int {
+        if (!value || !PyBool_Check(value)) fail<TypeError>("requires_grad must be a bool");
+        set_requires_grad(unwrap(self), value == Py_True);
+        return 0;
+    });
+}
+
+PyObject* get_grad_fn(PyObject* self, void*) {
+    return guarded([&] { return wrap_node(grad_fn(unwrap(self))); });
+}
+int set_grad_fn(PyObject* self, PyObject* value, void*) {
+    return guarded([&]() -> int {
+        if (value != Py_None) fail<TypeError>("_grad_fn can be only set to None");
+        detach_in_place(unwrap(self));
+        return 0;
+    });
+}
+
+PyObject* get_is_leaf(PyObject* self, void*) { return to_bool(unwrap(self).is_leaf()); }
+PyObject* get_retains_grad(PyObject* self, void*) {
+    const Tensor x = unwrap(self);
+    return to_bool(!x.is_leaf() && x->retains_grad);
+}
+PyObject* get_output_nr(PyObject* self, void*) { return PyLong_FromUnsignedLong(unwrap(self)->output_nr); }
+PyObject* get_version(PyObject* self, void*) {
+    return guarded([&]() -> PyObject* {
+        const Tensor x = unwrap(self);
+        if (x->inference) fail("Inference tensors do not track version counter.");
+        return PyLong_FromUnsignedLong(x.version());
+    });
+}
+PyObject* get_base(PyObject* self, void*) {
+    return guarded([&]() -> PyObject* {
+        const Tensor x = unwrap(self);
+        return wrap(is_view(x) ? extra_of(x)->base : Tensor());
+    });
+}
+PyObject* get_shape(PyObject* self, void*) {
+    return guarded([&] { return wrap_size(unwrap(self).sizes()); });
+}
+PyObject* get_ndim(PyObject* self, void*) { return PyLong_FromLong(unwrap(self).dim()); }
+PyObject* get_itemsize(PyObject* self, void*) { return PyLong_FromSize_t(unwrap(self).item_size()); }
+PyObject* get_nbytes(PyObject* self, void*) {
+    const Tensor x = unwrap(self);
+    return PyLong_FromLongLong(x.numel() * static_cast<int64_t>(x.item_size()));
+}
+PyObject* get_dtype(PyObject* self, void*) { return Py_NewRef(dtype_object(unwrap(self).dtype())); }
+PyObject* get_T(PyObject* self, void*) {
+    return guarded([&] { return wrap(reversed(unwrap(self))); });
+}
+PyObject* get_mT(PyObject* self, void*) {
+    return guarded([&] { return wrap(matrix_transpose(unwrap(self))); });
+}
+
+// The same memory outside of the tape, with a version counter of its own.
+PyObject* get_data(PyObject* self, void*) {
+    return guarded([&] {
+        const Tensor x = unwrap(self);
+        return wrap(from_storage(Storage::alias(x.storage()), x->data, x.sizes(), x.strides(), x.dtype()));
+    });
+}
+int set_data(PyObject* self, PyObject* value, void*) {
+    return guarded([&]() -> int {
+        const Tensor x = unwrap(self);
+        if (!value || !is_tensor(value))
+            fail<TypeError>("Variable data has to be a tensor, but got ", value ? Py_TYPE(value)->tp_name : "nothing");
+        replace_data(x, unwrap(value));
+        return 0;
+    });
+}
+
+PyGetSetDef attributes[] = {
+    {"grad", get_grad, set_grad, "The gradient that backward passes have accumulated, or None.", nullptr},
+    {"requires_grad", get_requires_grad, set_requires_grad_attribute,
+     "Whether operations on this tensor are recorded.", nullptr},
+    {"grad_fn", get_grad_fn, set_grad_fn, "The node of the operation that made this tensor; None for leaves.", nullptr},
+    {"_grad_fn", get_grad_fn, set_grad_fn, nullptr, nullptr},
+    {"is_leaf", get_is_leaf, nullptr, "Whether this tensor is the result of no recorded operation.", nullptr},
+    {"retains_grad", get_retains_grad, nullptr, "Whether retain_grad() was called on this non-leaf tensor.", nullptr},
+    {"output_nr", get_output_nr, nullptr, "Which result of grad_fn this tensor is.", nullptr},
+    {"_version", get_version, nullptr, "How often the memory was changed in place.", nullptr},
+    {"_base", get_base, nullptr, "The tensor whose memory this view shows, or None.", nullptr},
+    {"shape", get_shape, nullptr, "The size of each dimension.", nullptr},
+    {"ndim", get_ndim, nullptr, "The number of dimensions.", nullptr},
+    {"itemsize", get_itemsize, nullptr, "Bytes of one element.", nullptr},
+    {"nbytes", get_nbytes, nullptr, "Bytes of all elements.", nullptr},
+    {"dtype", get_dtype, nullptr, "The type of the elements.", nullptr},
+    {"T", get_T, nullptr, "A view with the dimensions in reverse order.", nullptr},
+    {"mT", get_mT, nullptr, "A view with the last two dimensions swapped.", nullptr},
+    {"data", get_data, set_data, "The same memory outside of the tape.", nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr},
+};
+
+}  // namespace
+
+PyGetSetDef* tensor_getset() { return attributes; }
+
+// Tensor(data) exists for subclasses and for those who are used to it; tapegrad.tensor is the function.
+PyObject* construct_tensor(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
+    if (kwargs && PyDict_GET_SIZE(kwargs) > 0) fail<TypeError>("Tensor() takes no keyword arguments; use tapegrad.tensor");
+    const Py_ssize_t count = PyTuple_GET_SIZE(args);
+    bool sizes = true;
+    Dims dims;
+    for (Py_ssize_t i = 0; i < count; ++i) {
+        int64_t size;
+        PyObject* argument = PyTuple_GET_ITEM(args, i);
+        if (!PyLong_Check(argument) || !to_integer(argument, size)) sizes = false;
+        else dims.push_back(size);
+    }
+    if (count == 0) return wrap_as(type, empty({0}, DType::Float32));
+    if (sizes) return wrap_as(type, empty(dims, DType::Float32));
+    if (count != 1) fail<TypeError>("Tensor() takes one sequence or some sizes");
+    if (is_tensor(PyTuple_GET_ITEM(args, 0))) return wrap_as(type, alias(unwrap(PyTuple_GET_ITEM(args, 0))));
+    py::object made = py::module_::import("tapegrad._C").attr("tensor")(
+        py::handle(PyTuple_GET_ITEM(args, 0)), py::arg("dtype") = DType::Float32);
+    if (type == tensor_type) return made.release().ptr();
+    return wrap_as(type, alias(unwrap(made.ptr())));
+}
+
+Tensor bitwise_not(const Tensor& x) {
+    if (x.dtype() == DType::Bool) return predicate(Predicate::LogicalNot, x);
+    if (x.is_floating())
+        fail<NotImplementedError>("\"bitwise_not_cpu\" not implemented for '", scalar_type_name(x.dtype()), "'");
+    return integer_binary(Integer::BitwiseXor, x, x.dtype() == DType::UInt8 ? int64_t{255} : int64_t{-1});
+}
+
+std::vector<Tensor> unbind_rows(const Tensor& x) { return unbind(x, 0); }
+
+void track_object(PyObject* object) {
+    if (!PyObject_GC_IsTracked(object)) PyObject_GC_Track(object);
+}
+
+}  // namespace tapegrad::python

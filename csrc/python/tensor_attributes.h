@@ -1,0 +1,25 @@
+// Attributes of Tensor objects, and what their life depends on.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <vector>
+
+#include "core/tensor.h"
+
+namespace tapegrad::python {
+
+PyGetSetDef* tensor_getset();
+PyObject* construct_tensor(PyTypeObject* type, PyObject* args, PyObject* kwargs);
+
+// The Python callables that hang on a tensor, for the garbage collector.
+int traverse_hooks(const Tensor& tensor, visitproc visit, void* arg);
+void clear_hooks(const Tensor& tensor);
+
+// After something was attached to an object that may lead back to it.
+void track_object(PyObject* object);
+
+Tensor bitwise_not(const Tensor& x);
+std::vector<Tensor> unbind_rows(const Tensor& x);
+
+}  // namespace tapegrad::python

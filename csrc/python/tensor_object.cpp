@@ -1,0 +1,410 @@
+#include "python/tensor_object.h"
+
+#include <pybind11/pybind11.h>
+#include <structmember.h>
+
+#include <cstddef>
+#include <cstring>
+
+#include "autograd/variable.h"
+#include "ops/elementwise.h"
+#include "ops/linalg.h"
+#include "python/bind.h"
+#include "python/errors.h"
+#include "python/numpy.h"
+#include "python/tensor_attributes.h"
+
+namespace py = pybind11;
+
+namespace tapegrad::python {
+
+PyTypeObject* tensor_type = nullptr;
+
+namespace {
+
+TensorObject* as_object(PyObject* object) { return reinterpret_cast<TensorObject*>(object); }
+
+// ----------------------------------------------------------------------- life of the objects
+
+// Freed objects of exactly this type, for reuse: most results live only until the next operation.
+constexpr int kIdleObjects = 256;
+TensorObject* idle_objects[kIdleObjects];
+int idle_count = 0;
+
+PyObject* new_object(PyTypeObject* type, Tensor&& tensor) {
+    TensorObject* object;
+    if (type == tensor_type && idle_count > 0) {
+        object = idle_objects[--idle_count];
+        PyObject_Init(reinterpret_cast<PyObject*>(object), type);
+    } else {
+        object = type == tensor_type ? PyObject_GC_New(TensorObject, type) : as_object(type->tp_alloc(type, 0));
+        if (!object) throw py::error_already_set();
+    }
+    object->dict = nullptr;
+    object->weak_references = nullptr;
+    object->impl = tensor.impl();
+    object->impl->retain();
+    object->impl->python_object = object;
+    return reinterpret_cast<PyObject*>(object);
+}
+
+// A tensor that C++ still holds keeps its Python object where that carries more than the tensor: a
+// subclass or attributes. The tensor then owns the object instead of the other way around.
+bool worth_keeping(PyObject* self) {
+    const TensorObject* object = as_object(self);
+    return object->impl && object->impl->references > 1 && (Py_TYPE(self) != tensor_type || object->dict);
+}
+
+void tensor_finalize(PyObject* self) {
+    if (!worth_keeping(self)) return;
+    TensorImpl* impl = as_object(self)->impl;
+    impl->python_owned = true;
+    Py_INCREF(self);
+    impl->release();
+    // Python finalizes an object once; this one may come back again.
+    reinterpret_cast<uintptr_t*>(self)[-1] &= ~uintptr_t{1};
+}
+
+void tensor_dealloc(PyObject* self) {
+    TensorObject* object = as_object(self);
+    PyTypeObject* type = Py_TYPE(self);
+    if (type == tensor_type && worth_keeping(self) && PyObject_CallFinalizerFromDealloc(self) < 0) return;
+    PyObject_GC_UnTrack(self);
+    if (object->weak_references) PyObject_ClearWeakRefs(self);
+    Py_CLEAR(object->dict);
+    if (TensorImpl* impl = object->impl) {
+        object->impl = nullptr;
+        if (impl->python_object == object) impl->python_object = nullptr;
+        impl->release();
+    }
+    if (type == tensor_type && idle_count < kIdleObjects)
+        idle_objects[idle_count++] = object;
+    else
+        type->tp_free(self);
+    Py_DECREF(type);
+}
+
+int tensor_traverse(PyObject* self, visitproc visit, void* arg) {
+    TensorObject* object = as_object(self);
+    Py_VISIT(object->dict);
+    Py_VISIT(Py_TYPE(self));
+    // Hooks are seen as this object's own only while nobody in C++ holds the tensor too.
+    if (object->impl && object->impl->references == 1) return traverse_hooks(Tensor(object->impl), visit, arg);
+    return 0;
+}
+
+int tensor_clear(PyObject* self) {
+    TensorObject* object = as_object(self);
+    Py_CLEAR(object->dict);
+    if (object->impl && object->impl->references == 1) clear_hooks(Tensor(object->impl));
+    return 0;
+}
+
+// A tensor that owns its Python object is gone: the object goes with it.
+void release_owned_object(void* python_object) {
+    TensorObject* object = static_cast<TensorObject*>(python_object);
+    object->impl = nullptr;
+    Py_DECREF(reinterpret_cast<PyObject*>(object));
+}
+
+PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
+    return guarded([&]() -> PyObject* { return construct_tensor(type, args, kwargs); });
+}
+
+// ----------------------------------------------------------------------------- operators
+
+// An operand of a number slot. Unknown objects leave the operation to the other side.
+class SlotOperand {
+public:
+    bool read(PyObject* object) {
+        if (is_tensor(object)) {
+            tensor_ = Tensor(as_object(object)->impl);
+            return true;
+        }
+        return to_scalar(object, scalar_);
+    }
+    operator Arg() const { return tensor_.defined() ? Arg(tensor_) : Arg(scalar_); }
+    const Tensor& tensor() const { return tensor_; }
+    bool is_tensor_operand() const { return tensor_.defined(); }
+    const Scalar& scalar() const { return scalar_; }
+
+private:
+    Tensor tensor_;
+    Scalar scalar_{0};
+};
+
+template <class F> PyObject* two_operands(PyObject* left, PyObject* right, F f) {
+    return guarded([&]() -> PyObject* {
+        SlotOperand a, b;
+        if (!a.read(left) || !b.read(right)) {
+            if (PyErr_Occurred()) return nullptr;
+            Py_RETURN_NOTIMPLEMENTED;
+        }
+        return wrap(f(a, b));
+    });
+}
+
+template <Binary Op> PyObject* binary_slot(PyObject* left, PyObject* right) {
+    return two_operands(left, right, [](const SlotOperand& a, const SlotOperand& b) { return binary(Op, a, b); });
+}
+template <Integer Op> PyObject* integer_slot(PyObject* left, PyObject* right) {
+    return two_operands(left, right, [](const SlotOperand& a, const SlotOperand& b) { return integer_binary(Op, a, b); });
+}
+PyObject* power_slot(PyObject* left, PyObject* right, PyObject* modulus) {
+    if (modulus != Py_None) Py_RETURN_NOTIMPLEMENTED;
+    return two_operands(left, right, [](const SlotOperand& a, const SlotOperand& b) {
+        return b.is_tensor_operand() ? binary(Binary::Pow, a, b) : pow(a.tensor(), b.scalar());
+    });
+}
+PyObject* matmul_slot(PyObject* left, PyObject* right) {
+    if (!is_tensor(left) || !is_tensor(right)) Py_RETURN_NOTIMPLEMENTED;
+    return guarded([&] { return wrap(matmul(unwrap(left), unwrap(right))); });
+}
+
+// x += y: the tensor itself is the result. Anything but a tensor or a number leaves it to +.
+template <class F> PyObject* in_place(PyObject* self, PyObject* other, F f) {
+    return guarded([&]() -> PyObject* {
+        SlotOperand b;
+        if (!b.read(other)) {
+            if (PyErr_Occurred()) return nullptr;
+            Py_RETURN_NOTIMPLEMENTED;
+        }
+        f(unwrap(self), b);
+        Py_INCREF(self);
+        return self;
+    });
+}
+template <Binary Op> PyObject* binary_in_place_slot(PyObject* self, PyObject* other) {
+    return in_place(self, other, [](const Tensor& a, const SlotOperand& b) { binary_in_place(Op, a, b); });
+}
+template <Integer Op> PyObject* integer_in_place_slot(PyObject* self, PyObject* other) {
+    return in_place(self, other, [](const Tensor& a, const SlotOperand& b) { integer_in_place(Op, a, b); });
+}
+PyObject* power_in_place_slot(PyObject* self, PyObject* other, PyObject*) {
+    return in_place(self, other, [](const Tensor& a, const SlotOperand& b) {
+        if (b.is_tensor_operand()) binary_in_place(Binary::Pow, a, b);
+        else pow_(a, b.scalar());
+    });
+}
+
+template <Unary Op> PyObject* unary_slot(PyObject* self) {
+    return guarded([&] { return wrap(unary(Op, unwrap(self))); });
+}
+PyObject* invert_slot(PyObject* self) {
+    return guarded([&]() -> PyObject* { return wrap(bitwise_not(unwrap(self))); });
+}
+PyObject* positive_slot(PyObject* self) {
+    Py_INCREF(self);
+    return self;
+}
+
+int bool_slot(PyObject* self) {
+    return guarded([&]() -> int {
+        const Tensor x = unwrap(self);
+        if (x.numel() == 0) fail("Boolean value of Tensor with no values is ambiguous");
+        if (x.numel() > 1) fail("Boolean value of Tensor with more than one value is ambiguous");
+        return visit_dtype(x.dtype(), [&]<class T>() -> int { return *x.data<T>() != T(0); });
+    });
+}
+PyObject* float_slot(PyObject* self) {
+    return guarded([&]() -> PyObject* {
+        py::object value = py::reinterpret_steal<py::object>(item(unwrap(self)));
+        return PyNumber_Float(value.ptr());
+    });
+}
+PyObject* int_slot(PyObject* self) {
+    return guarded([&]() -> PyObject* {
+        py::object value = py::reinterpret_steal<py::object>(item(unwrap(self)));
+        return PyNumber_Long(value.ptr());
+    });
+}
+PyObject* index_slot(PyObject* self) {
+    return guarded([&]() -> PyObject* {
+        const Tensor x = unwrap(self);
+        if (x.is_floating() || x.numel() != 1)
+            fail<TypeError>("only integer tensors of a single element can be converted to an index");
+        py::object value = py::reinterpret_steal<py::object>(item(x));
+        return PyNumber_Long(value.ptr());
+    });
+}
+
+PyObject* compare_slot(PyObject* left, PyObject* right, int op) {
+    constexpr Comparison comparisons[] = {Comparison::Lt, Comparison::Le, Comparison::Eq,
+                                          Comparison::Ne, Comparison::Gt, Comparison::Ge};
+    return guarded([&]() -> PyObject* {
+        SlotOperand a, b;
+        if (!a.read(left) || !b.read(right)) {
+            if (PyErr_Occurred()) return nullptr;
+            Py_RETURN_NOTIMPLEMENTED;
+        }
+        return wrap(compare(comparisons[op], a, b));
+    });
+}
+
+Py_hash_t hash_slot(PyObject* self) { return _Py_HashPointer(self); }
+
+Py_ssize_t length_slot(PyObject* self) {
+    return guarded([&]() -> Py_ssize_t {
+        const Tensor x = unwrap(self);
+        if (x.dim() == 0) fail<TypeError>("len() of a 0-d tensor");
+        return static_cast<Py_ssize_t>(x.sizes()[0]);
+    });
+}
+
+PyObject* iterate_slot(PyObject* self) {
+    return guarded([&]() -> PyObject* {
+        const Tensor x = unwrap(self);
+        if (x.dim() == 0) fail<TypeError>("iteration over a 0-d tensor");
+        py::tuple rows = py::cast(unbind_rows(x));
+        return PyObject_GetIter(rows.ptr());
+    });
+}
+
+template <class F> void* slot(F* function) { return reinterpret_cast<void*>(function); }
+
+}  // namespace
+
+PyObject* wrap(Tensor tensor) {
+    if (!tensor.defined()) Py_RETURN_NONE;
+    TensorImpl* impl = tensor.impl();
+    if (PyObject* existing = static_cast<PyObject*>(impl->python_object)) {
+        if (impl->python_owned) {  // back to the usual direction: the object owns the tensor
+            impl->python_owned = false;
+            impl->retain();
+            return existing;
+        }
+        Py_INCREF(existing);
+        return existing;
+    }
+    return new_object(tensor_type, std::move(tensor));
+}
+
+PyObject* wrap_as(PyTypeObject* type, Tensor tensor) {
+    PyObject* object = new_object(type, std::move(tensor));
+    return object;
+}
+
+bool to_scalar(PyObject* object, Scalar& result) {
+    if (PyFloat_Check(object)) {
+        result = Scalar(PyFloat_AS_DOUBLE(object));
+        return true;
+    }
+    if (PyBool_Check(object)) {
+        result = Scalar(object == Py_True);
+        return true;
+    }
+    if (PyLong_Check(object)) {
+        int overflow = 0;
+        const long long value = PyLong_AsLongLongAndOverflow(object, &overflow);
+        if (overflow) {
+            PyErr_SetString(PyExc_RuntimeError, "Overflow when unpacking long long");
+            throw py::error_already_set();
+        }
+        result = Scalar(static_cast<int64_t>(value));
+        return true;
+    }
+    // NumPy's scalars: np.float32(2) * x. Arrays are left to NumPy.
+    const char* module = Py_TYPE(object)->tp_name;
+    if (std::strncmp(module, "numpy.", 6) == 0 && std::strcmp(module, "numpy.ndarray") != 0) {
+        py::object value = py::reinterpret_steal<py::object>(PyObject_CallMethod(object, "item", nullptr));
+        if (!value) throw py::error_already_set();
+        if (value.ptr() != object && (PyFloat_Check(value.ptr()) || PyLong_Check(value.ptr())))
+            return to_scalar(value.ptr(), result);
+    }
+    return false;
+}
+
+void define_tensor_type(PyObject* module) {
+    static PyMemberDef members[] = {
+        {"__dictoffset__", T_PYSSIZET, offsetof(TensorObject, dict), READONLY, nullptr},
+        {"__weaklistoffset__", T_PYSSIZET, offsetof(TensorObject, weak_references), READONLY, nullptr},
+        {nullptr, 0, 0, 0, nullptr},
+    };
+    static PyType_Slot slots[] = {
+        {Py_tp_new, slot(tensor_new)},
+        {Py_tp_dealloc, slot(tensor_dealloc)},
+        {Py_tp_finalize, slot(tensor_finalize)},
+        {Py_tp_traverse, slot(tensor_traverse)},
+        {Py_tp_clear, slot(tensor_clear)},
+        {Py_tp_members, members},
+        {Py_tp_getset, tensor_getset()},
+        {Py_tp_richcompare, slot(compare_slot)},
+        {Py_tp_hash, slot(hash_slot)},
+        {Py_tp_iter, slot(iterate_slot)},
+        {Py_nb_add, slot(binary_slot<Binary::Add>)},
+        {Py_nb_subtract, slot(binary_slot<Binary::Sub>)},
+        {Py_nb_multiply, slot(binary_slot<Binary::Mul>)},
+        {Py_nb_true_divide, slot(binary_slot<Binary::Div>)},
+        {Py_nb_remainder, slot(binary_slot<Binary::Remainder>)},
+        {Py_nb_floor_divide, slot(integer_slot<Integer::FloorDivide>)},
+        {Py_nb_power, slot(power_slot)},
+        {Py_nb_matrix_multiply, slot(matmul_slot)},
+        {Py_nb_and, slot(integer_slot<Integer::BitwiseAnd>)},
+        {Py_nb_or, slot(integer_slot<Integer::BitwiseOr>)},
+        {Py_nb_xor, slot(integer_slot<Integer::BitwiseXor>)},
+        {Py_nb_lshift, slot(integer_slot<Integer::LeftShift>)},
+        {Py_nb_rshift, slot(integer_slot<Integer::RightShift>)},
+        {Py_nb_inplace_add, slot(binary_in_place_slot<Binary::Add>)},
+        {Py_nb_inplace_subtract, slot(binary_in_place_slot<Binary::Sub>)},
+        {Py_nb_inplace_multiply, slot(binary_in_place_slot<Binary::Mul>)},
+        {Py_nb_inplace_true_divide, slot(binary_in_place_slot<Binary::Div>)},
+        {Py_nb_inplace_remainder, slot(binary_in_place_slot<Binary::Remainder>)},
+        {Py_nb_inplace_floor_divide, slot(integer_in_place_slot<Integer::FloorDivide>)},
+        {Py_nb_inplace_power, slot(power_in_place_slot)},
+        {Py_nb_inplace_and, slot(integer_in_place_slot<Integer::BitwiseAnd>)},
+        {Py_nb_inplace_or, slot(integer_in_place_slot<Integer::BitwiseOr>)},
+        {Py_nb_inplace_xor, slot(integer_in_place_slot<Integer::BitwiseXor>)},
+        {Py_nb_inplace_lshift, slot(integer_in_place_slot<Integer::LeftShift>)},
+        {Py_nb_inplace_rshift, slot(integer_in_place_slot<Integer::RightShift>)},
+        {Py_nb_negative, slot(unary_slot<Unary::Neg>)},
+        {Py_nb_absolute, slot(unary_slot<Unary::Abs>)},
+        {Py_nb_positive, slot(positive_slot)},
+        {Py_nb_invert, slot(invert_slot)},
+        {Py_nb_bool, slot(bool_slot)},
+        {Py_nb_float, slot(float_slot)},
+        {Py_nb_int, slot(int_slot)},
+        {Py_nb_index, slot(index_slot)},
+        {Py_mp_length, slot(length_slot)},
+        {Py_mp_subscript, slot(get_item)},
+        {Py_mp_ass_subscript, slot(set_item)},
+        {Py_sq_length, slot(length_slot)},
+        {Py_bf_getbuffer, slot(get_buffer)},
+        {Py_bf_releasebuffer, slot(release_buffer)},
+        {0, nullptr},
+    };
+    static PyType_Spec spec = {
+        "tapegrad.Tensor",
+        sizeof(TensorObject),
+        0,
+        Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+        slots,
+    };
+    PyObject* type = PyType_FromSpec(&spec);
+    if (!type) throw py::error_already_set();
+    tensor_type = reinterpret_cast<PyTypeObject*>(type);
+    TensorImpl::release_python_object = release_owned_object;
+    if (PyModule_AddObjectRef(module, "Tensor", type) < 0) throw py::error_already_set();
+}
+
+void add_method(PyMethodDef* definition) {
+    PyObject* method = PyDescr_NewMethod(tensor_type, definition);
+    if (!method || PyObject_SetAttrString(reinterpret_cast<PyObject*>(tensor_type), definition->ml_name, method) < 0)
+        throw py::error_already_set();
+    Py_DECREF(method);
+}
+
+py::object method_sibling(const char* name) {
+    PyObject* dict = tensor_type->tp_dict;
+    PyObject* found = PyDict_GetItemString(dict, name);
+    if (!found) return py::none();
+    if (PyInstanceMethod_Check(found)) return py::reinterpret_borrow<py::object>(PyInstanceMethod_GET_FUNCTION(found));
+    return py::none();
+}
+
+void set_method(const char* name, const py::object& function) {
+    py::object method = py::reinterpret_steal<py::object>(PyInstanceMethod_New(function.ptr()));
+    if (PyObject_SetAttrString(reinterpret_cast<PyObject*>(tensor_type), name, method.ptr()) < 0)
+        throw py::error_already_set();
+}
+
+}  // namespace tapegrad::python

@@ -1,0 +1,46 @@
+"""A tensor autograd engine for the CPU whose API mirrors that of ``torch``.
+
+Example:
+    >>> import tapegrad
+    >>> x = tapegrad.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> (x ** 2).sum().backward()
+    >>> x.grad
+    tensor([2., 4., 6.])
+"""
+
+from . import _C
+from ._C import *  # noqa: F403  (the functions and dtypes of the core; they shadow int, float and bool)
+from ._device import device
+from ._tensor import Tensor, is_tensor
+from ._tensor_str import get_printoptions, printoptions, set_printoptions
+from ._version import __version__
+from . import return_types
+from . import autograd
+from .autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+from . import __config__, linalg, utils, nn, optim
+from ._runtime import memory_stats
+from .serialization import load, save
+
+__all__ = [
+    *(name for name in dir(_C) if not name.startswith("_")),
+    "Tensor",
+    "__version__",
+    "autograd",
+    "device",
+    "enable_grad",
+    "get_printoptions",
+    "inference_mode",
+    "is_tensor",
+    "linalg",
+    "load",
+    "memory_stats",
+    "nn",
+    "no_grad",
+    "optim",
+    "printoptions",
+    "return_types",
+    "save",
+    "set_grad_enabled",
+    "set_printoptions",
+    "utils",
+]

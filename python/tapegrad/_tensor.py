@@ -1,0 +1,201 @@
+"""The part of Tensor that is written in Python: what is called rarely, or is mostly Python anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from . import _C
+from ._C import Tensor
+from ._device import CPU, device
+from ._tensor_str import tensor_str
+from .utils.hooks import RemovableHandle
+
+__all__ = ["Tensor", "is_tensor"]
+
+
+def is_tensor(obj: object) -> bool:
+    """Whether an object is a tensor.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.is_tensor(tapegrad.zeros(2)), tapegrad.is_tensor([0.0])
+        (True, False)
+    """
+    return isinstance(obj, Tensor)
+
+
+def _repr(self: Tensor, *, tensor_contents: str | None = None) -> str:
+    return tensor_str(self, contents=tensor_contents)
+
+
+def _format(self: Tensor, spec: str) -> str:
+    """A 0-d tensor formats as its number, any other as it prints."""
+    if self.dim() == 0 and type(self) is Tensor:
+        return self.item().__format__(spec)
+    return object.__format__(self, spec)
+
+
+def _register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+    """Call a function with the gradient of this tensor whenever it is computed.
+
+    Args:
+        hook: takes the gradient (same shape and dtype as the tensor). A tensor that it returns takes the
+            gradient's place; None leaves it. Hooks run in the order in which they were registered.
+
+    Returns:
+        A handle with ``remove()``, which is also a context manager.
+
+    Raises:
+        RuntimeError: if the tensor does not require gradients.
+
+    Example:
+        >>> import tapegrad
+        >>> x = tapegrad.tensor([1.0, 2.0], requires_grad=True)
+        >>> handle = x.register_hook(lambda grad: grad * 10)
+        >>> x.sum().backward()
+        >>> x.grad
+        tensor([10., 10.])
+        >>> handle.remove()
+    """
+    hooks = _C._tensor_hooks(self)
+    handle = RemovableHandle(hooks)
+    hooks[handle.id] = hook
+    return handle
+
+
+def _register_post_accumulate_grad_hook(self: Tensor, hook: Callable[[Tensor], None]) -> RemovableHandle:
+    """Call a function with this leaf after a gradient was added to its ``.grad``.
+
+    Args:
+        hook: takes the leaf itself; what it returns is ignored.
+
+    Returns:
+        A handle with ``remove()``, which is also a context manager.
+
+    Raises:
+        RuntimeError: if the tensor is not a leaf, or does not require gradients.
+
+    Example:
+        >>> import tapegrad
+        >>> w = tapegrad.ones(2, requires_grad=True)
+        >>> def step(parameter):
+        ...     with tapegrad.no_grad():
+        ...         parameter -= 0.1 * parameter.grad
+        ...     parameter.grad = None
+        >>> handle = w.register_post_accumulate_grad_hook(step)
+        >>> w.sum().backward()
+        >>> w
+        tensor([0.9000, 0.9000], requires_grad=True)
+    """
+    hooks = _C._accumulate_hooks(self)
+    handle = RemovableHandle(hooks)
+    hooks[handle.id] = hook
+    return handle
+
+
+def _to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """Convert to a dtype; a device may be named, as there is only one.
+
+    Args:
+        args: a dtype, a device, both, or a tensor whose dtype is taken.
+        kwargs: ``dtype``, ``device``, ``copy`` (default False), ``non_blocking`` (ignored).
+
+    Returns:
+        The tensor itself where nothing changes and no copy is asked for.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.tensor([1, 2]).to(tapegrad.float64)
+        tensor([1., 2.], dtype=tapegrad.float64)
+    """
+    dtype = kwargs.pop("dtype", None)
+    place = kwargs.pop("device", None)
+    copy = kwargs.pop("copy", False)
+    kwargs.pop("non_blocking", None)
+    kwargs.pop("memory_format", None)
+    if kwargs:
+        raise TypeError(f"to() got an unexpected keyword argument '{next(iter(kwargs))}'")
+    for argument in args:
+        if isinstance(argument, Tensor):
+            dtype = argument.dtype
+        elif isinstance(argument, _C.dtype):
+            dtype = argument
+        elif isinstance(argument, str | device):
+            place = argument
+        elif argument is not None and not isinstance(argument, bool):
+            raise TypeError(f"to() received an invalid argument of type {type(argument).__name__}")
+    if place is not None:
+        device(place)
+    return self._to_dtype(self.dtype if dtype is None else dtype, copy)
+
+
+def _type(self: Tensor, dtype: Any = None) -> Any:
+    """The name of the tensor's type, or the tensor converted to a dtype."""
+    if dtype is not None:
+        return self._to_dtype(dtype)
+    names = {"bool": "Bool", "uint8": "Byte", "int32": "Int", "int64": "Long", "float32": "Float", "float64": "Double"}
+    return f"tapegrad.{names[str(self.dtype).removeprefix('tapegrad.')]}Tensor"
+
+
+def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
+    if not self.is_leaf:
+        raise RuntimeError(
+            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment."
+        )
+    if id(self) in memo:
+        return memo[id(self)]
+    copy = self.detach().clone().requires_grad_(self.requires_grad)
+    if self.grad is not None:
+        copy.grad = _deepcopy(self.grad, memo)
+    memo[id(self)] = copy
+    return copy
+
+
+def _rebuild(cls: type[Tensor], array: Any, requires_grad: bool) -> Tensor:
+    data = _C.from_numpy(array)
+    return data.requires_grad_(requires_grad) if cls is Tensor else _C._make_subclass(cls, data, requires_grad)
+
+
+def _reduce(self: Tensor, protocol: int) -> tuple[Any, ...]:
+    if not self.is_leaf:
+        raise RuntimeError("only leaf tensors can be pickled; use detach() first")
+    return _rebuild, (type(self), self.detach().numpy(), self.requires_grad)
+
+
+def _apply(self: Tensor, function: Callable[[Any], Any]) -> Tensor:
+    """Replace each element by what a function makes of it (slow; outside of the tape)."""
+    if self.requires_grad:
+        raise RuntimeError("Can't call apply_() on Variable that requires grad. Use var.detach().apply_() instead.")
+    flat = [function(value) for value in self.reshape(-1).tolist()]
+    return self.copy_(_C.tensor(flat, dtype=self.dtype).reshape(self.shape))
+
+
+def _type_as(self: Tensor, other: Tensor) -> Tensor:
+    """Convert to the dtype of another tensor."""
+    return self._to_dtype(other.dtype)
+
+
+for name, value in {
+    "__repr__": _repr,
+    "__str__": _repr,
+    "__format__": _format,
+    "__deepcopy__": _deepcopy,
+    "__reduce_ex__": _reduce,
+    "__array_priority__": 1000,  # NumPy leaves array + tensor to the tensor
+    "register_hook": _register_hook,
+    "register_post_accumulate_grad_hook": _register_post_accumulate_grad_hook,
+    "to": _to,
+    "cpu": lambda self: self,
+    "type": _type,
+    "type_as": _type_as,
+    "apply_": _apply,
+    "device": property(lambda self: CPU, doc="The device of the tensor: always the CPU."),
+    "is_cuda": property(lambda self: False, doc="Always False."),
+    "is_sparse": property(lambda self: False, doc="Always False."),
+    "is_cpu": property(lambda self: True, doc="Always True."),
+    "_make_subclass": staticmethod(
+        lambda cls, data, requires_grad=False: _C._make_subclass(cls, data, requires_grad)
+    ),
+}.items():
+    setattr(Tensor, name, value)

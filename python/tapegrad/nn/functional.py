@@ -1,0 +1,737 @@
+"""Layers, activations and losses as functions."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import tapegrad
+
+from .. import _C
+from .._C import Tensor
+from ..utils._names import typename
+
+__all__ = [
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "dropout",
+    "elu",
+    "embedding",
+    "gelu",
+    "l1_loss",
+    "layer_norm",
+    "leaky_relu",
+    "linear",
+    "log_softmax",
+    "logsigmoid",
+    "mse_loss",
+    "nll_loss",
+    "normalize",
+    "one_hot",
+    "relu",
+    "sigmoid",
+    "silu",
+    "smooth_l1_loss",
+    "softmax",
+    "softmin",
+    "softplus",
+    "tanh",
+]
+
+_REDUCTIONS = frozenset(("mean", "sum", "none"))
+
+
+def _reduction(reduction: str, size_average: bool | None, reduce: bool | None) -> str:
+    """Checks the reduction and reads the two arguments of the old interface."""
+    if size_average is not None or reduce is not None:
+        if reduce is False:
+            reduction = "none"
+        else:
+            reduction = "sum" if size_average is False else "mean"
+        warnings.warn(
+            f"size_average and reduce args will be deprecated, please use reduction='{reduction}' "
+            "instead.",
+            stacklevel=3,
+        )
+    if reduction not in _REDUCTIONS:
+        raise ValueError(f"{reduction} is not a valid value for reduction")
+    return reduction
+
+
+def _reduce(loss: Tensor, reduction: str) -> Tensor:
+    if reduction == "mean":
+        return loss.mean()
+    return loss.sum() if reduction == "sum" else loss
+
+
+def _warn_sizes(input: Tensor, target: Tensor) -> None:
+    warnings.warn(
+        f"Using a target size ({target.shape}) that is different to the input size "
+        f"({input.shape}). This will likely lead to incorrect results due to broadcasting. "
+        "Please ensure they have the same size.",
+        stacklevel=3,
+    )
+
+
+def _in_place(input: Tensor, result: Tensor) -> Tensor:
+    return input.copy_(result)
+
+
+# ---------------------------------------------------------------------- layers
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``input @ weight.T + bias``, as one operation.
+
+    Args:
+        input: shape (*, in_features).
+        weight: shape (out_features, in_features), or (in_features,).
+        bias: shape (out_features,). Default: no bias.
+
+    Returns:
+        A tensor of shape (*, out_features).
+
+    Example:
+        >>> import tapegrad
+        >>> from tapegrad.nn import functional as F
+        >>> F.linear(tapegrad.ones(1, 2), tapegrad.tensor([[1.0, 2.0]]), tapegrad.tensor([0.5]))
+        tensor([[3.5000]])
+    """
+    return _C.linear(input, weight, bias)
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """Set elements to zero with probability p and scale the others by ``1 / (1 - p)``.
+
+    Args:
+        input: any shape, floating point.
+        p: the probability. Default: 0.5.
+        training: if False, the input is returned as it is. Default: True.
+        inplace: write the result into the input. Default: False.
+
+    Raises:
+        ValueError: if p is not between 0 and 1.
+
+    Example:
+        >>> import tapegrad
+        >>> from tapegrad.nn import functional as F
+        >>> F.dropout(tapegrad.ones(3), p=0.5, training=False)
+        tensor([1., 1., 1.])
+    """
+    if not 0.0 <= p <= 1.0:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+    result = _C.dropout(input, p, training)
+    return _in_place(input, result) if inplace and training else result
+
+
+def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+    """Rows of a table by their indices.
+
+    Args:
+        input: integer tensor of any shape.
+        weight: the table, of shape (num_embeddings, embedding_dim).
+        padding_idx: an index whose row gets no gradient. Default: none.
+
+    Returns:
+        A tensor of shape (*input.shape, embedding_dim).
+
+    Raises:
+        IndexError: if an index is out of range.
+
+    Example:
+        >>> import tapegrad
+        >>> from tapegrad.nn import functional as F
+        >>> table = tapegrad.tensor([[0.0, 0.0], [1.0, 2.0]])
+        >>> F.embedding(tapegrad.tensor([1, 0]), table)
+        tensor([[1., 2.],
+                [0., 0.]])
+    """
+    if weight.dim() != 2:
+        raise RuntimeError("'weight' must be 2-D")
+    if input.dtype not in (tapegrad.int64, tapegrad.int32):
+        raise RuntimeError(
+            "Expected tensor for argument #1 'indices' to have one of the following scalar types: "
+            f"Long, Int; but got {typename(input)} instead (while checking arguments for embedding)"
+        )
+    if input.numel() and bool((input < 0).any()):
+        raise IndexError("index out of range in self")
+    if padding_idx is not None:
+        rows = weight.shape[0]
+        if not -rows <= padding_idx < rows:
+            raise AssertionError("Padding_idx must be within num_embeddings")
+        padding_idx %= rows
+    if input.dtype != tapegrad.int64:
+        input = input.long()
+    result = weight[input]
+    if padding_idx is None or not result.requires_grad:
+        return result
+    return tapegrad.where((input == padding_idx).unsqueeze(-1), result.detach(), result)
+
+
+def layer_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Normalise the last dimensions to mean 0 and variance 1, then scale and shift (Ba et al.).
+
+    Args:
+        input: shape (*, *normalized_shape).
+        normalized_shape: the sizes of the dimensions to normalise.
+        weight: factors of shape `normalized_shape`. Default: none.
+        bias: summands of shape `normalized_shape`. Default: none.
+        eps: added to the variance. Default: 1e-5.
+
+    Raises:
+        RuntimeError: if the shapes do not fit.
+
+    Example:
+        >>> import tapegrad
+        >>> from tapegrad.nn import functional as F
+        >>> F.layer_norm(tapegrad.tensor([[1.0, 3.0]]), (2,))
+        tensor([[-1.0000,  1.0000]])
+    """
+    shape = tuple(normalized_shape)
+    if not shape:
+        raise RuntimeError(
+            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one "
+            f"element, but got normalized_shape = {list(shape)}"
+        )
+    for name, tensor in (("weight", weight), ("bias", bias)):
+        if tensor is not None and tuple(tensor.shape) != shape:
+            raise RuntimeError(
+                f"Expected {name} to be of same shape as normalized_shape, but got {name} of "
+                f"shape {list(tensor.shape)} and normalized_shape = {list(shape)}"
+            )
+    if tuple(input.shape[-len(shape) :]) != shape:
+        sizes = ", ".join(map(str, shape))
+        raise RuntimeError(
+            f"Given normalized_shape={list(shape)}, expected input with shape [*, {sizes}], but "
+            f"got input of size{list(input.shape)}"
+        )
+    dims = tuple(range(-len(shape), 0))
+    centred = input - input.mean(dim=dims, keepdim=True)
+    variance = (centred * centred).mean(dim=dims, keepdim=True)
+    result = centred * tapegrad.rsqrt(variance + eps)
+    if weight is not None:
+        result = result * weight
+    return result if bias is None else result + bias
+
+
+def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
+    """Divide by the p-norm over a dimension, or by eps where the norm is smaller.
+
+    Example:
+        >>> import tapegrad
+        >>> from tapegrad.nn import functional as F
+        >>> F.normalize(tapegrad.tensor([[3.0, 4.0]]))
+        tensor([[0.6000, 0.8000]])
+    """
+    return input / input.norm(p, dim, keepdim=True).clamp(min=eps)
+
+
+def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
+    """Class numbers as rows of zeros with a single one (dtype int64).
+
+    Args:
+        tensor: class numbers, int64, any shape.
+        num_classes: the length of a row; -1 (the default) means the largest number plus one.
+
+    Raises:
+        RuntimeError: if a number is negative or not below `num_classes`.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.functional.one_hot(tapegrad.tensor([2, 0]))
+        tensor([[0, 0, 1],
+                [1, 0, 0]])
+    """
+    if tensor.dtype != tapegrad.int64:
+        raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
+    if tensor.numel() == 0:
+        if num_classes <= 0:
+            raise RuntimeError("Can not infer total number of classes from empty tensor.")
+    else:
+        if int(tensor.min()) < 0:
+            raise RuntimeError("Class values must be non-negative.")
+        largest = int(tensor.max())
+        if num_classes == -1:
+            num_classes = largest + 1
+        elif num_classes < 1:
+            raise RuntimeError("num_classes should be positive")
+        elif largest >= num_classes:
+            raise RuntimeError("Class values must be smaller than num_classes.")
+    return (tensor.unsqueeze(-1) == tapegrad.arange(num_classes)).long()
+
+
+# ---------------------------------------------------------------------- activations
+
+
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """``max(x, 0)``.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.functional.relu(tapegrad.tensor([-1.0, 2.0]))
+        tensor([0., 2.])
+    """
+    return input.relu_() if inplace else _C.relu(input)
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    """``x`` where x > 0, else ``negative_slope * x``.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.functional.leaky_relu(tapegrad.tensor([-1.0, 2.0]), 0.1)
+        tensor([-0.1000,  2.0000])
+    """
+    if inplace:  # the function keeps its input for backward: give it a copy
+        return _in_place(input, _C.leaky_relu(input.clone(), negative_slope))
+    return _C.leaky_relu(input, negative_slope)
+
+
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """``x`` where x > 0, else ``alpha * (exp(x) - 1)``.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.functional.elu(tapegrad.tensor([-1.0, 2.0]))
+        tensor([-0.6321,  2.0000])
+    """
+    if inplace:
+        return _in_place(input, _C.elu(input.clone(), alpha))
+    return _C.elu(input, alpha)
+
+
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+    """``x * Phi(x)`` with the normal distribution function Phi (Hendrycks and Gimpel).
+
+    Args:
+        input: any shape, floating point.
+        approximate: "none" (the default) or "tanh" for the approximation.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.functional.gelu(tapegrad.tensor([-1.0, 2.0]))
+        tensor([-0.1587,  1.9545])
+    """
+    return _C.gelu(input, approximate=approximate)
+
+
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
+    """``x * sigmoid(x)``.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.functional.silu(tapegrad.tensor([-1.0, 2.0]))
+        tensor([-0.2689,  1.7616])
+    """
+    return _in_place(input, _C.silu(input.clone())) if inplace else _C.silu(input)
+
+
+def sigmoid(input: Tensor) -> Tensor:
+    """``1 / (1 + exp(-x))``.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.functional.sigmoid(tapegrad.tensor([0.0]))
+        tensor([0.5000])
+    """
+    return _C.sigmoid(input)
+
+
+def tanh(input: Tensor) -> Tensor:
+    """The hyperbolic tangent.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.functional.tanh(tapegrad.tensor([0.0]))
+        tensor([0.])
+    """
+    return _C.tanh(input)
+
+
+def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """``log(1 + exp(beta * x)) / beta``, and x itself where ``beta * x > threshold``.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.functional.softplus(tapegrad.tensor([0.0, 30.0]))
+        tensor([ 0.6931, 30.0000])
+    """
+    return _C.softplus(input, beta, threshold)
+
+
+def logsigmoid(input: Tensor) -> Tensor:
+    """``log(sigmoid(x))``, without overflow.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.functional.logsigmoid(tapegrad.tensor([0.0, -1000.0]))
+        tensor([-6.9315e-01, -1.0000e+03])
+    """
+    return -_C.softplus(-input)
+
+
+def _implicit_dim(name: str, ndim: int) -> int:
+    warnings.warn(
+        f"Implicit dimension choice for {name} has been deprecated. "
+        "Change the call to include dim=X as an argument.",
+        stacklevel=3,
+    )
+    return 0 if ndim in (0, 1, 3) else 1
+
+
+def softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: tapegrad.dtype | None = None
+) -> Tensor:
+    """``exp(x) / sum(exp(x))`` over a dimension.
+
+    Args:
+        input: any shape, floating point.
+        dim: the dimension along which the result sums to 1.
+        dtype: convert the input to this dtype first. Default: no conversion.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.functional.softmax(tapegrad.tensor([0.0, 0.0]), dim=0)
+        tensor([0.5000, 0.5000])
+    """
+    if dim is None:
+        dim = _implicit_dim("softmax", input.dim())
+    return _C.softmax(input if dtype is None else input.to(dtype), dim)
+
+
+def softmin(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: tapegrad.dtype | None = None
+) -> Tensor:
+    """``softmax(-x)`` over a dimension.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.functional.softmin(tapegrad.tensor([1.0, 1.0]), dim=0)
+        tensor([0.5000, 0.5000])
+    """
+    if dim is None:
+        dim = _implicit_dim("softmin", input.dim())
+    return _C.softmax(-(input if dtype is None else input.to(dtype)), dim)
+
+
+def log_softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: tapegrad.dtype | None = None
+) -> Tensor:
+    """``log(softmax(x))`` over a dimension, computed without overflow.
+
+    The arguments are those of :func:`softmax`.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.functional.log_softmax(tapegrad.tensor([0.0, 0.0]), dim=0)
+        tensor([-0.6931, -0.6931])
+    """
+    if dim is None:
+        dim = _implicit_dim("log_softmax", input.dim())
+    return _C.log_softmax(input if dtype is None else input.to(dtype), dim)
+
+
+# ---------------------------------------------------------------------- losses
+
+
+def mse_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """The squared error ``(input - target) ** 2``.
+
+    Args:
+        input: any shape.
+        target: the same shape (a shape that broadcasts gets a warning).
+        size_average: old form of `reduction`.
+        reduce: old form of `reduction`.
+        reduction: "mean" (the default), "sum" or "none".
+
+    Raises:
+        ValueError: for another reduction.
+
+    Example:
+        >>> import tapegrad
+        >>> F = tapegrad.nn.functional
+        >>> F.mse_loss(tapegrad.tensor([1.0, 2.0]), tapegrad.tensor([1.0, 4.0]))
+        tensor(2.)
+    """
+    if size_average is not None or reduce is not None or reduction not in _REDUCTIONS:
+        reduction = _reduction(reduction, size_average, reduce)
+    if input.shape != target.shape:
+        _warn_sizes(input, target)
+        return _reduce((input - target).square(), reduction)
+    return _C.mse_loss(input, target, reduction)
+
+
+def l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """The absolute error ``|input - target|``; the arguments are those of :func:`mse_loss`.
+
+    Example:
+        >>> import tapegrad
+        >>> F = tapegrad.nn.functional
+        >>> F.l1_loss(tapegrad.tensor([1.0, 2.0]), tapegrad.tensor([1.0, 4.0]))
+        tensor(1.)
+    """
+    if size_average is not None or reduce is not None or reduction not in _REDUCTIONS:
+        reduction = _reduction(reduction, size_average, reduce)
+    if input.shape != target.shape:
+        _warn_sizes(input, target)
+        return _reduce((input - target).abs(), reduction)
+    return _C.l1_loss(input, target, reduction)
+
+
+def smooth_l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Tensor:
+    """Squared error below `beta`, absolute error above.
+
+    With ``d = |input - target|`` it is ``d**2 / (2 * beta)`` where d < beta, else ``d - beta / 2``.
+
+    Raises:
+        RuntimeError: if beta is negative.
+
+    Example:
+        >>> import tapegrad
+        >>> F = tapegrad.nn.functional
+        >>> F.smooth_l1_loss(tapegrad.tensor([0.0, 0.0]), tapegrad.tensor([1.0, 3.0]))
+        tensor(1.5000)
+    """
+    reduction = _reduction(reduction, size_average, reduce)
+    if beta < 0:
+        raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
+    if input.shape != target.shape:
+        _warn_sizes(input, target)
+    distance = (input - target).abs()
+    if beta == 0:
+        return _reduce(distance, reduction)
+    near = distance.square() * (0.5 / beta)
+    return _reduce(tapegrad.where(distance < beta, near, distance - 0.5 * beta), reduction)
+
+
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Softmax and negative log-likelihood as one operation.
+
+    Args:
+        input: scores, of shape (C,), (N, C) or (N, C, d1, ...).
+        target: class numbers (int64) of shape (), (N,) or (N, d1, ...), or probabilities in the
+            shape of the input.
+        weight: a factor per class, of shape (C,). Default: none.
+        size_average: old form of `reduction`.
+        ignore_index: a class number that is left out. Default: -100.
+        reduce: old form of `reduction`.
+        reduction: "mean" (the default; weighted by `weight`), "sum" or "none".
+        label_smoothing: how much of the target is spread over all classes, 0 to 1. Default: 0.
+
+    Raises:
+        ValueError: for another reduction, or if the batch sizes differ.
+        IndexError: if a class number is out of range.
+
+    Example:
+        >>> import tapegrad
+        >>> F = tapegrad.nn.functional
+        >>> F.cross_entropy(tapegrad.zeros(2, 4), tapegrad.tensor([0, 3]))
+        tensor(1.3863)
+    """
+    if size_average is not None or reduce is not None or reduction not in _REDUCTIONS:
+        reduction = _reduction(reduction, size_average, reduce)
+    return _C.cross_entropy(input, target, weight, reduction, ignore_index, label_smoothing)
+
+
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Minus the log-probability of the target class.
+
+    Args:
+        input: log-probabilities, of shape (C,), (N, C) or (N, C, d1, ...).
+        target: class numbers, of shape (), (N,) or (N, d1, ...).
+        weight: a factor per class, of shape (C,). Default: none.
+        size_average: old form of `reduction`.
+        ignore_index: a class number that is left out. Default: -100.
+        reduce: old form of `reduction`.
+        reduction: "mean" (the default; weighted by `weight`), "sum" or "none".
+
+    Raises:
+        ValueError: if the batch sizes differ.
+        IndexError: if a class number is out of range.
+
+    Example:
+        >>> import tapegrad
+        >>> F = tapegrad.nn.functional
+        >>> F.nll_loss(tapegrad.tensor([[-0.5, -1.0]]), tapegrad.tensor([1]))
+        tensor(1.)
+    """
+    reduction = _reduction(reduction, size_average, reduce)
+    if input.dim() == 0:
+        raise ValueError(f"Expected 1 or more dimensions (got {input.dim()})")
+    if target.dtype.is_floating_point:
+        raise RuntimeError(
+            f"expected target dtype to be Long or Byte, but got {typename(target)[9:-6]}"
+        )
+    batched = input.dim() > 1
+    classes = input.shape[1 if batched else 0]
+    if batched and (target.dim() == 0 or input.shape[0] != target.shape[0]):
+        raise ValueError(
+            f"Expected input batch_size ({input.shape[0]}) to match target batch_size "
+            f"({target.shape[0] if target.dim() else 1})."
+        )
+    if (tuple(input.shape[:1]) + tuple(input.shape[2:]) if batched else ()) != tuple(target.shape):
+        sizes = list(input.shape[:1]) + list(input.shape[2:])
+        raise RuntimeError(f"Expected target size {sizes}, got {list(target.shape)}")
+    if weight is not None and tuple(weight.shape) != (classes,):
+        raise RuntimeError(
+            f"weight tensor should be defined either for all {classes} classes or no classes but "
+            f"got weight tensor of shape: {list(weight.shape)}"
+        )
+    kept = target != ignore_index
+    bad = ((target < 0) | (target >= classes)) & kept
+    if bool(bad.any()):
+        raise IndexError(f"Target {int(target[bad][0])} is out of bounds.")
+
+    # One row of log-probabilities per class number.
+    rows = input.unsqueeze(0) if not batched else input
+    if rows.dim() > 2:
+        order = (0, *range(2, rows.dim()), 1)
+        rows = rows.permute(*order).reshape(-1, classes)
+    flat = tapegrad.where(kept, target, tapegrad.zeros_like(target)).reshape(-1).long()
+    factor = kept.reshape(-1).to(input.dtype)
+    if weight is not None:
+        factor = factor * weight[flat]
+    picked = rows[tapegrad.arange(flat.shape[0]), flat]
+    # An ignored element counts as nothing even where the log-probability is infinite.
+    picked = tapegrad.where(kept.reshape(-1), picked, tapegrad.zeros_like(picked))
+    loss = -(picked * factor)
+    if reduction == "none":
+        return loss.reshape(target.shape)
+    return loss.sum() if reduction == "sum" else loss.sum() / factor.sum()
+
+
+def binary_cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """``-(t * log(x) + (1 - t) * log(1 - x))`` for probabilities x; the logarithms end at -100.
+
+    Args:
+        input: probabilities, any shape.
+        target: values between 0 and 1, the same shape.
+        weight: factors that broadcast to the shape. Default: none.
+        size_average: old form of `reduction`.
+        reduce: old form of `reduction`.
+        reduction: "mean" (the default), "sum" or "none".
+
+    Raises:
+        ValueError: if the shapes differ.
+        RuntimeError: if an input is outside [0, 1].
+
+    Example:
+        >>> import tapegrad
+        >>> F = tapegrad.nn.functional
+        >>> F.binary_cross_entropy(tapegrad.tensor([0.5]), tapegrad.tensor([1.0]))
+        tensor(0.6931)
+    """
+    reduction = _reduction(reduction, size_average, reduce)
+    if target.shape != input.shape:
+        raise ValueError(
+            f"Using a target size ({target.shape}) that is different to the input size "
+            f"({input.shape}) is deprecated. Please ensure they have the same size."
+        )
+    if not bool(((input >= 0) & (input <= 1)).all()):
+        raise RuntimeError("all elements of input should be between 0 and 1")
+    loss = -(target * _clamped_log(input) + (1 - target) * _clamped_log(1 - input))
+    # Where the prediction is exactly the target 0 or 1, neither value nor slope is left.
+    exact = (input == target) & ((input == 0) | (input == 1))
+    loss = tapegrad.where(exact, tapegrad.zeros_like(loss), loss)
+    if weight is not None:
+        loss = loss * weight
+    return _reduce(loss, reduction)
+
+
+def _clamped_log(x: Tensor) -> Tensor:
+    """log(x) from -100 up, with a finite derivative at 0 that points to larger x."""
+    tiny = 1e-12
+    log = tapegrad.log(x.clamp(min=tiny))
+    # Below `tiny` the value is that of the clamped logarithm, the slope 1 / tiny.
+    exact = tapegrad.log(x.detach()).clamp(min=-100)
+    linear = (x - x.detach()) / tiny
+    small = x.detach() < tiny
+    return tapegrad.where(small, exact + linear, log)
+
+
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
+    """Binary cross-entropy of ``sigmoid(input)``, as one operation without overflow.
+
+    Args:
+        input: scores, any shape.
+        target: values between 0 and 1, the same shape.
+        weight: factors that broadcast to the shape. Default: none.
+        size_average: old form of `reduction`.
+        reduce: old form of `reduction`.
+        reduction: "mean" (the default), "sum" or "none".
+        pos_weight: factors of the positive part, which broadcast to the shape. Default: none.
+
+    Raises:
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> import tapegrad
+        >>> F = tapegrad.nn.functional
+        >>> F.binary_cross_entropy_with_logits(tapegrad.tensor([0.0]), tapegrad.tensor([1.0]))
+        tensor(0.6931)
+    """
+    if size_average is not None or reduce is not None or reduction not in _REDUCTIONS:
+        reduction = _reduction(reduction, size_average, reduce)
+    if target.shape != input.shape:
+        raise ValueError(
+            f"Target size ({target.shape}) must be the same as input size ({input.shape})"
+        )
+    return _C.binary_cross_entropy_with_logits(input, target, weight, pos_weight, reduction)

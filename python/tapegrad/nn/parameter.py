@@ -1,0 +1,76 @@
+"""Tensors that a module recognises as its own: parameters and buffers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tapegrad
+
+from .._C import Tensor
+
+__all__ = ["Buffer", "Parameter"]
+
+
+class Parameter(Tensor):
+    """A leaf tensor that a :class:`~tapegrad.nn.Module` registers when it is assigned to it.
+
+    Args:
+        data: the values; the parameter shares their memory. Default: an empty tensor.
+        requires_grad: whether gradients are computed for it. Default: True.
+
+    Raises:
+        RuntimeError: if `requires_grad` is set and `data` is not floating point.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.Parameter(tapegrad.tensor([1.0, 2.0]))
+        Parameter containing:
+        tensor([1., 2.], requires_grad=True)
+    """
+
+    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
+        if data is None:
+            data = tapegrad.empty(0)
+        return Tensor._make_subclass(cls, data, requires_grad)
+
+    def __repr__(self) -> str:
+        return f"Parameter containing:\n{self.detach().requires_grad_(self.requires_grad)!r}"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
+        copy = memo.get(id(self))
+        if copy is None:
+            copy = type(self)(self.detach().clone(), self.requires_grad)
+            memo[id(self)] = copy
+        return copy
+
+
+class Buffer(Tensor):
+    """A tensor that a module registers as a buffer when it is assigned to it.
+
+    Args:
+        data: the values; the buffer shares their memory. Default: an empty tensor.
+        persistent: whether the buffer is part of the module's ``state_dict``. Default: True.
+
+    Example:
+        >>> import tapegrad
+        >>> m = tapegrad.nn.Module()
+        >>> m.steps = tapegrad.nn.Buffer(tapegrad.zeros(1))
+        >>> list(m.state_dict())
+        ['steps']
+    """
+
+    persistent: bool
+
+    def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Buffer:
+        if data is None:
+            data = tapegrad.empty(0)
+        buffer = Tensor._make_subclass(cls, data, data.requires_grad)
+        buffer.persistent = persistent
+        return buffer
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Buffer:
+        copy = memo.get(id(self))
+        if copy is None:
+            copy = type(self)(self.detach().clone(), persistent=self.persistent)
+            memo[id(self)] = copy
+        return copy

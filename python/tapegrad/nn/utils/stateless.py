@@ -1,0 +1,72 @@
+"""Calls of a module with other values in the place of its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..._C import Tensor
+from ..module import Module
+
+__all__ = ["functional_call"]
+
+
+def functional_call(
+    module: Module,
+    parameters_and_buffers: Mapping[str, Tensor],
+    args: Any = None,
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    strict: bool = False,
+) -> Any:
+    """Call a module with the given tensors instead of its parameters and buffers.
+
+    The module is as before afterwards. Gradients flow to the given tensors, which need not be
+    leaves: steps of an optimiser written by hand can be differentiated.
+
+    Args:
+        module: the module to call.
+        parameters_and_buffers: tensors by dotted name; what is not named keeps its value.
+        args: the arguments, as a tuple, or a single argument.
+        kwargs: keyword arguments.
+        strict: require a tensor for each parameter and buffer. Default: False.
+
+    Raises:
+        RuntimeError: if a name is unknown, or missing with `strict`.
+
+    Example:
+        >>> import tapegrad
+        >>> model = tapegrad.nn.Linear(1, 1, bias=False)
+        >>> fast = {"weight": tapegrad.tensor([[3.0]])}
+        >>> tapegrad.nn.utils.functional_call(model, fast, tapegrad.tensor([2.0]))
+        tensor([6.])
+    """
+    places: dict[str, tuple[dict[str, Any], str]] = {}
+    for path, owner in module.named_modules(remove_duplicate=False):
+        for registry in (owner._parameters, owner._buffers):
+            for name in registry:
+                places[f"{path}.{name}" if path else name] = (registry, name)
+    unexpected = [key for key in parameters_and_buffers if key not in places]
+    missing = [key for key in places if key not in parameters_and_buffers]
+    if unexpected or (strict and missing):
+        kind, keys = ("Unexpected", unexpected) if unexpected else ("Missing", missing)
+        raise RuntimeError(f"{kind} key(s): {', '.join(keys)}.")
+    if args is None:
+        args = ()
+    elif not isinstance(args, tuple):
+        args = (args,)
+    before = []
+    try:
+        for key, value in parameters_and_buffers.items():
+            registry, name = places[key]
+            original = registry[name]
+            for other, (tied, tied_name) in places.items():
+                # A shared parameter is replaced under all of its names.
+                same = original is not None and tied[tied_name] is original
+                if other == key or (same and other not in parameters_and_buffers):
+                    before.append((tied, tied_name, original))
+                    tied[tied_name] = value
+        return module(*args, **(kwargs or {}))
+    finally:
+        for registry, name, old in reversed(before):
+            registry[name] = old

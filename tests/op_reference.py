@@ -1,0 +1,199 @@
+"""NumPy references of the operators that NumPy does not have under the same rules."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+erf = np.vectorize(math.erf, otypes=[float])
+erfc = np.vectorize(math.erfc, otypes=[float])
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return np.exp(-np.logaddexp(0, -x))
+
+
+def gelu(x: np.ndarray, approximate: str = "none") -> np.ndarray:
+    if approximate == "tanh":
+        return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+    return 0.5 * x * erfc(-x / math.sqrt(2))
+
+
+def elu(x: np.ndarray, alpha: float = 1.0) -> np.ndarray:
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+def softplus(x: np.ndarray, beta: float = 1.0, threshold: float = 20.0) -> np.ndarray:
+    return np.where(x * beta > threshold, x, np.logaddexp(0, x * beta) / beta)
+
+
+def clamp(x: np.ndarray, min: Any = None, max: Any = None) -> np.ndarray:
+    x = x if min is None else np.maximum(x, min)
+    return x if max is None else np.minimum(x, max)
+
+
+def floor_mod(x: Any, y: Any) -> Any:
+    return x - y * np.floor(x / y) if np.asarray(x).dtype.kind == "f" else np.remainder(x, y)
+
+
+def power(x: Any, y: Any) -> Any:
+    return np.power(x, np.asarray(y, dtype=np.result_type(x, y)))
+
+
+def over(reduce: Callable[..., Any]) -> Callable[..., Any]:
+    """A NumPy reduction under the library's keywords; a 0-d array has the dimensions 0 and -1."""
+
+    def ref(x: np.ndarray, *args: Any, dim: Any = None, keepdim: bool = False, **kw: Any) -> Any:
+        axis = tuple(dim) if isinstance(dim, list | tuple) else dim
+        if x.ndim == 0:
+            return np.reshape(reduce(x.reshape(1), *args, axis=0, **kw), ())
+        return reduce(x, *args, axis=axis, keepdims=keepdim, **kw)
+
+    return ref
+
+
+def values_and_places(best: Callable[..., Any], place: Callable[..., Any]) -> Callable[..., Any]:
+    def ref(x: np.ndarray, dim: Any = None, keepdim: bool = False) -> Any:
+        if dim is None:
+            return best(x)
+        return tuple(over(f)(x, dim=dim, keepdim=keepdim) for f in (best, place))
+
+    return ref
+
+
+def deviation(
+    x: np.ndarray, unbiased: bool = True, correction: Any = None, root: bool = False, **kw: Any
+) -> Any:
+    ddof = correction if correction is not None else int(unbiased)
+    with np.errstate(all="ignore"):
+        return (np.std if root else np.var)(x, ddof=ddof, **kw)
+
+
+def norm(x: np.ndarray, p: float = 2, axis: Any = None, keepdims: bool = False) -> Any:
+    size = np.abs(x)
+    if p == math.inf:
+        return size.max(axis=axis, keepdims=keepdims)
+    if p == 0:
+        return (size != 0).sum(axis=axis, keepdims=keepdims).astype(x.dtype)
+    return (size**p).sum(axis=axis, keepdims=keepdims) ** (1 / p)
+
+
+def logsumexp(x: np.ndarray, axis: Any = None, keepdims: bool = False) -> Any:
+    return (
+        np.logaddexp.reduce(x, axis=axis, keepdims=keepdims)
+        if not isinstance(axis, tuple)
+        else (np.log(np.exp(x).sum(axis=axis, keepdims=keepdims)))
+    )
+
+
+def last(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Apply f along an axis that a 0-d array has too."""
+
+    def ref(x: np.ndarray, dim: int = -1) -> np.ndarray:
+        return f(x.reshape(1), 0).reshape(()) if x.ndim == 0 else f(x, dim)
+
+    return ref
+
+
+def log_softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
+    return x - np.logaddexp.reduce(x, axis=axis, keepdims=True) if x.size else x
+
+
+def joined(join: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda parts, dim=0: join(parts, axis=dim)
+
+
+def split(x: np.ndarray, size: Any, dim: int = 0) -> Any:
+    cuts = np.cumsum(size)[:-1] if isinstance(size, list) else range(size, x.shape[dim], size)
+    return tuple(np.split(x, list(cuts), axis=dim))
+
+
+def chunk(x: np.ndarray, chunks: int, dim: int = 0) -> Any:
+    return split(x, -(-x.shape[dim] // chunks), dim)
+
+
+def expand(x: np.ndarray, *sizes: int) -> np.ndarray:
+    old = (1,) * (len(sizes) - x.ndim) + x.shape
+    return np.broadcast_to(x, tuple(o if s == -1 else s for o, s in zip(old, sizes, strict=True)))
+
+
+def squeeze(x: np.ndarray, dim: Any = None) -> np.ndarray:
+    dims = range(x.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
+    gone = {d % x.ndim for d in dims} if x.ndim else set()
+    return x.reshape([s for d, s in enumerate(x.shape) if not (d in gone and s == 1)])
+
+
+def flatten(x: np.ndarray, start_dim: int = 0, end_dim: int = -1) -> np.ndarray:
+    if x.ndim == 0:
+        return x.reshape(1)
+    end = end_dim % x.ndim
+    middle = math.prod(x.shape[start_dim : end + 1])
+    return x.reshape(*x.shape[:start_dim], middle, *x.shape[end + 1 :])
+
+
+def diagonal(x: np.ndarray, offset: int = 0, dim1: int = 0, dim2: int = 1) -> np.ndarray:
+    return np.diagonal(x, offset, dim1, dim2)
+
+
+def read(x: Any, index: Any) -> Any:
+    return x[tuple(index) if isinstance(index, list) else index]
+
+
+def write(x: Any, index: Any, value: Any) -> Any:
+    x = np.copy(x) if isinstance(x, np.ndarray) else x.clone()
+    x[index] = value
+    return x
+
+
+def take(x: np.ndarray, dim: int, index: np.ndarray) -> np.ndarray:
+    if x.ndim == 0:
+        return take(x.reshape(1), 0, index.reshape(-1)).reshape(index.shape)
+    cut = tuple(slice(n) if d != dim % x.ndim else slice(None) for d, n in enumerate(index.shape))
+    return np.take_along_axis(x[cut], index, axis=dim)
+
+
+def put_add(x: np.ndarray, dim: int, index: np.ndarray, src: np.ndarray) -> np.ndarray:
+    x, where = np.copy(x), list(np.indices(index.shape))
+    where[dim] = index
+    np.add.at(x, tuple(where), src[tuple(slice(n) for n in index.shape)])
+    return x
+
+
+def masked_fill(x: np.ndarray, mask: np.ndarray, value: Any) -> np.ndarray:
+    return np.where(mask, np.asarray(value, dtype=x.dtype), x)
+
+
+def reduced(values: np.ndarray, reduction: str) -> Any:
+    return {"mean": np.mean, "sum": np.sum, "none": np.asarray}[reduction](values)
+
+
+def cross_entropy(
+    x, target, weight=None, *, reduction="mean", ignore_index=-100, label_smoothing=0.0
+):
+    """Classes along dimension 1 (0 for a vector); targets are places or probabilities."""
+    x = np.moveaxis(x, 1 if x.ndim > 1 else 0, -1)
+    classes, logp = x.shape[-1], log_softmax(x)
+    w = np.ones(classes) if weight is None else weight
+    if target.dtype.kind == "f":
+        p = np.moveaxis(target, 1 if target.ndim > 1 else 0, -1)
+        p = p * (1 - label_smoothing) + label_smoothing / classes
+        values = -(p * w * logp).sum(-1)
+        count = math.prod(values.shape)
+    else:
+        used = target != ignore_index
+        place = np.where(used, target, 0)[..., None]
+        weights = np.take_along_axis(np.broadcast_to(w, x.shape), place, -1)[..., 0] * used
+        hard = -np.take_along_axis(logp, place, -1)[..., 0] * weights
+        smooth = -(logp * w).sum(-1) * used / classes
+        values = (1 - label_smoothing) * hard + label_smoothing * smooth
+        count = weights.sum()
+    return values.sum() / count if reduction == "mean" else reduced(values, reduction)
+
+
+def bce_with_logits(x, target, weight=None, *, reduction="mean", pos_weight=None):
+    p = 1.0 if pos_weight is None else pos_weight
+    values = (1 - target) * x + (1 + (p - 1) * target) * np.logaddexp(0, -x)
+    return reduced(values if weight is None else values * weight, reduction)

@@ -1,0 +1,233 @@
+"""Tensors from nothing and from Python data."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tapegrad as tg
+from support import ALL, FLOATS, array, dtype_of, raises
+
+
+@pytest.mark.parametrize(
+    ("data", "dtype"),
+    [
+        (2.0, "float32"),
+        (2, "int64"),
+        (True, "bool"),
+        ([1.0, 2], "float32"),
+        ([1, True], "int64"),
+        ([True, False], "bool"),
+        ([True, 2.0], "float32"),
+        ([], "float32"),
+        ([[]], "float32"),
+        ((1, 2), "int64"),
+        (range(3), "int64"),
+        ([[1, 2], [3, 4]], "int64"),
+        ([(1.0, 2.0)], "float32"),
+        (np.float64(1), "float64"),
+        (math.inf, "float32"),
+        (-(2**63), "int64"),
+    ],
+)
+def test_tensor_infers(data: Any, dtype: str) -> None:
+    x = tg.tensor(data)
+    assert x.dtype == dtype_of(dtype)
+    np.testing.assert_array_equal(array(x), np.array(data, dtype=dtype))
+    assert tuple(x.shape) == np.shape(data)
+
+
+@pytest.mark.parametrize("dtype", ALL)
+def test_tensor_with_dtype(dtype: str) -> None:
+    x = tg.tensor([[0, 1], [2, 3]], dtype=dtype_of(dtype))
+    np.testing.assert_array_equal(array(x), np.array([[0, 1], [2, 3]]).astype(dtype))
+    assert tg.tensor([1.9], dtype=tg.int64).item() == 1
+    assert tg.tensor([0, 2], dtype=tg.bool).tolist() == [False, True]
+
+
+def test_tensor_of_tensors_and_mixed_data() -> None:
+    assert tg.tensor([tg.tensor(1.0), tg.tensor(2.0)]).tolist() == [1.0, 2.0]
+    assert tg.tensor([tg.tensor(1), 2.5]).dtype in (tg.float32, tg.int64)
+    assert tg.tensor([[1.0, tg.tensor(2.0)]]).shape == (1, 2)
+    with pytest.warns(UserWarning, match="To copy construct from a tensor"):
+        assert tg.tensor(tg.ones(2)).tolist() == [1.0, 1.0]
+    assert tg.tensor([1e-45]).item() > 0
+    assert tg.tensor(0.1).item() == 0.10000000149011612
+    assert tg.tensor(1e40).item() == math.inf
+    x = tg.tensor([1.0], requires_grad=True)
+    assert x.is_leaf
+    assert x.requires_grad
+
+
+@given(
+    st.recursive(
+        st.floats(-9, 9, width=32),
+        lambda inner: st.lists(inner, min_size=2, max_size=2),
+        max_leaves=9,
+    )
+)
+def test_lists_are_read_like_numpy_reads_them(data: Any) -> None:
+    """Regular nestings give NumPy's values; ragged ones raise."""
+    try:
+        want = np.array(data, dtype=np.float32)
+    except ValueError:
+        with raises((ValueError, TypeError)):
+            tg.tensor(data)
+    else:
+        x = tg.tensor(data)
+        np.testing.assert_array_equal(array(x), want)
+        assert np.array(x.tolist(), np.float32).tolist() == want.tolist()
+
+
+FILLED = {"zeros": 0, "ones": 1}
+
+
+@pytest.mark.parametrize("name", FILLED)
+@pytest.mark.parametrize("dtype", ALL)
+def test_zeros_and_ones(name: str, dtype: str) -> None:
+    make, like = getattr(tg, name), getattr(tg, name + "_like")
+    for size in ((2, 3), ([2, 3],), ((2, 3),), (tg.Size([2, 3]),)):
+        x = make(*size, dtype=dtype_of(dtype))
+        assert (tuple(x.shape), x.dtype) == ((2, 3), dtype_of(dtype))
+        assert (array(x) == FILLED[name]).all()
+        assert like(x).dtype == x.dtype
+        assert like(x, dtype=tg.float64).dtype == tg.float64
+    assert make(()).shape == ()
+    assert make(0, 3).shape == (0, 3)
+    assert make(2).dtype == tg.float32
+    assert getattr(tg.ones(2, dtype=tg.float64), "new_" + name)(3).dtype == tg.float64
+
+
+def test_full_and_empty() -> None:
+    assert tg.full((2,), 1).dtype == tg.int64
+    assert tg.full((2,), True).dtype == tg.bool
+    assert tg.full((2,), 1.5).dtype == tg.float32
+    assert tg.full((2, 2), 7, dtype=tg.uint8).tolist() == [[7, 7], [7, 7]]
+    assert tg.full((), 3.0).item() == 3.0
+    assert tg.full_like(tg.ones(2, dtype=tg.int32), 4).dtype == tg.int32
+    assert tg.empty(2, 3).shape == (2, 3)
+    assert tg.empty((0,)).tolist() == []
+    assert tg.empty_like(tg.ones(2, dtype=tg.bool)).dtype == tg.bool
+    assert tg.ones(2).new_tensor([1, 2]).dtype == tg.float32
+    assert tg.ones(2).new_full((3,), 2.0).tolist() == [2.0] * 3
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda **k: tg.zeros(2, **k),
+        lambda **k: tg.ones(2, **k),
+        lambda **k: tg.full((2,), 1.0, **k),
+        lambda **k: tg.empty(2, **k),
+        lambda **k: tg.eye(2, **k),
+        lambda **k: tg.arange(2.0, **k),
+        lambda **k: tg.linspace(0, 1, 2, **k),
+        lambda **k: tg.rand(2, **k),
+        lambda **k: tg.randn(2, **k),
+        lambda **k: tg.ones_like(tg.ones(2), **k),
+        lambda **k: tg.randn_like(tg.ones(2), **k),
+        lambda **k: tg.tensor([1.0], **k),
+    ],
+)
+def test_keywords(make: Any) -> None:
+    x = make(requires_grad=True, dtype=tg.float64, device="cpu")
+    assert (x.requires_grad, x.is_leaf, x.dtype) == (True, True, tg.float64)
+    assert not make().requires_grad
+    assert make(device=tg.device("cpu")).device == tg.device("cpu")
+
+
+@pytest.mark.parametrize(
+    "args", [(5,), (0,), (2, 7), (2, 10, 3), (5, 0, -2), (-3, 3), (0, -1, -1), (3, 3)]
+)
+def test_arange_of_integers(args: tuple) -> None:
+    x = tg.arange(*args)
+    assert x.dtype == tg.int64
+    assert x.tolist() == list(range(*args))
+    assert tg.arange(*args, dtype=tg.float64).tolist() == [float(k) for k in range(*args)]
+
+
+@pytest.mark.parametrize(
+    "args", [(1.0,), (0, 1, 0.1), (0.5, 3), (1, 0, -0.25), (0, 1, 0.3), (2.5,)]
+)
+def test_arange_of_floats(args: tuple) -> None:
+    x = tg.arange(*args)
+    assert x.dtype == tg.float32
+    np.testing.assert_allclose(array(x), np.arange(*args), rtol=1e-6, atol=1e-7)
+    assert tg.arange(start=1, end=4, step=2).tolist() == [1, 3]
+
+
+def test_arange_of_many_has_no_drift() -> None:
+    x = tg.arange(0, 100_000, 0.1, dtype=tg.float64)
+    np.testing.assert_allclose(array(x), np.arange(x.numel()) * 0.1, rtol=1e-14, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "args", [(0, 1, 5), (-3, 3, 20), (1, 1, 3), (5, -5, 11), (0, 1, 1), (0, 1, 0)]
+)
+def test_linspace(args: tuple) -> None:
+    x = tg.linspace(*args)
+    assert x.dtype == tg.float32
+    np.testing.assert_allclose(array(x), np.linspace(*args), rtol=1e-6, atol=1e-6)
+    y = tg.linspace(*args, dtype=tg.float64)
+    np.testing.assert_allclose(array(y), np.linspace(*args), rtol=1e-14, atol=1e-14)
+    if args[2] > 1:  # both ends are exact
+        assert (y[0].item(), y[-1].item()) == args[:2]
+
+
+@pytest.mark.parametrize("sizes", [(3,), (2, 3), (3, 2), (0,), (0, 3), (1,)])
+def test_eye(sizes: tuple) -> None:
+    np.testing.assert_array_equal(array(tg.eye(*sizes)), np.eye(*sizes))
+    assert tg.eye(2, dtype=tg.int64).tolist() == [[1, 0], [0, 1]]
+
+
+def test_size() -> None:
+    size = tg.ones(2, 3).shape
+    assert isinstance(size, tuple)
+    assert isinstance(size, tg.Size)
+    assert repr(size) == f"{tg.__name__}.Size([2, 3])"
+    assert (size[0], size[-1], len(size), list(size)) == (2, 3, 2, [2, 3])
+    assert size.numel() == 6
+    assert size == (2, 3)
+    assert isinstance(size[:1], tg.Size)
+    assert repr(tg.Size([])) == f"{tg.__name__}.Size([])"
+
+
+def test_dtype_and_device_objects() -> None:
+    for name in ALL:
+        dtype = dtype_of(name)
+        assert repr(dtype) == f"{tg.__name__}.{name}"
+        assert dtype.is_floating_point == (name in FLOATS)
+        assert dtype.itemsize == np.dtype(name).itemsize
+        assert hash(dtype) == hash(copy.copy(dtype))
+    assert (tg.float, tg.double, tg.long, tg.int) == (tg.float32, tg.float64, tg.int64, tg.int32)
+    x = tg.ones(2)
+    assert (x.element_size(), x.is_floating_point(), tg.is_tensor(x)) == (4, True, True)
+    assert str(x.device) == "cpu"
+    assert repr(tg.device("cpu")) == "device(type='cpu')"
+    assert x.to("cpu") is x
+    assert x.cpu() is x
+
+
+def test_copies() -> None:
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    y = copy.deepcopy(x)
+    assert y.requires_grad
+    assert y.is_leaf
+    with tg.no_grad():
+        y[0] = 9.0
+    assert x[0].item() == 1.0
+    assert copy.copy(x).data_ptr() == x.data_ptr()
+    pair = copy.deepcopy({"a": x, "b": x})
+    assert pair["a"] is pair["b"]
+
+
+def test_tensors_are_hashable_by_identity() -> None:
+    a, b = tg.ones(1), tg.ones(1)
+    assert len({a, b, a}) == 2
+    assert {a: 1}[a] == 1

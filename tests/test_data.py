@@ -1,0 +1,279 @@
+"""Datasets, samplers, collation and loaders."""
+
+import os
+import time
+from collections import namedtuple
+
+import numpy as np
+import pytest
+
+import tapegrad as tg
+from tapegrad.utils.data import (
+    BatchSampler,
+    ConcatDataset,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    SequentialSampler,
+    Subset,
+    SubsetRandomSampler,
+    TensorDataset,
+    default_collate,
+    get_worker_info,
+    random_split,
+)
+
+
+def make(n=10):
+    return TensorDataset(tg.arange(n * 2).float().reshape(n, 2), tg.arange(n))
+
+
+class Squares(Dataset):
+    def __init__(self, n=10):
+        self.n = n
+
+    def __len__(self):
+        return self.n
+
+    def __getitem__(self, i):
+        return {"x": tg.tensor([float(i)]), "y": i * i, "name": f"n{i}"}
+
+
+def labels(loader):
+    return [y.tolist() for _, y in loader]
+
+
+# ---------------------------------------------------------------------- datasets
+
+
+def test_tensor_dataset():
+    data = make(3)
+    x, y = data[1]
+    assert len(data) == 3 and x.tolist() == [2.0, 3.0] and y.item() == 1
+    with pytest.raises(AssertionError, match="Size mismatch between tensors"):
+        TensorDataset(tg.zeros(3), tg.zeros(2))
+    with pytest.raises(NotImplementedError):
+        Dataset()[0]
+
+
+def test_subset_and_concat():
+    both = Subset(make(), [7, 8]) + Subset(make(), [0])
+    assert isinstance(both, ConcatDataset) and len(both) == 3
+    assert [y.item() for _, y in both] == [7, 8, 0]
+    assert both[-1][1].item() == 0
+    with pytest.raises(IndexError):
+        both[3]
+
+
+def test_random_split():
+    parts = random_split(make(), [7, 3], generator=tg.Generator().manual_seed(1))
+    assert [len(p) for p in parts] == [7, 3]
+    seen = sorted(p[i][1].item() for p in parts for i in range(len(p)))
+    assert seen == list(range(10))
+    again = random_split(make(), [0.7, 0.3], generator=tg.Generator().manual_seed(1))
+    assert again[0].indices == parts[0].indices
+    assert [len(p) for p in random_split(range(10), [1 / 3, 1 / 3, 1 / 3])] == [4, 3, 3]
+    with pytest.raises(ValueError, match="Sum of input lengths does not equal"):
+        random_split(range(10), [7, 2])
+
+
+# ---------------------------------------------------------------------- samplers
+
+
+def test_samplers():
+    assert list(SequentialSampler(range(3))) == [0, 1, 2]
+    sampler = RandomSampler(range(50))
+    first, second = list(sampler), list(sampler)
+    assert first != second and sorted(first) == sorted(second) == list(range(50))
+    assert len(list(RandomSampler(range(5), replacement=True, num_samples=30))) == 30
+    assert len(list(RandomSampler(range(5), num_samples=12))) == 12
+    assert sorted(SubsetRandomSampler([3, 5, 8])) == [3, 5, 8]
+    assert list(BatchSampler(range(5), 2, drop_last=True)) == [[0, 1], [2, 3]]
+    assert len(BatchSampler(range(5), 2, drop_last=False)) == 3
+    for bad in (0, -1, 1.5, True):
+        with pytest.raises(ValueError, match="batch_size should be a positive integer"):
+            BatchSampler(range(5), bad, False)
+    with pytest.raises(ValueError, match="num_samples should be a positive integer"):
+        RandomSampler(range(5), num_samples=0)
+
+
+# ---------------------------------------------------------------------- collation
+
+
+def test_collate():
+    Pair = namedtuple("Pair", "a b")
+    batch = default_collate([Pair(np.float32(1), [1, 2]), Pair(np.float32(2), [3, 4])])
+    assert isinstance(batch, Pair) and batch.a.dtype == tg.float32
+    assert [column.tolist() for column in batch.b] == [[1, 3], [2, 4]]
+    assert default_collate([1.5, 2.5]).dtype == tg.float64
+    assert default_collate([np.zeros(3), np.ones(3)]).shape == (2, 3)
+    assert default_collate([True, False]).dtype == tg.bool
+    with pytest.raises(RuntimeError, match="should be of equal size"):
+        default_collate([[1], [1, 2]])
+    with pytest.raises(TypeError, match="batch must contain tensors, numpy arrays, numbers"):
+        default_collate([object()])
+
+
+# ---------------------------------------------------------------------- loaders
+
+
+def test_batches_in_order():
+    loader = DataLoader(make(), batch_size=4)
+    assert len(loader) == 3
+    batches = list(loader)
+    assert isinstance(batches[0], list) and tuple(batches[0][0].shape) == (4, 2)
+    assert labels(loader) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    dropping = DataLoader(make(), batch_size=4, drop_last=True)
+    assert len(dropping) == 2 and labels(dropping) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert labels(DataLoader(make(3))) == [[0], [1], [2]]
+
+
+def test_shuffling_depends_on_the_generator():
+    def epochs(seed):
+        generator = tg.Generator().manual_seed(seed)
+        loader = DataLoader(make(), batch_size=3, shuffle=True, generator=generator)
+        return [[y for batch in labels(loader) for y in batch] for _ in range(2)]
+
+    assert epochs(1) == epochs(1) != epochs(2)
+    first, second = epochs(1)
+    assert first != second and sorted(first) == list(range(10))
+    tg.manual_seed(5)
+    a = labels(DataLoader(make(), shuffle=True))
+    tg.manual_seed(5)
+    assert labels(DataLoader(make(), shuffle=True)) == a
+
+
+def test_rows_stay_together_when_shuffled():
+    for x, y in DataLoader(make(), batch_size=3, shuffle=True):
+        assert tg.equal(x[:, 0], 2 * y.float())
+
+
+def test_whole_batches_are_taken_unless_getitem_is_overridden():
+    class Doubled(TensorDataset):
+        def __getitem__(self, i):
+            return tuple(2 * t for t in super().__getitem__(i))
+
+    data = Doubled(tg.zeros(4), tg.arange(4))
+    assert labels(DataLoader(data, batch_size=2)) == [[0, 2], [4, 6]]
+    assert labels(DataLoader(Subset(data, [3, 1]), batch_size=2)) == [[6, 2]]
+    assert labels(DataLoader(Subset(make(), [3, 1]), batch_size=2)) == [[3, 1]]
+
+
+def test_other_datasets_and_options():
+    (batch,) = DataLoader(Squares(3), batch_size=3)
+    assert batch["x"].tolist() == [[0.0], [1.0], [2.0]]
+    assert batch["y"].tolist() == [0, 1, 4] and batch["name"] == ["n0", "n1", "n2"]
+    assert list(DataLoader(Squares(4), batch_size=2, collate_fn=len)) == [2, 2]
+    assert [s["y"] for s in DataLoader(Squares(3), batch_size=None)] == [0, 1, 4]
+    loader = DataLoader(make(), batch_sampler=[[1, 2], [9]])
+    assert len(loader) == 2 and labels(loader) == [[1, 2], [9]]
+    assert labels(DataLoader(make(), batch_size=2, sampler=[5, 4, 3])) == [[5, 4], [3]]
+    assert next(iter(DataLoader(["a", "b"], batch_size=2))) == ["a", "b"]
+
+
+def test_iterable_dataset():
+    class Stream(IterableDataset):
+        def __iter__(self):
+            return iter(range(5))
+
+    assert [b.tolist() for b in DataLoader(Stream(), batch_size=2)] == [[0, 1], [2, 3], [4]]
+    assert len(list(DataLoader(Stream(), batch_size=2, drop_last=True))) == 2
+    assert list(DataLoader(Stream(), batch_size=None)) == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match="expected unspecified shuffle option"):
+        DataLoader(Stream(), shuffle=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"batch_size": 0}, "batch_size should be a positive integer value"),
+        ({"num_workers": -1}, "num_workers option should be non-negative"),
+        ({"timeout": -1}, "timeout option should be non-negative"),
+        ({"shuffle": True, "sampler": [0]}, "sampler option is mutually exclusive with shuffle"),
+        ({"batch_sampler": [[0]], "batch_size": 2}, "batch_sampler option is mutually exclusive"),
+        ({"batch_size": None, "drop_last": True}, "batch_size=None option disables auto-batching"),
+        ({"prefetch_factor": 2}, "prefetch_factor option could only be specified in multiprocess"),
+        ({"persistent_workers": True}, "persistent_workers option needs num_workers > 0"),
+    ],
+)
+def test_options_that_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        DataLoader(make(), **options)
+
+
+# ---------------------------------------------------------------------- worker processes
+
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that fork")
+
+
+@forks
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+class TestWorkers:
+    def test_the_same_batches_in_the_same_order(self):
+        for data in (make(23), Subset(make(23), range(5))):
+            loader = DataLoader(data, batch_size=4, num_workers=2)
+            expected = DataLoader(data, batch_size=4)
+            for ours, theirs in zip(loader, expected, strict=True):
+                assert all(map(tg.equal, ours, theirs))
+        batches = list(DataLoader(Squares(5), batch_size=2, num_workers=3))
+        assert [b["y"].tolist() for b in batches] == [[0, 1], [4, 9], [16]]
+
+    def test_an_epoch_can_be_left_early(self):
+        loader = DataLoader(Squares(100), num_workers=2)
+        assert next(iter(loader))["y"].item() == 0
+        assert len(list(loader)) == 100
+
+    def test_an_exception_is_passed_on(self):
+        class Broken(Squares):
+            def __getitem__(self, i):
+                if i == 5:
+                    raise KeyError("sample 5")
+                return super().__getitem__(i)
+
+        message = "Caught KeyError in DataLoader worker process 1"
+        with pytest.raises(KeyError, match=message) as caught:
+            list(DataLoader(Broken(), num_workers=2))
+        assert "sample 5" in str(caught.value)
+
+    def test_a_worker_that_dies_is_noticed(self):
+        class Deadly(Squares):
+            def __getitem__(self, i):
+                if i == 3:
+                    os._exit(1)
+                return super().__getitem__(i)
+
+        with pytest.raises(RuntimeError, match="exited unexpectedly"):
+            list(DataLoader(Deadly(), num_workers=2))
+
+    def test_a_worker_that_is_too_slow_is_noticed(self):
+        class Slow(Squares):
+            def __getitem__(self, i):
+                time.sleep(30)
+
+        with pytest.raises(RuntimeError, match=r"timed out after 0\.2 seconds"):
+            list(DataLoader(Slow(), num_workers=1, timeout=0.2))
+
+    def test_workers_know_who_they_are_and_differ_in_their_seeds(self):
+        class Who(Squares):
+            def __getitem__(self, i):
+                info = get_worker_info()
+                return info.id, info.num_workers, info.seed, int(tg.randint(2**31 - 1, (1,)))
+
+        loader = DataLoader(Who(4), num_workers=2, generator=tg.Generator().manual_seed(1))
+        rows = [[int(v) for v in row] for row in loader]
+        assert [row[:2] for row in rows] == [[0, 2], [1, 2]] * 2
+        assert rows[0][2] + 1 == rows[1][2]
+        assert len({row[3] for row in rows}) == 4
+        assert get_worker_info() is None
+
+    def test_init_function(self):
+        def init(worker):
+            os.environ["TAPEGRAD_TEST_WORKER"] = str(worker)
+
+        class Env(Squares):
+            def __getitem__(self, i):
+                return int(os.environ["TAPEGRAD_TEST_WORKER"])
+
+        loader = DataLoader(Env(4), num_workers=2, worker_init_fn=init)
+        assert [b.item() for b in loader] == [0, 1, 0, 1]

@@ -1,0 +1,76 @@
+"""The examples in the documentation: docstrings of the package, and the pages at the root."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import tapegrad
+
+ROOT = Path(__file__).resolve().parent.parent
+FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def modules() -> Iterator[str]:
+    yield "tapegrad"
+    for info in pkgutil.walk_packages(tapegrad.__path__, "tapegrad."):
+        yield info.name
+
+
+def extension_examples() -> Iterator[doctest.DocTest]:
+    """Docstrings of the extension module; doctest does not look into its types by itself."""
+    from tapegrad import _C
+
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    for name, value in vars(_C).items():
+        if name.startswith("__") or not (callable(value) or isinstance(value, type)):
+            continue
+        members = vars(value) if isinstance(value, type) else {}
+        for label, item in [(name, value), *((f"{name}.{key}", v) for key, v in members.items())]:
+            text = getattr(item, "__doc__", None)
+            if isinstance(text, str) and ">>>" in text:
+                yield from finder.find(item, f"tapegrad._C.{label}", module=False, globs={})
+
+
+def check(tests: Iterator[doctest.DocTest] | list[doctest.DocTest]) -> int:
+    """Run examples; return how many there were."""
+    report: list[str] = []
+    runner = doctest.DocTestRunner(verbose=False, optionflags=FLAGS)
+    for test in tests:
+        runner.run(test, out=report.append)
+    assert not runner.failures, "".join(report)
+    return runner.tries
+
+
+@pytest.mark.parametrize("name", sorted(set(modules())))
+def test_docstrings(name: str) -> None:
+    module = importlib.import_module(name)
+    if name == "tapegrad._C":
+        check(list(extension_examples()))
+    else:
+        check(doctest.DocTestFinder(exclude_empty=True).find(module, name))
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_page(name: str) -> None:
+    path = ROOT / name
+    blocks = FENCE.findall(path.read_text())
+    globs: dict[str, object] = {}  # one page is one session
+    parser = doctest.DocTestParser()
+    tests = [parser.get_doctest(block, globs, name, str(path), 0) for block in blocks]
+    for test in tests:
+        test.globs = globs  # get_doctest has made a copy
+    report: list[str] = []
+    runner = doctest.DocTestRunner(verbose=False, optionflags=FLAGS)
+    for test in tests:
+        runner.run(test, out=report.append, clear_globs=False)
+    assert not runner.failures, "".join(report)
+    if name == "README.md":
+        assert runner.tries > 20

@@ -1,0 +1,552 @@
+"""In-place operations: values, versions, what they refuse, and how they meet the tape."""
+
+from __future__ import annotations
+
+import operator
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tapegrad as tg
+from op_row import Make, Op, expected, prepare
+from op_table import TABLE
+from support import array, check, contiguous, dtype_of, raises, strided, tolerance
+
+LEAF = "a leaf Variable that requires grad is being used in an in-place operation."
+LEAF_VIEW = "a view of a leaf Variable that requires grad is being used in an in-place operation."
+MODIFIED = (
+    "one of the variables needed for gradient computation has been modified by an inplace "
+    "operation: "
+)
+OVERLAP = (
+    "unsupported operation: more than one element of the written-to tensor refers to a single "
+    "memory location. Please clone() the tensor before performing the operation."
+)
+INPLACE = [op for op in TABLE if op.inplace]
+each_op = pytest.mark.parametrize("op", INPLACE, ids=lambda op: op.inplace)
+
+
+def fitting(op: Op, dtype: str) -> list:
+    """Samples whose result fits into the first operand."""
+    found = []
+    for sample in op.samples(Make(dtype, zlib.crc32(op.name.encode()))):
+        shapes = [
+            np.shape(a)
+            for a in (*sample.args, *sample.kwargs.values())
+            if isinstance(a, np.ndarray)
+        ]
+        grows = op.kind in ("binary", "nary") and np.broadcast_shapes(*shapes) != shapes[0]
+        if not grows and op.out_dtype(dtype) == dtype:
+            found.append(sample)
+    return found
+
+
+@pytest.mark.parametrize("layout", [contiguous, strided])
+@each_op
+def test_same_values_as_out_of_place(op: Op, layout: Callable) -> None:
+    for dtype in op.dtypes:
+        for sample in fitting(op, dtype):
+            args, kwargs = prepare(sample, lambda a, _: contiguous(a))
+            x = layout(sample.args[0])
+            version, address = x._version, x.data_ptr()
+            returned = getattr(x, op.inplace)(*args[1:], **kwargs)
+            assert returned is x
+            rtol, atol = tolerance(dtype, op.tol)
+            check(x, expected(op, sample)[0], rtol, atol, f"{op.inplace}({sample})")
+            assert x.dtype == dtype_of(dtype)
+            assert x.data_ptr() == address
+            assert x._version == version + 1
+
+
+@pytest.mark.parametrize("op", [op for op in INPLACE if op.diff], ids=lambda op: op.inplace)
+def test_same_gradients_as_out_of_place(op: Op) -> None:
+    for sample in fitting(op, "float64"):
+        found = []
+        for inplace in (False, True):
+            args, kwargs = prepare(
+                sample, lambda a, wants: contiguous(a).requires_grad_() if wants else contiguous(a)
+            )
+            leaves = [a for a in args if isinstance(a, tg.Tensor) and a.requires_grad]
+            x = args[0].clone()
+            if inplace:
+                getattr(x, op.inplace)(*args[1:], **kwargs)
+                assert x.requires_grad
+                assert not x.is_leaf
+            else:
+                x = getattr(x, op.inplace[:-1])(*args[1:], **kwargs)
+            found.append(tg.autograd.grad((x * x).sum(), leaves))
+        for a, b in zip(*found, strict=True):
+            np.testing.assert_allclose(
+                array(a), array(b), 1e-12, 1e-13, err_msg=f"{op.inplace}({sample})"
+            )
+
+
+@each_op
+def test_leaf_is_refused_before_it_is_written(op: Op) -> None:
+    if "float32" not in op.dtypes:
+        pytest.skip("no leaf of these dtypes requires grad")
+    sample = fitting(op, "float32")[1]
+    args, kwargs = prepare(sample, lambda a, _: contiguous(a))
+    x = contiguous(sample.args[0]).requires_grad_()
+    with raises(RuntimeError, LEAF):
+        getattr(x, op.inplace)(*args[1:], **kwargs)
+    np.testing.assert_array_equal(array(x), sample.args[0])
+    assert x._version == 0
+
+
+SYMBOLS = {
+    "+=": operator.iadd,
+    "-=": operator.isub,
+    "*=": operator.imul,
+    "/=": operator.itruediv,
+    "//=": operator.ifloordiv,
+    "%=": operator.imod,
+    "**=": operator.ipow,
+}
+BITS = {"&=": operator.iand, "|=": operator.ior, "^=": operator.ixor}
+
+
+@pytest.mark.parametrize("symbol", [*SYMBOLS, *BITS])
+def test_augmented_assignment(symbol: str) -> None:
+    apply = {**SYMBOLS, **BITS}[symbol]
+    start = np.array([5, 6, 7]) if symbol in BITS else np.array([5.0, 6.0, 7.0], np.float32)
+    for other in (2, 3 if symbol in BITS else 2.5, np.array([3, 2, 1], start.dtype)):
+        x = contiguous(start)
+        same = x
+        x = apply(x, contiguous(other) if isinstance(other, np.ndarray) else other)
+        assert x is same
+        want = getattr(
+            operator,
+            apply.__name__[1:].replace("and", "and_").replace("or", "or_")
+            if symbol in ("&=", "|=")
+            else apply.__name__[1:],
+        )(start, other)
+        np.testing.assert_allclose(array(x), want, rtol=1e-6)
+        assert x._version == 1
+
+
+def test_filling() -> None:
+    x = tg.ones(2, 3)
+    assert x.zero_().sum().item() == 0
+    assert x.fill_(2.5).sum().item() == 15.0
+    assert x.fill_(tg.tensor(3)).sum().item() == 18.0
+    assert x.copy_(tg.tensor([1, 2, 3])).tolist() == [[1.0, 2.0, 3.0]] * 2
+    assert x.copy_(tg.tensor([[1.9], [2.0]], dtype=tg.float64))[:, 0].tolist() == pytest.approx(
+        [1.9, 2.0]
+    )
+    assert tg.zeros(2, dtype=tg.int32).copy_(tg.tensor([1.9, -1.9])).tolist() == [1, -1]
+    assert x._version == 5
+    with raises(
+        RuntimeError,
+        "fill_ only supports 0-dimension value tensor but got tensor with 1 dimensions.",
+    ):
+        x.fill_(tg.ones(2))
+
+
+def test_copy_is_differentiable() -> None:
+    src = tg.ones(3, requires_grad=True)
+    x = tg.zeros(2, 3)
+    x.copy_(src)
+    assert x.requires_grad
+    (x * tg.tensor([[1.0], [2.0]])).sum().backward()
+    assert src.grad.tolist() == [3.0, 3.0, 3.0]
+
+
+def test_zero_cuts_the_history() -> None:
+    x = tg.ones(2, requires_grad=True)
+    y = x * 3
+    y.zero_()
+    (y + x).sum().backward()
+    assert x.grad.tolist() == [1.0, 1.0]
+
+
+def test_add_of_the_tensor_itself() -> None:
+    x = tg.tensor([1.0, 2.0])
+    x += x
+    x *= x
+    assert x.tolist() == [4.0, 16.0]
+    y = tg.arange(6.0).reshape(2, 3)
+    y.add_(y.clone().flip(0))
+    assert y.tolist() == [[3.0, 5.0, 7.0]] * 2
+
+
+# ---------------------------------------------------------------- what is refused
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda x: x.add_(tg.ones(2, 3)),
+        lambda x: x.mul_(tg.ones(2, 1)),
+        lambda x: x.copy_(tg.ones(2, 3)),
+    ],
+)
+def test_result_that_does_not_fit(write: Callable) -> None:
+    x = tg.ones(3)
+    with raises(RuntimeError):
+        write(x)
+    assert (x.tolist(), x._version) == ([1.0, 1.0, 1.0], 0)
+
+
+def test_output_shape_message() -> None:
+    with raises(RuntimeError, "output with shape [1, 3] doesn't match the broadcast shape [2, 3]"):
+        tg.ones(1, 3).add_(tg.ones(2, 3))
+
+
+def test_overlapping_memory() -> None:
+    x = tg.ones(1, 3).expand(2, 3)
+    for write in (
+        lambda: x.add_(1),
+        lambda: x.mul_(tg.ones(3)),
+        lambda: x.copy_(tg.zeros(2, 3)),
+        lambda: x.exp_(),
+    ):
+        with raises(RuntimeError, OVERLAP):
+            write()
+    assert x[0].tolist() == [1.0, 1.0, 1.0]
+
+
+def test_partly_overlapping_operands() -> None:
+    x = tg.arange(6.0)
+    with raises(
+        RuntimeError,
+        "unsupported operation: some elements of the input tensor and the "
+        "written-to tensor refer to a single memory location.",
+    ):
+        x[1:].add_(x[:-1])
+    assert x.tolist() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+
+
+WRITES: dict[str, Callable] = {
+    "add_": lambda x: x.add_(1),
+    "iadd": lambda x: operator.iadd(x, 1),
+    "zero_": lambda x: x.zero_(),
+    "copy_": lambda x: x.copy_(tg.zeros(3)),
+    "fill_": lambda x: x.fill_(0),
+    "clamp_": lambda x: x.clamp_(0, 1),
+    "masked_fill_": lambda x: x.masked_fill_(x > 0, 0.0),
+    "normal_": lambda x: x.normal_(),
+    "uniform_": lambda x: x.uniform_(),
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_leaf_is_refused(name: str) -> None:
+    x = tg.ones(3, requires_grad=True)
+    with raises(RuntimeError, LEAF):
+        WRITES[name](x)
+    assert (x.tolist(), x._version) == ([1.0, 1.0, 1.0], 0)
+    with tg.no_grad():
+        WRITES[name](x)
+    assert x._version == 1
+    assert x.is_leaf
+    assert x.requires_grad
+
+
+def test_view_of_a_leaf_is_refused() -> None:
+    x = tg.ones(3, requires_grad=True)
+    for write in (
+        lambda: x[:2].mul_(2),
+        lambda: x.view(3, 1).zero_(),
+        lambda: x.__setitem__(0, 5.0),
+        lambda: x.__setitem__(slice(None, 2), tg.zeros(2)),
+    ):
+        with raises(RuntimeError, LEAF_VIEW):
+            write()
+    with raises(RuntimeError, LEAF):
+        x[x > 0] = 0.0
+    assert x.tolist() == [1.0, 1.0, 1.0]
+
+
+def test_write_through_data_and_detach() -> None:
+    x = tg.ones(3, requires_grad=True)
+    x.data += 1
+    x.detach()[0] = 7.0
+    assert x.tolist() == [7.0, 2.0, 2.0]
+    assert x.is_leaf
+
+
+# ---------------------------------------------------------------- versions
+
+
+def test_version_counts_writes_and_is_shared() -> None:
+    x = tg.ones(4)
+    view, apart, data = x[:2], x.detach(), x.data
+    for k in range(1, 4):
+        (x, view, apart)[k - 1].add_(1)
+        assert (x._version, view._version, apart._version) == (k, k, k)
+    assert data._version == 0  # `.data` counts for itself
+    x[0] = 5.0
+    assert x._version == 4
+    with tg.no_grad():
+        x += 1
+    assert x._version == 5
+    assert x.clone()._version == 0
+
+
+def refused(loss: Any, name: str, shape: str = "[3]", kind: str = "FloatTensor") -> None:
+    """Backward names the operation, the tensor's type and shape, and both versions."""
+    start = f"{MODIFIED}[tapegrad.{kind} {shape}], which is output 0 of {name}, is at version 1; "
+    with raises(RuntimeError, start + "expected version 0 instead. Hint: "):
+        loss.sum().backward()
+
+
+def x3() -> Any:
+    return tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+
+
+def test_overwritten_result_is_refused() -> None:
+    y = x3().exp()
+    y.add_(1)
+    refused(y, "Exp")
+
+
+def test_overwritten_operand_is_refused() -> None:
+    a = x3() * 2
+    b = a * a
+    a.mul_(2)
+    refused(b, "Mul")
+
+
+def test_overwritten_double_is_refused() -> None:
+    a = (x3() * 2).double()
+    b = a.sin()
+    a.zero_()
+    refused(b, "Zero", kind="DoubleTensor")
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda a: a.exp(),
+        lambda a: a.tanh(),
+        lambda a: a.sigmoid(),
+        lambda a: a.sqrt(),
+        lambda a: a.relu(),
+        lambda a: a.softmax(0),
+        lambda a: a.log_softmax(0),
+        lambda a: a.rsqrt(),
+        lambda a: a.reciprocal(),
+        lambda a: a.expm1(),
+        lambda a: a.norm(),
+        lambda a: a.logsumexp(0),
+    ],
+)
+def test_saved_results_are_guarded(f: Callable) -> None:
+    y = f(x3() * 1)
+    total = (y * 1).sum()
+    with tg.no_grad():
+        y.zero_()
+    with raises(RuntimeError, MODIFIED):
+        total.backward()
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda a: a.log(),
+        lambda a: a.sin(),
+        lambda a: a**2,
+        lambda a: a * a,
+        lambda a: a.abs(),
+        lambda a: a @ a,
+        lambda a: a.erf(),
+        lambda a: tg.nn.functional.gelu(a),
+        lambda a: tg.nn.functional.silu(a),
+        lambda a: a.std(),
+        lambda a: a.clamp(0, 2),
+        lambda a: tg.maximum(a, a.detach() + 1),
+        lambda a: a.prod(),
+        lambda a: tg.nn.functional.linear(a, a),
+        lambda a: tg.nn.functional.mse_loss(a, tg.ones(3)),
+    ],
+)
+def test_saved_operands_are_guarded(f: Callable) -> None:
+    a = x3() * 1
+    loss = f(a).sum()
+    with tg.no_grad():
+        a.mul_(1)
+    with raises(RuntimeError, MODIFIED):
+        loss.backward()
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda a: a + 1,
+        lambda a: a * 2,
+        lambda a: a.sum(),
+        lambda a: a[1:],
+        lambda a: a.reshape(3, 1),
+        lambda a: a.mean(),
+        lambda a: -a,
+        lambda a: a - a,
+        lambda a: tg.cat([a, a]),
+        lambda a: a.floor(),
+        lambda a: a / 3,
+        lambda a: a.cumsum(0),
+        lambda a: a.flip(0),
+        lambda a: a.masked_fill(a > 2, 0.0),
+    ],
+)
+def test_what_saves_nothing_may_be_overwritten(f: Callable) -> None:
+    x = x3()
+    a = x * 1
+    loss = f(a).sum()
+    a.add_(100)
+    loss.backward()
+    assert x.grad.shape == (3,)
+
+
+def test_write_through_a_view_is_noticed() -> None:
+    a = x3() * 1
+    b = a.sin()
+    a[0:1].zero_()
+    with raises(RuntimeError, MODIFIED):
+        b.sum().backward()
+
+
+def test_write_by_the_optimiser_between_forward_and_backward() -> None:
+    w = x3()
+    loss = (w * w).sum()
+    with tg.no_grad():
+        w -= 0.1
+    with raises(RuntimeError, MODIFIED):
+        loss.backward()
+
+
+def test_overwriting_after_backward_is_fine() -> None:
+    x = x3()
+    y = x.exp()
+    y.sum().backward()
+    y.zero_()
+    assert x.grad is not None
+
+
+def test_leaf_and_constant_operands() -> None:
+    """A constant that the rule needs is guarded too; one that it does not need is not."""
+    c = tg.ones(3)
+    y = x3() * c
+    c.zero_()
+    with raises(RuntimeError, MODIFIED):
+        y.sum().backward()
+    c, x = tg.ones(3), x3()
+    y = x + c
+    c.zero_()
+    y.sum().backward()
+
+
+# ---------------------------------------------------------------- history
+
+
+def test_chain_of_in_place_operations() -> None:
+    x = x3()
+    y = x.clone()
+    y.mul_(2).add_(1).sub_(0.5)
+    y **= 2
+    y.sum().backward()
+    np.testing.assert_allclose(array(x.grad), 4 * (2 * array(x) + 0.5))
+
+
+def test_constant_becomes_part_of_the_graph() -> None:
+    x, buffer = x3(), tg.zeros(3)
+    assert buffer.is_leaf
+    buffer += x
+    buffer += x * 2
+    assert buffer.requires_grad
+    assert not buffer.is_leaf
+    buffer.sum().backward()
+    assert x.grad.tolist() == [3.0, 3.0, 3.0]
+
+
+def test_requires_grad_in_place() -> None:
+    x = tg.ones(2)
+    assert x.requires_grad_() is x
+    assert x.requires_grad
+    assert not x.requires_grad_(False).requires_grad
+
+
+def test_detach_in_place() -> None:
+    y = x3() * 2
+    y.detach_()
+    assert (y.requires_grad, y.grad_fn, y.is_leaf) == (False, None, True)
+    with raises(RuntimeError, "Can't detach views in-place."):
+        (x3() * 2)[:1].detach_()
+
+
+# ---------------------------------------------------------------- programs
+
+STEPS = {
+    "add": lambda lib, a, k: a.add_(k) if lib is tg else a.__iadd__(k),
+    "mul": lambda lib, a, k: a.mul_(k) if lib is tg else a.__imul__(k),
+    "set": lambda lib, a, k: a.fill_(k) if lib is tg else a.fill(k),
+    "self": lambda lib, a, k: a.add_(a) if lib is tg else a.__iadd__(a),
+}
+VIEWS = {
+    "half": lambda a: a[: (a.shape[0] + 1) // 2] if a.ndim else a,
+    "odd": lambda a: a[1::2] if a.ndim else a,
+    "turn": lambda a: a.T if a.ndim == 2 else a,
+    "row": lambda a: a[-1, ...] if a.ndim and a.shape[0] else a,
+    "wide": lambda a: a[None] if a.ndim < 2 else a,
+}
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 9), st.sampled_from([*VIEWS, *STEPS]), st.sampled_from([-1, 2, 0.5])
+        ),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_programs_of_views_and_writes_agree_with_numpy(program: list) -> None:
+    """Every tensor of a random program keeps sharing the memory that NumPy's views share."""
+    values = np.arange(1.0, 13.0).reshape(3, 4)
+    mine, other = [contiguous(values)], [values.copy()]
+    for pick, step, number in program:
+        k = pick % len(mine)
+        if step in VIEWS:
+            mine.append(VIEWS[step](mine[k]))
+            other.append(VIEWS[step](other[k]))
+        elif other[k].ndim:
+            STEPS[step](tg, mine[k], number)
+            STEPS[step](np, other[k], number)
+        for a, b in zip(mine, other, strict=True):
+            np.testing.assert_array_equal(array(a), b)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([*VIEWS, "add", "mul", "set"]), st.sampled_from([-1.0, 2.0, 0.5])
+        ),
+        min_size=1,
+        max_size=7,
+    )
+)
+def test_gradients_of_programs_agree_with_differences(program: list) -> None:
+    """Writing into a view of a result updates the history of the whole result."""
+
+    def run(x: Any) -> Any:
+        base = x * 1
+        view = base
+        for step, number in program:
+            if step in VIEWS:
+                view = VIEWS[step](view)
+            elif view.numel():
+                {
+                    "add": lambda v, n: v.add_(x[0, 0] * n),
+                    "mul": lambda v, n: v.mul_(n),
+                    "set": lambda v, n: v.fill_(n),
+                }[step](view, number)
+        return (base * base * weights).sum() + (view * view).sum()
+
+    weights = contiguous(np.linspace(0.5, 1.5, 6).reshape(2, 3))
+    start = contiguous(np.linspace(-1, 1.3, 6).reshape(2, 3)).requires_grad_()
+    assert tg.autograd.gradcheck(run, (start,))

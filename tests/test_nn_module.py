@@ -1,0 +1,450 @@
+"""nn.Module: registration, walking the tree, state, conversion, printing and hooks."""
+
+import copy
+import gc
+import re
+import weakref
+from collections import OrderedDict
+
+import pytest
+
+import tapegrad as tg
+from tapegrad import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(2, 3)
+        self.act = nn.ReLU()
+        self.last = nn.Linear(3, 1, bias=False)
+        self.register_buffer("count", tg.zeros(1))
+        self.register_buffer("cache", tg.ones(2), persistent=False)
+        self.scale = nn.Parameter(tg.ones(1))
+
+    def forward(self, x):
+        return self.last(self.act(self.first(x))) * self.scale
+
+
+# ---------------------------------------------------------------------- registration
+
+
+def test_attributes_are_registered_in_order_of_definition():
+    net = Net()
+    names = [name for name, _ in net.named_parameters()]
+    assert names == ["scale", "first.weight", "first.bias", "last.weight"]
+    assert [name for name, _ in net.named_buffers()] == ["count", "cache"]
+    assert [name for name, _ in net.named_children()] == ["first", "act", "last"]
+    assert [name for name, _ in net.named_modules()] == ["", "first", "act", "last"]
+    assert len(list(net.parameters(recurse=False))) == 1
+    assert net.last.bias is None
+    assert net.scale is net._parameters["scale"]
+
+
+def test_parameter_is_a_leaf_and_prints_as_one():
+    p = nn.Parameter(tg.tensor([1.0, 2.0]))
+    assert p.requires_grad and p.is_leaf and isinstance(p, tg.Tensor)
+    assert repr(p) == "Parameter containing:\ntensor([1., 2.], requires_grad=True)"
+    assert not nn.Parameter(tg.zeros(1), requires_grad=False).requires_grad
+    assert type(p * 2) is tg.Tensor
+    data = tg.zeros(2)
+    nn.Parameter(data).detach()[0] = 5.0
+    assert data[0].item() == 5.0  # the memory is shared
+    with pytest.raises(RuntimeError, match="Only Tensors of floating point"):
+        nn.Parameter(tg.tensor([1, 2]))
+
+
+def test_shared_parameters_and_modules_are_listed_once():
+    layer = nn.Linear(2, 2)
+    net = nn.Sequential(layer, layer)
+    assert len(list(net.parameters())) == 2
+    assert len(list(net.children())) == 1
+    assert len(list(net.named_parameters(remove_duplicate=False))) == 4
+    assert list(net.state_dict()) == ["0.weight", "0.bias", "1.weight", "1.bias"]
+
+
+def test_setting_changes_the_kind_of_an_attribute():
+    net = nn.Module()
+    net.x = 3
+    net.x = nn.Parameter(tg.ones(1))
+    assert [name for name, _ in net.named_parameters()] == ["x"]
+    net.x = None
+    assert net.x is None and list(net.parameters()) == []
+    net.x = nn.Parameter(tg.zeros(1))
+    del net.x
+    assert not hasattr(net, "x") and list(net.parameters()) == []
+    net.x = nn.Tanh()
+    assert list(net.children()) == [net.x]
+    net.x = None
+    assert net.x is None
+    net.b = nn.Buffer(tg.ones(1), persistent=False)
+    net.b = tg.zeros(2)
+    assert net._buffers["b"] is net.b and list(net.state_dict()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "message"),
+    [
+        (lambda m: setattr(m, "weight", 3), TypeError, "cannot assign 'int' as parameter 'weight'"),
+        (
+            lambda m: setattr(m, "weight", tg.ones(1)),
+            TypeError,
+            "cannot assign 'tapegrad.FloatTensor' as parameter 'weight' "
+            "(tapegrad.nn.Parameter or None expected)",
+        ),
+        (lambda m: setattr(m, "sub", 3), TypeError, "cannot assign 'int' as child module 'sub'"),
+        (lambda m: setattr(m, "buf", 3), TypeError, "cannot assign 'int' as buffer 'buf'"),
+        (lambda m: m.register_parameter("a.b", None), KeyError, "parameter name can't contain"),
+        (lambda m: m.register_parameter("", None), KeyError, "parameter name can't be empty"),
+        (lambda m: m.register_parameter(3, None), TypeError, "parameter name should be a string"),
+        (lambda m: m.register_parameter("train", None), KeyError, "attribute 'train' already exi"),
+        (lambda m: m.register_buffer("x", 3), TypeError, "cannot assign 'int' object to buffer"),
+        (lambda m: m.add_module("x", 3), TypeError, "int is not a Module subclass"),
+        (lambda m: m.add_module("x.y", nn.ReLU()), KeyError, "module name can't contain"),
+        (lambda m: m.nothing, AttributeError, "'Linear' object has no attribute 'nothing'"),
+        (lambda m: delattr(m, "nothing"), AttributeError, "nothing"),
+        (lambda m: nn.Module()(1), NotImplementedError, "Module [Module] is missing the required"),
+        (lambda m: m.train("yes"), ValueError, "training mode is expected to be boolean"),
+        (lambda m: m.get_submodule("x"), AttributeError, "Linear has no attribute `x`"),
+        (lambda m: m.get_submodule("weight"), AttributeError, "`weight` is not an nn.Module"),
+        (lambda m: m.get_parameter("sub"), AttributeError, "`sub` is not an nn.Parameter"),
+        (lambda m: m.get_buffer("weight"), AttributeError, "`weight` is not a buffer"),
+        (lambda m: m.to(tg.int64), TypeError, "nn.Module.to only accepts floating point"),
+    ],
+)
+def test_mistakes(change, kind, message):
+    layer = nn.Linear(1, 1)
+    layer.sub = nn.ReLU()
+    layer.register_buffer("buf", tg.zeros(1))
+    with pytest.raises(kind) as caught:
+        change(layer)
+    assert message in str(caught.value.args[0])
+
+
+def test_non_leaf_parameter_is_refused():
+    p = nn.Parameter(tg.ones(1))
+    with pytest.raises(TypeError):
+        nn.Module().register_parameter("x", p * 2)
+
+
+def test_assignment_before_init_is_refused():
+    class Hasty(nn.Module):
+        def __init__(self, value):
+            self.value = value
+
+    with pytest.raises(AttributeError, match=r"cannot assign parameters before Module\.__init__"):
+        Hasty(nn.Parameter(tg.ones(1)))
+    with pytest.raises(AttributeError, match=r"cannot assign module before Module\.__init__"):
+        Hasty(nn.ReLU())
+
+
+def test_direct_writes_to_the_registries_are_seen():
+    net = nn.Sequential(nn.Linear(1, 1))
+    net._modules["0"] = nn.Tanh()
+    assert isinstance(net[0], nn.Tanh) and isinstance(getattr(net, "0"), nn.Tanh)
+    layer = nn.Linear(1, 1)
+    fast = layer.weight * 2
+    layer._parameters["weight"] = fast
+    assert layer.weight is fast
+    clone = copy.copy(layer)
+    clone._parameters = dict(layer._parameters)
+    clone._parameters["weight"] = layer.bias
+    assert layer.weight is fast and clone.weight is layer.bias
+
+
+def test_a_plain_tensor_can_take_the_place_of_a_deleted_parameter():
+    layer = nn.Linear(1, 1, bias=False)
+    source = tg.tensor([[2.0]], requires_grad=True)
+    del layer.weight
+    layer.weight = source * 3
+    layer(tg.ones(1)).sum().backward()
+    assert source.grad.item() == 3.0
+
+
+def test_a_module_is_freed_without_the_garbage_collector():
+    gc.disable()
+    try:
+        net = Net()
+        reference = weakref.ref(net)
+        net(tg.zeros(1, 2)).sum().backward()
+        del net
+        assert reference() is None
+    finally:
+        gc.enable()
+
+
+def test_deepcopy_is_independent():
+    net = Net()
+    net.first.weight.grad = tg.ones(3, 2)
+    twin = copy.deepcopy(net)
+    assert twin.first.weight is twin.first._parameters["weight"]
+    assert twin.first.weight is not net.first.weight
+    assert isinstance(twin.first.weight, nn.Parameter) and twin.first.weight.is_leaf
+    with tg.no_grad():
+        twin.first.weight.fill_(7.0)
+    assert not bool((net.first.weight == 7.0).any())
+    twin.first.weight = nn.Parameter(tg.zeros(3, 2))
+    assert not bool((net.first.weight == 0.0).all())
+    tied = nn.Linear(2, 2)
+    pair = copy.deepcopy(nn.Sequential(tied, tied))
+    assert pair[0] is pair[1]
+
+
+# ---------------------------------------------------------------------- modes and conversion
+
+
+def test_train_eval_apply_requires_grad_and_zero_grad():
+    net = Net()
+    assert net.training and not net.eval().first.training and net.train().last.training
+    seen = []
+    assert net.apply(lambda m: seen.append(type(m).__name__)) is net
+    assert seen == ["Linear", "ReLU", "Linear", "Net"]
+    net(tg.ones(2, 2)).sum().backward()
+    net.zero_grad(set_to_none=False)
+    assert all(p.grad is not None and not bool(p.grad.any()) for p in net.parameters())
+    net.zero_grad()
+    assert all(p.grad is None for p in net.parameters())
+    assert not any(p.requires_grad for p in net.requires_grad_(False).parameters())
+
+
+def test_conversion_keeps_identity_and_converts_gradients():
+    net = Net()
+    net(tg.ones(1, 2)).sum().backward()
+    weight = net.first.weight
+    assert net.double() is net and net.first.weight is weight
+    assert weight.dtype == tg.float64 and weight.grad.dtype == tg.float64
+    assert net.count.dtype == tg.float64 and net.count is net._buffers["count"]
+    assert net.to(tg.float32).scale.dtype == tg.float32
+    assert net.to("cpu", tg.float64).scale.dtype == tg.float64
+    assert net.to(tg.zeros(1)).float().cpu().scale.dtype == tg.float32
+
+
+# ---------------------------------------------------------------------- state
+
+
+def test_state_dict_and_loading():
+    net = Net()
+    state = net.state_dict()
+    assert isinstance(state, OrderedDict)
+    assert list(state) == ["scale", "count", "first.weight", "first.bias", "last.weight"]
+    assert not state["scale"].requires_grad
+    assert net.state_dict(keep_vars=True)["scale"] is net.scale
+    other = Net()
+    result = other.load_state_dict(state)
+    assert repr(result) == "<All keys matched successfully>"
+    assert result.missing_keys == [] and result.unexpected_keys == []
+    assert tg.equal(other.first.weight, net.first.weight)
+    assert other.first.weight.requires_grad
+    with tg.no_grad():
+        other.first.weight.zero_()
+    assert bool(net.first.weight.any())  # values were copied
+
+
+def test_loading_reports_everything_and_changes_nothing():
+    layer = nn.Linear(2, 1)
+    before = layer.weight.detach().clone()
+    state = {"weight": tg.zeros(1, 2), "bias": tg.zeros(3), "more": tg.zeros(1)}
+    with pytest.raises(RuntimeError) as caught:
+        layer.load_state_dict(state)
+    assert str(caught.value) == (
+        "Error(s) in loading state_dict for Linear:\n"
+        '\tUnexpected key(s) in state_dict: "more". \n'
+        "\tsize mismatch for bias: copying a param with shape tapegrad.Size([3]) from checkpoint, "
+        "the shape in current model is tapegrad.Size([1])."
+    ).replace("tapegrad.Size", type(tg.zeros(1).shape).__module__ + ".Size")
+    assert tg.equal(layer.weight, before)
+    with pytest.raises(RuntimeError, match=re.escape('Missing key(s) in state_dict: "bias". ')):
+        layer.load_state_dict({"weight": tg.zeros(1, 2)})
+    with pytest.raises(RuntimeError, match="from checkpoint but received <class 'int'>"):
+        layer.load_state_dict({"weight": 3, "bias": tg.zeros(1)})
+    with pytest.raises(TypeError, match="Expected state_dict to be dict-like"):
+        layer.load_state_dict(3)
+
+
+def test_loading_not_strictly_and_by_assignment():
+    layer = nn.Linear(2, 1)
+    result = layer.load_state_dict({"weight": tg.ones(1, 2), "x": 1}, strict=False)
+    assert result.missing_keys == ["bias"] and result.unexpected_keys == ["x"]
+    assert layer.weight.tolist() == [[1.0, 1.0]]
+    values = tg.zeros(1, 2, dtype=tg.float64)
+    layer.load_state_dict({"weight": values}, strict=False, assign=True)
+    assert layer.weight.dtype == tg.float64 and isinstance(layer.weight, nn.Parameter)
+    assert layer.weight.requires_grad
+
+
+def test_extra_state():
+    class Counter(nn.Module):
+        n = 0
+
+        def get_extra_state(self):
+            return {"n": self.n}
+
+        def set_extra_state(self, state):
+            self.n = state["n"]
+
+    a, b = nn.Sequential(Counter()), nn.Sequential(Counter())
+    a[0].n = 5
+    assert list(a.state_dict()) == ["0._extra_state"]
+    b.load_state_dict(a.state_dict())
+    assert b[0].n == 5
+
+
+def test_lookup_by_dotted_name():
+    net = nn.Sequential(Net())
+    assert net.get_submodule("0.first") is net[0].first
+    assert net.get_submodule("") is net
+    assert net.get_parameter("0.first.weight") is net[0].first.weight
+    assert net.get_buffer("0.count") is net[0].count
+    net.set_submodule("0.act", nn.Tanh())
+    assert isinstance(net[0].act, nn.Tanh)
+
+
+# ---------------------------------------------------------------------- printing
+
+
+def test_repr():
+    class Outer(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = nn.Sequential(OrderedDict(a=nn.Linear(1, 2), b=nn.ReLU(inplace=True)))
+            self.nothing = nn.Identity()
+
+        def extra_repr(self):
+            return "width=2"
+
+    assert repr(Outer()) == (
+        "Outer(\n"
+        "  width=2\n"
+        "  (body): Sequential(\n"
+        "    (a): Linear(in_features=1, out_features=2, bias=True)\n"
+        "    (b): ReLU(inplace=True)\n"
+        "  )\n"
+        "  (nothing): Identity()\n"
+        ")"
+    )
+
+
+# ---------------------------------------------------------------------- forward hooks
+
+
+def test_forward_hooks_in_order_and_removed():
+    layer, calls = nn.Identity(), []
+    layer.register_forward_hook(lambda m, args, out: calls.append("second"))
+    layer.register_forward_hook(lambda m, args, out: calls.append("first"), prepend=True)
+    pre = layer.register_forward_pre_hook(lambda m, args: calls.append("pre"))
+    layer(tg.ones(1))
+    assert calls == ["pre", "first", "second"]
+    pre.remove()
+    pre.remove()
+    layer(tg.ones(1))
+    assert calls[3:] == ["first", "second"]
+
+
+def test_forward_hooks_replace_arguments_and_results():
+    class Add(nn.Module):
+        def forward(self, a, b=0):
+            return a + b
+
+    add = Add()
+    with add.register_forward_pre_hook(lambda m, args: 10):
+        assert add(1, b=2) == 12
+    with add.register_forward_pre_hook(lambda m, a, k: (a, {"b": 5}), with_kwargs=True):
+        assert add(1, b=2) == 6
+    with (
+        add.register_forward_pre_hook(lambda m, a, k: 5, with_kwargs=True),
+        pytest.raises(RuntimeError, match="forward pre-hook must return None or a tuple"),
+    ):
+        add(1)
+    with add.register_forward_hook(lambda m, a, k, out: (out, k["b"]), with_kwargs=True):
+        assert add(1, b=2) == (3, 2)
+    assert add(1, b=2) == 3
+    assert not add._has_hooks  # the fast path is back
+
+
+def test_forward_hooks_that_are_always_called():
+    class Broken(nn.Module):
+        def forward(self, x):
+            raise ValueError("broken")
+
+    module, calls = Broken(), []
+    module.register_forward_hook(lambda m, a, out: calls.append(out), always_call=True)
+    module.register_forward_hook(lambda m, a, out: calls.append("never"))
+    with pytest.raises(ValueError, match="broken"):
+        module(1)
+    assert calls == [None]
+    module.register_forward_hook(lambda m, a, out: 1 / 0, always_call=True)
+    with pytest.raises(ValueError), pytest.warns(UserWarning, match="silenced as another error"):
+        module(1)
+
+
+# ---------------------------------------------------------------------- backward hooks
+
+
+def test_full_backward_hook_sees_and_replaces_gradients():
+    layer, seen = nn.Linear(2, 1, bias=False), []
+    nn.init.constant_(layer.weight, 3.0)
+
+    def hook(module, grad_input, grad_output):
+        seen.append((module, grad_input[0].tolist(), grad_output[0].tolist()))
+        return (grad_input[0] * 10,)
+
+    x = tg.ones(1, 2, requires_grad=True)
+    with layer.register_full_backward_hook(hook):
+        layer(x).sum().backward()
+    assert seen == [(layer, [[3.0, 3.0]], [[1.0]])]
+    assert x.grad.tolist() == [[30.0, 30.0]]
+    assert layer.weight.grad.tolist() == [[1.0, 1.0]]
+    x.grad = None
+    layer(x).sum().backward()
+    assert len(seen) == 1 and x.grad.tolist() == [[3.0, 3.0]]
+
+
+def test_full_backward_pre_hook_replaces_the_gradient_of_the_output():
+    layer, order = nn.Tanh(), []
+    layer.register_full_backward_pre_hook(lambda m, go: (go[0] * 2,))
+    layer.register_full_backward_hook(lambda m, gi, go: order.append(go[0].item()))
+    x = tg.tensor(0.0, requires_grad=True)
+    layer(x).backward()
+    assert x.grad.item() == 2.0 and order == [2.0]
+
+
+def test_full_backward_hook_with_several_inputs_and_outputs():
+    class Two(nn.Module):
+        def forward(self, a, scale, b):
+            return a * scale, "text", b * 3
+
+    module, seen = Two(), []
+    module.register_full_backward_hook(lambda m, gi, go: seen.append((gi, go)))
+    a, b = tg.tensor(1.0, requires_grad=True), tg.tensor(1.0)
+    first, text, _ = module(a, 2.0, b)
+    assert text == "text"
+    first.backward()
+    ((grad_input, grad_output),) = seen
+    assert grad_input[0].item() == 2.0 and grad_input[1] is None and grad_input[2] is None
+    assert grad_output[0].item() == 1.0 and grad_output[1] is None and grad_output[2] is None
+
+
+def test_full_backward_hook_without_input_gradients():
+    layer, seen = nn.Linear(1, 1), []
+    layer.register_full_backward_hook(lambda m, gi, go: seen.append((gi, go[0].tolist())))
+    with pytest.warns(UserWarning, match="Full backward hook is firing"):
+        layer(tg.ones(1, 1)).sum().backward()
+    assert seen == [((None,), [[1.0]])] and layer.weight.grad is not None
+
+
+def test_full_backward_hook_with_a_wrong_number_of_gradients():
+    layer = nn.Tanh()
+    layer.register_full_backward_hook(lambda m, gi, go: (gi[0], gi[0]))
+    with pytest.raises(RuntimeError, match="got 2, but expected 1"):
+        layer(tg.tensor(0.0, requires_grad=True)).backward()
+
+
+def test_full_backward_hook_under_create_graph():
+    layer = nn.Tanh()
+    layer.register_full_backward_hook(lambda m, gi, go: (gi[0] * 2,))
+    x = tg.tensor(0.5, requires_grad=True)
+    (grad,) = tg.autograd.grad(layer(x), x, create_graph=True)
+    (second,) = tg.autograd.grad(grad, x)
+    t = tg.tanh(tg.tensor(0.5)).item()
+    assert grad.item() == pytest.approx(2 * (1 - t * t), rel=1e-5)
+    assert second.item() == pytest.approx(2 * -2 * t * (1 - t * t), rel=1e-5)

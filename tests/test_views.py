@@ -1,0 +1,308 @@
+"""Views share memory, version and history with their base."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tapegrad as tg
+from op_row import Make, Op, outputs
+from op_table import TABLE
+from support import array, contiguous, raises, strided
+
+VIEWS = [op for op in TABLE if op.view]
+each_view = pytest.mark.parametrize("op", VIEWS, ids=lambda op: op.name)
+
+
+@each_view
+def test_view_shares_memory_and_version(op: Op) -> None:
+    for sample in op.samples(Make("float32", zlib.crc32(op.name.encode()))):
+        x = contiguous(sample.args[0])
+        results = outputs(op.call(tg, x, *sample.args[1:], **sample.kwargs))
+        for y in results:
+            assert y is not x or op.name in ("flatten", "reshape")  # nothing to change
+            if y.numel() == 0:
+                continue
+            x.zero_()
+            assert not array(y).any()
+            x.fill_(7)
+            assert (array(y) == 7).all()
+            assert y._version == x._version
+            assert y.data_ptr() - x.data_ptr() == 4 * y.storage_offset()
+
+
+@each_view
+def test_view_has_a_base_and_the_flag(op: Op) -> None:
+    for sample in op.samples(Make("float64", 1)):
+        x = contiguous(sample.args[0]).requires_grad_()
+        for y in outputs(op.call(tg, x, *sample.args[1:], **sample.kwargs)):
+            if op.name in ("detach",):
+                assert not y._is_view()
+            elif op.name not in ("flatten", "reshape") or y.shape != x.shape:
+                assert y._is_view()
+                assert y._base is x
+                for z in outputs(op.call(tg, x * 1, *sample.args[1:], **sample.kwargs)):
+                    assert z._base is not None
+
+
+def test_base_of_a_chain_is_the_first_tensor() -> None:
+    x = tg.ones(4, 3)
+    assert x[1:].T.unsqueeze(0)[..., 1]._base is x
+    assert x._base is None
+    assert not x._is_view()
+    assert x.detach()[0]._base is not x
+
+
+STRIDES = {
+    "T": (lambda x: x.T, (4, 3), (1, 4), 0),
+    "slice": (lambda x: x[1:, ::2], (2, 2), (4, 2), 4),
+    "select": (lambda x: x[2], (4,), (1,), 8),
+    "column": (lambda x: x[:, 1], (3,), (4,), 1),
+    "none": (lambda x: x[:, None], (3, 1, 4), (4, 4, 1), 0),
+    "expand": (lambda x: x[:1].expand(5, 4), (5, 4), (0, 1), 0),
+    "diagonal": (lambda x: x.diagonal(1), (3,), (5,), 1),
+    "permute": (lambda x: x.view(3, 2, 2).permute(2, 0, 1), (2, 3, 2), (1, 4, 2), 0),
+    "flatten": (lambda x: x.flatten(), (12,), (1,), 0),
+}
+
+
+@pytest.mark.parametrize("case", STRIDES)
+def test_shape_strides_and_offset(case: str) -> None:
+    f, shape, strides, offset = STRIDES[case]
+    y = f(tg.arange(12.0).view(3, 4))
+    assert (tuple(y.shape), y.stride(), y.storage_offset()) == (shape, strides, offset)
+    assert y.size() == y.shape
+    assert y.dim() == y.ndim == len(shape)
+    assert y.numel() == y.nelement() == np.prod(shape)
+    assert [y.size(d) for d in range(y.ndim)] == list(shape)
+
+
+def test_contiguity() -> None:
+    x = tg.arange(6.0).view(2, 3)
+    assert x.is_contiguous()
+    assert not x.T.is_contiguous()
+    assert x.T.contiguous().is_contiguous()
+    assert x.contiguous().data_ptr() == x.data_ptr()
+    assert x[:1].T.is_contiguous()  # a dimension of size one has any stride
+    assert tg.ones(0, 3).T.is_contiguous()
+
+
+def test_reshape_copies_only_if_it_must() -> None:
+    x = tg.arange(6.0).view(2, 3)
+    assert x.reshape(3, 2).data_ptr() == x.data_ptr()
+    copied = x.T.reshape(6)
+    copied[0] = 9.0
+    assert x[0, 0].item() == 0.0
+    assert copied.tolist() == [9.0, 3.0, 1.0, 4.0, 2.0, 5.0]
+
+
+@pytest.mark.parametrize(
+    ("f", "view"),
+    [
+        (lambda x: x.reshape(-1), True),
+        (lambda x: x.T.reshape(-1), False),
+        (lambda x: x.flatten(), True),
+        (lambda x: x.T.flatten(), False),
+        (lambda x: x.view(-1), True),
+        (lambda x: x.chunk(2)[1], True),
+        (lambda x: x[[0, 1]], False),
+        (lambda x: x[x > 0], False),
+        (lambda x: x.clone(), False),
+        (lambda x: x.to(tg.float32), True),
+        (lambda x: x.float(), True),
+        (lambda x: x.double(), False),
+        (lambda x: x.data, True),
+        (lambda x: x.detach(), True),
+        (lambda x: x + 0, False),
+        (lambda x: x.tril(), False),
+        (lambda x: x.flip(0), False),
+        (lambda x: x.diag(), False),
+    ],
+)
+def test_what_is_a_view(f: Any, view: bool) -> None:
+    x = tg.ones(4, 3)
+    y = f(x)
+    x.zero_()
+    assert bool((array(y) == 0).all()) == view
+
+
+# ---------------------------------------------------------------- history
+
+
+def test_write_into_a_view_reaches_base_and_sisters() -> None:
+    x = tg.ones(4, requires_grad=True)
+    base = x * 1
+    left, right, whole = base[:2], base[2:], base.view(2, 2)
+    left.mul_(tg.tensor([2.0, 3.0]))
+    right.mul_(5)
+    (whole * whole).sum().backward()
+    assert x.grad.tolist() == [8.0, 18.0, 50.0, 50.0]
+
+
+def test_write_into_the_base_reaches_its_views() -> None:
+    x = tg.ones(3, requires_grad=True)
+    base = x * 1
+    view = base[1:]
+    base.mul_(4)
+    assert view.tolist() == [4.0, 4.0]
+    view.sum().backward()
+    assert x.grad.tolist() == [0.0, 4.0, 4.0]
+
+
+def test_grad_fn_of_a_view_is_renewed() -> None:
+    x = tg.ones(3, requires_grad=True)
+    base = x * 1
+    view = base[1:]
+    before = view.grad_fn
+    assert type(before).__name__ == "SliceBackward0"
+    base.add_(1)
+    assert view.grad_fn is not before
+    view.mul_(2)
+    assert type(base.grad_fn).__name__ == "CopySlices"
+
+
+def test_column_written_in_place() -> None:
+    x = tg.ones(2, 3, requires_grad=True)
+    y = x.clone()
+    y[:, 0].mul_(2)
+    y[1] += x[0] * 3
+    y.sum().backward()
+    assert x.grad.tolist() == [[5.0, 4.0, 4.0], [2.0, 1.0, 1.0]]
+
+
+def test_view_of_a_constant_base_that_joins_the_graph() -> None:
+    x, buffer = tg.ones(2, requires_grad=True), tg.zeros(4)
+    slot = buffer[1:3]
+    slot.copy_(x)
+    assert buffer.requires_grad
+    assert slot.requires_grad
+    (buffer * tg.arange(4.0)).sum().backward()
+    assert x.grad.tolist() == [1.0, 2.0]
+
+
+MULTI = (
+    "Output 0 of {} is a view and is being modified inplace. This view is the output of a function "
+    "that returns multiple views. Such functions do not allow the output views to be modified "
+    "inplace. You should replace the inplace operation by an out-of-place one."
+)
+NO_GRAD_VIEW = (
+    "A view was created in no_grad mode and is being modified inplace with grad mode enabled."
+)
+
+
+@pytest.mark.parametrize(
+    ("f", "name"),
+    [
+        (lambda x: x.split(1), "Split"),
+        (lambda x: x.unbind(), "Unbind"),
+        (lambda x: x.chunk(2), "Split"),
+    ],
+)
+def test_outputs_of_functions_with_several_views(f: Any, name: str) -> None:
+    y = tg.ones(4, requires_grad=True) * 2
+    first = f(y)[0]
+    with raises(RuntimeError, MULTI.format(name)):
+        first.add_(1)
+    assert y.tolist() == [2.0] * 4
+    f(tg.ones(4))[0].add_(1)  # without recording there is nothing to get wrong
+
+
+def test_view_made_without_recording() -> None:
+    for base in (tg.ones(3, requires_grad=True), tg.ones(3, requires_grad=True) * 2):
+        with tg.no_grad():
+            view = base[:2]
+        with raises(RuntimeError, NO_GRAD_VIEW):
+            view.add_(1)
+        with tg.no_grad():
+            view.add_(1)
+        assert base.tolist()[0] == view.tolist()[0]
+
+
+def test_gradient_of_overlapping_views() -> None:
+    x = tg.arange(4.0).requires_grad_()
+    (x[:3] * x[1:]).sum().backward()
+    assert x.grad.tolist() == [1.0, 2.0, 4.0, 2.0]
+
+
+def test_gradients_do_not_depend_on_the_layout_of_the_leaf() -> None:
+    x = strided(np.arange(6.0).reshape(2, 3)).T.requires_grad_()
+    assert x.is_leaf
+    (x * x).sum().backward()
+    np.testing.assert_array_equal(array(x.grad), 2 * array(x))
+
+
+def test_view_keeps_its_base_alive() -> None:
+    x = tg.arange(1000.0)
+    y = x[10:12]
+    del x
+    junk = [tg.zeros(1000) for _ in range(50)]
+    assert y.tolist() == [10.0, 11.0]
+    assert len(junk) == 50
+
+
+# ---------------------------------------------------------------- properties
+
+CHANGES = {
+    "turn": lambda a: a.transpose(0, 1) if isinstance(a, tg.Tensor) else a.swapaxes(0, 1),
+    "rows": lambda a: a[1:] if a.shape[0] > 1 else a,
+    "step": lambda a: a[:, ::2],
+    "last": lambda a: a[:, -1][:, None],
+    "new": lambda a: a[None].reshape(a.shape),
+}
+
+
+@given(
+    st.tuples(st.integers(1, 4), st.integers(1, 5)),
+    st.lists(st.sampled_from([*CHANGES]), max_size=6),
+)
+def test_chains_of_views_agree_with_numpy(shape: tuple, chain: list) -> None:
+    values = np.arange(float(np.prod(shape))).reshape(shape)
+    x, a = contiguous(values), values
+    for step in chain:
+        x, a = CHANGES[step](x), CHANGES[step](a)
+    np.testing.assert_array_equal(array(x), a)
+    assert x.is_contiguous() == (a.flags.c_contiguous or a.size == 0)
+    np.testing.assert_allclose(array(x.sin().sum(0)), np.sin(a).sum(0), rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(array(x.reshape(-1)), a.reshape(-1))
+    np.testing.assert_array_equal(array(x + x.clone()), a + a)
+
+
+@given(st.lists(st.integers(0, 3), max_size=4), st.data())
+def test_reshape_agrees_with_numpy(shape: list, data: Any) -> None:
+    values = np.arange(float(np.prod(shape))).reshape(shape)
+    order = data.draw(st.permutations(range(len(shape))))
+    x, a = contiguous(values).permute(order), values.transpose(order)
+    factors = data.draw(st.permutations(shape))
+    np.testing.assert_array_equal(array(x.reshape(factors)), a.reshape(factors))
+    if values.size:
+        np.testing.assert_array_equal(array(x.reshape(-1, 1)), a.reshape(-1, 1))
+
+
+@given(st.lists(st.integers(1, 3), max_size=4), st.data())
+def test_broadcasting_agrees_with_numpy(shape: list, data: Any) -> None:
+    """Any two shapes that come from one by dropping and shrinking dimensions."""
+
+    def shrink() -> list:
+        kept = [s if data.draw(st.booleans()) else 1 for s in shape]
+        return kept[data.draw(st.integers(0, len(shape))) :]
+
+    a, b = (np.random.default_rng(1).normal(size=shrink()) for _ in range(2))
+    x, y = contiguous(a).requires_grad_(), contiguous(b).requires_grad_()
+    z = x * y - y
+    np.testing.assert_allclose(array(z), a * b - b)
+    z.sum().backward()
+    ones = np.ones(z.shape)
+    np.testing.assert_allclose(array(x.grad), unbroadcast(ones * b, a.shape))
+    np.testing.assert_allclose(array(y.grad), unbroadcast(ones * a - ones, b.shape))
+    assert tg.broadcast_shapes(a.shape, b.shape) == z.shape
+
+
+def unbroadcast(grad: np.ndarray, shape: tuple) -> np.ndarray:
+    grad = grad.sum(axis=tuple(range(grad.ndim - len(shape))))
+    ones = tuple(d for d, s in enumerate(shape) if s == 1)
+    return grad.sum(axis=ones, keepdims=True).reshape(shape)
