@@ -3,13 +3,14 @@
 
 #include <cstdint>
 
+#include "core/tensor.h"
+
 namespace tapegrad {
 
 class SavedTensorHooks;
 
 struct ThreadState {
     bool grad_enabled = true;
-    bool inference = false;
     bool anomaly = false;
     bool anomaly_check_nan = true;
     uint64_t unwanted_inputs = 0;  // of the node that is being run: no gradient is asked for these
@@ -18,8 +19,9 @@ struct ThreadState {
 // In the initial TLS block: one instruction to reach, where a dynamic one costs a call.
 extern thread_local ThreadState thread_state __attribute__((tls_model("initial-exec")));
 
-inline bool grad_enabled() noexcept { return thread_state.grad_enabled; }
-inline bool inference_mode() noexcept { return thread_state.inference; }
+// Inference mode is stronger than any setting of grad mode inside it.
+inline bool inference_mode() noexcept { return inference_tensors; }
+inline bool grad_enabled() noexcept { return thread_state.grad_enabled && !inference_mode(); }
 
 // Sets grad mode for a scope.
 class GradMode {

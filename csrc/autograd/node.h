@@ -63,7 +63,8 @@ public:
     virtual void visit_saved(SavedVisitor&) const {}
 
     void add_edge(Edge edge) { edges.push_back(std::move(edge)); }
-    // Whether the gradient of an input has anywhere to go.
+    bool has_edge(size_t input) const noexcept { return static_cast<bool>(edges[input].node); }
+    // Whether the run that is executing this node asks for the gradient of an input. Only for backward().
     bool wants(size_t input) const noexcept {
         return edges[input].node && !(input < 64 && thread_state.unwanted_inputs >> input & 1);
     }

@@ -69,10 +69,8 @@ void set_history(const Tensor& out, const Ref<Node>& node) {
 
 void mark_view(const Tensor& view, const Tensor& base) {
     AutogradExtra* base_extra = extra_of(base);
-    if (base->inference) {
-        view->inference = true;
-        return;
-    }
+    view->inference = base->inference;
+    if (base->inference) return;
     AutogradExtra& extra = make_extra(view);
     extra.base = base_extra && base_extra->base.defined() ? base_extra->base : base;
     extra.view_version = view.version();

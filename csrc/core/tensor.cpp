@@ -4,6 +4,9 @@
 #include <numeric>
 
 namespace tapegrad {
+
+thread_local bool inference_tensors = false;
+
 namespace {
 
 TensorImpl* window(Ref<Storage> storage, char* data, const Dims& sizes, const Dims& strides, DType dtype) {
@@ -31,6 +34,7 @@ Tensor empty(const Dims& sizes, DType dtype) {
     Ref<TensorImpl> impl(new TensorImpl);
     const int count = sizes.size();
     impl->dtype = dtype;
+    impl->inference = inference_tensors;
     impl->sizes = sizes;
     impl->strides.resize(count);
     int64_t numel = 1;
@@ -54,7 +58,9 @@ Tensor empty_strided(const Dims& sizes, const Dims& strides, DType dtype) {
     for (int i = 0; i < sizes.size(); ++i) extent += std::max<int64_t>(sizes[i] - 1, 0) * strides[i];
     auto storage = Storage::allocate(static_cast<size_t>(byte_count(extent, dtype)));
     char* data = storage->data();
-    return Tensor(window(std::move(storage), data, sizes, strides, dtype));
+    TensorImpl* impl = window(std::move(storage), data, sizes, strides, dtype);
+    impl->inference = inference_tensors;
+    return Tensor(impl);
 }
 
 Tensor alias(const Tensor& base, const Dims& sizes, const Dims& strides, int64_t offset) {

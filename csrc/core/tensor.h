@@ -11,6 +11,9 @@
 
 namespace tapegrad {
 
+// Set on a thread in inference mode: fresh tensors are inference tensors.
+extern thread_local bool inference_tensors __attribute__((tls_model("initial-exec")));
+
 class TensorImpl final : public Pooled {
 public:
     TensorImpl() noexcept { ++live_count; }

@@ -115,7 +115,7 @@ struct Sigmoid {
     static constexpr auto backward(auto g, auto, auto y) { return g * ((1 - y) * y); }
 };
 struct LogSigmoid {
-    static constexpr auto forward(auto x) { return -softplus_of(-x); }
+    static constexpr auto forward(auto x) { return -softplus(-x); }
     static constexpr auto backward(auto g, auto x, auto) { return g * sigmoid(-x); }
 };
 struct Relu {
@@ -136,10 +136,8 @@ struct Elu {
 };
 // Hendrycks and Gimpel, "Gaussian Error Linear Units", arXiv:1606.08415: x * Phi(x).
 struct Gelu {
-    static constexpr auto forward(auto x) { return x * (0.5 * erfc(x * -kSqrtHalf)); }
-    static constexpr auto backward(auto g, auto x, auto) {
-        return g * (0.5 * erfc(x * -kSqrtHalf) + x * (exp(x * x * -0.5) * kInvSqrtTwoPi));
-    }
+    static constexpr auto forward(auto x) { return x * normal_cdf(x); }
+    static constexpr auto backward(auto g, auto x, auto) { return g * (normal_cdf(x) + x * normal_pdf(x)); }
 };
 // The approximation of the same paper by tanh, written with sigmoid(2 u) = (1 + tanh(u)) / 2.
 struct GeluTanh {
@@ -162,7 +160,7 @@ struct Silu {
 struct Softplus {
     static constexpr const char* parameters[] = {"beta", "threshold"};
     static constexpr auto forward(auto x, auto beta, auto threshold) {
-        return where(x * beta > threshold, x, softplus_of(x * beta) / beta);
+        return where(x * beta > threshold, x, softplus(x * beta) / beta);
     }
     static constexpr auto backward(auto g, auto x, auto, auto beta, auto threshold) {
         return where(x * beta > threshold, g, g * sigmoid(x * beta));

@@ -68,7 +68,7 @@ void rows(const T* x, T* values, int64_t* indices, int64_t outer, int64_t n) {
         });
         return;
     }
-    // The extreme of each block; the position is looked up in the first block that has the best one.
+    // The extreme of each block; the position is found in the first block that has the best one.
     Scratch<T> scratch(outer * blocks);
     T* partial = scratch.data();
     for_items(outer * blocks, kRowBlock, [&](int64_t begin, int64_t end) {

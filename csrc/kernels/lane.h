@@ -109,7 +109,5 @@ template <class T> Pack<T> floor_divide(Pack<T> a, Pack<T> b) {
     });
 }
 template <class T> Pack<T> zero_like(Pack<T>) { return Pack<T>(0); }
-// log(1 + exp(x)) without overflow.
-template <class T> Pack<T> softplus_of(Pack<T> x) { return max(x, Pack<T>(0)) + log1p(exp(-abs(x))); }
 
 }  // namespace tapegrad::TAPEGRAD_ISA

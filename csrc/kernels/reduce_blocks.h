@@ -194,8 +194,8 @@ inline void reduce_columns(const Op& op, const typename Op::In* x, int64_t rows,
     for (; r < rows; ++r) accumulate_rows<1, false>(op, x + r * stride, stride, width, acc);
 }
 
-// Pairwise over `count` >= 1 partial results (destroying them): merge(i, j, length) adds partial j to
-// partial i, each of which stands for up to `length` blocks.
+// Pairwise over `count` >= 1 partial results (destroying them): merge(i, j, length) adds partial j
+// to partial i, each of which stands for up to `length` blocks.
 template <class Merge> TAPEGRAD_INLINE void pairwise(int64_t count, const Merge& merge) {
     for (int64_t s = 1; s < count; s *= 2)
         for (int64_t i = 0; i + s < count; i += 2 * s) merge(i, i + s, s);
@@ -251,8 +251,8 @@ template <class T> TAPEGRAD_INLINE Pack<T> finite_or_zero(Pack<T> m) {
     return where(isinf(m), Pack<T>(0), m);
 }
 
-// exp(x) within 2 ulp, in three quarters of the time of exp. Without kHigh, x must be below 88 or so
-// where the result is to be inf, and +inf gives NaN. NaN stays NaN, -inf gives 0.
+// exp(x) within 2 ulp, in three quarters of the time of exp. NaN stays NaN, -inf gives 0; without
+// kHigh, +inf gives NaN.
 template <bool kHigh, class T> TAPEGRAD_INLINE Pack<T> exp_fast(Pack<T> x) {
     using P = Pack<T>;
     if constexpr (kHigh) x = min(P(math::kExpHigh<T>), x);
@@ -317,7 +317,7 @@ template <bool kHigh, class T> TAPEGRAD_INLINE double row_sum_exp(const T* x, in
     });
 }
 
-// Maximum and sum of exp(x - maximum) along n: [outer, inner] each. Defined in softmax.cpp for floats.
+// Maximum and sum of exp(x - maximum) along n: [outer, inner] each. Defined in softmax.cpp.
 template <class T>
 void normalizers(const T* x, T* maximum, T* sum_exp, int64_t outer, int64_t n, int64_t inner);
 extern template void normalizers(const float*, float*, float*, int64_t, int64_t, int64_t);

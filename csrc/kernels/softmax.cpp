@@ -41,20 +41,38 @@ template <class T> Normalizer<T> row_normalizer(const T* x, int64_t n) {
     return {m, static_cast<T>(row_sum_exp<true>(x, n, finite_or_zero(m)))};
 }
 
-// Columns of one block: maxima, then sums of exp(x - maximum).
+// Calls f(first row, how many) for groups of rows; "how many" is a constant, 4 or 1.
+template <class F> TAPEGRAD_INLINE void for_row_groups(int64_t rows, const F& f) {
+    int64_t r = 0;
+    for (; r + 4 <= rows; r += 4) f(r, std::integral_constant<int, 4>());
+    for (; r < rows; ++r) f(r, std::integral_constant<int, 1>());
+}
+
+// Columns of one block: maxima, then sums of exp(x - maximum). Row by row, because down a column
+// of a wide array every element would fall into the same few places of the cache.
 template <class T>
 void column_normalizers(const T* x, int64_t rows, int64_t stride, int64_t width, T* maximum,
                         T* total) {
     using P = Pack<T>;
-    for_packs<T>(width, [=](int64_t j, int64_t lanes) __attribute__((always_inline)) {
-        P m = load_lanes(x + j, lanes);
-        for (int64_t r = 1; r < rows; ++r) m = max(load_lanes(x + r * stride + j, lanes), m);
-        store_lanes(maximum + j, m, lanes);
-        m = finite_or_zero(m);
-        P s = 0;
-        for (int64_t r = 0; r < rows; ++r)
-            s += exp_fast<true>(load_lanes(x + r * stride + j, lanes) - m);
-        store_lanes(total + j, s, lanes);
+    for (int64_t j = 0; j < width; ++j) {
+        maximum[j] = static_cast<T>(-__builtin_inf());
+        total[j] = 0;
+    }
+    for_row_groups(rows, [=](int64_t r, auto count) {
+        for_packs<T>(width, [=](int64_t j, int64_t lanes) __attribute__((always_inline)) {
+            P m = load_lanes(maximum + j, lanes);
+            for (int k = 0; k < count; ++k) m = max(load_lanes(x + (r + k) * stride + j, lanes), m);
+            store_lanes(maximum + j, m, lanes);
+        });
+    });
+    for_row_groups(rows, [=](int64_t r, auto count) {
+        for_packs<T>(width, [=](int64_t j, int64_t lanes) __attribute__((always_inline)) {
+            const P m = finite_or_zero(load_lanes(maximum + j, lanes));
+            P s = 0;
+            for (int k = 0; k < count; ++k)
+                s += exp_fast<true>(load_lanes(x + (r + k) * stride + j, lanes) - m);
+            store_lanes(total + j, load_lanes(total + j, lanes) + s, lanes);
+        });
     });
 }
 
@@ -324,27 +342,31 @@ void backward_columns(const T* grad, const T* result, T* out, int64_t outer, int
     const int64_t blocks = ceil_div(n, kSoftRows), strips = ceil_div(inner, kColStrip);
     Scratch<T> scratch(outer * blocks * inner);
     T* partial = scratch.data();
-    for_items(
-        outer * blocks * strips, min_of(n, kSoftRows) * min_of(inner, kColStrip),
-        [&](int64_t begin, int64_t end) {
-            for (int64_t i = begin; i < end; ++i) {
-                const auto [ob, s] = divide(i, strips);
-                const auto [o, b] = divide(ob, blocks);
-                const int64_t r = b * kSoftRows, first = s * kColStrip;
-                const int64_t rows = min_of(kSoftRows, n - r), at = (o * n + r) * inner + first;
-                T* to = partial + ob * inner + first;
-                for_packs<T>(min_of(kColStrip, inner - first),
-                             [=](int64_t j, int64_t lanes) __attribute__((always_inline)) {
-                                 P total = 0;
-                                 for (int64_t k = 0; k < rows; ++k) {
-                                     const int64_t from = at + k * inner + j;
-                                     total += summand<T, kLog>(load_lanes(grad + from, lanes),
-                                                               load_lanes(result + from, lanes));
-                                 }
-                                 store_lanes(to + j, total, lanes);
-                             });
-            }
-        });
+    for_items(outer * blocks * strips, min_of(n, kSoftRows) * min_of(inner, kColStrip),
+              [&](int64_t begin, int64_t end) {
+                  for (int64_t i = begin; i < end; ++i) {
+                      const auto [ob, s] = divide(i, strips);
+                      const auto [o, b] = divide(ob, blocks);
+                      const int64_t r = b * kSoftRows, first = s * kColStrip;
+                      const int64_t rows = min_of(kSoftRows, n - r),
+                                    at = (o * n + r) * inner + first;
+                      const int64_t width = min_of(kColStrip, inner - first);
+                      T* to = partial + ob * inner + first;
+                      for (int64_t j = 0; j < width; ++j) to[j] = 0;
+                      for_row_groups(rows, [=](int64_t k, auto count) {
+                          for_packs<T>(
+                              width, [=](int64_t j, int64_t lanes) __attribute__((always_inline)) {
+                                  P total = 0;
+                                  for (int g = 0; g < count; ++g) {
+                                      const int64_t from = at + (k + g) * inner + j;
+                                      total += summand<T, kLog>(load_lanes(grad + from, lanes),
+                                                                load_lanes(result + from, lanes));
+                                  }
+                                  store_lanes(to + j, load_lanes(to + j, lanes) + total, lanes);
+                              });
+                      });
+                  }
+              });
     for_items(outer * strips, blocks * min_of(inner, kColStrip), [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
             const int64_t o = i / strips, first = i % strips * kColStrip;

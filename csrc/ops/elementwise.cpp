@@ -312,7 +312,7 @@ public:
         : op_(op), info_(info), name_(numbered_name(op, a.is_tensor(), b.is_tensor())), scalar_(a.is_tensor() ? b.scalar() : a.scalar()), a_is_tensor_(a.is_tensor()), b_is_tensor_(b.is_tensor()) {
         add_edge(gradient_edge(a));
         add_edge(gradient_edge(b));
-        uses_ = (wants(0) ? info.lhs_uses : 0) | (wants(1) ? info.rhs_uses : 0);
+        uses_ = (has_edge(0) ? info.lhs_uses : 0) | (has_edge(1) ? info.rhs_uses : 0);
     }
     // Before the operation where it works in place, and after it otherwise.
     void save_operands(const Arg& a, const Arg& b) {
@@ -327,8 +327,8 @@ public:
     const char* name() const noexcept override { return name_; }
     std::string formula() const override {
         std::string text;
-        if (wants(0)) text += "self: " + info_.lhs_formula;
-        if (wants(1)) text += (text.empty() ? "" : ", ") + ("other: " + info_.rhs_formula);
+        if (has_edge(0)) text += "self: " + info_.lhs_formula;
+        if (has_edge(1)) text += (text.empty() ? "" : ", ") + ("other: " + info_.rhs_formula);
         return text;
     }
     void release_saved() override {

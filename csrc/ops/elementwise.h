@@ -77,10 +77,12 @@ TAPEGRAD_TENSOR_FUNCTION(cos, Cos)
 TAPEGRAD_TENSOR_FUNCTION(sinh, Sinh)
 TAPEGRAD_TENSOR_FUNCTION(cosh, Cosh)
 TAPEGRAD_TENSOR_FUNCTION(sigmoid, Sigmoid)
-TAPEGRAD_TENSOR_FUNCTION(erfc, Erfc)
 TAPEGRAD_TENSOR_FUNCTION(floor, Floor)
 TAPEGRAD_TENSOR_FUNCTION(trunc, Trunc)
 TAPEGRAD_TENSOR_FUNCTION(abs, Abs)
 #undef TAPEGRAD_TENSOR_FUNCTION
+// The distribution of a standard normal variable, and its density.
+inline Tensor normal_cdf(const Tensor& x) { return unary(Unary::Erfc, x * -formulas::kSqrtHalf) * 0.5; }
+inline Tensor normal_pdf(const Tensor& x) { return exp(x * x * -0.5) * formulas::kInvSqrtTwoPi; }
 
 }  // namespace tapegrad

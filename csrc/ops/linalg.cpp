@@ -51,8 +51,8 @@ public:
         : name_(name), lhs_(lhs), rhs_(rhs), formula_(formula) {
         add_edge(gradient_edge(a));
         add_edge(gradient_edge(b));
-        if (wants(0)) b_ = SavedTensor(b, false);
-        if (wants(1)) a_ = SavedTensor(a, false);
+        if (has_edge(0)) b_ = SavedTensor(b, false);
+        if (has_edge(1)) a_ = SavedTensor(a, false);
     }
     const char* name() const noexcept override { return name_; }
     std::string formula() const override { return formula_; }
@@ -238,8 +238,8 @@ public:
         if (has_bias_) add_edge(gradient_edge(bias));
         add_edge(gradient_edge(x));
         add_edge(gradient_edge(weight));
-        if (wants(input())) weight_ = SavedTensor(weight, false);
-        if (wants(input() + 1)) x_ = SavedTensor(x, false);
+        if (has_edge(input())) weight_ = SavedTensor(weight, false);
+        if (has_edge(input() + 1)) x_ = SavedTensor(x, false);
         input_sizes_ = x.sizes();
     }
     const char* name() const noexcept override { return has_bias_ ? "AddmmBackward0" : "MmBackward0"; }

@@ -284,7 +284,7 @@ public:
         : dim_(dim), source_sizes_(source.sizes()) {
         add_edge(gradient_edge(x));
         add_edge(gradient_edge(source));
-        if (wants(1)) index_ = SavedTensor(index, false);
+        if (has_edge(1)) index_ = SavedTensor(index, false);
     }
     const char* name() const noexcept override { return "ScatterAddBackward0"; }
     std::string formula() const override { return "self: grad, src: grad.gather(dim, index)"; }
@@ -384,7 +384,7 @@ public:
         : dim_(dim), source_sizes_(source.sizes()) {
         add_edge(gradient_edge(x));
         add_edge(gradient_edge(source));
-        if (wants(1)) index_ = SavedTensor(index, false);
+        if (has_edge(1)) index_ = SavedTensor(index, false);
     }
     const char* name() const noexcept override { return "IndexAddBackward0"; }
     std::string formula() const override { return "self: grad, source: grad.index_select(dim, index)"; }

@@ -19,7 +19,8 @@ PyObject* Arguments::find(Py_ssize_t position, const char* name) {
     const uint64_t used = used_;
     PyObject* value = keyword(name);
     if (position >= count_) return value;
-    if (used_ != used) fail<TypeError>(function_, "() got multiple values for argument '", name, "'");
+    if (used_ != used)
+        fail<TypeError>(function_, "() got multiple values for argument '", name, "'");
     return values_[position] == Py_None ? nullptr : values_[position];
 }
 
@@ -36,8 +37,9 @@ void Arguments::fail_missing(const char* name) const {
 
 void Arguments::check_rest(Py_ssize_t positional) const {
     if (count_ > positional)
-        fail<TypeError>(function_, "() takes ", positional, " positional argument", positional == 1 ? "" : "s", " but ",
-                        count_, count_ == 1 ? " was given" : " were given");
+        fail<TypeError>(function_, "() takes ", positional, " positional argument",
+                        positional == 1 ? "" : "s", " but ", count_,
+                        count_ == 1 ? " was given" : " were given");
     const Py_ssize_t count = PyTuple_GET_SIZE(names_);
     for (Py_ssize_t i = 0; i < count; ++i)
         if (i >= 64 || !(used_ >> i & 1))
@@ -45,12 +47,15 @@ void Arguments::check_rest(Py_ssize_t positional) const {
                             PyUnicode_AsUTF8(PyTuple_GET_ITEM(names_, i)), "'");
 }
 
+std::string Arguments::position_of(PyObject* value) const {
+    for (Py_ssize_t i = 0; i < count_; ++i)
+        if (values_[i] == value) return " (position " + std::to_string(i + 1) + ")";
+    return "";
+}
+
 void Arguments::fail_type(const char* name, const char* expected, PyObject* value) const {
-    std::string position;
-    for (Py_ssize_t i = 0; i < count_ && position.empty(); ++i)
-        if (values_[i] == value) position = " (position " + std::to_string(i + 1) + ")";
-    fail<TypeError>(function_, "(): argument '", name, "'", position, " must be ", expected, ", not ",
-                    Py_TYPE(value)->tp_name);
+    fail<TypeError>(function_, "(): argument '", name, "'", position_of(value), " must be ",
+                    expected, ", not ", Py_TYPE(value)->tp_name);
 }
 
 std::optional<DType> Arguments::read_dtype(PyObject* value) const {
@@ -93,7 +98,8 @@ Dims Arguments::read_size(const char* name, PyObject* value) const {
     for (Py_ssize_t i = 0; i < count; ++i) {
         PyObject* size = PySequence_Fast_GET_ITEM(value, i);
         if (!to_integer(size, sizes[static_cast<int>(i)]))
-            fail<TypeError>(function_, "(): argument '", name, "' must be tuple of ints, but found element of type ",
+            fail<TypeError>(function_, "(): argument '", name, "'", position_of(value),
+                            " must be tuple of ints, but found element of type ",
                             Py_TYPE(size)->tp_name, " at pos ", i);
     }
     return sizes;
@@ -102,14 +108,16 @@ Dims Arguments::read_size(const char* name, PyObject* value) const {
 Dims Arguments::read_sizes() {
     if (names_) {
         if (PyObject* size = keyword("size")) {
-            if (count_ > 0) fail<TypeError>(function_, "() got multiple values for argument 'size'");
+            if (count_ > 0)
+                fail<TypeError>(function_, "() got multiple values for argument 'size'");
             return read_size("size", size);
         }
     }
     if (count_ == 0) fail_missing("size");
     if (PyTuple_Check(values_[0]) || PyList_Check(values_[0])) {
         if (count_ > 1)
-            fail<TypeError>(function_, "() takes 1 positional argument but ", count_, " were given");
+            fail<TypeError>(function_, "() takes 1 positional argument but ", count_,
+                            " were given");
         return read_size("size", values_[0]);
     }
     Dims sizes(static_cast<int>(count_));
@@ -117,7 +125,8 @@ Dims Arguments::read_sizes() {
         if (to_integer(values_[i], sizes[static_cast<int>(i)])) continue;
         if (i == 0) fail_type("size", "tuple of ints", values_[0]);
         fail<TypeError>(function_, "(): argument 'size' failed to unpack the object at pos ", i + 1,
-                        " with error \"type must be tuple of ints,but got ", Py_TYPE(values_[i])->tp_name, "\"");
+                        " with error \"type must be tuple of ints,but got ",
+                        Py_TYPE(values_[i])->tp_name, "\"");
     }
     return sizes;
 }
@@ -128,7 +137,8 @@ TensorOptions::TensorOptions(Arguments& arguments) {
     if (PyObject* flag = arguments.keyword("requires_grad"))
         requires_grad = arguments.read_bool("requires_grad", flag);
     // There is one layout and one kind of memory: what PyTorch calls them is accepted.
-    for (const char* ignored : {"layout", "pin_memory", "memory_format"}) arguments.keyword(ignored);
+    for (const char* ignored : {"layout", "pin_memory", "memory_format"})
+        arguments.keyword(ignored);
 }
 
 DType TensorOptions::resolve(DType default_dtype) const {
@@ -148,10 +158,12 @@ void check_device(const char* function, PyObject* device) {
     if (!device || device == Py_None) return;
     const bool text = PyUnicode_Check(device);
     if (!text && !py::hasattr(device, "type"))
-        fail<TypeError>(function, "(): argument 'device' must be tapegrad.device, not ", Py_TYPE(device)->tp_name);
+        fail<TypeError>(function, "(): argument 'device' must be tapegrad.device, not ",
+                        Py_TYPE(device)->tp_name);
     const std::string name = py::str(py::handle(device));
     if (name != "cpu" && name != "cpu:0")
-        fail("Expected cpu at start of device string: ", name, ". This package runs on the CPU only.");
+        fail("Expected one of cpu device type at start of device string: ", name,
+             ". This package runs on the CPU only.");
 }
 
 }  // namespace tapegrad::python

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <string>
 
 #include "python/bind.h"
 #include "python/errors.h"
@@ -12,8 +13,13 @@ namespace tapegrad::python {
 
 class Arguments {
 public:
-    Arguments(const char* function, PyObject* self, PyObject* const* values, Py_ssize_t count, PyObject* names)
-        : function_(function), self_(self), values_(values), count_(count), names_(names) {}
+    Arguments(const char* function, PyObject* self, PyObject* const* values, Py_ssize_t count,
+              PyObject* names)
+        : function_(function),
+          self_(self),
+          values_(values),
+          count_(count),
+          names_(names) {}
 
     const char* function() const { return function_; }
     // Of a method: the tensor.
@@ -37,7 +43,9 @@ public:
 
     std::optional<DType> read_dtype(PyObject* value) const;
     int64_t read_int(const char* name, PyObject* value) const;
-    double read_double(const char* name, PyObject* value) const { return read_number(name, value).to_double(); }
+    double read_double(const char* name, PyObject* value) const {
+        return read_number(name, value).to_double();
+    }
     bool read_bool(const char* name, PyObject* value) const;
     // A number, or the value of a tensor of one element.
     Scalar read_number(const char* name, PyObject* value) const;
@@ -49,6 +57,7 @@ public:
 
 private:
     PyObject* find_keyword(const char* name);
+    std::string position_of(PyObject* value) const;
     void check_rest(Py_ssize_t positional) const;
 
     const char* function_;
@@ -96,8 +105,10 @@ PyObject* vector_call(PyObject* self, PyObject* const* values, Py_ssize_t count,
 // The definition of a function or method that is Tensor Function(Arguments&).
 template <FunctionName Name, auto Function> PyMethodDef vector_method(const char* documentation) {
     static constexpr FunctionName name = Name;
-    return {name.text, reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(vector_call<Name, Function>)),
-            METH_FASTCALL | METH_KEYWORDS, documentation};
+    return {
+        name.text,
+        reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(vector_call<Name, Function>)),
+        METH_FASTCALL | METH_KEYWORDS, documentation};
 }
 
 }  // namespace tapegrad::python

@@ -82,8 +82,8 @@ PyObject* dtype_object(DType dtype) { return dtype_objects[static_cast<int>(dtyp
 
 std::optional<DType> dtype_from_object(PyObject* object) {
     if (Py_TYPE(object) == dtype_type) return value_of(object);
-    // Python's own types stand for the default types of their kind.
-    if (object == reinterpret_cast<PyObject*>(&PyFloat_Type)) return DType::Float32;
+    // Python's own types stand for the types that hold their values.
+    if (object == reinterpret_cast<PyObject*>(&PyFloat_Type)) return DType::Float64;
     if (object == reinterpret_cast<PyObject*>(&PyLong_Type)) return DType::Int64;
     if (object == reinterpret_cast<PyObject*>(&PyBool_Type)) return DType::Bool;
     return std::nullopt;

@@ -18,14 +18,18 @@ namespace {
 DType default_float = DType::Float32;
 
 // The type of a tensor that is filled with a number.
-DType dtype_for(const Scalar& value) { return value.is_floating() ? default_dtype() : value.kind(); }
+DType dtype_for(const Scalar& value) {
+    return value.is_floating() ? default_dtype() : value.kind();
+}
 
 // ------------------------------------------------------------------------------------ from data
 
 Tensor copy_of_tensor(const Tensor& source, DType dtype, const char* function) {
-    warn(text("To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
-              "sourceTensor.detach().clone().requires_grad_(True), rather than ",
-              function, "(sourceTensor)."));
+    warn(
+        text("To copy construct from a tensor, it is recommended to use "
+             "sourceTensor.detach().clone() or "
+             "sourceTensor.detach().clone().requires_grad_(True), rather than ",
+             function, "(sourceTensor)."));
     Tensor out = empty(source.sizes(), dtype);
     copy_values(out, source);
     return out;
@@ -37,7 +41,8 @@ Tensor tensor(Arguments& args) {
     args.finish(1);
     if (is_tensor(data)) {
         const Tensor source = unwrap(data);
-        return options.finish(copy_of_tensor(source, options.resolve(source.dtype()), "tapegrad.tensor"));
+        return options.finish(
+            copy_of_tensor(source, options.resolve(source.dtype()), "tapegrad.tensor"));
     }
     Tensor out = tensor_from_data(data, options.dtype);
     options.resolve(out.dtype());
@@ -52,7 +57,8 @@ Tensor new_tensor(Arguments& args) {
     // The type is that of the data where this is a tensor, else that of self.
     if (is_tensor(data)) {
         const Tensor source = unwrap(data);
-        return options.finish(copy_of_tensor(source, options.resolve(source.dtype()), "tensor.new_tensor"));
+        return options.finish(
+            copy_of_tensor(source, options.resolve(source.dtype()), "tensor.new_tensor"));
     }
     if (is_array(data)) {
         Tensor out = tensor_from_data(data, options.dtype);
@@ -118,7 +124,8 @@ struct FillValue {
     DType dtype;
 };
 
-Tensor full_of(const Dims& sizes, const FillValue& fill, const TensorOptions& options, DType default_type) {
+Tensor full_of(const Dims& sizes, const FillValue& fill, const TensorOptions& options,
+               DType default_type) {
     const DType dtype = options.resolve(default_type);
     check_convertible(fill.value, dtype);
     return options.finish(full(sizes, fill.value, dtype));
@@ -175,7 +182,8 @@ Tensor arange_function(Arguments& args) {
     const Scalar last = args.read_number("end", end);
     const Scalar width = step ? args.read_number("step", step) : Scalar(1);
     const bool floating = first.is_floating() || last.is_floating() || width.is_floating();
-    return options.finish(arange(first, last, width, options.resolve(floating ? default_dtype() : DType::Int64)));
+    return options.finish(
+        arange(first, last, width, options.resolve(floating ? default_dtype() : DType::Int64)));
 }
 
 Tensor linspace_function(Arguments& args) {
@@ -212,7 +220,8 @@ void set_default_dtype(DType dtype) {
 DType default_dtype() { return default_float; }
 
 Tensor empty_like(const Tensor& input, DType dtype) {
-    if (input.is_contiguous() || !is_non_overlapping_and_dense(input)) return empty(input.sizes(), dtype);
+    if (input.is_contiguous() || !is_non_overlapping_and_dense(input))
+        return empty(input.sizes(), dtype);
     return empty_strided(input.sizes(), input.strides(), dtype);
 }
 
@@ -225,20 +234,23 @@ void bind_creation(py::module_& m) {
         vector_method<"empty", of_size<Fill::None>>("Values of a size that are not set."),
         vector_method<"zeros_like", like<Fill::Zeros>>("Zeros of the size and type of a tensor."),
         vector_method<"ones_like", like<Fill::Ones>>("Ones of the size and type of a tensor."),
-        vector_method<"empty_like", like<Fill::None>>("Values, not set, of the size and type of a tensor."),
+        vector_method<"empty_like", like<Fill::None>>(
+            "Values, not set, of the size and type of a tensor."),
         vector_method<"full", full_function>("A number in every place of a size."),
         vector_method<"full_like", full_like>("A number in every place of the size of a tensor."),
         vector_method<"eye", eye_function>("Ones on the diagonal of a matrix of zeros."),
         vector_method<"arange", arange_function>("start, start + step, ... up to but without end."),
         vector_method<"linspace", linspace_function>("Values evenly from start to end."),
-        vector_method<"logspace", logspace_function>("base to the power of values evenly from start to end."),
+        vector_method<"logspace", logspace_function>(
+            "base to the power of values evenly from start to end."),
         {nullptr, nullptr, 0, nullptr},
     };
     static PyMethodDef methods[] = {
         vector_method<"new_tensor", new_tensor>("A tensor with a copy of the data, of this type."),
         vector_method<"new_zeros", new_of_size<Fill::Zeros>>("Zeros of a size, of this type."),
         vector_method<"new_ones", new_of_size<Fill::Ones>>("Ones of a size, of this type."),
-        vector_method<"new_empty", new_of_size<Fill::None>>("Values of a size, not set, of this type."),
+        vector_method<"new_empty", new_of_size<Fill::None>>(
+            "Values of a size, not set, of this type."),
         vector_method<"new_full", new_full>("A number in every place of a size, of this type."),
     };
     if (PyModule_AddFunctions(m.ptr(), functions) < 0) throw py::error_already_set();

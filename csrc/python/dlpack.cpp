@@ -58,10 +58,10 @@ template <> constexpr const char* kUsedName<DLManagedTensorVersioned> = "used_dl
 // ------------------------------------------------------------------------------------ export
 
 DLDataType to_dl(DType dtype) {
-    const uint8_t code = dtype == DType::Bool     ? kBool
-                         : dtype == DType::UInt8  ? kUInt
-                         : is_floating(dtype)     ? kFloat
-                                                  : kInt;
+    const uint8_t code = dtype == DType::Bool    ? kBool
+                         : dtype == DType::UInt8 ? kUInt
+                         : is_floating(dtype)    ? kFloat
+                                                 : kInt;
     return {code, static_cast<uint8_t>(8 * item_size(dtype)), 1};
 }
 
@@ -97,8 +97,13 @@ template <class Managed> py::object export_tensor(const Tensor& tensor, bool cop
     Managed& managed = exported->managed;
     managed.manager_ctx = exported.get();
     managed.deleter = delete_exported<Managed>;
-    managed.dl_tensor = {tensor.data(),          {kCpu, 0},           tensor.dim(), to_dl(tensor.dtype()),
-                         exported->sizes.data(), exported->strides.data(), 0};
+    managed.dl_tensor = {tensor.data(),
+                         {kCpu, 0},
+                         tensor.dim(),
+                         to_dl(tensor.dtype()),
+                         exported->sizes.data(),
+                         exported->strides.data(),
+                         0};
     if constexpr (__is_same(Managed, DLManagedTensorVersioned)) {
         managed.version = {1, 0};
         managed.flags = (tensor.storage()->read_only() ? kReadOnly : 0) | (copied ? kIsCopied : 0);
@@ -109,16 +114,19 @@ template <class Managed> py::object export_tensor(const Tensor& tensor, bool cop
     return py::reinterpret_steal<py::object>(capsule);
 }
 
-py::object dlpack_method(const Tensor& self, const py::object& stream, const py::object& max_version,
-                         const py::object& device, const std::optional<bool>& copy) {
-    if (self.requires_grad()) throw py::buffer_error("Can't export tensors that require gradient, use tensor.detach()");
+py::object dlpack_method(const Tensor& self, const py::object& stream,
+                         const py::object& max_version, const py::object& device,
+                         const std::optional<bool>& copy) {
+    if (self.requires_grad())
+        throw py::buffer_error("Can't export tensors that require gradient, use tensor.detach()");
     if (!stream.is_none()) {
         PyErr_SetString(PyExc_AssertionError, "stream should be None on cpu.");
         throw py::error_already_set();
     }
     if (!device.is_none()) {
         const auto [type, number] = device.cast<std::pair<int, int>>();
-        if (type != kCpu || number != 0) throw py::buffer_error("tensors are exported to the CPU, device (1, 0), only");
+        if (type != kCpu || number != 0)
+            throw py::buffer_error("tensors are exported to the CPU, device (1, 0), only");
     }
     const bool copied = copy.value_or(false);
     Tensor tensor = self;
@@ -129,7 +137,8 @@ py::object dlpack_method(const Tensor& self, const py::object& stream, const py:
     if (!max_version.is_none() && max_version.cast<std::pair<int, int>>().first >= 1)
         return export_tensor<DLManagedTensorVersioned>(tensor, copied);
     if (tensor.storage()->read_only())
-        throw py::buffer_error("a read-only tensor can be exported with max_version=(1, 0) or newer only");
+        throw py::buffer_error(
+            "a read-only tensor can be exported with max_version=(1, 0) or newer only");
     return export_tensor<DLManagedTensor>(tensor, copied);
 }
 
@@ -174,14 +183,16 @@ template <class Managed> Tensor import_capsule(PyObject* capsule, bool& copied) 
     bool read_only = false;
     if constexpr (__is_same(Managed, DLManagedTensorVersioned)) {
         if (managed->version.major > 1)
-            throw py::buffer_error(text("DLPack version ", managed->version.major, ".", managed->version.minor,
+            throw py::buffer_error(text("DLPack version ", managed->version.major, ".",
+                                        managed->version.minor,
                                         " is newer than the supported 1.0"));
         read_only = managed->flags & kReadOnly;
         copied = managed->flags & kIsCopied;
     }
     const DLTensor& source = managed->dl_tensor;
     if (source.device.device_type != kCpu && source.device.device_type != kCudaHost)
-        throw py::buffer_error(text("from_dlpack takes tensors on the CPU, got device type ", source.device.device_type));
+        throw py::buffer_error(text("from_dlpack takes tensors on the CPU, got device type ",
+                                    source.device.device_type));
     const DType dtype = from_dl(source.dtype);
     const Dims sizes(source.shape, source.ndim);
     for (int64_t size : sizes)
@@ -190,13 +201,15 @@ template <class Managed> Tensor import_capsule(PyObject* capsule, bool& copied) 
     for (int i = 0; i < sizes.size(); ++i) {
         if (sizes[i] > 1 && strides[i] < 0)
             fail<ValueError>(
-                "At least one stride of the given tensor is negative, and tensors with negative strides are not "
+                "At least one stride of the given tensor is negative, and tensors with negative "
+                "strides are not "
                 "currently supported. (You can probably work around this by making a copy of it.)");
         if (strides[i] < 0) strides[i] = 1;
     }
     char* data = static_cast<char*>(source.data);
     if (data) data += source.byte_offset;
-    Tensor out = borrow_memory(data, sizes, strides, dtype, managed, delete_managed<Managed>, read_only);
+    Tensor out =
+        borrow_memory(data, sizes, strides, dtype, managed, delete_managed<Managed>, read_only);
     PyCapsule_SetName(capsule, kUsedName<Managed>);
     return out;
 }
@@ -222,9 +235,11 @@ Tensor from_dlpack(const py::object& object, const py::object& device, const py:
     py::object capsule = object;
     if (!PyCapsule_CheckExact(object.ptr()) && py::hasattr(object, "__dlpack__")) {
         if (py::hasattr(object, "__dlpack_device__")) {
-            const auto type = py::int_(py::tuple(object.attr("__dlpack_device__")())[0]).cast<int>();
+            const auto type =
+                py::int_(py::tuple(object.attr("__dlpack_device__")())[0]).cast<int>();
             if (type != kCpu && type != kCudaHost)
-                throw py::buffer_error(text("from_dlpack takes tensors on the CPU, got device type ", type));
+                throw py::buffer_error(
+                    text("from_dlpack takes tensors on the CPU, got device type ", type));
         }
         capsule = ask_for_capsule(object, copy);
     }
@@ -235,8 +250,10 @@ Tensor from_dlpack(const py::object& object, const py::object& device, const py:
     else if (PyCapsule_IsValid(capsule.ptr(), kName<DLManagedTensor>))
         out = import_capsule<DLManagedTensor>(capsule.ptr(), copied);
     else
-        fail("from_dlpack received an invalid capsule. Note that DLTensor capsules can be consumed only once, so you "
-             "might have already constructed a tensor from it once.");
+        fail(
+            "from_dlpack received an invalid capsule. Note that DLTensor capsules can be consumed "
+            "only once, so you "
+            "might have already constructed a tensor from it once.");
     if (!must_copy || copied) return out;
     Tensor own = empty(out.sizes(), out.dtype());
     copy_values(own, out);
@@ -246,10 +263,12 @@ Tensor from_dlpack(const py::object& object, const py::object& device, const py:
 }  // namespace
 
 void bind_dlpack(py::module_& m) {
-    def_function(m, "from_dlpack", from_dlpack, py::arg("ext_tensor"), py::kw_only(), py::arg("device") = py::none(),
-                 py::arg("copy") = py::none(), "A tensor on the memory of another library's tensor.");
+    def_function(m, "from_dlpack", from_dlpack, py::arg("ext_tensor"), py::kw_only(),
+                 py::arg("device") = py::none(), py::arg("copy") = py::none(),
+                 "A tensor on the memory of another library's tensor.");
     def_method("__dlpack__", dlpack_method, py::kw_only(), py::arg("stream") = py::none(),
-               py::arg("max_version") = py::none(), py::arg("dl_device") = py::none(), py::arg("copy") = py::none());
+               py::arg("max_version") = py::none(), py::arg("dl_device") = py::none(),
+               py::arg("copy") = py::none());
     def_method("__dlpack_device__", [](const Tensor&) { return std::pair(int{kCpu}, 0); });
 }
 

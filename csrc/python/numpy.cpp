@@ -49,8 +49,9 @@ std::optional<DType> find_dtype(const py::dtype& dtype) {
 DType require_dtype(const py::dtype& dtype) {
     if (auto found = find_dtype(dtype)) return *found;
     const py::object type = dtype.attr("type");
-    fail<TypeError>("can't convert np.ndarray of type ", reinterpret_cast<PyTypeObject*>(type.ptr())->tp_name,
-                    ". The only supported types are: float64, float32, int64, int32, uint8, and bool.");
+    fail<TypeError>(
+        "can't convert np.ndarray of type ", reinterpret_cast<PyTypeObject*>(type.ptr())->tp_name,
+        ". The only supported types are: float64, float32, int64, int32, uint8, and bool.");
 }
 
 py::dtype to_numpy_dtype(DType dtype) {
@@ -68,12 +69,15 @@ void read_layout(const py::array& array, Dims& sizes, Dims& strides) {
         const py::ssize_t stride = array.strides(i);
         if (stride < 0)
             fail<ValueError>(
-                "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
-                "currently supported. (You can probably work around this by making a copy of your array  with "
+                "At least one stride in the given numpy array is negative, and tensors with "
+                "negative strides are not "
+                "currently supported. (You can probably work around this by making a copy of your "
+                "array  with "
                 "array.copy().) ");
         if (item == 0 || stride % item != 0)
             fail<ValueError>(
-                "given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate "
+                "given numpy array strides not a multiple of the element byte size. Copy the numpy "
+                "array to reallocate "
                 "the memory.");
         strides[i] = stride / item;
     }
@@ -84,18 +88,21 @@ void release_object(void* owner) {
 }
 
 Tensor from_numpy(const py::handle& array) {
-    if (!is_array(array.ptr())) fail<TypeError>("expected np.ndarray (got ", Py_TYPE(array.ptr())->tp_name, ")");
+    if (!is_array(array.ptr()))
+        fail<TypeError>("expected np.ndarray (got ", Py_TYPE(array.ptr())->tp_name, ")");
     return convert_array(array, false);
 }
 
 py::object array_method(const Tensor& self, const py::object& dtype, const py::object& copy) {
     if (self.requires_grad()) fail(kDetachFirst);
     py::object array = to_array(self);
-    const bool must_copy = !copy.is_none() && copy.cast<bool>(), may_copy = copy.is_none() || must_copy;
+    const bool must_copy = !copy.is_none() && copy.cast<bool>(),
+               may_copy = copy.is_none() || must_copy;
     if (!dtype.is_none()) {
         const py::dtype wanted = py::dtype::from_args(dtype);
         if (!wanted.equal(array.attr("dtype"))) {
-            if (!may_copy) fail<ValueError>("Unable to avoid copy while creating an array as requested.");
+            if (!may_copy)
+                fail<ValueError>("Unable to avoid copy while creating an array as requested.");
             return array.attr("astype")(wanted);
         }
     }
@@ -113,7 +120,8 @@ int64_t frombuffer_count(const Py_buffer& view, int64_t item, int64_t count, int
     if (length == 0 || count == 0)
         fail<ValueError>("both buffer length (", length, ") and count (", count, ") must not be 0");
     if (offset < 0 || offset >= length)
-        fail<ValueError>("offset (", offset, " bytes) must be non-negative and no greater than buffer length (", length,
+        fail<ValueError>("offset (", offset,
+                         " bytes) must be non-negative and no greater than buffer length (", length,
                          " bytes) minus 1");
     if (count < 0) {
         if ((length - offset) % item != 0)
@@ -122,8 +130,9 @@ int64_t frombuffer_count(const Py_buffer& view, int64_t item, int64_t count, int
         return (length - offset) / item;
     }
     if (count > (length - offset) / item)
-        fail<ValueError>("requested buffer length (", count, " * ", item, " bytes) after offset (", offset,
-                         " bytes) must not be greater than actual buffer length (", length, " bytes)");
+        fail<ValueError>("requested buffer length (", count, " * ", item, " bytes) after offset (",
+                         offset, " bytes) must not be greater than actual buffer length (", length,
+                         " bytes)");
     return count;
 }
 
@@ -134,19 +143,24 @@ struct ReleaseBuffer {
     }
 };
 
-Tensor frombuffer(const py::handle& object, DType dtype, int64_t count, int64_t offset, bool requires_grad) {
-    if (!PyObject_CheckBuffer(object.ptr())) fail<ValueError>("object does not implement Python buffer protocol.");
+Tensor frombuffer(const py::handle& object, DType dtype, int64_t count, int64_t offset,
+                  bool requires_grad) {
+    if (!PyObject_CheckBuffer(object.ptr()))
+        fail<ValueError>("object does not implement Python buffer protocol.");
     auto raw = std::make_unique<Py_buffer>();
     if (PyObject_GetBuffer(object.ptr(), raw.get(), PyBUF_WRITABLE) < 0) {
         PyErr_Clear();
-        if (PyObject_GetBuffer(object.ptr(), raw.get(), PyBUF_SIMPLE) < 0) throw py::error_already_set();
+        if (PyObject_GetBuffer(object.ptr(), raw.get(), PyBUF_SIMPLE) < 0)
+            throw py::error_already_set();
     }
     std::unique_ptr<Py_buffer, ReleaseBuffer> view(raw.release());
-    const int64_t n = frombuffer_count(*view, static_cast<int64_t>(item_size(dtype)), count, offset);
+    const int64_t n =
+        frombuffer_count(*view, static_cast<int64_t>(item_size(dtype)), count, offset);
     if (requires_grad && !is_floating(dtype))
         fail("Only Tensors of floating point and complex dtype can require gradients");
-    Tensor out = borrow_memory(static_cast<char*>(view->buf) + offset, Dims{n}, Dims{1}, dtype, view.get(),
-                               [](void* owner) { ReleaseBuffer()(static_cast<Py_buffer*>(owner)); }, view->readonly);
+    Tensor out = borrow_memory(
+        static_cast<char*>(view->buf) + offset, Dims{n}, Dims{1}, dtype, view.get(),
+        [](void* owner) { ReleaseBuffer()(static_cast<Py_buffer*>(owner)); }, view->readonly);
     view.release();
     out->requires_grad = requires_grad;
     return out;
@@ -159,15 +173,18 @@ struct BufferExport {
 };
 
 // Format characters of the struct module.
-constexpr const char* kFormats[kDTypeCount] = {"?", "B", "i", sizeof(long) == 8 ? "l" : "q", "f", "d"};
+constexpr const char* kFormats[kDTypeCount] = {"?", "B", "i", sizeof(long) == 8 ? "l" : "q",
+                                               "f", "d"};
 
 void fill_buffer(PyObject* self, Py_buffer* view, int flags) {
     const auto wants = [flags](int flag) { return (flags & flag) == flag; };
     const Tensor tensor = unwrap(self);
     if (tensor.requires_grad()) throw py::buffer_error(kDetachFirst);
     const bool read_only = tensor.storage()->read_only();
-    if (read_only && wants(PyBUF_WRITABLE)) throw py::buffer_error("the memory of this tensor is read-only");
-    auto exported = std::make_unique<BufferExport>(BufferExport{tensor.storage(), tensor.sizes(), tensor.strides()});
+    if (read_only && wants(PyBUF_WRITABLE))
+        throw py::buffer_error("the memory of this tensor is read-only");
+    auto exported = std::make_unique<BufferExport>(
+        BufferExport{tensor.storage(), tensor.sizes(), tensor.strides()});
     const int count = tensor.dim();
     const auto item = static_cast<int64_t>(tensor.item_size());
     for (int64_t& stride : exported->strides) stride *= item;
@@ -180,7 +197,8 @@ void fill_buffer(PyObject* self, Py_buffer* view, int flags) {
     }
     const bool row_major = tensor.is_contiguous();
     if ((wants(PyBUF_C_CONTIGUOUS) && !row_major) || (wants(PyBUF_F_CONTIGUOUS) && !column_major) ||
-        (wants(PyBUF_ANY_CONTIGUOUS) && !row_major && !column_major) || (!wants(PyBUF_STRIDES) && !row_major))
+        (wants(PyBUF_ANY_CONTIGUOUS) && !row_major && !column_major) ||
+        (!wants(PyBUF_STRIDES) && !row_major))
         throw py::buffer_error("the memory of this tensor is not contiguous as asked for");
 
     view->buf = tensor.data();
@@ -188,10 +206,13 @@ void fill_buffer(PyObject* self, Py_buffer* view, int flags) {
     view->itemsize = static_cast<Py_ssize_t>(item);
     view->readonly = read_only;
     view->ndim = count;
-    view->format = wants(PyBUF_FORMAT) ? const_cast<char*>(kFormats[static_cast<int>(tensor.dtype())]) : nullptr;
+    view->format = wants(PyBUF_FORMAT)
+                       ? const_cast<char*>(kFormats[static_cast<int>(tensor.dtype())])
+                       : nullptr;
     static_assert(sizeof(Py_ssize_t) == sizeof(int64_t));
     view->shape = wants(PyBUF_ND) ? reinterpret_cast<Py_ssize_t*>(exported->sizes.data()) : nullptr;
-    view->strides = wants(PyBUF_STRIDES) ? reinterpret_cast<Py_ssize_t*>(exported->strides.data()) : nullptr;
+    view->strides =
+        wants(PyBUF_STRIDES) ? reinterpret_cast<Py_ssize_t*>(exported->strides.data()) : nullptr;
     view->suboffsets = nullptr;
     view->internal = exported.release();
     Py_INCREF(self);
@@ -207,12 +228,14 @@ bool is_array_scalar(PyObject* object) {
 }
 
 DType array_dtype(py::handle array) {
-    if (is_array(array.ptr())) return require_dtype(py::reinterpret_borrow<py::array>(array).dtype());
+    if (is_array(array.ptr()))
+        return require_dtype(py::reinterpret_borrow<py::array>(array).dtype());
     return require_dtype(py::reinterpret_borrow<py::dtype>(array.attr("dtype")));
 }
 
 Tensor convert_array(py::handle object, bool copy, std::optional<DType> wanted) {
-    py::array array = is_array(object.ptr()) ? py::reinterpret_borrow<py::array>(object) : py::array::ensure(object);
+    py::array array = is_array(object.ptr()) ? py::reinterpret_borrow<py::array>(object)
+                                             : py::array::ensure(object);
     if (!array) throw py::error_already_set();
     Dims sizes, strides;
     read_layout(array, sizes, strides);
@@ -220,7 +243,8 @@ Tensor convert_array(py::handle object, bool copy, std::optional<DType> wanted) 
     constexpr char kSwapped = std::endian::native == std::endian::little ? '>' : '<';
     if (dtype.byteorder() == kSwapped)
         fail<ValueError>(
-            "given numpy array has byte order different from the native byte order. Conversion between byte orders is "
+            "given numpy array has byte order different from the native byte order. Conversion "
+            "between byte orders is "
             "currently not supported.");
     const DType type = require_dtype(dtype);
     if (wanted && *wanted != type) copy = true;
@@ -248,7 +272,8 @@ Tensor borrow_memory(void* data, const Dims& sizes, const Dims& strides, DType d
                      void (*release)(void*), bool read_only) {
     const size_t item = item_size(dtype);
     if (reinterpret_cast<uintptr_t>(data) % item != 0)
-        fail<ValueError>("the given memory is not aligned to elements of ", item, " bytes. Make a copy to align it.");
+        fail<ValueError>("the given memory is not aligned to elements of ", item,
+                         " bytes. Make a copy to align it.");
     int64_t extent = 1;
     for (int i = 0; i < sizes.size(); ++i) {
         if (sizes[i] == 0) {
@@ -258,8 +283,9 @@ Tensor borrow_memory(void* data, const Dims& sizes, const Dims& strides, DType d
         extent += (sizes[i] - 1) * strides[i];
     }
     element_count(sizes);  // raises before anything is owned
-    return from_storage(Storage::borrow(data, static_cast<size_t>(extent) * item, owner, release, read_only),
-                        static_cast<char*>(data), sizes, strides, dtype);
+    return from_storage(
+        Storage::borrow(data, static_cast<size_t>(extent) * item, owner, release, read_only),
+        static_cast<char*>(data), sizes, strides, dtype);
 }
 
 py::object to_array(const Tensor& tensor) {
@@ -277,7 +303,8 @@ py::object to_array(const Tensor& tensor) {
         throw py::error_already_set();
     }
     const py::object base = py::reinterpret_steal<py::object>(raw);
-    py::array array(to_numpy_dtype(tensor.dtype()), std::move(sizes), std::move(strides), tensor.data(), base);
+    py::array array(to_numpy_dtype(tensor.dtype()), std::move(sizes), std::move(strides),
+                    tensor.data(), base);
     if (storage->read_only()) array.attr("setflags")(py::arg("write") = false);
     return array;
 }
@@ -290,7 +317,9 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
     });
 }
 
-void release_buffer(PyObject*, Py_buffer* view) { delete static_cast<BufferExport*>(view->internal); }
+void release_buffer(PyObject*, Py_buffer* view) {
+    delete static_cast<BufferExport*>(view->internal);
+}
 
 void bind_numpy(py::module_& m) {
     def_function(m, "from_numpy", from_numpy, py::arg("ndarray"), py::pos_only(),

@@ -19,7 +19,8 @@ class TensorSequence {
 public:
     TensorSequence(py::handle object, const char* name) : name_(name) {
         if (object.is_none()) return;
-        items_ = py::reinterpret_steal<py::object>(PySequence_Fast(object.ptr(), "expected a sequence of tensors"));
+        items_ = py::reinterpret_steal<py::object>(
+            PySequence_Fast(object.ptr(), "expected a sequence of tensors"));
         if (!items_) throw py::error_already_set();
     }
     bool given() const { return static_cast<bool>(items_); }
@@ -27,8 +28,8 @@ public:
     Tensor operator[](Py_ssize_t i) const {
         PyObject* item = PySequence_Fast_GET_ITEM(items_.ptr(), i);
         if (!is_tensor(item))
-            fail<TypeError>("expected Tensor as element ", i, " in argument '", name_, "', but got ",
-                            Py_TYPE(item)->tp_name);
+            fail<TypeError>("expected Tensor as element ", i, " in argument '", name_,
+                            "', but got ", Py_TYPE(item)->tp_name);
         return unwrap(item);
     }
     const char* name() const { return name_; }
@@ -57,8 +58,8 @@ public:
         const TensorSequence& params = *sequences[0];
         for (int c = 1; c < count; ++c)
             if (sequences[c]->given() && sequences[c]->size() != params.size())
-                fail<ValueError>("'", sequences[c]->name(), "' has ", sequences[c]->size(), " tensors for ",
-                                 params.size(), " parameters");
+                fail<ValueError>("'", sequences[c]->name(), "' has ", sequences[c]->size(),
+                                 " tensors for ", params.size(), " parameters");
         rows_.resize(static_cast<size_t>(params.size()));
         for (Py_ssize_t i = 0; i < params.size(); ++i) {
             Row& row = rows_[static_cast<size_t>(i)];
@@ -90,18 +91,19 @@ private:
     void check_row(Row& row, const TensorSequence* const* sequences) const {
         const Tensor& param = row.columns[0];
         if (!param.is_floating())
-            fail<NotImplementedError>("optimizers need parameters of floating point dtype, but got ",
-                                      dtype_name(param.dtype()));
+            fail<NotImplementedError>(
+                "optimizers need parameters of floating point dtype, but got ",
+                dtype_name(param.dtype()));
         row.direct = is_non_overlapping_and_dense(param);
         for (int c = 0; c < count_; ++c) {
             const Tensor& tensor = row.columns[c];
             if (!tensor.defined()) continue;
             if (tensor.dtype() != param.dtype())
-                fail("expected dtype ", dtype_name(param.dtype()), " of the parameter in '", sequences[c]->name(),
-                     "', but got dtype ", dtype_name(tensor.dtype()));
+                fail("expected dtype ", dtype_name(param.dtype()), " of the parameter in '",
+                     sequences[c]->name(), "', but got dtype ", dtype_name(tensor.dtype()));
             if (!(tensor.sizes() == param.sizes()))
-                fail("expected size ", to_string(param.sizes()), " of the parameter in '", sequences[c]->name(),
-                     "', but got size ", to_string(tensor.sizes()));
+                fail("expected size ", to_string(param.sizes()), " of the parameter in '",
+                     sequences[c]->name(), "', but got size ", to_string(tensor.sizes()));
             if (c != 1) check_inplace(tensor, false);
             row.direct = row.direct && same_layout(tensor, param);
         }
@@ -129,28 +131,32 @@ void require_exactly_if(const TensorSequence& sequence, bool condition, const ch
         fail<ValueError>("'", sequence.name(), "' must be given exactly if ", option);
 }
 
-void sgd(py::handle params_list, py::handle grads_list, py::handle buffers_list, double lr, double momentum,
-         double dampening, double weight_decay, bool nesterov, bool maximize, const py::list& first_step) {
+void sgd(py::handle params_list, py::handle grads_list, py::handle buffers_list, double lr,
+         double momentum, double dampening, double weight_decay, bool nesterov, bool maximize,
+         const py::list& first_step) {
     const TensorSequence params(params_list, "params"), grads(grads_list, "grads"),
         buffers(buffers_list, "momentum_buffers");
     require_exactly_if(buffers, momentum != 0, "momentum is not 0");
     const TensorSequence* sequences[] = {&params, &grads, &buffers};
     const Rows rows(sequences, 3);
     if (static_cast<Py_ssize_t>(first_step.size()) != params.size())
-        fail<ValueError>("'first_step' has ", first_step.size(), " values for ", params.size(), " parameters");
+        fail<ValueError>("'first_step' has ", first_step.size(), " values for ", params.size(),
+                         " parameters");
     SmallVector<char, 64> first(first_step.size());
     for (size_t i = 0; i < first.size(); ++i)
         first[i] = PyList_GET_ITEM(first_step.ptr(), static_cast<Py_ssize_t>(i)) == Py_True;
     kernels::SgdOptions options{lr, momentum, dampening, weight_decay, nesterov, maximize, false};
     rows.run([&](char** data, int64_t n, DType dtype, size_t i) {
         options.first_step = first[i];
-        kernel_table().optim.sgd_step[static_cast<int>(dtype)](data[0], data[1], data[2], n, options);
+        kernel_table().optim.sgd_step[static_cast<int>(dtype)](data[0], data[1], data[2], n,
+                                                               options);
     });
 }
 
-void adam(py::handle params_list, py::handle grads_list, py::handle averages_list, py::handle squares_list,
-          py::handle largest_list, const py::list& steps_list, double lr, double beta1, double beta2, double eps,
-          double weight_decay, bool decoupled, bool amsgrad, bool maximize) {
+void adam(py::handle params_list, py::handle grads_list, py::handle averages_list,
+          py::handle squares_list, py::handle largest_list, const py::list& steps_list, double lr,
+          double beta1, double beta2, double eps, double weight_decay, bool decoupled, bool amsgrad,
+          bool maximize) {
     const TensorSequence params(params_list, "params"), grads(grads_list, "grads"),
         averages(averages_list, "exp_avgs"), squares(squares_list, "exp_avg_sqs"),
         largest(largest_list, "max_exp_avg_sqs");
@@ -160,23 +166,25 @@ void adam(py::handle params_list, py::handle grads_list, py::handle averages_lis
     const TensorSequence* sequences[] = {&params, &grads, &averages, &squares, &largest};
     const Rows rows(sequences, 5);
     if (static_cast<Py_ssize_t>(steps_list.size()) != params.size())
-        fail<ValueError>("'steps' has ", steps_list.size(), " values for ", params.size(), " parameters");
+        fail<ValueError>("'steps' has ", steps_list.size(), " values for ", params.size(),
+                         " parameters");
     SmallVector<double, 32> steps(steps_list.size());
     for (size_t i = 0; i < steps.size(); ++i) {
         steps[i] = PyFloat_AsDouble(PyList_GET_ITEM(steps_list.ptr(), static_cast<Py_ssize_t>(i)));
         if (steps[i] == -1.0 && PyErr_Occurred()) throw py::error_already_set();
     }
-    kernels::AdamOptions options{lr, beta1, beta2, eps, weight_decay, decoupled, amsgrad, maximize, 1.0};
+    kernels::AdamOptions options{lr,        beta1,   beta2,    eps, weight_decay,
+                                 decoupled, amsgrad, maximize, 1.0};
     rows.run([&](char** data, int64_t n, DType dtype, size_t i) {
         options.step = steps[i];
-        kernel_table().optim.adam_step[static_cast<int>(dtype)](data[0], data[1], data[2], data[3], data[4], n,
-                                                                options);
+        kernel_table().optim.adam_step[static_cast<int>(dtype)](data[0], data[1], data[2], data[3],
+                                                                data[4], n, options);
     });
 }
 
-void rmsprop(py::handle params_list, py::handle grads_list, py::handle squares_list, py::handle averages_list,
-             py::handle buffers_list, double lr, double alpha, double eps, double weight_decay, double momentum,
-             bool centered, bool maximize) {
+void rmsprop(py::handle params_list, py::handle grads_list, py::handle squares_list,
+             py::handle averages_list, py::handle buffers_list, double lr, double alpha, double eps,
+             double weight_decay, double momentum, bool centered, bool maximize) {
     const TensorSequence params(params_list, "params"), grads(grads_list, "grads"),
         squares(squares_list, "square_avgs"), averages(averages_list, "grad_avgs"),
         buffers(buffers_list, "momentum_buffers");
@@ -185,10 +193,11 @@ void rmsprop(py::handle params_list, py::handle grads_list, py::handle squares_l
     require_exactly_if(buffers, momentum != 0, "momentum is not 0");
     const TensorSequence* sequences[] = {&params, &grads, &squares, &averages, &buffers};
     const Rows rows(sequences, 5);
-    const kernels::RmspropOptions options{lr, alpha, eps, weight_decay, momentum, centered, maximize};
+    const kernels::RmspropOptions options{lr,       alpha,    eps,     weight_decay,
+                                          momentum, centered, maximize};
     rows.run([&](char** data, int64_t n, DType dtype, size_t) {
-        kernel_table().optim.rmsprop_step[static_cast<int>(dtype)](data[0], data[1], data[2], data[3], data[4], n,
-                                                                   options);
+        kernel_table().optim.rmsprop_step[static_cast<int>(dtype)](data[0], data[1], data[2],
+                                                                   data[3], data[4], n, options);
     });
 }
 
@@ -210,10 +219,9 @@ Tensor grad_norm(py::handle list, double order) {
     for (size_t i = 0; i < count; ++i) {
         const auto at = static_cast<int64_t>(i);
         if (order == 2 && values[i].dtype() == dtype)
-            norm2(contiguous_values(values[i]).data(), norms.data<char>() + i * item_size(dtype), 1, values[i].numel(),
-                  1);
-        else
-            copy_values(alias(norms, {}, {}, at), norm(values[i], order, {}, false));
+            norm2(contiguous_values(values[i]).data(), norms.data<char>() + i * item_size(dtype), 1,
+                  values[i].numel(), 1);
+        else copy_values(alias(norms, {}, {}, at), norm(values[i], order, {}, false));
     }
     return count == 1 ? alias(norms, {}, {}, 0) : norm(norms, order, {}, false);
 }
@@ -224,7 +232,8 @@ void scale(py::handle list, const Value& factor) {
     double number = factor.scalar.to_double();
     if (factor.tensor.defined()) {
         if (factor.tensor.numel() != 1)
-            fail("a Tensor with ", factor.tensor.numel(), " elements cannot be converted to Scalar");
+            fail("a Tensor with ", factor.tensor.numel(),
+                 " elements cannot be converted to Scalar");
         number = *cast_values(alias(factor.tensor, {}, {}, 0), DType::Float64).data<double>();
     }
     SmallVector<Tensor, 32> values(static_cast<size_t>(tensors.size()));
@@ -248,16 +257,19 @@ void scale(py::handle list, const Value& factor) {
 }  // namespace
 
 void bind_optim(py::module_& m) {
-    def_function(m, "_optim_sgd", sgd, py::arg("params"), py::arg("grads"), py::arg("momentum_buffers"), py::arg("lr"),
-                 py::arg("momentum"), py::arg("dampening"), py::arg("weight_decay"), py::arg("nesterov"),
+    def_function(m, "_optim_sgd", sgd, py::arg("params"), py::arg("grads"),
+                 py::arg("momentum_buffers"), py::arg("lr"), py::arg("momentum"),
+                 py::arg("dampening"), py::arg("weight_decay"), py::arg("nesterov"),
                  py::arg("maximize"), py::arg("first_step"));
     def_function(m, "_optim_adam", adam, py::arg("params"), py::arg("grads"), py::arg("exp_avgs"),
-                 py::arg("exp_avg_sqs"), py::arg("max_exp_avg_sqs"), py::arg("steps"), py::arg("lr"),
-                 py::arg("beta1"), py::arg("beta2"), py::arg("eps"), py::arg("weight_decay"), py::arg("decoupled"),
-                 py::arg("amsgrad"), py::arg("maximize"));
-    def_function(m, "_optim_rmsprop", rmsprop, py::arg("params"), py::arg("grads"), py::arg("square_avgs"),
-                 py::arg("grad_avgs"), py::arg("momentum_buffers"), py::arg("lr"), py::arg("alpha"), py::arg("eps"),
-                 py::arg("weight_decay"), py::arg("momentum"), py::arg("centered"), py::arg("maximize"));
+                 py::arg("exp_avg_sqs"), py::arg("max_exp_avg_sqs"), py::arg("steps"),
+                 py::arg("lr"), py::arg("beta1"), py::arg("beta2"), py::arg("eps"),
+                 py::arg("weight_decay"), py::arg("decoupled"), py::arg("amsgrad"),
+                 py::arg("maximize"));
+    def_function(m, "_optim_rmsprop", rmsprop, py::arg("params"), py::arg("grads"),
+                 py::arg("square_avgs"), py::arg("grad_avgs"), py::arg("momentum_buffers"),
+                 py::arg("lr"), py::arg("alpha"), py::arg("eps"), py::arg("weight_decay"),
+                 py::arg("momentum"), py::arg("centered"), py::arg("maximize"));
     def_function(m, "_grad_norm", grad_norm, py::arg("tensors"), py::arg("norm_type"));
     def_function(m, "_scale_", scale, py::arg("tensors"), py::arg("factor"));
 }

@@ -2,7 +2,6 @@
 
 #include <pybind11/numpy.h>
 
-#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -77,16 +76,11 @@ private:
     void merge(DType dtype) { result_ = result_ ? promote(*result_, dtype) : dtype; }
 
     void visit(PyObject* object, int depth) {
-        if (PyFloat_CheckExact(object))
-            merge(default_dtype());
-        else if (PyLong_CheckExact(object))
-            merge(DType::Int64);
-        else if (PyBool_Check(object))
-            merge(DType::Bool);
-        else if (is_plain_sequence(object))
-            visit_items(object, depth);
-        else
-            visit_other(object, depth);
+        if (PyFloat_CheckExact(object)) merge(default_dtype());
+        else if (PyLong_CheckExact(object)) merge(DType::Int64);
+        else if (PyBool_Check(object)) merge(DType::Bool);
+        else if (is_plain_sequence(object)) visit_items(object, depth);
+        else visit_other(object, depth);
     }
 
     void visit_items(PyObject* sequence, int depth) {
@@ -111,7 +105,8 @@ private:
         if (PyFloat_Check(object)) return merge(default_dtype());
         if (PyLong_Check(object)) return merge(DType::Int64);
         if (!PySequence_Check(object)) fail("Could not infer dtype of ", Py_TYPE(object)->tp_name);
-        const auto items = py::reinterpret_steal<py::object>(PySequence_Fast(object, "not a sequence"));
+        const auto items =
+            py::reinterpret_steal<py::object>(PySequence_Fast(object, "not a sequence"));
         if (!items) throw py::error_already_set();
         visit_items(items.ptr(), depth);
     }
@@ -156,37 +151,33 @@ template <class T> T read_other(PyObject* object) {
     const py::object hold = py::reinterpret_borrow<py::object>(object);
     if (is_tensor(object)) {
         const Tensor tensor = unwrap(object);
-        if (tensor.numel() != 1) fail<ValueError>("only one element tensors can be converted to Python scalars");
+        if (tensor.numel() != 1)
+            fail<ValueError>("only one element tensors can be converted to Python scalars");
         return read_number<T>(py::reinterpret_steal<py::object>(item(tensor)).ptr());
-    }
-    if (is_array_scalar(object)) {
-        const py::object value = hold.attr("item")();
-        if (is_plain_number(value.ptr())) return read_number<T>(value.ptr());
     }
     if constexpr (std::is_floating_point_v<T>) {
         const double value = PyFloat_AsDouble(object);
         if (value == -1.0 && PyErr_Occurred()) throw py::error_already_set();
         return static_cast<T>(value);
     } else {
-        if (PyFloat_Check(object)) return read_number<T>(py::float_(PyFloat_AS_DOUBLE(object)).ptr());
+        // NumPy's floats and bools are no integers to Python.
+        if (PyFloat_Check(object))
+            return read_number<T>(py::float_(PyFloat_AS_DOUBLE(object)).ptr());
+        if (is_array_scalar(object) && !is_integral(scalar_dtype(object)))
+            return read_number<T>(py::object(hold.attr("item")()).ptr());
         const auto integer = py::reinterpret_steal<py::object>(PyNumber_Index(object));
         if (!integer) throw py::error_already_set();
-        if constexpr (std::is_same_v<T, bool>)
-            return PyObject_IsTrue(integer.ptr());
-        else
-            return from_integer_object<T>(integer.ptr());
+        if constexpr (std::is_same_v<T, bool>) return PyObject_IsTrue(integer.ptr());
+        else return from_integer_object<T>(integer.ptr());
     }
 }
 
 template <class T> T read_number(PyObject* object) {
     if (PyFloat_CheckExact(object)) {
         const double value = PyFloat_AS_DOUBLE(object);
-        if constexpr (std::is_same_v<T, bool>)
-            return value != 0;
-        else if constexpr (std::is_floating_point_v<T>)
-            return static_cast<T>(value);
-        else
-            return from_double<T>(value);
+        if constexpr (std::is_same_v<T, bool>) return value != 0;
+        else if constexpr (std::is_floating_point_v<T>) return static_cast<T>(value);
+        else return from_double<T>(value);
     }
     if (PyLong_CheckExact(object) || PyBool_Check(object)) {
         if constexpr (std::is_same_v<T, bool>) {
@@ -214,25 +205,26 @@ public:
             return;
         }
         if (!is_plain_sequence(object) && is_array(object)) return read_array(object, depth);
-        const auto items = py::reinterpret_steal<py::object>(PySequence_Fast(object, "not a sequence"));
+        const auto items =
+            py::reinterpret_steal<py::object>(PySequence_Fast(object, "not a sequence"));
         if (!items) throw py::error_already_set();
         const Py_ssize_t count = PySequence_Fast_GET_SIZE(items.ptr());
         check_length(count, depth);
         for (Py_ssize_t i = 0; i < count; ++i) {
             // Converting one element may have run code that changed the list.
-            if (PySequence_Fast_GET_SIZE(items.ptr()) != count) fail<ValueError>("the data changed while it was read");
+            if (PySequence_Fast_GET_SIZE(items.ptr()) != count)
+                fail<ValueError>("the data changed while it was read");
             PyObject* item = PySequence_Fast_GET_ITEM(items.ptr(), i);
-            if (depth + 1 == sizes_.size())
-                *out_++ = read_number<T>(item);
-            else
-                read(item, depth + 1);
+            if (depth + 1 == sizes_.size()) *out_++ = read_number<T>(item);
+            else read(item, depth + 1);
         }
     }
 
 private:
     void check_length(int64_t length, int dim) const {
         if (length != sizes_[dim])
-            fail<ValueError>("expected sequence of length ", sizes_[dim], " at dim ", dim, " (got ", length, ")");
+            fail<ValueError>("expected sequence of length ", sizes_[dim], " at dim ", dim, " (got ",
+                             length, ")");
     }
 
     void read_array(PyObject* object, int depth) {
@@ -240,7 +232,8 @@ private:
         if (!array) throw py::error_already_set();
         const int rest = sizes_.size() - depth;
         if (array.ndim() < rest) fail<TypeError>("not a sequence");
-        if (array.ndim() > rest) fail<TypeError>("only arrays of one element can be converted to Python scalars");
+        if (array.ndim() > rest)
+            fail<TypeError>("only arrays of one element can be converted to Python scalars");
         for (int i = 0; i < rest; ++i) check_length(array.shape(i), depth + i);
         const Tensor values = cast_values(convert_array(array, false), dtype_of<T>);
         std::memcpy(out_, values.data(), static_cast<size_t>(values.numel()) * sizeof(T));

@@ -6,7 +6,9 @@
 namespace tapegrad::python {
 namespace {
 
-Generator& generator_of(Arguments& args) { return read_generator(args.function(), args.keyword("generator")); }
+Generator& generator_of(Arguments& args) {
+    return read_generator(args.function(), args.keyword("generator"));
+}
 
 // ------------------------------------------------------------------------------------ functions
 
@@ -53,7 +55,8 @@ Tensor randint_function(Arguments& args) {
     Py_ssize_t bounds = args.count();
     PyObject* size = args.keyword("size");
     if (!size) {
-        if (bounds == 0) args.fail_missing("high");
+        const Py_ssize_t needed = args.keyword("high") ? 1 : 2;
+        if (bounds < needed) args.fail_missing("size");
         size = args[--bounds];
     }
     const Bounds limits(args, 0, bounds);
@@ -61,7 +64,8 @@ Tensor randint_function(Arguments& args) {
     Generator& generator = generator_of(args);
     const TensorOptions options(args);
     args.finish(3);
-    return options.finish(randint(limits.low, limits.high, sizes, options.resolve(DType::Int64), generator));
+    return options.finish(
+        randint(limits.low, limits.high, sizes, options.resolve(DType::Int64), generator));
 }
 
 Tensor randint_like(Arguments& args) {
@@ -84,7 +88,8 @@ Tensor randperm_function(Arguments& args) {
 
 // (mean, std, size) of numbers, or (mean, std = 1) of which one is a tensor.
 Tensor normal_function(Arguments& args) {
-    PyObject *mean = args.find(0, "mean"), *deviation = args.find(1, "std"), *size = args.find(2, "size");
+    PyObject *mean = args.find(0, "mean"), *deviation = args.find(1, "std"),
+             *size = args.find(2, "size");
     Generator& generator = generator_of(args);
     const TensorOptions options(args);
     args.finish(3);
@@ -96,12 +101,9 @@ Tensor normal_function(Arguments& args) {
     }
     const auto operand = [&](const char* name, PyObject* object, double otherwise) {
         Value value;
-        if (!object)
-            value.scalar = otherwise;
-        else if (is_tensor(object))
-            value.tensor = unwrap(object);
-        else
-            value.scalar = args.read_number(name, object);
+        if (!object) value.scalar = otherwise;
+        else if (is_tensor(object)) value.tensor = unwrap(object);
+        else value.scalar = args.read_number(name, object);
         return value;
     };
     const Value center = operand("mean", mean, 0.0), spread = operand("std", deviation, 1.0);
@@ -113,7 +115,8 @@ Tensor draw_bernoulli(Arguments& args, const Tensor& input, Py_ssize_t first) {
     PyObject* p = args.find(first, "p");
     Generator& generator = generator_of(args);
     args.finish(first + 1);
-    return TensorOptions().finish(p ? bernoulli(input, args.read_double("p", p), generator) : bernoulli(input, generator));
+    return TensorOptions().finish(p ? bernoulli(input, args.read_double("p", p), generator)
+                                    : bernoulli(input, generator));
 }
 
 Tensor draw_multinomial(Arguments& args, const Tensor& weights, Py_ssize_t first) {
@@ -139,11 +142,13 @@ Tensor multinomial_method(Arguments& args) { return draw_multinomial(args, args.
 
 // ------------------------------------------------------------------------------------ in place
 
-template <InPlace Draw> Tensor two_parameters(Arguments& args, const char* first, const char* second) {
+template <InPlace Draw>
+Tensor two_parameters(Arguments& args, const char* first, const char* second) {
     PyObject *a = args.find(0, first), *b = args.find(1, second);
     Generator& generator = generator_of(args);
     args.finish(2);
-    return Draw(args.self(), a ? args.read_double(first, a) : 0.0, b ? args.read_double(second, b) : 1.0, generator);
+    return Draw(args.self(), a ? args.read_double(first, a) : 0.0,
+                b ? args.read_double(second, b) : 1.0, generator);
 }
 Tensor uniform_method(Arguments& args) { return two_parameters<uniform_>(args, "from", "to"); }
 Tensor normal_method(Arguments& args) { return two_parameters<normal_>(args, "mean", "std"); }
@@ -165,7 +170,8 @@ Tensor random_in_place(Arguments& args) {
     args.finish(2);
     if (!from && !to) return random_(args.self(), generator);
     if (!to) args.fail_missing("to");
-    return random_(args.self(), from ? args.read_int("from", from) : 0, args.read_int("to", to), generator);
+    return random_(args.self(), from ? args.read_int("from", from) : 0, args.read_int("to", to),
+                   generator);
 }
 
 // ------------------------------------------------------------------------------------ generators
@@ -198,38 +204,50 @@ void bind_generator(py::module_& m) {
                  return make_ref<Generator>();
              }),
              py::arg("device") = py::none())
-        .def("manual_seed",
-             [](py::object self, const py::object& seed) {
-                 self.cast<Generator&>().manual_seed(read_seed(seed));
-                 return self;
-             },
-             py::arg("seed"), "Starts the stream of a seed.")
-        .def("seed", &Generator::seed, "Starts the stream of a seed from the operating system, and returns it.")
+        .def(
+            "manual_seed",
+            [](py::object self, const py::object& seed) {
+                self.cast<Generator&>().manual_seed(read_seed(seed));
+                return self;
+            },
+            py::arg("seed"), "Starts the stream of a seed.")
+        .def("seed", &Generator::seed,
+             "Starts the stream of a seed from the operating system, and returns it.")
         .def("initial_seed", &Generator::initial_seed, "The seed of the stream.")
-        .def("get_state", [](const Generator& self) { return generator_state(self); }, "The state as uint8 tensor.")
-        .def("set_state",
-             [](py::object self, const py::object& state) {
-                 set_generator_state(self.cast<Generator&>(), read_state(state));
-                 return self;
-             },
-             py::arg("new_state"), "Goes on from a state.")
-        .def_property_readonly("device", [module = m.ptr()](const Generator&) {
-            return py::reinterpret_borrow<py::module_>(module).attr("device")("cpu");
+        .def(
+            "get_state", [](const Generator& self) { return generator_state(self); },
+            "The state as uint8 tensor.")
+        .def(
+            "set_state",
+            [](py::object self, const py::object& state) {
+                set_generator_state(self.cast<Generator&>(), read_state(state));
+                return self;
+            },
+            py::arg("new_state"), "Goes on from a state.")
+        .def_property_readonly("device", [](const Generator&) {
+            return py::module_::import("tapegrad._device")
+                .attr("CPU");  // the type is defined in Python
         });
     const py::object shared = py::cast(Ref<Generator>(&default_generator()));
     m.attr("default_generator") = shared;
-    def_function(m, "manual_seed", [](const py::object& seed) {
-        default_generator().manual_seed(read_seed(seed));
-        return py::cast(Ref<Generator>(&default_generator()));
-    }, py::arg("seed"), "Starts the default generator's stream of a seed.");
+    def_function(
+        m, "manual_seed",
+        [](const py::object& seed) {
+            default_generator().manual_seed(read_seed(seed));
+            return py::cast(Ref<Generator>(&default_generator()));
+        },
+        py::arg("seed"), "Starts the default generator's stream of a seed.");
     def_function(m, "seed", [] { return default_generator().seed(); });
     def_function(m, "initial_seed", [] { return default_generator().initial_seed(); });
     for (const char* name : {"get_rng_state", "_get_rng_state"})
         def_function(m, name, [] { return generator_state(default_generator()); });
     for (const char* name : {"set_rng_state", "_set_rng_state"})
-        def_function(m, name,
-                     [](const py::object& state) { set_generator_state(default_generator(), read_state(state)); },
-                     py::arg("new_state"));
+        def_function(
+            m, name,
+            [](const py::object& state) {
+                set_generator_state(default_generator(), read_state(state));
+            },
+            py::arg("new_state"));
 }
 
 }  // namespace
@@ -247,23 +265,30 @@ void bind_random(py::module_& m) {
     static PyMethodDef functions[] = {
         vector_method<"rand", of_size<rand>>("Uniform numbers in [0, 1)."),
         vector_method<"randn", of_size<randn>>("Normal numbers with mean 0 and deviation 1."),
-        vector_method<"rand_like", like<uniform_>>("Uniform numbers of the size and type of a tensor."),
-        vector_method<"randn_like", like<normal_>>("Normal numbers of the size and type of a tensor."),
+        vector_method<"rand_like", like<uniform_>>(
+            "Uniform numbers of the size and type of a tensor."),
+        vector_method<"randn_like", like<normal_>>(
+            "Normal numbers of the size and type of a tensor."),
         vector_method<"randint", randint_function>("Integers in [low, high)."),
-        vector_method<"randint_like", randint_like>("Integers in [low, high) of the size and type of a tensor."),
+        vector_method<"randint_like", randint_like>(
+            "Integers in [low, high) of the size and type of a tensor."),
         vector_method<"randperm", randperm_function>("A permutation of 0 .. n - 1."),
         vector_method<"normal", normal_function>("Normal numbers of given means and deviations."),
         vector_method<"bernoulli", bernoulli_function>("1 with the given probabilities, else 0."),
-        vector_method<"multinomial", multinomial_function>("Indices drawn in proportion to weights."),
+        vector_method<"multinomial", multinomial_function>(
+            "Indices drawn in proportion to weights."),
         {nullptr, nullptr, 0, nullptr},
     };
     static PyMethodDef methods[] = {
         vector_method<"uniform_", uniform_method>("Fills with uniform numbers in [from, to)."),
         vector_method<"normal_", normal_method>("Fills with normal numbers."),
-        vector_method<"bernoulli_", bernoulli_in_place>("Fills with 1 at probability p and 0 otherwise."),
+        vector_method<"bernoulli_", bernoulli_in_place>(
+            "Fills with 1 at probability p and 0 otherwise."),
         vector_method<"random_", random_in_place>("Fills with integers in [from, to)."),
-        vector_method<"bernoulli", bernoulli_method>("1 with the probabilities that this holds, else 0."),
-        vector_method<"multinomial", multinomial_method>("Indices drawn in proportion to these weights."),
+        vector_method<"bernoulli", bernoulli_method>(
+            "1 with the probabilities that this holds, else 0."),
+        vector_method<"multinomial", multinomial_method>(
+            "Indices drawn in proportion to these weights."),
     };
     if (PyModule_AddFunctions(m.ptr(), functions) < 0) throw py::error_already_set();
     for (PyMethodDef& method : methods) add_method(&method);

@@ -150,6 +150,13 @@ template <Binary Op> PyObject* binary_slot(PyObject* left, PyObject* right) {
 template <Integer Op> PyObject* integer_slot(PyObject* left, PyObject* right) {
     return two_operands(left, right, [](const SlotOperand& a, const SlotOperand& b) { return integer_binary(Op, a, b); });
 }
+// number / tensor is a product with the reciprocal, as in PyTorch.
+PyObject* divide_slot(PyObject* left, PyObject* right) {
+    return two_operands(left, right, [](const SlotOperand& a, const SlotOperand& b) {
+        if (a.is_tensor_operand()) return binary(Binary::Div, a, b);
+        return unary(Unary::Reciprocal, b.tensor()) * a;
+    });
+}
 PyObject* power_slot(PyObject* left, PyObject* right, PyObject* modulus) {
     if (modulus != Py_None) Py_RETURN_NOTIMPLEMENTED;
     return two_operands(left, right, [](const SlotOperand& a, const SlotOperand& b) {
@@ -334,7 +341,7 @@ void define_tensor_type(PyObject* module) {
         {Py_nb_add, slot(binary_slot<Binary::Add>)},
         {Py_nb_subtract, slot(binary_slot<Binary::Sub>)},
         {Py_nb_multiply, slot(binary_slot<Binary::Mul>)},
-        {Py_nb_true_divide, slot(binary_slot<Binary::Div>)},
+        {Py_nb_true_divide, slot(divide_slot)},
         {Py_nb_remainder, slot(binary_slot<Binary::Remainder>)},
         {Py_nb_floor_divide, slot(integer_slot<Integer::FloorDivide>)},
         {Py_nb_power, slot(power_slot)},

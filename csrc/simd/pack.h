@@ -229,10 +229,8 @@ template <class T> struct Pack {
         return Mask<T>(a.bits() < 0);
 #endif
     }
-    // -1, 0 or 1; NaN stays NaN.
-    TAPEGRAD_INLINE friend Pack sign(Pack a) {
-        return where(a > 0, Pack(1), where(a < 0, Pack(-1), where(isnan(a), a, Pack(0))));
-    }
+    // -1, 0 or 1; 0 for NaN, as in PyTorch.
+    TAPEGRAD_INLINE friend Pack sign(Pack a) { return where(a > 0, Pack(1), where(a < 0, Pack(-1), Pack(0))); }
 
     // a < b ? a : b and a > b ? a : b; b where either is NaN.
     TAPEGRAD_INLINE friend Pack min(Pack a, Pack b) { return Pack(native_min(a.v, b.v)); }

@@ -1,5 +1,5 @@
-// Reductions, softmax, cross-entropy and optimiser steps against naive loops in double, and the same
-// bits at 1, 2, 3 and 8 threads. `--bench` prints times instead.
+// Reductions, softmax, cross-entropy and optimiser steps against naive loops in double, and the
+// same bits at 1, 2, 3 and 8 threads. `--bench` prints times instead.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
