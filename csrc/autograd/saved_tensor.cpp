@@ -3,14 +3,15 @@
 #include "autograd/variable.h"
 
 namespace tapegrad {
-namespace {
 
-[[noreturn]] void refuse_released() {
+void refuse_released() {
     fail("Trying to backward through the graph a second time (or directly access saved tensors after they have already "
          "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
          "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
          "saved tensors after calling backward.");
 }
+
+namespace {
 
 [[noreturn]] void refuse_modified(const Tensor& tensor, uint32_t saved, const Node* maker, uint32_t result_nr) {
     std::string message =

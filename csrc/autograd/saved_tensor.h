@@ -14,6 +14,9 @@ public:
     bool leaf = false;
 };
 
+// Raises PyTorch's error for what a backward pass has let go of.
+[[noreturn]] void refuse_released();
+
 // The pack and unpack hooks of a thread; see autograd.graph.saved_tensors_hooks.
 class SavedTensorHooks {
 public:

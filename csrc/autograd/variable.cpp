@@ -19,19 +19,73 @@ AutogradExtra& make_extra(const Tensor& tensor) {
     return *extra_of(tensor);
 }
 
+bool Tensor::base_requires_grad(const TensorImpl& view) noexcept {
+    const auto& extra = static_cast<const AutogradExtra&>(*view.autograd_extra);
+    return extra.base.defined() && extra.base.requires_grad();
+}
+
+// Whether the base was written to since the view was made, and asks for gradients now.
+bool Tensor::joins_base(const TensorImpl& view) noexcept {
+    const auto& extra = static_cast<const AutogradExtra&>(*view.autograd_extra);
+    return base_requires_grad(view) && extra.view_version != view.storage->version();
+}
+
 namespace {
 
-// A view whose base was written through another window is the window's content taken out of the base.
-void refresh_view(const Tensor& view, AutogradExtra& extra) {
-    const uint32_t version = view.version();
-    if (extra.view_version == version) return;
-    extra.view_version = version;
-    const Tensor& base = extra.base;
-    if (!base.requires_grad()) return;
+// Refuses to write into a view that does not allow it, or to use one after such a write elsewhere.
+[[noreturn]] void refuse_view(const AutogradExtra& extra, const Tensor& view, bool indirect) {
+    const char* change = indirect ? "its base or another view of its base has been" : "is being";
+    const Node* node = node_of(view);
+    std::string message;
+    if (node) {
+        const std::string name = node->name();
+        message = text("Output ", view->output_nr, " of ", name.substr(0, name.find("Backward")), " is a view ");
+    }
+    const bool inference = extra.origin == ViewOrigin::Inference;
+    if (inference || extra.origin == ViewOrigin::NoGrad || !node)
+        message += text(node ? "of a view which was created in " : "A view was created in ",
+                        inference ? "inference mode and " : "no_grad mode and ", change, " modified inplace ",
+                        inference ? "in normal mode." : "with grad mode enabled.");
+    else
+        message += text("and ", change, " modified inplace.");
+    switch (extra.origin) {
+        case ViewOrigin::NoGrad:
+        case ViewOrigin::Inference: {
+            const char* mode = inference ? "inference_mode" : "no_grad";
+            fail(message,
+                 " Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by "
+                 "moving both the view and the inplace either both inside the ", mode,
+                 " block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be "
+                 "tracked).");
+        }
+        case ViewOrigin::MultiOutput:
+            fail(message,
+                 " This view is the output of a function that returns multiple views. Such functions do not allow the "
+                 "output views to be modified inplace. You should replace the inplace operation by an out-of-place "
+                 "one.");
+        default:
+            fail(message,
+                 " This view was created inside a custom Function (or because an input was returned as-is) and the "
+                 "autograd logic to handle view+inplace would override the custom backward associated with the "
+                 "custom Function, leading to incorrect gradients. This behavior is forbidden. You can fix this by "
+                 "cloning the output of the custom Function.");
+    }
+}
+
+// The view is its window taken out of the base as the base is now.
+void take_out_of_base(const Tensor& view, AutogradExtra& extra) {
+    extra.view_version = view.version();
     GradMode record(true);
-    Ref<Node> node = tape_operations.as_strided_node(base, view);
+    Ref<Node> node = tape_operations.as_strided_node(extra.base, view);
     view->grad_fn.reset();
     set_history(view, node);
+}
+
+// Brings a view up to date whose base was written to, perhaps through another view.
+void refresh_view(const Tensor& view, AutogradExtra& extra) {
+    if (extra.view_version == view.version() || (!view->grad_fn && !extra.base.requires_grad())) return;
+    if (extra.origin != ViewOrigin::Ordinary) refuse_view(extra, view, true);
+    take_out_of_base(view, extra);
 }
 
 }  // namespace
@@ -82,55 +136,24 @@ void mark_view(const Tensor& view, const Tensor& base) {
         extra.origin = base_extra->origin;
 }
 
-namespace {
-
-[[noreturn]] void refuse_view_write(ViewOrigin origin, const Tensor& view) {
-    const std::string node = node_of(view) ? std::string("Output ") + std::to_string(view->output_nr) + " of " +
-                                                 node_of(view)->name() + " is a view and is being modified inplace. "
-                                           : std::string("A view ");
-    switch (origin) {
-        case ViewOrigin::NoGrad:
-            fail("A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given "
-                 "that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by "
-                 "moving both the view and the inplace either both inside the no_grad block (if you don't want the "
-                 "inplace to be tracked) or both outside (if you want the inplace to be tracked).");
-        case ViewOrigin::Inference:
-            fail("A view was created in inference mode and is being modified inplace with grad mode enabled. Given "
-                 "that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by "
-                 "moving both the view and the inplace either both inside the inference_mode block (if you don't "
-                 "want the inplace to be tracked) or both outside (if you want the inplace to be tracked).");
-        case ViewOrigin::MultiOutput:
-            fail(node,
-                 "This view is the output of a function that returns multiple views. Such functions do not allow the "
-                 "output views to be modified inplace. You should replace the inplace operation by an out-of-place "
-                 "one.");
-        default:
-            fail(node,
-                 "This view was created inside a custom Function (or because an input was returned as-is) and the "
-                 "autograd logic to handle view+inplace would override the custom backward associated with the "
-                 "custom Function, leading to incorrect gradients. This behavior is forbidden. You can fix this by "
-                 "cloning the output of the custom Function.");
-    }
-}
-
-}  // namespace
-
 void check_inplace(const Tensor& tensor, bool recorded) {
     if (tensor.storage()->read_only()) fail<ValueError>("assignment destination is read-only");
     if (tensor->inference && !inference_mode())
         fail("Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a "
              "normal tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details.");
+    if (recorded) {
+        AutogradExtra* extra = extra_of(tensor);
+        if (extra && extra->base.defined()) {
+            if (extra->origin != ViewOrigin::Ordinary) refuse_view(*extra, tensor, false);
+            if (tensor.requires_grad() && extra->base.is_leaf())
+                fail("a view of a leaf Variable that requires grad is being used in an in-place operation.");
+        }
+        if (tensor.requires_grad() && tensor.is_leaf())
+            fail("a leaf Variable that requires grad is being used in an in-place operation.");
+    }
     if (has_internal_overlap(tensor))
         fail("unsupported operation: more than one element of the written-to tensor refers to a single memory "
              "location. Please clone() the tensor before performing the operation.");
-    if (!recorded) return;
-    AutogradExtra* extra = extra_of(tensor);
-    const bool view = extra && extra->base.defined();
-    if (view && extra->origin != ViewOrigin::Ordinary) refuse_view_write(extra->origin, tensor);
-    if (tensor->requires_grad && tensor.is_leaf())
-        fail("a leaf Variable that requires grad is being used in an in-place operation.");
-    if (view && extra->base->requires_grad && extra->base.is_leaf())
-        fail("a view of a leaf Variable that requires grad is being used in an in-place operation.");
 }
 
 namespace {
@@ -162,7 +185,7 @@ void rebase_history(const Tensor& tensor, const Ref<Node>& node) {
     base->grad_fn.reset();
     set_history(base, slices);
     move_retained(base, before.get());
-    grad_fn(tensor);  // the view is now taken out of the new base
+    take_out_of_base(tensor, *extra);
 }
 
 void set_requires_grad(const Tensor& tensor, bool requires_grad) {
@@ -180,22 +203,19 @@ void set_requires_grad(const Tensor& tensor, bool requires_grad) {
 
 void retain_grad(const Tensor& tensor) {
     if (!tensor.requires_grad()) fail("can't retain_grad on Tensor that has requires_grad=False");
-    if (tensor.is_leaf() || tensor->retains_grad) return;
+    if (tensor->retains_grad) return;
+    Ref<Node> node = grad_fn(tensor);
+    if (!node) return;
     AutogradExtra& extra = make_extra(tensor);
     extra.retain_slot = make_ref<RetainSlot>();
     extra.retain_slot->tensor = tensor.impl();
     tensor->retains_grad = true;
-    Ref<Node> node = grad_fn(tensor);
     node->extras().retained.push_back({tensor->output_nr, extra.retain_slot});
 }
 
 void detach_in_place(const Tensor& tensor) {
     AutogradExtra* extra = extra_of(tensor);
-    if (extra && extra->base.defined()) {
-        if (extra->origin == ViewOrigin::MultiOutput)
-            refuse_view_write(extra->origin, tensor);
-        fail("Can't detach views in-place. Use detach() instead.");
-    }
+    if (extra && extra->base.defined()) fail("Can't detach views in-place. Use detach() instead.");
     tensor->requires_grad = false;
     tensor->grad_fn.reset();
     tensor->output_nr = 0;

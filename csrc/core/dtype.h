@@ -42,6 +42,9 @@ constexpr int dtype_category(DType dtype) {
 // The smallest type that holds both, as PyTorch orders them (int64 with float32 is float32).
 constexpr DType promote(DType a, DType b) { return a < b ? b : a; }
 
+// What Python floats become, and results of operations on integers that need fractions.
+extern DType default_float_type;
+
 template <class T> inline constexpr DType dtype_of = DType::Bool;
 template <> inline constexpr DType dtype_of<uint8_t> = DType::UInt8;
 template <> inline constexpr DType dtype_of<int32_t> = DType::Int32;

@@ -6,6 +6,7 @@
 namespace tapegrad {
 
 thread_local bool inference_tensors = false;
+DType default_float_type = DType::Float32;
 
 namespace {
 
@@ -21,10 +22,10 @@ TensorImpl* window(Ref<Storage> storage, char* data, const Dims& sizes, const Di
     return impl;
 }
 
-int64_t byte_count(int64_t numel, DType dtype) {
+int64_t byte_count(int64_t numel, const Dims& sizes, DType dtype) {
     int64_t bytes;
     if (__builtin_mul_overflow(numel, static_cast<int64_t>(item_size(dtype)), &bytes))
-        fail("Storage size calculation overflowed: ", numel, " elements of ", dtype_name(dtype));
+        fail("Storage size calculation overflowed with sizes=", to_string(sizes));
     return bytes;
 }
 
@@ -48,7 +49,7 @@ Tensor empty(const Dims& sizes, DType dtype) {
     for (int64_t size : sizes)
         if (size == 0) numel = 0;
     impl->numel = numel;
-    impl->storage = Storage::allocate(static_cast<size_t>(byte_count(numel, dtype)));
+    impl->storage = Storage::allocate(static_cast<size_t>(byte_count(numel, sizes, dtype)));
     impl->data = impl->storage->data();
     return Tensor(std::move(impl));
 }
@@ -56,7 +57,7 @@ Tensor empty(const Dims& sizes, DType dtype) {
 Tensor empty_strided(const Dims& sizes, const Dims& strides, DType dtype) {
     int64_t extent = 1;
     for (int i = 0; i < sizes.size(); ++i) extent += std::max<int64_t>(sizes[i] - 1, 0) * strides[i];
-    auto storage = Storage::allocate(static_cast<size_t>(byte_count(extent, dtype)));
+    auto storage = Storage::allocate(static_cast<size_t>(byte_count(extent, sizes, dtype)));
     char* data = storage->data();
     TensorImpl* impl = window(std::move(storage), data, sizes, strides, dtype);
     impl->inference = inference_tensors;

@@ -83,11 +83,17 @@ public:
 
     template <class T = void> T* data() const noexcept { return reinterpret_cast<T*>(impl_->data); }
 
-    bool requires_grad() const noexcept { return impl_->requires_grad || impl_->grad_fn; }
-    bool is_leaf() const noexcept { return !impl_->grad_fn; }
+    bool requires_grad() const noexcept {
+        return impl_->requires_grad || impl_->grad_fn || (impl_->autograd_extra && base_requires_grad(*impl_));
+    }
+    bool is_leaf() const noexcept { return !impl_->grad_fn && !(impl_->autograd_extra && joins_base(*impl_)); }
     Tensor grad() const noexcept { return Tensor(impl_->grad); }
 
 private:
+    // For views, whose place on the tape follows that of their base; the tape defines them.
+    static bool base_requires_grad(const TensorImpl& view) noexcept;
+    static bool joins_base(const TensorImpl& view) noexcept;
+
     Ref<TensorImpl> impl_;
 };
 

@@ -192,7 +192,10 @@ struct Trunc {
 };
 struct Clamp {
     static constexpr const char* parameters[] = {"min", "max"};
-    static constexpr auto forward(auto x, auto low, auto high) { return where(x < low, low, where(x > high, high, x)); }
+    static constexpr auto forward(auto x, auto low, auto high) {
+        auto raised = where(x < low, low, x);  // NaN passes both
+        return where(raised > high, high, raised);
+    }
     static constexpr auto backward(auto g, auto x, auto, auto low, auto high) {
         return where((x >= low) & (x <= high), g, zero_like(g));
     }
@@ -206,7 +209,7 @@ struct PowScalar {  // x ** exponent for any exponent; the common ones have thei
 };
 
 // X(Struct, Domain): Domain says what integers do. Floats: they become floats first (exp, sin);
-// Numbers: they stay what they are (neg, abs).
+// Numbers: they stay what they are (neg, abs); FloatOnly: they are refused.
 // clang-format off
 #define TAPEGRAD_UNARY(X)                                                                            \
     X(Neg, Numbers) X(Abs, Numbers) X(Sign, Numbers) X(Square, Numbers) X(Cube, Numbers)             \
@@ -214,8 +217,8 @@ struct PowScalar {  // x ** exponent for any exponent; the common ones have thei
     X(Exp, Floats) X(Exp2, Floats) X(Expm1, Floats) X(Log, Floats) X(Log2, Floats) X(Log10, Floats)  \
     X(Log1p, Floats) X(Sqrt, Floats) X(Rsqrt, Floats) X(Reciprocal, Floats) X(Sin, Floats)           \
     X(Cos, Floats) X(Tan, Floats) X(Asin, Floats) X(Acos, Floats) X(Atan, Floats) X(Sinh, Floats)    \
-    X(Cosh, Floats) X(Tanh, Floats) X(Sigmoid, Floats) X(LogSigmoid, Floats) X(LeakyRelu, Floats)    \
-    X(Elu, Floats) X(Gelu, Floats) X(GeluTanh, Floats) X(Silu, Floats) X(Softplus, Floats)           \
+    X(Cosh, Floats) X(Tanh, Floats) X(Sigmoid, Floats) X(LogSigmoid, FloatOnly) X(LeakyRelu, FloatOnly)    \
+    X(Elu, FloatOnly) X(Gelu, FloatOnly) X(GeluTanh, FloatOnly) X(Silu, FloatOnly) X(Softplus, FloatOnly)           \
     X(Erf, Floats) X(Erfc, Floats) X(Clamp, Floats) X(PowScalar, Floats)
 // clang-format on
 

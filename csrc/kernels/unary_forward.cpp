@@ -18,7 +18,7 @@ template <class F, class T> void integer_block(const void* const* in, void* out,
     for (int64_t i = 0; i < n; ++i) y[i] = F::forward(Lane<T>(x[i])).v;
 }
 
-constexpr bool kFloats = false, kNumbers = true;
+constexpr bool kFloats = false, kFloatOnly = false, kNumbers = true;
 
 template <class F, bool Numbers> void fill_row(kernels::BlockFn* row) {
     row[int(DType::Float32)] = float_block<F, float>;

@@ -115,8 +115,8 @@ Tensor to_dtype(const Tensor& x, DType dtype) {
 
 const Tensor& copy_(const Tensor& self, const Tensor& source) {
     if (!is_expandable_to(source.sizes(), self.sizes()))
-        fail("The size of tensor a (", self.numel() ? to_string(self.sizes()) : "0",
-             ") must match the size of tensor b (", to_string(source.sizes()), "): source cannot be expanded to it");
+        fail("output with shape ", to_string(self.sizes()), " doesn't match the broadcast shape ",
+             to_string(broadcast(self.sizes(), source.sizes())));
     const bool recorded = recording(self, source);
     check_inplace(self, recorded);
     if (self.is_same(source)) return self;
@@ -125,14 +125,15 @@ const Tensor& copy_(const Tensor& self, const Tensor& source) {
         GradMode off(false);
         from = clone(source);
     }
-    copy_values(self, from);
-    self.bump_version();
+    Ref<Node> node;
     if (recorded && self.is_floating()) {
-        Ref<Node> node(new CopyNode);
+        node = Ref<Node>(new CopyNode);
         node->add_edge(gradient_edge(self));
         node->add_edge(source.is_floating() ? gradient_edge(source) : Edge{});
-        rebase_history(self, node);
     }
+    copy_values(self, from);
+    self.bump_version();
+    if (node) rebase_history(self, node);
     return self;
 }
 
@@ -141,30 +142,32 @@ const Tensor& fill_(const Tensor& self, const Arg& value) {
         fail("fill_ only supports 0-dimension value tensor but got tensor with ", value.tensor().dim(), " dimensions.");
     const bool recorded = grad_enabled() && (self.requires_grad() || value.requires_grad());
     check_inplace(self, recorded);
+    Ref<Node> node;
+    if (recorded) {
+        node = Ref<Node>(new FillNode);
+        node->add_edge(gradient_edge(self));
+        node->add_edge(gradient_edge(value));
+    }
     if (value.is_tensor())
         copy_values(self, value.tensor());
     else
         fill_values(self, value.scalar());
     self.bump_version();
-    if (recorded) {
-        Ref<Node> node(new FillNode);
-        node->add_edge(gradient_edge(self));
-        node->add_edge(gradient_edge(value));
-        rebase_history(self, node);
-    }
+    if (node) rebase_history(self, node);
     return self;
 }
 
 const Tensor& zero_(const Tensor& self) {
     const bool recorded = recording(self);
     check_inplace(self, recorded);
+    Ref<Node> node;
+    if (recorded) {
+        node = Ref<Node>(new ZeroNode);
+        node->add_edge(gradient_edge(self));
+    }
     fill_values(self, 0);
     self.bump_version();
-    if (recorded) {
-        Ref<Node> node(new ZeroNode);
-        node->add_edge(gradient_edge(self));
-        rebase_history(self, node);
-    }
+    if (node) rebase_history(self, node);
     return self;
 }
 

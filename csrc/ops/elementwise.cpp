@@ -22,7 +22,7 @@ using formulas::kUsesB;
 using formulas::kUsesResult;
 using formulas::Text;
 
-constexpr bool kFloats = true, kNumbers = false;
+enum Domain { kNumbers, kFloats, kFloatOnly };
 constexpr int kMaxParameters = 2;
 
 // "LeakyRelu" -> "leaky_relu", as the function is called.
@@ -58,7 +58,7 @@ template <class F, class G, class P> auto apply_parameters(G g, const P* p) {
 
 struct UnaryInfo {
     std::string name, node;
-    bool floats;
+    Domain domain;
     unsigned uses;
     int parameters;
     const char* parameter_names[kMaxParameters];
@@ -77,8 +77,8 @@ template <class F> std::string text_reading(const double* p) {
         p);
 }
 
-template <class F> UnaryInfo unary_info(const char* name, bool floats) {
-    UnaryInfo info{snake_case(name), node_name(name), floats, formulas::unary_uses<F>(),
+template <class F> UnaryInfo unary_info(const char* name, Domain domain) {
+    UnaryInfo info{snake_case(name), node_name(name), domain, formulas::unary_uses<F>(),
                    formulas::parameter_count<F>(), {}, tensor_reading<F>, text_reading<F>};
     if constexpr (formulas::parameter_count<F>() > 0)
         for (int i = 0; i < info.parameters; ++i) info.parameter_names[i] = F::parameters[i];
@@ -92,7 +92,7 @@ const UnaryInfo& info_of(Unary op) {
     return infos[static_cast<int>(op)];
 }
 
-Cost cost_of(const UnaryInfo& info) { return info.floats ? Cost::Heavy : Cost::Light; }
+Cost cost_of(const UnaryInfo& info) { return info.domain == kNumbers ? Cost::Light : Cost::Heavy; }
 
 class UnaryNode final : public Node {
 public:
@@ -146,7 +146,9 @@ BlockFn unary_kernel(Unary op, const UnaryInfo& info, DType dtype) {
         if (op == Unary::Neg)
             fail("Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, "
                  "use the `~` or `logical_not()` operator instead.");
-        fail<NotImplementedError>("\"", info.name, "\" not implemented for '", scalar_type_name(dtype), "'");
+        if (op == Unary::Relu) fail("Boolean inputs not supported for relu");
+        fail<NotImplementedError>("\"", info.name, info.domain == kFloatOnly ? "_cpu" : "", "\" not implemented for '",
+                                  scalar_type_name(dtype), "'");
     }
     return kernel;
 }
@@ -158,10 +160,11 @@ Tensor unary(Unary op, const Tensor& x, double p0, double p1) {
     const double parameters[kMaxParameters] = {p0, p1};
     const Tensor* input = &x;
     Tensor converted;
-    if (info.floats && !x.is_floating()) {
-        converted = cast_values(x, DType::Float32);
+    if (info.domain == kFloats && !x.is_floating()) {
+        converted = cast_values(x, default_float_type);
         input = &converted;
     }
+    if (op == Unary::Sign && x.dtype() == DType::Bool) return clone(x);
     const DType dtype = input->dtype();
     const BlockFn kernel = unary_kernel(op, info, dtype);
     Tensor out = empty(x.sizes(), dtype);
@@ -182,7 +185,8 @@ Tensor unary(Unary op, const Tensor& x, double p0, double p1) {
 const Tensor& unary_in_place(Unary op, const Tensor& x, double p0, double p1) {
     const UnaryInfo& info = info_of(op);
     const double parameters[kMaxParameters] = {p0, p1};
-    if (info.floats && !x.is_floating())
+    if (op == Unary::Sign && x.dtype() == DType::Bool) return x;
+    if (info.domain == kFloats && !x.is_floating())
         fail("result type Float can't be cast to the desired output type ", scalar_type_name(x.dtype()));
     const BlockFn kernel = unary_kernel(op, info, x.dtype());
     const bool recorded = recording(x);
@@ -407,9 +411,6 @@ private:
 };
 
 [[noreturn]] void refuse_dtype(const std::string& name, DType dtype) {
-    if (name == "sub")
-        fail("Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
-             "operator instead.");
     fail<NotImplementedError>("\"", name, "\" not implemented for '", scalar_type_name(dtype), "'");
 }
 
@@ -417,7 +418,7 @@ DType compute_type(const Arg& a, const Arg& b, bool floats) {
     if (a.is_tensor() && b.is_tensor() && a.tensor().dtype() == b.tensor().dtype() && a.tensor().is_floating())
         return a.tensor().dtype();
     const DType dtype = result_type(a, b);
-    return floats && !is_floating(dtype) ? DType::Float32 : dtype;
+    return floats && !is_floating(dtype) ? default_float_type : dtype;
 }
 
 Dims broadcast_shape(const Arg& a, const Arg& b) {
@@ -433,7 +434,16 @@ void check_divisor(const Arg& divisor, DType dtype) {
     if (zero) fail("ZeroDivisionError");
 }
 
-void check_operands(Binary op, const Arg& b, DType dtype) {
+bool is_bool(const Arg& arg) { return (arg.is_tensor() ? arg.tensor().dtype() : arg.scalar().kind()) == DType::Bool; }
+
+void check_operands(Binary op, const Arg& a, const Arg& b, DType dtype) {
+    if (op == Binary::Sub && (is_bool(a) || is_bool(b))) {
+        if (is_bool(a) && is_bool(b))
+            fail("Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
+                 "operator instead.");
+        fail("Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use "
+             "the `~` or `logical_not()` operator instead.");
+    }
     if (op == Binary::Remainder || op == Binary::Fmod) check_divisor(b, dtype);
     if (op == Binary::Pow && !is_floating(dtype) && !b.is_tensor() && b.scalar().to_int() < 0)
         fail("Integers to negative integer powers are not allowed.");
@@ -454,6 +464,19 @@ bool overlaps(const Tensor& a, const Arg& b) {
     const Tensor& t = b.tensor();
     if (t.storage()->data() != a.storage()->data()) return false;
     return !(t.data<char>() == a.data<char>() && t.sizes() == a.sizes() && t.strides() == a.strides());
+}
+
+// Windows without holes that share a part of their memory: what PyTorch refuses. Other overlaps are
+// resolved by a copy.
+void refuse_partial_overlap(const Tensor& a, const Arg& b) {
+    if (!overlaps(a, b) || !is_non_overlapping_and_dense(a) || !is_non_overlapping_and_dense(b.tensor())) return;
+    const char *first = a.data<char>(), *other = b.tensor().data<char>();
+    const int64_t bytes = a.numel() * static_cast<int64_t>(a.item_size());
+    const int64_t other_bytes = b.tensor().numel() * static_cast<int64_t>(b.tensor().item_size());
+    if (first == other && bytes == other_bytes) return;
+    if (first < other + other_bytes && other < first + bytes)
+        fail("unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
+             "location. Please clone() the tensor before performing the operation.");
 }
 
 // a = kernel(a, b) in place.
@@ -483,8 +506,8 @@ Tensor binary(Binary op, const Arg& a, const Arg& b) {
     const BinaryInfo& info = info_of(op);
     const DType dtype = compute_type(a, b, info.floats);
     const BlockFn kernel = kernel_table().elementwise.binary[int(op)][int(dtype)];
+    check_operands(op, a, b, dtype);
     if (!kernel) refuse_dtype(info.name, dtype);
-    check_operands(op, b, dtype);
     Tensor out = empty(broadcast_shape(a, b), dtype);
     {
         Prepared pa(a, dtype), pb(b, dtype);
@@ -504,9 +527,10 @@ const Tensor& binary_in_place(Binary op, const Tensor& a, const Arg& b) {
     const BinaryInfo& info = info_of(op);
     const DType dtype = compute_type(a, b, info.floats);
     const BlockFn kernel = kernel_table().elementwise.binary[int(op)][int(dtype)];
+    check_operands(op, a, b, dtype);
     if (!kernel) refuse_dtype(info.name, dtype);
-    check_operands(op, b, dtype);
     check_in_place_result(a, broadcast_shape(a, b), dtype);
+    refuse_partial_overlap(a, b);
     const bool recorded = recording_args(Arg(a), b);
     check_inplace(a, recorded);
     Ref<BinaryNode> node;
@@ -655,7 +679,7 @@ double bound(const Arg* arg, double otherwise) { return arg ? arg->scalar().to_d
 
 // Both bounds are numbers (or absent) and x is a float: one fused kernel does it.
 bool scalar_clamp(const Tensor& x, const Arg* low, const Arg* high) {
-    if (!low && !high) fail<ValueError>("clamp: At least one of 'min' or 'max' must not be None");
+    if (!low && !high) fail("tapegrad.clamp: At least one of 'min' or 'max' must not be None");
     const bool tensors = (low && low->is_tensor()) || (high && high->is_tensor());
     return !tensors && x.is_floating();
 }
@@ -672,9 +696,12 @@ Tensor clamp(const Tensor& x, const Arg* low, const Arg* high) {
 const Tensor& clamp_(const Tensor& x, const Arg* low, const Arg* high) {
     constexpr double inf = std::numeric_limits<double>::infinity();
     if (scalar_clamp(x, low, high)) return unary_in_place(Unary::Clamp, x, bound(low, -inf), bound(high, inf));
-    if (low) binary_in_place(Binary::Maximum, x, *low);
-    if (high) binary_in_place(Binary::Minimum, x, *high);
-    return x;
+    if (low && high) {
+        const Tensor result = clamp(x, low, high);
+        check_in_place_result(x, result.sizes(), result.dtype());
+        return copy_(x, result);
+    }
+    return low ? binary_in_place(Binary::Maximum, x, *low) : binary_in_place(Binary::Minimum, x, *high);
 }
 
 namespace {
@@ -694,6 +721,8 @@ bool is_zero_power(const Tensor& x, const Scalar& exponent) { return x.is_floati
 
 Tensor pow(const Tensor& x, const Scalar& exponent) {
     Unary op;
+    if (x.dtype() == DType::Bool && exponent.kind() == DType::Bool)
+        return exponent.to_bool() ? clone(x) : full(x.sizes(), true, DType::Bool);
     if (x.dtype() == DType::Bool || (exponent.is_floating() && !x.is_floating())) return binary(Binary::Pow, x, exponent);
     // x ** 0 has derivative 0 everywhere, also at 0: the tensor form says so.
     if (is_zero_power(x, exponent)) return binary(Binary::Pow, x, exponent);
@@ -703,6 +732,7 @@ Tensor pow(const Tensor& x, const Scalar& exponent) {
 
 const Tensor& pow_(const Tensor& x, const Scalar& exponent) {
     Unary op;
+    if (x.dtype() == DType::Bool && exponent.kind() == DType::Bool) return copy_(x, pow(x, exponent));
     if (x.dtype() == DType::Bool || is_zero_power(x, exponent) || (exponent.is_floating() && !x.is_floating()) ||
         !special_power(x, exponent.to_double(), op))
         return binary_in_place(Binary::Pow, x, exponent);

@@ -198,13 +198,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
     const Tensor right = db == 1 ? unsqueeze(b, 1) : b;
     const Dims &ls = left.sizes(), &rs = right.sizes();
     const int64_t n = ls[left.dim() - 2], k = ls.back(), k2 = rs[right.dim() - 2], m = rs.back();
-    Dims batch;
-    try {
-        batch = broadcast(Dims(ls.data(), left.dim() - 2), Dims(rs.data(), right.dim() - 2));
-    } catch (const Error&) {
-        fail("The batch dimensions of matmul's operands do not broadcast: shapes ", to_string(a.sizes()), " and ",
-             to_string(b.sizes()));
-    }
+    const Dims batch = broadcast(Dims(ls.data(), left.dim() - 2), Dims(rs.data(), right.dim() - 2));
     int64_t count = 1;
     for (int64_t size : batch) count *= size;
     Dims left_shape = batch, right_shape = batch, out_shape = batch;
@@ -286,8 +280,9 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
             fail("self and mat2 must have the same dtype, but got ", scalar_type_name(bias.dtype()), " and ",
                  scalar_type_name(x.dtype()));
         if (bias.dim() != 1 || bias.sizes()[0] != n) {
-            // Unusual biases broadcast as in an addition.
-            return linear(x, weight, Tensor()) + bias;
+            // Unusual biases are expanded to the result.
+            const Tensor product = linear(x, weight, Tensor());
+            return product + expand(bias, product.sizes());
         }
     }
     Dims sizes = x.sizes();

@@ -200,8 +200,11 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const Tensor& we
     if (weight.defined() && (weight.dim() != 1 || weight.sizes()[0] != classes || weight.dtype() != input.dtype()))
         fail("cross_entropy: weight tensor should be defined either for all ", classes, " classes or no classes but got weight "
              "tensor of shape: ", to_string(weight.sizes()));
+    if (target.is_floating() && target.dim() != input.dim())
+        fail("expected target dtype to be Long or Byte, but got ", scalar_type_name(target.dtype()));
     if (target.is_floating()) return probability_cross_entropy(input, target, weight, reduction, label_smoothing);
-    if (target.dtype() != DType::Int64) fail("expected scalar type Long but found ", scalar_type_name(target.dtype()));
+    if (target.dtype() != DType::Int64)
+        fail("expected target dtype to be Long or Byte, but got ", scalar_type_name(target.dtype()));
     if (target.dim() != input.dim() - 1)
         fail("input and target have unfitting dimensions: an input of shape ", to_string(input.sizes()),
              " takes a target of ", input.dim() - 1, " dimensions, got ", target.dim());
@@ -328,20 +331,66 @@ Tensor l1_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
     return reduce(abs(input - target), reduction);
 }
 
-// (1 - t) x - (1 + (p - 1) t) log(sigmoid(x)), which neither overflows nor cancels.
+namespace {
+
+// loss = (1 - t) x - (1 + (p - 1) t) log(sigmoid(x)), with the weight p of positives; then reduced.
+class BceWithLogitsNode final : public Node {
+public:
+    BceWithLogitsNode(const Tensor& input, const Tensor& target, const Tensor& weight, const Tensor& pos_weight,
+                      Reduction reduction)
+        : reduction_(reduction), input_(input, false), target_(target, false), weight_(weight, false),
+          pos_weight_(pos_weight, false) {
+        add_edge(gradient_edge(input));
+        add_edge(gradient_edge(target));
+    }
+    const char* name() const noexcept override { return "BinaryCrossEntropyWithLogitsBackward0"; }
+    std::string formula() const override { return "grad * (sigmoid(self) - target) / count"; }
+    void release_saved() override {
+        for (SavedTensor* value : {&input_, &target_, &weight_, &pos_weight_}) value->release();
+    }
+    void visit_saved(SavedVisitor& visitor) const override {
+        visitor.tensor("self", input_);
+        visitor.tensor("target", target_);
+        if (weight_.defined()) visitor.tensor("weight", weight_);
+        if (pos_weight_.defined()) visitor.tensor("pos_weight", pos_weight_);
+    }
+    void backward(TensorList& grads, TensorList& inputs) override {
+        const Tensor x = input_.unpack(this), t = target_.unpack(this), p = pos_weight_.unpack(this);
+        Tensor g = grads[0];
+        if (reduction_ == Reduction::Mean) g = g / static_cast<double>(x.numel());
+        if (const Tensor weight = weight_.unpack(this); weight.defined()) g = g * weight;
+        const Tensor s = sigmoid(x);
+        if (wants(0)) inputs[0] = g * (p.defined() ? (1 - t) * s - p * t * (1 - s) : s - t);
+        if (wants(1)) {
+            const Tensor log_s = unary(Unary::LogSigmoid, x);
+            inputs[1] = g * (p.defined() ? (1 - p) * log_s - x : -x);
+        }
+    }
+
+private:
+    const Reduction reduction_;
+    SavedTensor input_, target_, weight_, pos_weight_;
+};
+
+}  // namespace
+
 Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& target, const Tensor& weight,
                                         const Tensor& pos_weight, Reduction reduction) {
     if (!(input.sizes() == target.sizes()))
         fail<ValueError>("Target size (tapegrad.Size(", to_string(target.sizes()), ")) must be the same as input size (tapegrad.Size(",
              to_string(input.sizes()), "))");
-    const Tensor log_probability = unary(Unary::LogSigmoid, input);
-    Tensor losses;
-    if (pos_weight.defined())
-        losses = (1 - target) * input - (target * (pos_weight - 1) + 1) * log_probability;
-    else
-        losses = (1 - target) * input - log_probability;
-    if (weight.defined()) losses = losses * weight;
-    return reduce(losses, reduction);
+    Tensor out;
+    {
+        GradMode off(false);
+        const Tensor log_probability = unary(Unary::LogSigmoid, input);
+        out = (1 - target) * input;
+        out = out - (pos_weight.defined() ? (target * (pos_weight - 1) + 1) * log_probability : log_probability);
+        if (weight.defined()) out = out * weight;
+        out = reduce(out, reduction);
+    }
+    if (recording(input, target))
+        set_history(out, Ref<Node>(new BceWithLogitsNode(input, target, weight, pos_weight, reduction)));
+    return out;
 }
 
 }  // namespace tapegrad

@@ -399,13 +399,13 @@ namespace {
 
 const char* extreme_name(Extreme which) { return which == Extreme::Max ? "max" : "min"; }
 
-void require_elements(const Layout& l, const char* name, bool over_all) {
+void require_elements(const Layout& l, const char* name, bool over_all, const Dims& dims = {}) {
     if (l.n > 0) return;
     if (over_all)
         fail(name, "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the "
              "'dim' argument.");
     if (l.outer * l.inner > 0)
-        fail<IndexError>(name, "(): Expected reduction dim to have non-zero size.");
+        fail<IndexError>(name, "(): Expected reduction dim ", dims.empty() ? 0 : dims[0], " to have non-zero size.");
 }
 
 // The gradient is shared evenly among the elements that are extreme.
@@ -440,7 +440,7 @@ Tensor extreme(Extreme which, const Tensor& x) {
 Tensor extremes(Extreme which, const Tensor& x, const Dims& dims, bool keepdim) {
     const bool max = which == Extreme::Max;
     const Layout l = layout(x, dims);
-    require_elements(l, max ? "amax" : "amin", dims.empty());
+    require_elements(l, max ? "amax" : "amin", dims.empty(), dims);
     const auto& reduce = kernel_table().reduce;
     Tensor out = run((max ? reduce.amax : reduce.amin)[int(x.dtype())], max ? "amax" : "amin", l, keepdim, x.dtype());
     record(out, x, max ? "AmaxBackward0" : "AminBackward0", evenly, "grad * (self == result) / count(self == result)", l.mask,
@@ -450,7 +450,7 @@ Tensor extremes(Extreme which, const Tensor& x, const Dims& dims, bool keepdim) 
 
 std::pair<Tensor, Tensor> extreme_with_index(Extreme which, const Tensor& x, int64_t dim, bool keepdim) {
     const Layout l = layout(x, {dim});
-    require_elements(l, extreme_name(which), false);
+    require_elements(l, extreme_name(which), false, {wrap_dim(dim, x.dim())});
     const auto& reduce = kernel_table().reduce;
     Tensor values = empty(keepdim ? l.kept_sizes : l.result_sizes, x.dtype());
     Tensor indices = empty(values.sizes(), DType::Int64);
@@ -487,17 +487,24 @@ Tensor arg_extreme(Extreme which, const Tensor& x, std::optional<int64_t> dim, b
     return indices;
 }
 
+namespace {
+// Bytes used to be the type of masks: any and all of bytes are bytes.
+Tensor truth(const Tensor& result, const Tensor& x) {
+    return x.dtype() == DType::UInt8 ? cast_values(result, DType::UInt8) : result;
+}
+}  // namespace
+
 Tensor any(const Tensor& x, const Dims& dims, bool keepdim) {
-    return run(kernel_table().reduce.any[int(x.dtype())], "any", layout(x, dims), keepdim, DType::Bool);
+    return truth(run(kernel_table().reduce.any[int(x.dtype())], "any", layout(x, dims), keepdim, DType::Bool), x);
 }
 Tensor all(const Tensor& x, const Dims& dims, bool keepdim) {
-    return run(kernel_table().reduce.all[int(x.dtype())], "all", layout(x, dims), keepdim, DType::Bool);
+    return truth(run(kernel_table().reduce.all[int(x.dtype())], "all", layout(x, dims), keepdim, DType::Bool), x);
 }
 Tensor count_nonzero(const Tensor& x, const Dims& dims) {
     return run(kernel_table().reduce.count_nonzero[int(x.dtype())], "count_nonzero", layout(x, dims), false, DType::Int64);
 }
-bool all_values(const Tensor& x) { return *all(x, {}, false).data<bool>(); }
-bool any_values(const Tensor& x) { return *any(x, {}, false).data<bool>(); }
+bool all_values(const Tensor& x) { return *all(x, {}, false).data<uint8_t>() != 0; }
+bool any_values(const Tensor& x) { return *any(x, {}, false).data<uint8_t>() != 0; }
 
 // --------------------------------------------------------------------------------------- scans
 

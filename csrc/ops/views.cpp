@@ -374,7 +374,7 @@ Tensor unflatten(const Tensor& x, int64_t dim, const Dims& sizes) {
 
 Tensor expand(const Tensor& x, const Dims& sizes) {
     if (sizes.size() < x.dim())
-        fail("expand(", scalar_type_name(x.dtype()), "Tensor{", to_string(x.sizes()), "}, size=", to_string(sizes),
+        fail("expand(tapegrad.", scalar_type_name(x.dtype()), "Tensor{", to_string(x.sizes()), "}, size=", to_string(sizes),
              "): the number of sizes provided (", sizes.size(),
              ") must be greater or equal to the number of dimensions in the tensor (", x.dim(), ")");
     const int lead = sizes.size() - x.dim();
@@ -553,14 +553,14 @@ void record_parts(const Tensor& x, const std::vector<Tensor>& parts, const char*
     for (const Tensor& part : parts) {
         if (node) set_history(part, node);
         mark_view(part, x);
-        if (AutogradExtra* extra = extra_of(part); extra && extra->origin == ViewOrigin::Ordinary)
+        if (AutogradExtra* extra = extra_of(part); extra && grad_enabled() && !inference_mode())
             extra->origin = ViewOrigin::MultiOutput;
     }
 }
 
 }  // namespace
 
-std::vector<Tensor> split(const Tensor& x, const Dims& sizes, int64_t dim) {
+std::vector<Tensor> split(const Tensor& x, const Dims& sizes, int64_t dim, bool equal) {
     if (x.dim() == 0) fail("split expects at least a 1-dimensional tensor");
     const int at = wrap_dim(dim, x.dim());
     int64_t total = 0;
@@ -579,12 +579,12 @@ std::vector<Tensor> split(const Tensor& x, const Dims& sizes, int64_t dim) {
         parts.push_back(alias(x, part_sizes, x.strides(), start * x.strides()[at]));
         start += size;
     }
-    record_parts(x, parts, "SplitBackward0", at, true);
+    record_parts(x, parts, equal ? "SplitBackward0" : "SplitWithSizesBackward0", at, true);
     return parts;
 }
 
 std::vector<Tensor> unbind(const Tensor& x, int64_t dim) {
-    if (x.dim() == 0) fail("Dimension specified as ", dim, " but tensor has no dimensions");
+    if (x.dim() == 0) fail<IndexError>("Dimension specified as ", dim, " but tensor has no dimensions");
     const int at = wrap_dim(dim, x.dim());
     Dims sizes = x.sizes(), strides = x.strides();
     sizes.erase(at);
@@ -633,7 +633,7 @@ public:
     }
 
     void backward(TensorList& grads, TensorList& inputs) override {
-        if (released_ && !node_) fail("Trying to backward through the graph a second time");
+        if (released_) refuse_released();
         Tensor result = zeros_with_layout(base_.sizes, base_.strides, grads[0].dtype());
         copy_(result, grads[0]);
         const Tensor window = as_strided(result, view_.sizes, view_.strides, view_.offset - base_.offset);

@@ -30,7 +30,8 @@ Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length);
 Tensor diagonal(const Tensor& x, int64_t offset, int64_t dim1, int64_t dim2);
 Tensor view_alias(const Tensor& x);      // the same window as a recorded view of x
 Tensor detach(const Tensor& x);
-std::vector<Tensor> split(const Tensor& x, const Dims& sizes, int64_t dim);
+// equal: the sizes came from one size, which shows in the name of the node.
+std::vector<Tensor> split(const Tensor& x, const Dims& sizes, int64_t dim, bool equal = false);
 std::vector<Tensor> unbind(const Tensor& x, int64_t dim);
 
 // Sums x to sizes, from which it was broadcast.

@@ -90,8 +90,8 @@ py::tuple run(const py::tuple& roots, const py::tuple& grads, bool keep_graph, b
     py::tuple out(results.size());
     for (size_t i = 0; i < results.size(); ++i) {
         if (!results[i].defined() && !allow_unreachable)
-            fail("One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this "
-                 "is the desired behavior.");
+            fail("The differentiated Tensor at index ", i, " appears to not have been used in the graph. Set "
+                 "allow_unused=True if this is the desired behavior.");
         out[i] = py::cast(results[i]);
     }
     return out;
@@ -229,7 +229,9 @@ void bind_autograd(py::module_& m) {
     });
     m.def("_make_subclass", [](py::type type, const Tensor& data, bool requires_grad) {
         Tensor made = alias(data);
-        if (requires_grad) set_requires_grad(made, true);
+        if (requires_grad && !made.is_floating())
+            fail("Only Tensors of floating point and complex dtype can require gradients");
+        made->requires_grad = requires_grad;
         return py::reinterpret_steal<py::object>(wrap_as(reinterpret_cast<PyTypeObject*>(type.ptr()), made));
     });
     m.def("_live_counts", [] {

@@ -15,7 +15,6 @@
 namespace tapegrad::python {
 namespace {
 
-DType default_float = DType::Float32;
 
 // The type of a tensor that is filled with a number.
 DType dtype_for(const Scalar& value) {
@@ -212,12 +211,12 @@ Tensor logspace_function(Arguments& args) {
 void set_default_dtype(DType dtype) {
     if (!is_floating(dtype))
         fail<TypeError>("only floating-point types are supported as the default type");
-    default_float = dtype;
+    default_float_type = dtype;
 }
 
 }  // namespace
 
-DType default_dtype() { return default_float; }
+DType default_dtype() { return default_float_type; }
 
 Tensor empty_like(const Tensor& input, DType dtype) {
     if (input.is_contiguous() || !is_non_overlapping_and_dense(input))

@@ -1,6 +1,5 @@
-// autograd.Function: operations whose forward and backward are Python code. The ctx object is the Python
-// object of the node; the node keeps it alive, and not the other way around.
-#include <unordered_set>
+// autograd.Function: operations whose forward and backward are Python code.
+#include <algorithm>
 
 #include "autograd/grad_mode.h"
 #include "autograd/saved_tensor.h"
@@ -10,21 +9,33 @@
 #include "python/bind.h"
 #include "python/errors.h"
 #include "python/node_object.h"
+#include "python/saved_tensor_hooks.h"
+#include "python/tensor_attributes.h"
 
 namespace tapegrad::python {
 namespace {
 
 PyTypeObject* context_type = nullptr;
 
+NodeObject* as_object(PyObject* object) { return reinterpret_cast<NodeObject*>(object); }
+
+// What the user's forward says about its arguments and results, until apply has read it. Tuples, or null.
+struct Notes {
+    py::object to_save, dirty, non_differentiable;
+};
+
+// The ctx object is the Python object of the node. While Python holds it, it owns the node like any such
+// object; when only the graph is left, the node owns ctx, so that what the user put there stays.
 class FunctionNode final : public Node {
 public:
-    explicit FunctionNode(py::object context) : context_(std::move(context)), name_(Py_TYPE(context_.ptr())->tp_name) {
-        if (const char* dot = std::strrchr(name_.c_str(), '.')) name_ = dot + 1;
+    explicit FunctionNode(PyTypeObject* type) : name_(type->tp_name) {
+        if (const size_t dot = name_.rfind('.'); dot != std::string::npos) name_.erase(0, dot + 1);
     }
     ~FunctionNode() override {
-        auto* object = reinterpret_cast<NodeObject*>(context_.ptr());
+        if (!python_object) return;
+        auto* object = static_cast<NodeObject*>(std::exchange(python_object, nullptr));
         object->node = nullptr;
-        python_object = nullptr;
+        if (std::exchange(object->owned_by_node, false)) Py_DECREF(reinterpret_cast<PyObject*>(object));
     }
 
     const char* name() const noexcept override { return name_.c_str(); }
@@ -35,277 +46,316 @@ public:
     }
     void backward(TensorList& grads, TensorList& inputs) override;
 
-    py::tuple saved_tensors() {
-        if (released && !saved.empty()) saved[0].unpack(this);  // raises
-        py::tuple result(saved.size());
-        for (size_t i = 0; i < saved.size(); ++i) result[i] = py::cast(saved[i].unpack(this));
-        return result;
-    }
-
-    // Which arguments of apply were tensors: edges count only these.
-    std::vector<bool> argument_is_tensor;
+    struct Argument {
+        bool is_tensor;
+        bool needs_grad;
+    };
+    std::vector<Argument> arguments;  // edges count only the tensors
+    std::vector<bool> result_is_tensor;
     std::vector<SavedTensor> saved;
+    std::unique_ptr<Notes> notes;  // while forward runs
     bool released = false;
     bool materialize = true;
-    bool materialize_non_differentiable = true;
 
 private:
-    py::object context_;
     std::string name_;
 };
 
-// What the user's forward says about its arguments and results, until apply has read it.
-struct Notes {
-    py::object to_save, dirty, non_differentiable;
-    std::vector<bool> needs_input_grad;
-    bool materialize = true;
-};
-// Keyed by ctx while forward runs.
-std::unordered_map<PyObject*, Notes*> running;
-
-Notes* notes_of(PyObject* context) {
-    auto found = running.find(context);
-    return found == running.end() ? nullptr : found->second;
+FunctionNode& node_of_context(PyObject* context) {
+    Node* node = as_object(context)->node;
+    if (!node) fail("the graph that this node belonged to has been freed");
+    return static_cast<FunctionNode&>(*node);
 }
 
-FunctionNode* node_of_context(PyObject* context) {
-    return static_cast<FunctionNode*>(reinterpret_cast<NodeObject*>(context)->node);
-}
+const char* type_name(py::handle object) { return Py_TYPE(object.ptr())->tp_name; }
 
 void FunctionNode::backward(TensorList& grads, TensorList& inputs) {
-    py::tuple arguments(grads.size());
+    py::object context = py::reinterpret_steal<py::object>(wrap_node(Ref<Node>(this)));
+    py::tuple values(grads.size());
     for (size_t i = 0; i < grads.size(); ++i) {
-        if (!grads[i].defined() && materialize && is_floating(results[i].dtype))
+        if (!grads[i].defined() && materialize && result_is_tensor[i])
             grads[i] = zeros(results[i].sizes, results[i].dtype);
-        arguments[i] = py::cast(grads[i]);
+        values[i] = py::cast(std::move(grads[i]));
     }
-    py::object result = py::reinterpret_steal<py::object>(
-        PyObject_Call(context_.attr("apply").ptr(), arguments.ptr(), nullptr));
+    static PyObject* const apply_name = PyUnicode_InternFromString("apply");
+    py::object method = py::reinterpret_steal<py::object>(PyObject_GetAttr(context.ptr(), apply_name));
+    if (!method) throw py::error_already_set();
+    py::object result = py::reinterpret_steal<py::object>(PyObject_Call(method.ptr(), values.ptr(), nullptr));
     if (!result) throw py::error_already_set();
-    py::tuple values = PyTuple_Check(result.ptr()) ? py::tuple(result) : py::make_tuple(result);
-    const size_t expected = argument_is_tensor.size();
+
+    py::tuple given = PyTuple_Check(result.ptr()) ? py::reinterpret_borrow<py::tuple>(result) : py::make_tuple(result);
     // Further values must be None.
-    size_t given = values.size();
-    while (given > expected && values[given - 1].is_none()) --given;
-    if (given > expected || (given < expected && values.size() != expected))
-        fail("function ", name_, " returned an incorrect number of gradients (expected ", expected, ", got ", values.size(), ")");
+    size_t count = given.size();
+    while (count > arguments.size() && given[count - 1].is_none()) --count;
+    if (count != arguments.size())
+        fail("function ", name_, " returned an incorrect number of gradients (expected ", arguments.size(), ", got ",
+             given.size(), ")");
     size_t edge = 0;
-    for (size_t i = 0; i < expected; ++i) {
-        py::handle value = values[i];
-        if (!argument_is_tensor[i]) {
+    for (size_t i = 0; i < arguments.size(); ++i) {
+        py::handle value = given[i];
+        if (!arguments[i].is_tensor) {
             if (!value.is_none())
-                fail("function ", name_, " returned a gradient different from None at position ", i + 1,
+                fail("function ", name_, " returned a gradient different than None at position ", i + 1,
                      ", but the corresponding forward input was not a Variable");
             continue;
         }
-        const size_t at = edge++;
+        const size_t input = edge++;
         if (value.is_none()) continue;
-        if (!is_tensor(value.ptr()))
-            fail<TypeError>("expected Variable or None (got ", Py_TYPE(value.ptr())->tp_name, ")");
-        inputs[at] = unwrap(value.ptr());
+        if (!is_tensor(value.ptr())) fail("expected Variable or None (got ", type_name(value), ")");
+        inputs[input] = unwrap(value.ptr());
     }
 }
 
 // ------------------------------------------------------------------------------------ apply
 
+using Impls = std::vector<TensorImpl*>;  // a handful: searched in order
+
+bool contains(const Impls& impls, const TensorImpl* impl) { return std::find(impls.begin(), impls.end(), impl) != impls.end(); }
+
 // The tensors named in ctx.mark_dirty and the like.
-std::unordered_set<TensorImpl*> tensor_set(const py::object& given, const char* caller) {
-    std::unordered_set<TensorImpl*> result;
-    if (!given || given.is_none()) return result;
-    for (py::handle item : py::tuple(given)) {
-        if (!is_tensor(item.ptr()))
-            fail<TypeError>(caller, " expects tensors, but got ", Py_TYPE(item.ptr())->tp_name);
-        result.insert(unwrap(item.ptr()).impl());
+Impls marked(const py::object& given, const char* refusal) {
+    Impls result;
+    if (!given) return result;
+    size_t index = 0;
+    for (py::handle item : py::reinterpret_borrow<py::tuple>(given)) {
+        if (!is_tensor(item.ptr())) fail(refusal, index, " is of type ", type_name(item));
+        result.push_back(unwrap(item.ptr()).impl());
+        ++index;
     }
     return result;
 }
 
-struct Running {
-    Running(PyObject* context, Notes& notes) : context_(context) { running[context] = &notes; }
-    ~Running() { running.erase(context_); }
-    PyObject* context_;
+struct Result {
+    Tensor tensor;
+    bool is_input = false, dirty = false, constant = false;
 };
 
-// Makes one returned tensor a result of the node, and says which tensor apply returns for it.
-Tensor finish_output(const Tensor& output, const Ref<FunctionNode>& node, bool recorded, bool dirty, bool is_input,
-                     bool non_differentiable) {
-    if (dirty) {
-        if (recorded) {
-            AutogradExtra* extra = extra_of(output);
-            if (output->requires_grad && output.is_leaf())
-                fail("a leaf Variable that requires grad is being used in an in-place operation.");
-            if (extra && extra->base.defined() && extra->origin != ViewOrigin::Ordinary) check_inplace(output, true);
-            rebase_history(output, node);
-        }
-        return output;
-    }
-    if (non_differentiable || !output.is_floating()) {
-        Tensor result = is_input ? detach(output) : output;
-        if (recorded) node->add_result(result);
-        if (!is_input) {
-            result->grad_fn.reset();
-            result->requires_grad = false;
-        }
-        return result;
-    }
-    if (is_input) {
-        // An input that is returned unchanged becomes a view of itself, so that the node stands between.
-        Tensor result = alias(output);
-        if (recorded) set_history(result, node);
-        mark_view(result, output);
-        if (AutogradExtra* extra = extra_of(result); extra) extra->origin = ViewOrigin::CustomFunction;
-        return result;
-    }
-    Tensor result = output;
-    if (recorded) {
-        result->grad_fn.reset();
-        result->requires_grad = false;
-        set_history(result, node);
-        if (AutogradExtra* extra = extra_of(result); extra && extra->base.defined())
-            extra->origin = ViewOrigin::CustomFunction;
-    }
-    return result;
+void set_origin(const Tensor& tensor, ViewOrigin origin) {
+    if (AutogradExtra* extra = extra_of(tensor); extra && extra->base.defined()) extra->origin = origin;
 }
 
-// Function.apply: cls is the Function, backward_type its ctx type.
-py::object apply(py::object cls, py::args args) {
-    py::object context = cls.attr("_backward_cls")();
-    Ref<FunctionNode> node(new FunctionNode(context));
-    reinterpret_cast<NodeObject*>(context.ptr())->node = node.get();
-    reinterpret_cast<NodeObject*>(context.ptr())->owned_by_node = true;
-    node->python_object = context.ptr();
+// An input that was changed in place is a result of the node from now on.
+void record_dirty(const Result& result, const Ref<FunctionNode>& node, size_t tensor_count) {
+    const Tensor& tensor = result.tensor;
+    if (tensor->requires_grad && tensor.is_leaf())
+        fail("a leaf Variable that requires grad has been used in an in-place operation.");
+    if (!result.is_input)
+        warn("ctx.mark_dirty() received a tensor that was not an input. Only input Tensors that have been mutated should "
+             "be passed to ctx.mark_dirty().");
+    if (is_view(tensor) && tensor_count > 1)
+        fail("If your Function modifies inplace an input that is a view of another Tensor, your Function cannot return "
+             "more than one Tensor. This is not supported by the current autograd engine. You should either make sure "
+             "the input is not a view (using .clone() for example) or make your Function only return one Tensor "
+             "(potentially splitting it into two Functions: one doing the inplace that returns a single Tensor and a "
+             "second one that does the other operations).");
+    check_inplace(tensor, true);
+    rebase_history(tensor, node);
+}
 
+// What apply returns for a tensor that forward returned; it is the next result of the node, if there is one.
+Tensor finish(const Result& result, const Ref<FunctionNode>& node, size_t tensor_count) {
+    const Tensor& tensor = result.tensor;
+    if (!node || result.constant || !tensor.is_floating()) {
+        if (node) node->add_result(tensor);
+        if (result.is_input) {
+            if (result.dirty) return tensor;
+            return detach(tensor);  // never the input itself, so that its place on the tape is left alone
+        }
+        if (!is_view(tensor)) {
+            tensor->grad_fn.reset();
+            tensor->requires_grad = false;
+        }
+        return tensor;
+    }
+    if (result.dirty) {
+        record_dirty(result, node, tensor_count);
+        return tensor;
+    }
+    Tensor out = tensor;
+    if (result.is_input) {
+        // A view of the input, so that the node stands between the two.
+        out = alias(tensor);
+        mark_view(out, tensor);
+    }
+    out->grad_fn.reset();
+    out->requires_grad = false;
+    set_history(out, node);
+    set_origin(out, ViewOrigin::CustomFunction);
+    return out;
+}
+
+void save_tensors(FunctionNode& node, const py::object& to_save) {
+    if (!to_save) return;
+    for (py::handle value : py::reinterpret_borrow<py::tuple>(to_save)) {
+        if (value.is_none()) {
+            node.saved.emplace_back();
+            continue;
+        }
+        if (!is_tensor(value.ptr()))
+            fail<TypeError>("save_for_backward can only save variables, but argument ", node.saved.size(), " is of type ",
+                            type_name(value));
+        const Tensor tensor = unwrap(value.ptr());
+        node.saved.emplace_back(tensor, node_of(tensor) == &node);
+    }
+}
+
+// Notes its tensors as the inputs of the node; says whether one of them is differentiable.
+bool add_argument(FunctionNode& node, py::handle argument, Impls& inputs) {
+    if (!is_tensor(argument.ptr())) {
+        node.arguments.push_back({false, false});
+        return false;
+    }
+    const Tensor input = unwrap(argument.ptr());
+    inputs.push_back(input.impl());
+    node.arguments.push_back({true, input.requires_grad()});
+    Edge edge = grad_enabled() ? gradient_edge(input) : Edge{};
+    const bool differentiable = static_cast<bool>(edge);
+    node.add_edge(std::move(edge));
+    return differentiable;
+}
+
+py::object run_forward(py::handle function, py::handle context, const py::tuple& args, const py::dict& kwargs, bool separate) {
+    GradMode off(false);
+    if (!separate) return function.attr("forward")(context, *args, **kwargs);
+    py::object output = function.attr("forward")(*args, **kwargs);
+    function.attr("setup_context")(context, args, output);
+    return output;
+}
+
+// Function.apply. separate: ctx is for setup_context, and forward does not see it.
+py::object apply(py::object function, bool separate, py::tuple args, py::dict kwargs) {
+    py::object context = function.attr("_backward_cls")();
+    Ref<FunctionNode> node(&node_of_context(context.ptr()));
+    Impls inputs;
     bool recorded = false;
-    Notes notes;
-    std::unordered_set<TensorImpl*> inputs;
-    for (py::handle argument : args) {
-        const bool tensor = is_tensor(argument.ptr());
-        node->argument_is_tensor.push_back(tensor);
-        bool needed = false;
-        if (tensor) {
-            const Tensor input = unwrap(argument.ptr());
-            inputs.insert(input.impl());
-            needed = input.requires_grad();
-            Edge edge = grad_enabled() ? gradient_edge(input) : Edge{};
-            recorded |= static_cast<bool>(edge);
-            node->add_edge(std::move(edge));
-        }
-        notes.needs_input_grad.push_back(needed);
-    }
+    for (py::handle argument : args) recorded |= add_argument(*node, argument, inputs);
+    for (auto item : kwargs) recorded |= add_argument(*node, item.second, inputs);
 
-    py::object output;
-    {
-        Running scope(context.ptr(), notes);
-        GradMode off(false);
-        const bool separate = !cls.attr("setup_context").is(py::module_::import("tapegrad.autograd.function").attr("_default_setup_context"));
-        if (separate) {
-            output = cls.attr("forward")(*args);
-            cls.attr("setup_context")(context, py::tuple(args), output);
-        } else {
-            output = cls.attr("forward")(context, *args);
-        }
-    }
+    node->notes = std::make_unique<Notes>();
+    struct Forget {
+        ~Forget() { node.notes.reset(); }
+        FunctionNode& node;
+    } forget{*node};
+    py::object output = run_forward(function, context, args, kwargs, separate);
 
     const bool single = !PyTuple_Check(output.ptr());
     py::tuple outputs = single ? py::make_tuple(output) : py::reinterpret_borrow<py::tuple>(output);
-    const auto dirty = tensor_set(notes.dirty, "mark_dirty");
-    const auto constant = tensor_set(notes.non_differentiable, "mark_non_differentiable");
-    node->materialize = notes.materialize;
-
-    std::unordered_set<TensorImpl*> returned;
-    for (py::handle value : outputs)
-        if (is_tensor(value.ptr())) returned.insert(unwrap(value.ptr()).impl());
+    const Impls dirty = marked(node->notes->dirty, "mark_dirty can only accept variables, but argument ");
+    const Impls constant = marked(node->notes->non_differentiable, "mark_non_differentiable only accepts variable arguments, but argument ");
+    std::vector<Result> results(outputs.size());
+    size_t tensor_count = 0;
+    for (size_t i = 0; i < outputs.size(); ++i) {
+        if (!is_tensor(outputs[i].ptr())) continue;
+        Result& result = results[i];
+        result.tensor = unwrap(outputs[i].ptr());
+        const TensorImpl* impl = result.tensor.impl();
+        result.is_input = contains(inputs, impl);
+        result.dirty = contains(dirty, impl);
+        result.constant = contains(constant, impl);
+        ++tensor_count;
+    }
     for (TensorImpl* impl : dirty) {
-        if (!inputs.contains(impl)) fail("mark_dirty only accepts input tensors, but argument is not an input.");
-        if (!returned.contains(impl))
+        if (std::none_of(results.begin(), results.end(), [&](const Result& r) { return r.tensor.impl() == impl; }))
             fail("Some elements marked as dirty during the forward method were not returned as output. The inputs that are "
                  "modified inplace must all be outputs of the Function.");
+        Tensor(impl).bump_version();
     }
-    // Saved before results get their place on the tape would be too early, after it results are known as such.
-    for (TensorImpl* impl : dirty) Tensor(impl).bump_version();
 
     py::tuple finished(outputs.size());
+    const Ref<FunctionNode> recorder = recorded ? node : Ref<FunctionNode>();
+    size_t differentiable = 0;
     for (size_t i = 0; i < outputs.size(); ++i) {
-        py::handle value = outputs[i];
-        if (!is_tensor(value.ptr())) {
-            if (single)
-                fail<TypeError>(std::string(py::str(cls.attr("__name__"))), ".forward: expected Tensor or tuple of Tensor (got ",
-                                Py_TYPE(value.ptr())->tp_name, ") for return value 0");
-            if (recorded) node->results.push_back(ResultInfo{{}, DType::Int64});
-            finished[i] = value;
+        Result& result = results[i];
+        node->result_is_tensor.push_back(result.tensor.defined());
+        if (!result.tensor.defined()) {
+            if (recorded) node->results.push_back(ResultInfo{{}, DType::Float32});
+            finished[i] = py::handle(outputs[i]);
             continue;
         }
-        const Tensor tensor = unwrap(value.ptr());
-        const Tensor result = finish_output(tensor, node, recorded, dirty.contains(tensor.impl()), inputs.contains(tensor.impl()),
-                                            constant.contains(tensor.impl()));
-        finished[i] = py::cast(result);
+        result.tensor = finish(result, recorder, tensor_count);
+        differentiable += node_of(result.tensor) == node.get();
+        finished[i] = py::cast(result.tensor);
+        // ctx may hold its own results: a cycle that only the collector can see.
+        track_object(PyTuple_GET_ITEM(finished.ptr(), i));
     }
-
-    if (recorded && notes.to_save && !notes.to_save.is_none()) {
-        for (py::handle value : py::tuple(notes.to_save)) {
-            if (value.is_none()) {
-                node->saved.emplace_back();
-                continue;
-            }
-            if (!is_tensor(value.ptr()))
-                fail<TypeError>("save_for_backward can only save variables, but argument ", node->saved.size(), " is of type ",
-                                Py_TYPE(value.ptr())->tp_name);
-            const Tensor tensor = unwrap(value.ptr());
-            node->saved.emplace_back(tensor, node_of(tensor) == node.get());
-        }
-    }
-    if (!recorded) {
-        // Nobody else holds the node: ctx must not point to it after this.
-        reinterpret_cast<NodeObject*>(context.ptr())->node = nullptr;
-        node->python_object = nullptr;
-    }
+    if (differentiable > 1)
+        for (const Result& result : results)
+            if (result.tensor.defined() && node_of(result.tensor) == node.get())
+                set_origin(result.tensor, ViewOrigin::MultiOutput);
+    if (recorded) save_tensors(*node, node->notes->to_save);
     return single ? py::object(finished[0]) : py::object(finished);
 }
 
 // ------------------------------------------------------------------------------ ctx methods
 
-PyObject* context_new(PyTypeObject* type, PyObject*, PyObject*) { return type->tp_alloc(type, 0); }
+PyObject* context_new(PyTypeObject* type, PyObject*, PyObject*) {
+    return guarded([&]() -> PyObject* {
+        Ref<FunctionNode> node(new FunctionNode(type));
+        PyObject* self = type->tp_alloc(type, 0);
+        if (!self) return nullptr;
+        node->python_object = self;
+        as_object(self)->node = node.detach();
+        return self;
+    });
+}
+
+// Python lets go of ctx: where the graph still holds the node, the node holds ctx from now on.
+void context_finalize(PyObject* self) {
+    // Python finalizes an object once; this one may come back again.
+    reinterpret_cast<uintptr_t*>(self)[-1] &= ~uintptr_t{1};
+    NodeObject* object = as_object(self);
+    if (!object->node || object->owned_by_node || object->node->use_count() == 1) return;
+    object->owned_by_node = true;
+    Py_INCREF(self);
+    object->node->release();
+}
 
 template <py::object Notes::*Field> PyObject* note(PyObject* self, PyObject* args) {
     return guarded([&]() -> PyObject* {
-        if (Notes* notes = notes_of(self)) (notes->*Field) = py::reinterpret_borrow<py::object>(args);
+        if (Notes* notes = node_of_context(self).notes.get()) (notes->*Field) = py::reinterpret_borrow<py::object>(args);
         Py_RETURN_NONE;
+    });
+}
+template <py::object Notes::*Field> PyObject* get_note(PyObject* self, void*) {
+    return guarded([&]() -> PyObject* {
+        Notes* notes = node_of_context(self).notes.get();
+        return Py_NewRef(notes && notes->*Field ? (notes->*Field).ptr() : Py_None);
     });
 }
 PyObject* set_materialize(PyObject* self, PyObject* value) {
     return guarded([&]() -> PyObject* {
         if (!PyBool_Check(value))
-            fail<TypeError>("set_materialize_grads expects a bool, got ", Py_TYPE(value)->tp_name);
-        if (Notes* notes = notes_of(self)) notes->materialize = value == Py_True;
+            fail<TypeError>("set_materialize_grads received an invalid combination of arguments - got (", type_name(value),
+                            "), but expected (bool)");
+        node_of_context(self).materialize = value == Py_True;
         Py_RETURN_NONE;
     });
 }
 PyObject* get_saved_tensors(PyObject* self, void*) {
     return guarded([&]() -> PyObject* {
-        if (FunctionNode* node = node_of_context(self); node && !notes_of(self)) return node->saved_tensors().release().ptr();
-        return py::tuple().release().ptr();
+        const FunctionNode& node = node_of_context(self);
+        py::tuple result(node.saved.size());
+        for (size_t i = 0; i < node.saved.size(); ++i) result[i] = py::cast(node.saved[i].unpack(&node));
+        return result.release().ptr();
+    });
+}
+PyObject* get_raw_saved_tensors(PyObject* self, void*) {
+    return guarded([&]() -> PyObject* {
+        const FunctionNode& node = node_of_context(self);
+        if (node.released && !node.saved.empty()) node.saved[0].unpack(&node);  // raises
+        py::tuple result(node.saved.size());
+        for (size_t i = 0; i < node.saved.size(); ++i) result[i] = raw_saved_tensor(node, node.saved[i]);
+        return result.release().ptr();
     });
 }
 PyObject* get_needs_input_grad(PyObject* self, void*) {
     return guarded([&]() -> PyObject* {
-        py::tuple result;
-        if (Notes* notes = notes_of(self)) {
-            result = py::tuple(notes->needs_input_grad.size());
-            for (size_t i = 0; i < notes->needs_input_grad.size(); ++i) result[i] = py::bool_(notes->needs_input_grad[i]);
-        } else if (FunctionNode* node = node_of_context(self)) {
-            result = py::tuple(node->argument_is_tensor.size());
-            size_t edge = 0;
-            for (size_t i = 0; i < node->argument_is_tensor.size(); ++i)
-                result[i] = py::bool_(node->argument_is_tensor[i] && node->wants(edge++));
-        }
+        const FunctionNode& node = node_of_context(self);
+        py::tuple result(node.arguments.size());
+        for (size_t i = 0; i < node.arguments.size(); ++i) result[i] = py::bool_(node.arguments[i].needs_grad);
         return result.release().ptr();
     });
 }
-PyObject* get_to_save(PyObject* self, void*) {
-    Notes* notes = notes_of(self);
-    return Py_NewRef(notes && notes->to_save ? notes->to_save.ptr() : Py_None);
-}
-
 PyObject* context_repr(PyObject* self) {
     return PyUnicode_FromFormat("<tapegrad.autograd.function.%s object at %p>", Py_TYPE(self)->tp_name, self);
 }
@@ -327,14 +377,16 @@ void bind_custom_functions(py::module_& m) {
     };
     static PyGetSetDef attributes[] = {
         {"saved_tensors", get_saved_tensors, nullptr, "What save_for_backward was given, as a tuple.", nullptr},
-        {"needs_input_grad", get_needs_input_grad, nullptr, "For each argument, whether its gradient is asked for.", nullptr},
-        {"to_save", get_to_save, nullptr, nullptr, nullptr},
+        {"_raw_saved_tensors", get_raw_saved_tensors, nullptr, "The saved values themselves, for hooks on them.", nullptr},
+        {"needs_input_grad", get_needs_input_grad, nullptr, "For each argument, whether it requires gradients.", nullptr},
+        {"to_save", get_note<&Notes::to_save>, nullptr, nullptr, nullptr},
+        {"dirty_tensors", get_note<&Notes::dirty>, nullptr, nullptr, nullptr},
+        {"non_differentiable", get_note<&Notes::non_differentiable>, nullptr, nullptr, nullptr},
         {nullptr, nullptr, nullptr, nullptr, nullptr},
     };
     static PyType_Slot slots[] = {
-        {Py_tp_new, slot(context_new)}, {Py_tp_repr, slot(context_repr)},
-        {Py_tp_methods, methods},       {Py_tp_getset, attributes},
-        {0, nullptr},
+        {Py_tp_new, slot(context_new)}, {Py_tp_finalize, slot(context_finalize)}, {Py_tp_repr, slot(context_repr)},
+        {Py_tp_methods, methods},       {Py_tp_getset, attributes},               {0, nullptr},
     };
     static PyType_Spec spec = {"tapegrad.autograd.function._FunctionBase", sizeof(NodeObject), 0,
                                Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};

@@ -203,6 +203,7 @@ void bind_elementwise(py::module_& m) {
     bind_integer<Integer::LeftShift>(m, "bitwise_left_shift");
     bind_integer<Integer::RightShift>(m, "bitwise_right_shift");
     def_both(m, "bitwise_not", bitwise_not);
+    def_method("bitwise_not_", [](const Tensor& x) { return copy_(x, bitwise_not(x)); });
     bind_predicate<Predicate::IsNan>(m, "isnan");
     bind_predicate<Predicate::IsInf>(m, "isinf");
     bind_predicate<Predicate::IsFinite>(m, "isfinite");
@@ -235,7 +236,11 @@ void bind_elementwise(py::module_& m) {
     def_both(m, "clamp_min", [](const Tensor& x, const Value& low) { const Arg l(low); return clamp(x, &l, nullptr); }, py::arg("min"));
     def_both(m, "clamp_max", [](const Tensor& x, const Value& high) { const Arg h(high); return clamp(x, nullptr, &h); }, py::arg("max"));
 
-    def_both(m, "equal", equal, py::arg("other"));
+    def_both(m, "equal", [](const Tensor& a, const py::object& b) {
+        if (!is_tensor(b.ptr()))
+            fail<TypeError>("equal(): argument 'other' (position 2) must be Tensor, not ", Py_TYPE(b.ptr())->tp_name);
+        return equal(a, unwrap(b.ptr()));
+    }, py::arg("other"));
     def_both(m, "allclose", allclose, py::arg("other"), py::arg("rtol") = 1e-5, py::arg("atol") = 1e-8, py::arg("equal_nan") = false);
     def_both(m, "isclose", isclose, py::arg("other"), py::arg("rtol") = 1e-5, py::arg("atol") = 1e-8, py::arg("equal_nan") = false);
     m.def("result_type", [](const Value& a, const Value& b) { return result_type(a, b); }, py::arg("tensor1"), py::arg("tensor2"));

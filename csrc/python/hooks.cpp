@@ -2,6 +2,7 @@
 
 #include "autograd/variable.h"
 #include "python/casters.h"
+#include "python/node_object.h"
 #include "python/tensor_attributes.h"
 
 namespace tapegrad::python {
@@ -92,6 +93,11 @@ struct PythonPostHooks final : NodePostHook {
     }
 };
 
+// What node.metadata is; it lives as long as the node.
+struct PythonMetadata final : Counted {
+    py::dict dict;
+};
+
 void track(const Tensor& tensor) {
     if (tensor->python_object) track_object(static_cast<PyObject*>(tensor->python_object));
 }
@@ -135,14 +141,31 @@ py::object node_post_hooks(Node& node) {
     return static_cast<PythonPostHooks&>(*hook).dict;
 }
 
+py::dict node_metadata(Node& node) {
+    auto& state = node.extras().python_state;
+    if (!state) state = make_ref<PythonMetadata>();
+    return static_cast<PythonMetadata&>(*state).dict;
+}
+
 int traverse_node_hooks(const Node& node, visitproc visit, void* arg) {
+    if (auto* object = static_cast<NodeObject*>(node.python_object); object && object->owned_by_node)
+        Py_VISIT(reinterpret_cast<PyObject*>(object));
     if (!node.extras_) return 0;
     const NodeExtras& extras = *node.extras_;
     for (const auto& entry : extras.result_hooks)
         if (entry.hook->use_count() == 1) Py_VISIT(static_cast<PythonTensorHooks&>(*entry.hook).dict.ptr());
     if (extras.pre_hook) Py_VISIT(static_cast<PythonPreHooks&>(*extras.pre_hook).dict.ptr());
     if (extras.post_hook) Py_VISIT(static_cast<PythonPostHooks&>(*extras.post_hook).dict.ptr());
+    if (extras.python_state) Py_VISIT(static_cast<PythonMetadata&>(*extras.python_state).dict.ptr());
     return 0;
+}
+
+void clear_node_hooks(Node& node) {
+    if (!node.extras_) return;
+    node.extras_->result_hooks.clear();
+    node.extras_->pre_hook.reset();
+    node.extras_->post_hook.reset();
+    node.extras_->python_state.reset();
 }
 
 int traverse_hooks(const Tensor& tensor, visitproc visit, void* arg) {
@@ -160,11 +183,7 @@ void clear_hooks(const Tensor& tensor) {
         extra->accumulate_hook.reset();
     }
     Node* node = node_of(tensor);
-    if (node && node->use_count() == 1 && node->extras_) {
-        node->extras_->result_hooks.clear();
-        node->extras_->pre_hook.reset();
-        node->extras_->post_hook.reset();
-    }
+    if (node && node->use_count() == 1) clear_node_hooks(*node);
 }
 
 }  // namespace tapegrad::python

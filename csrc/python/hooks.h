@@ -16,6 +16,11 @@ py::object accumulate_hooks(const Tensor& tensor);
 py::object node_pre_hooks(Node& node);
 py::object node_post_hooks(Node& node);
 
+// The dict for notes on a node.
+py::dict node_metadata(Node& node);
+
+// For the garbage collector: what the node keeps alive of Python.
 int traverse_node_hooks(const Node& node, visitproc visit, void* arg);
+void clear_node_hooks(Node& node);
 
 }  // namespace tapegrad::python

@@ -54,6 +54,8 @@ void bind_indexing(py::module_& m) {
     def_both(m, "roll", [](const Tensor& x, const IntList& shifts, const std::optional<IntList>& dims) {
         return roll(x, shifts.dims, dims ? dims->dims : Dims());
     }, py::arg("shifts"), py::arg("dims") = py::none());
+    def_method("tril_", tril_, py::arg("diagonal") = 0);
+    def_method("triu_", triu_, py::arg("diagonal") = 0);
     def_both(m, "tril", tril, py::arg("diagonal") = 0);
     def_both(m, "triu", triu, py::arg("diagonal") = 0);
     def_both(m, "diag", diag, py::arg("diagonal") = 0);

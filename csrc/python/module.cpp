@@ -23,4 +23,5 @@ PYBIND11_MODULE(_C, m) {
     bind_custom_functions(m);
     bind_optim(m);
     bind_runtime(m);
+    bind_docs(m);
 }

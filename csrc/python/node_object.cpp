@@ -64,11 +64,16 @@ int node_traverse(PyObject* self, visitproc visit, void* arg) {
 }
 
 int node_clear(PyObject* self) {
-    Py_CLEAR(as_object(self)->dict);
+    NodeObject* object = as_object(self);
+    Py_CLEAR(object->dict);
+    if (object->node && !object->owned_by_node && object->node->use_count() == 1) clear_node_hooks(*object->node);
     return 0;
 }
 
-PyObject* node_repr(PyObject* self) { return PyUnicode_FromFormat("<%s object at %p>", as_object(self)->node ? as_object(self)->node->name() : Py_TYPE(self)->tp_name, self); }
+PyObject* node_repr(PyObject* self) {
+    const Node* node = as_object(self)->node;
+    return PyUnicode_FromFormat("<%s object at %p>", node ? node->name() : Py_TYPE(self)->tp_name, self);
+}
 
 PyObject* get_next_functions(PyObject* self, void*) {
     return guarded([&]() -> PyObject* {
@@ -82,17 +87,9 @@ PyObject* get_next_functions(PyObject* self, void*) {
     });
 }
 
-// Attributes that outlive the Python object while the node lives.
-struct PythonState final : Counted {
-    py::dict metadata;
-};
-
 PyObject* get_metadata(PyObject* self, void*) {
     return guarded([&]() -> PyObject* {
-        Node& node = node_behind(self);
-        auto& state = node.extras().python_state;
-        if (!state) state = make_ref<PythonState>();
-        return Py_NewRef(static_cast<PythonState&>(*state).metadata.ptr());
+        return node_metadata(node_behind(self)).release().ptr();
     });
 }
 
@@ -217,7 +214,12 @@ template <class F> void* slot(F* function) { return reinterpret_cast<void*>(func
 
 PyObject* wrap_node(const Ref<Node>& node) {
     if (!node) Py_RETURN_NONE;
-    if (node->python_object) return Py_NewRef(static_cast<PyObject*>(node->python_object));
+    if (PyObject* existing = static_cast<PyObject*>(node->python_object)) {
+        if (!as_object(existing)->owned_by_node) return Py_NewRef(existing);
+        as_object(existing)->owned_by_node = false;  // back to the usual direction: the object owns the node
+        node->retain();
+        return existing;
+    }
     PyTypeObject* type = type_of(*node);
     PyObject* self = type->tp_alloc(type, 0);
     if (!self) throw py::error_already_set();

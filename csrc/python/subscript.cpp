@@ -6,12 +6,13 @@
 #include "ops/views.h"
 #include "python/bind.h"
 #include "python/errors.h"
+#include "python/numpy.h"
 
 namespace tapegrad::python {
 namespace {
 
 [[noreturn]] void refuse_index(PyObject* item) {
-    fail<TypeError>("only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got ",
+    fail<IndexError>("only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got ",
                     Py_TYPE(item)->tp_name, ")");
 }
 
@@ -28,7 +29,7 @@ bool is_sequence_index(PyObject* item) { return PyList_Check(item) || PyTuple_Ch
 // Whether an item selects with a tensor (so that the result is a copy).
 bool is_advanced(PyObject* item) {
     if (is_tensor(item)) return unwrap(item).dim() > 0 || unwrap(item).dtype() == DType::Bool || unwrap(item).dtype() == DType::UInt8;
-    return is_sequence_index(item) || py::hasattr(item, "__array__");
+    return is_sequence_index(item) || is_array(item);
 }
 
 Tensor apply_slice(const Tensor& x, int64_t dim, PyObject* item) {
@@ -44,7 +45,7 @@ int consumed(PyObject* item) {
     if (is_tensor(item)) {
         const Tensor t = unwrap(item);
         if (t.dtype() == DType::Bool || t.dtype() == DType::UInt8) return t.dim();
-    } else if (is_sequence_index(item) || py::hasattr(item, "__array__")) {
+    } else if (is_sequence_index(item) || is_array(item)) {
         const Tensor t = index_tensor(item);
         if (t.dtype() == DType::Bool) return t.dim();
     }
@@ -81,13 +82,16 @@ Selection apply_index(const Tensor& x, PyObject* index) {
 
     Selection result{x, {}};
     Tensor& view = result.view;
-    int dim = 0;
+    int dim = 0;       // of the view
+    int real_dim = 0;  // of x, which messages name
     auto set_index = [&](const Tensor& t) {
         result.indices.resize(static_cast<size_t>(dim));
         result.indices.push_back(t);
     };
     for (const py::object& object : items) {
         PyObject* item = object.ptr();
+        const int own_dim = real_dim;
+        real_dim += item == Py_Ellipsis ? x.dim() - taken : consumed(item);
         if (PySlice_Check(item)) {
             view = apply_slice(view, dim++, item);
         } else if (item == Py_Ellipsis) {
@@ -113,6 +117,9 @@ Selection apply_index(const Tensor& x, PyObject* index) {
                 // A mask over several dimensions stands for as many index tensors.
             }
         } else if (to_integer(item, number)) {
+            const int64_t size = x.sizes()[own_dim];
+            if (number < -size || number >= size)
+                fail<IndexError>("index ", number, " is out of bounds for dimension ", own_dim, " with size ", size);
             view = select(view, dim, number);
         } else {
             if (is_tensor(item))
@@ -152,9 +159,9 @@ Tensor value_tensor(PyObject* value, DType dtype) {
 }
 
 // Leading dimensions of size 1 that the target does not have are dropped, as in NumPy.
-Tensor trimmed(const Tensor& value, const Dims& target) {
+Tensor trimmed(const Tensor& value, int target_dims) {
     Dims sizes = value.sizes();
-    while (sizes.size() > target.size() && sizes[0] == 1) sizes.erase(0);
+    while (sizes.size() > target_dims && sizes[0] == 1) sizes.erase(0);
     return sizes.size() == value.dim() ? value : reshape(value, sizes);
 }
 
@@ -176,18 +183,15 @@ int set_item(PyObject* self, PyObject* item, PyObject* value) {
         const Tensor source = value_tensor(value, x.dtype());
         const Selection selection = apply_index(x, item);
         if (!selection.indices.empty()) {
-            index_put_(selection.view, compact(selection.indices), source, false);
+            index_put_(selection.view, compact(selection.indices), to_dtype(trimmed(source, 0), x.dtype()), false);
             return 0;
         }
         const Tensor& target = selection.view;
-        const Tensor fitting = trimmed(source, target.sizes());
-        if (!is_expandable_to(fitting.sizes(), target.sizes()))
-            fail("The expanded size of the tensor must match: shape mismatch: value tensor of shape ", to_string(source.sizes()),
-                 " cannot be broadcast to indexing result of shape ", to_string(target.sizes()));
+        const Tensor fitting = trimmed(source, target.dim());
         if (fitting.dim() == 0)
             fill_(target, fitting);
         else
-            copy_(target, fitting);
+            copy_(target, fitting.sizes() == target.sizes() ? fitting : expand(fitting, target.sizes()));
         return 0;
     });
 }

@@ -63,7 +63,11 @@ int set_requires_grad_attribute(PyObject* self, PyObject* value, void*) {
 }
 
 PyObject* get_grad_fn(PyObject* self, void*) {
-    return guarded([&] { return wrap_node(grad_fn(unwrap(self))); });
+    return guarded([&]() -> PyObject* {
+        Ref<Node> node = grad_fn(unwrap(self));
+        if (node) track_object(self);  // what Python hangs on the node may lead back to the tensor
+        return wrap_node(node);
+    });
 }
 int set_grad_fn(PyObject* self, PyObject* value, void*) {
     return guarded([&]() -> int {
@@ -177,7 +181,7 @@ PyObject* construct_tensor(PyTypeObject* type, PyObject* args, PyObject* kwargs)
 Tensor bitwise_not(const Tensor& x) {
     if (x.dtype() == DType::Bool) return predicate(Predicate::LogicalNot, x);
     if (x.is_floating())
-        fail<NotImplementedError>("\"bitwise_not_cpu\" not implemented for '", scalar_type_name(x.dtype()), "'");
+        fail<TypeError>("~ (operator.invert) is only implemented on integer and Boolean-type tensors");
     return integer_binary(Integer::BitwiseXor, x, x.dtype() == DType::UInt8 ? int64_t{255} : int64_t{-1});
 }
 

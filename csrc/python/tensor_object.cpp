@@ -389,6 +389,8 @@ void define_tensor_type(PyObject* module) {
     PyObject* type = PyType_FromSpec(&spec);
     if (!type) throw py::error_already_set();
     tensor_type = reinterpret_cast<PyTypeObject*>(type);
+    // Messages of the interpreter name the type without its module, as for a class written in Python.
+    py::setattr(type, "__name__", py::str("Tensor"));
     TensorImpl::release_python_object = release_owned_object;
     if (PyModule_AddObjectRef(module, "Tensor", type) < 0) throw py::error_already_set();
 }

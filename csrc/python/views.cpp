@@ -44,8 +44,8 @@ std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t dim) {
     if (x.dim() == 0) fail("chunk expects at least a 1-dimensional tensor");
     if (chunks <= 0) fail("chunk expects `chunks` to be greater than 0, got: ", chunks);
     const int64_t size = (x.size(dim) + chunks - 1) / chunks;
-    if (size == 0) return split(x, Dims(static_cast<int>(chunks), 0), dim);
-    return split(x, parts_of_size(x, size, dim), dim);
+    if (size == 0) return split(x, Dims(static_cast<int>(chunks), 0), dim, true);
+    return split(x, parts_of_size(x, size, dim), dim, true);
 }
 
 }  // namespace
@@ -100,7 +100,7 @@ void bind_views(py::module_& m) {
     def_both(m, "as_strided", [](const Tensor& x, const IntList& size, const IntList& stride, std::optional<int64_t> offset) {
         return as_strided(x, size.dims, stride.dims, offset);
     }, py::arg("size"), py::arg("stride"), py::arg("storage_offset") = py::none());
-    def_both(m, "split", [](const Tensor& x, int64_t size, int64_t dim) { return as_tuple(split(x, parts_of_size(x, size, dim), dim)); },
+    def_both(m, "split", [](const Tensor& x, int64_t size, int64_t dim) { return as_tuple(split(x, parts_of_size(x, size, dim), dim, true)); },
              py::arg("split_size"), py::arg("dim") = 0);
     def_both(m, "split", [](const Tensor& x, const Dims& sizes, int64_t dim) { return as_tuple(split(x, sizes, dim)); },
              py::arg("split_size"), py::arg("dim") = 0);

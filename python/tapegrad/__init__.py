@@ -22,7 +22,6 @@ from ._runtime import memory_stats
 from .serialization import load, save
 
 __all__ = [
-    *(name for name in dir(_C) if not name.startswith("_")),
     "Tensor",
     "__version__",
     "autograd",
@@ -44,3 +43,4 @@ __all__ = [
     "set_printoptions",
     "utils",
 ]
+__all__ += getattr(_C, "__all__", [])

@@ -176,7 +176,17 @@ def _type_as(self: Tensor, other: Tensor) -> Tensor:
     return self._to_dtype(other.dtype)
 
 
+def _contains(self: Tensor, element: Any) -> bool:
+    """Whether some element equals a number or tensor."""
+    if not isinstance(element, Tensor | int | float):
+        raise RuntimeError(
+            f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
+        )
+    return bool((self == element).any())
+
+
 for name, value in {
+    "__contains__": _contains,
     "__repr__": _repr,
     "__str__": _repr,
     "__format__": _format,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import inspect
+import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -11,10 +13,39 @@ from .grad_mode import no_grad
 
 __all__ = ["BackwardCFunction", "Function", "FunctionCtx", "FunctionMeta", "once_differentiable"]
 
-FunctionCtx = _C._FunctionBase
+class FunctionCtx:
+    """What the ``ctx`` of a custom function offers to its forward.
+
+    The methods note their arguments; `Function.apply` acts on them when forward has returned.
+    """
+
+    def save_for_backward(self, *tensors: Any) -> None:
+        """Save tensors (or None) for ``saved_tensors``; at most once, only from forward."""
+        self.to_save = tensors
+
+    def save_for_forward(self, *tensors: Any) -> None:
+        """Accepted for programs that also define ``jvp``, which is never called."""
+        if not all(t is None or isinstance(t, _C.Tensor) for t in tensors):
+            raise AssertionError(
+                "save_for_forward expects all arguments to be tensors; you should "
+                "save non-tensors as attributes on ctx."
+            )
+        self.saved_for_forward = tensors
+
+    def mark_dirty(self, *args: Any) -> None:
+        """Say which inputs forward changes in place; each must be among its results."""
+        self.dirty_tensors = args
+
+    def mark_non_differentiable(self, *args: Any) -> None:
+        """Say which results have no gradient."""
+        self.non_differentiable = args
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Whether backward gets zeros instead of None for unused results. Default: True."""
+        self.materialize_grads = value
 
 
-class BackwardCFunction(_C._FunctionBase):
+class BackwardCFunction(_C._FunctionBase, FunctionCtx):
     """The ``ctx`` of a custom function, which is also its node in the graph."""
 
     _forward_cls: type[Function]
@@ -23,12 +54,14 @@ class BackwardCFunction(_C._FunctionBase):
         """Run the function's backward."""
         cls = self._forward_cls
         own, vjp = cls.backward, cls.vjp
-        if own is not Function.backward and vjp is not Function.vjp:
-            raise RuntimeError(
-                "Implementing both 'backward' and 'vjp' for a custom Function is not allowed. "
-                "You should only implement one of them."
-            )
-        return (vjp if vjp is not Function.vjp else own)(self, *grads)
+        if vjp is not Function.vjp:
+            if own is not Function.backward:
+                raise RuntimeError(
+                    "Implementing both 'backward' and 'vjp' for a custom Function is not allowed. "
+                    "You should only implement one of them."
+                )
+            own = vjp
+        return own(self, list(grads)) if cls.boxed_grads_call else own(self, *grads)
 
     @property
     def saved_variables(self) -> tuple[Any, ...]:
@@ -48,7 +81,7 @@ def _default_setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> No
     raise NotImplementedError("setup_context is not implemented.")
 
 
-class Function(metaclass=FunctionMeta):
+class Function(FunctionCtx, metaclass=FunctionMeta):
     """Base class of operations with a forward and a backward of their own.
 
     Subclasses define static methods and are called through ``apply``. Either ``forward(ctx, *args)``
@@ -76,12 +109,23 @@ class Function(metaclass=FunctionMeta):
 
     _backward_cls: type[BackwardCFunction]
     generate_vmap_rule = False
+    # Whether backward gets its gradients as one list, from which it may remove them.
+    boxed_grads_call = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        warnings.warn(
+            f"{type(self)} should not be instantiated. Methods on autograd functions are all static, so "
+            "you should invoke them on the class itself. Instantiating an autograd function will raise "
+            "an error in a future version of PyTorch.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise RuntimeError(
-            f"{type(self)} should not be instantiated. Methods on autograd functions are all static, so you "
-            "should invoke them on the class itself. Instantiating an autograd function will raise an error "
-            "in a future version of PyTorch."
+            "Legacy autograd function with non-static forward method is deprecated. Please use "
+            "new-style autograd function with static forward method. "
+            "(Example: https://pytorch.org/docs/stable/autograd.html#torch.autograd.Function)"
         )
 
     @staticmethod
@@ -101,14 +145,27 @@ class Function(metaclass=FunctionMeta):
 
     vjp = backward
 
+    @staticmethod
+    def jvp(ctx: Any, *grad_inputs: Any) -> Any:
+        """Forward mode does not exist here; programs may define it."""
+        raise NotImplementedError(
+            "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
+        )
+
     @classmethod
-    def apply(cls, *args: Any) -> Any:
+    def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Run the operation and record it.
 
         Raises:
             RuntimeError: for mistakes in the subclass, with PyTorch's messages.
         """
-        return _C._apply_function(cls, *args)
+        separate = cls.setup_context is not _default_setup_context
+        if separate and (kwargs or getattr(cls.forward, "__defaults__", True)):
+            # setup_context sees the arguments in the order of forward's signature, with its defaults.
+            bound = inspect.signature(cls.forward).bind(*args, **kwargs)
+            bound.apply_defaults()
+            args, kwargs = bound.args, bound.kwargs
+        return _C._apply_function(cls, separate, args, kwargs)
 
 
 def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
@@ -134,25 +191,25 @@ def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
             return outputs
         if not any(isinstance(a, _C.Tensor) and a.requires_grad for a in args):
             return outputs
-        single = not isinstance(outputs, tuple)
-        values = (outputs,) if single else outputs
-        marked = _NotDifferentiable.apply(*args, *values)
-        marked = marked if isinstance(marked, tuple) else (marked,)
-        results = tuple(
-            m if isinstance(v, _C.Tensor) else v for m, v in zip(marked[-len(values) :], values, strict=True)
-        )
-        return results[0] if single else results
+        if not isinstance(outputs, tuple):
+            return _NotDifferentiable.apply(_as_leaf(outputs))
+        return _NotDifferentiable.apply(*map(_as_leaf, outputs))
 
     return wrapper
 
 
+def _as_leaf(value: Any) -> Any:
+    """The value as the start of a graph of its own."""
+    return value.detach().requires_grad_() if isinstance(value, _C.Tensor) else value
+
+
 class _NotDifferentiable(Function):
-    """Stands between a once-differentiable backward and its results, and raises when it is run."""
+    """Stands behind the gradients of a once-differentiable backward, and raises when it is run."""
 
     @staticmethod
     def forward(ctx: Any, *values: Any) -> Any:
-        return tuple(v.clone() if isinstance(v, _C.Tensor) else v for v in values)
+        return values if len(values) > 1 else values[0]
 
     @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
+    def backward(ctx: Any, *grads: Any) -> NoReturn:
         raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")
