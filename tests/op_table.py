@@ -156,6 +156,7 @@ unary("gelu", gelu, path="nn.functional.gelu", tol=2, special=False,
 unary("silu", lambda x: x * sigmoid(x), path="nn.functional.silu", special=False)
 unary("softplus", softplus, path="nn.functional.softplus",
       more=lambda m: [S(m(2, 3), beta=3.0), S(m(2, 3, lo=-9, hi=9, away=(2.0,)), 1.0, 2.0)])
+unary("logsigmoid", lambda x: -np.logaddexp(0, -x), path="nn.functional.logsigmoid", covers=("log_sigmoid",))
 unary("clone", np.copy, dtypes=ALL)
 unary("contiguous", np.copy, dtypes=ALL, call=lambda t, x: x.contiguous())
 unary("to", lambda x: x.astype("float64"), dtypes=ALL, out="float64",
@@ -244,6 +245,8 @@ binary("pow", power, {"lo": 0.2, "hi": 2.5}, {"lo": 0.0, "hi": 3}, dtypes=NUMBER
        symbol=operator.pow, scalars=(2, 2.5, 3, 0, 0.5), tol=2,
        errors=(E(lambda t: t.tensor([2]) ** -1, RuntimeError,
                  "Integers to negative integer powers are not allowed."),))
+binary("fmod", np.fmod, {"lo": -3, "hi": 9}, DIVISOR, dtypes=NUMBERS, scalars=(2, 2.5, 3), special=False,
+       tol=2, errors=(E(lambda t: t.fmod(t.arange(2), 0), RuntimeError, "ZeroDivisionError"),))
 binary("maximum", np.maximum, dtypes=ALL)
 binary("minimum", np.minimum, dtypes=ALL)
 binary("atan2", np.arctan2, {"lo": 0.3}, {"away": KINK}, special=False)

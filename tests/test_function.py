@@ -115,9 +115,12 @@ def test_setup_context_as_classmethod_of_a_base(lib) -> None:
     assert x.grad.item() == 6.0
 
 
-def test_keywords_need_setup_context(lib) -> None:
-    with raises(lib, TypeError):
-        cube(lib).apply(x=leaf(lib, 1.0))
+def test_keywords_with_ctx(lib) -> None:
+    """They are further arguments, each with its own place among the gradients."""
+    f = function(lib, lambda ctx, x, n, y: x * n * y, lambda ctx, g: (g * 2, None, g * 3))
+    x, y = leaf(lib, 1.0), leaf(lib, 2.0)
+    f.apply(x, n=5, y=y).backward()
+    assert (x.grad.item(), y.grad.item()) == (2.0, 3.0)
 
 
 def test_vjp_instead_of_backward(lib) -> None:
@@ -341,7 +344,7 @@ def test_needs_input_grad(lib) -> None:
     del seen[:]
     y = f.apply(a, b, "text", d)
     lib.autograd.grad(y, a)
-    assert seen[1] == (True, False, False, False)
+    assert seen[1] == (True, False, False, True)
 
 
 def test_grad_mode(lib) -> None:
@@ -439,7 +442,7 @@ def test_saved_tensor_overwritten(lib) -> None:
         lib,
         RuntimeError,
         "one of the variables needed for gradient computation has been modified by an inplace "
-        "operation: [tapegrad.DoubleTensor []], which is output 0 of AddBackward0, is at version "
+        "operation: [tapegrad.DoubleTensor []], which is output 0 of Add, is at version "
         "1; expected version 0 instead.",
     ):
         y.backward()
@@ -461,7 +464,7 @@ def test_saved_result_overwritten(lib) -> None:
         lib,
         RuntimeError,
         "one of the variables needed for gradient computation has been modified by an inplace "
-        "operation: [tapegrad.DoubleTensor []], which is output 0 of MadeBackward, is at "
+        "operation: [tapegrad.DoubleTensor []], which is output 0 of Made, is at "
         "version 1; expected version 0 instead.",
     ):
         y.backward()
@@ -592,13 +595,7 @@ def test_tuple_of_one(lib) -> None:
 def test_single_results_that_are_no_tensor(lib) -> None:
     for value in (3, "text", [1], {"a": 1}):
         f = function(lib, lambda ctx, x, value=value: value)
-        with raises(
-            lib,
-            TypeError,
-            f"MadeBackward.forward: expected Tensor or tuple of Tensor (got "
-            f"{type(value).__name__}) for return value 0",
-        ):
-            f.apply(leaf(lib, 1.0))
+        assert f.apply(leaf(lib, 1.0)) is value
 
 
 def test_none_as_the_only_result(lib) -> None:
@@ -690,13 +687,9 @@ def test_mark_with_something_else(lib) -> None:
         ctx.mark_non_differentiable(3)
         return x * 2
 
-    with raises(lib, TypeError, "mark_dirty can only accept variables, but argument 0 is of type int"):
+    with raises(lib, RuntimeError, "mark_dirty can only accept variables, but argument "):
         function(lib, dirty).apply(leaf(lib, 1.0))
-    with raises(
-        lib,
-        TypeError,
-        "mark_non_differentiable only accepts variable arguments, but got int",
-    ):
+    with raises(lib, RuntimeError, "mark_non_differentiable only accepts variable arguments, but "):
         function(lib, constant).apply(leaf(lib, 1.0))
 
 
@@ -772,7 +765,7 @@ def test_same_output_twice(lib) -> None:
 
 
 OWN_VIEW = (
-    "Output 0 of MadeBackward is a view and is being modified inplace. This view was created "
+    "Output 0 of Made is a view and is being modified inplace. This view was created "
     "inside a custom Function (or because an input was returned as-is) and the autograd logic to "
     "handle view+inplace would override the custom backward associated with the custom Function, "
     "leading to incorrect gradients. This behavior is forbidden. You can fix this by cloning the "
@@ -808,7 +801,7 @@ def test_two_views_of_inputs_may_not_be_written(lib) -> None:
     with raises(
         lib,
         RuntimeError,
-        "Output 0 of MadeBackward is a view and is being modified inplace. This view is the output "
+        "Output 0 of Made is a view and is being modified inplace. This view is the output "
         "of a function that returns multiple views. Such functions do not allow the output views "
         "to be modified inplace. You should replace the inplace operation by an out-of-place one.",
     ):
@@ -924,7 +917,7 @@ def test_mark_dirty_leaf(lib) -> None:
     with raises(
         lib,
         RuntimeError,
-        "a leaf Variable that requires grad is being used in an in-place operation.",
+        "a leaf Variable that requires grad has been used in an in-place operation.",
     ):
         twice_in_place(lib).apply(leaf(lib, 1.0))
 
@@ -945,9 +938,24 @@ def test_mark_dirty_view(lib) -> None:
     y = twice_in_place(lib).apply(v)
     assert y is v
     assert a.tolist() == [1.0, 4.0]
-    assert a.grad_fn.name() == "CopySlices"
+    assert type(a.grad_fn).__name__ == "CopySlices"
     a.sum().backward()
     assert x.grad.tolist() == [1.0, 2.0]
+
+
+def test_mark_dirty_view_among_several_outputs(lib) -> None:
+    def forward(ctx, x):
+        x.mul_(2)
+        ctx.mark_dirty(x)
+        return x, x * 3
+
+    with raises(
+        lib,
+        RuntimeError,
+        "If your Function modifies inplace an input that is a view of another Tensor, your Function "
+        "cannot return more than one Tensor. This is not supported by the current autograd engine.",
+    ):
+        function(lib, forward).apply((leaf(lib, 1.0, 2.0) * 1)[1:])
 
 
 def test_mark_dirty_view_of_a_constant(lib) -> None:
@@ -1010,17 +1018,16 @@ def test_mark_dirty_of_a_result(lib) -> None:
         ctx.mark_dirty(y)
         return y
 
-    with raises(
-        lib,
-        RuntimeError,
-        "Some elements marked as dirty during the forward method were not returned as output."
-        if False
-        else "",
-    ) as caught:
-        y = function(lib, forward, lambda ctx, g: g * 2).apply(leaf(lib, 1.0))
-        y.backward()
-        raise RuntimeError("accepted")
-    assert caught.message
+    x = leaf(lib, 1.0)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        y = function(lib, forward, lambda ctx, g: g * 2).apply(x)
+    y.backward()
+    assert x.grad.item() == 2.0
+    if lib is tapegrad:  # PyTorch says it once in a process
+        assert str(seen[0].message).startswith(
+            "ctx.mark_dirty() received a tensor that was not an input."
+        )
 
 
 def test_mark_dirty_saved(lib) -> None:
@@ -1093,7 +1100,7 @@ def test_gradient_for_something_else(lib) -> None:
     with raises(
         lib,
         RuntimeError,
-        "function MadeBackward returned a gradient different from None at position 2, but the "
+        "function MadeBackward returned a gradient different than None at position 2, but the "
         "corresponding forward input was not a Variable",
     ):
         backward_of(lib, lambda g: (g, g), 3)
@@ -1124,9 +1131,9 @@ def test_gradient_of_another_dtype(lib) -> None:
 
 
 def test_gradient_that_is_no_tensor(lib) -> None:
-    with raises(lib, TypeError, "expected Variable or None (got int)"):
+    with raises(lib, RuntimeError, "expected Variable or None (got int)"):
         backward_of(lib, lambda g: 3)
-    with raises(lib, TypeError, "expected Variable or None (got list)"):
+    with raises(lib, RuntimeError, "expected Variable or None (got list)"):
         backward_of(lib, lambda g: [g])
 
 
@@ -1301,8 +1308,9 @@ def test_once_differentiable_with_several_gradients(lib) -> None:
     a, b = leaf(lib, 1.0), leaf(lib, 2.0)
     (f.apply(a, 5, b) ** 2).backward(create_graph=True)
     assert (a.grad.item(), b.grad.item()) == (32.0, 48.0)
+    assert type(a.grad.grad_fn).__name__ != "MadeBackward"
     with raises(lib, RuntimeError, ONCE):
-        lib.autograd.grad(a.grad, b)
+        a.grad.backward()
 
 
 # Where it is used --------------------------------------------------------------------------

@@ -14,8 +14,28 @@ AccumulateGrad::AccumulateGrad(const Tensor& leaf) : variable_(leaf) {
 }
 
 AccumulateGrad::~AccumulateGrad() {
+    if (!variable_.defined()) {  // parked, and counted as gone
+        ++live_count;
+        return;
+    }
     AutogradExtra& extra = make_extra(variable_);
     if (extra.accumulator == this) extra.accumulator = nullptr;
+}
+
+bool AccumulateGrad::park() noexcept {
+    AutogradExtra& extra = make_extra(variable_);
+    if (extra.accumulator != this) return false;
+    extra.accumulator_parked = true;
+    extras_.reset();
+    --live_count;
+    // This may be the last reference to the leaf, which then takes this node with it.
+    Tensor leaf = std::move(variable_);
+    return true;
+}
+
+void AccumulateGrad::unpark(const Tensor& leaf) noexcept {
+    ++live_count;
+    variable_ = leaf;
 }
 
 void AccumulateGrad::backward(TensorList& grads, TensorList&) {

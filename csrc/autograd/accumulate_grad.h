@@ -14,7 +14,13 @@ public:
     void backward(TensorList& grads, TensorList& inputs) override;
     const Tensor& variable() const noexcept { return variable_; }
 
+    // While no graph holds it the node stays with its leaf, which then owns it, for the next graph.
+    void unpark(const Tensor& leaf) noexcept;
+    static void discard(AccumulateGrad* parked) noexcept { delete parked; }
+
 private:
+    bool park() noexcept override;
+
     Tensor variable_;
 };
 

@@ -21,6 +21,7 @@ NodeExtras& Node::extras() {
 }
 
 void Node::destroy() noexcept {
+    if (park()) return;
     if (!burying) {
         burying = true;
         delete this;

@@ -97,6 +97,8 @@ public:
 
 protected:
     ~Node() override;
+    // A node that is worth keeping for its next use says so here instead of being destroyed.
+    virtual bool park() noexcept { return false; }
     // Nodes die in a queue, not in each other's destructors: a chain of any length needs no stack.
     void destroy() noexcept final;
 

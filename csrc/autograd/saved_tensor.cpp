@@ -99,7 +99,9 @@ Tensor SavedTensor::unpack(const Node* owner) const {
     } else if (const Edge& edge = packed_->edge) {
         if (packed_->leaf) {
             result->requires_grad = true;
-            make_extra(result).accumulator = edge.node.get();
+            AutogradExtra& extra = make_extra(result);
+            extra.accumulator = edge.node.get();
+            extra.lent_accumulator = edge.node;
         } else {
             result->grad_fn = edge.node;
             result->output_nr = edge.nr;

@@ -8,6 +8,13 @@ TapeOperations tape_operations{};
 
 AutogradExtra::~AutogradExtra() {
     if (retain_slot) retain_slot->tensor = nullptr;
+    forget_accumulator();
+}
+
+void AutogradExtra::forget_accumulator() noexcept {
+    if (accumulator_parked) AccumulateGrad::discard(static_cast<AccumulateGrad*>(accumulator));
+    accumulator = nullptr;
+    accumulator_parked = false;
 }
 
 AutogradExtra* extra_of(const Tensor& tensor) noexcept {
@@ -108,6 +115,10 @@ Edge gradient_edge(const Tensor& tensor) {
 
 Ref<Node> gradient_accumulator(const Tensor& leaf) {
     AutogradExtra& extra = make_extra(leaf);
+    if (extra.accumulator_parked) {
+        extra.accumulator_parked = false;
+        static_cast<AccumulateGrad*>(extra.accumulator)->unpark(leaf);
+    }
     if (extra.accumulator) return Ref<Node>(extra.accumulator);
     Ref<Node> node = make_ref<AccumulateGrad>(leaf);
     extra.accumulator = node.get();
@@ -224,7 +235,7 @@ void detach_in_place(const Tensor& tensor) {
 void replace_data(const Tensor& tensor, const Tensor& source) {
     if (tensor.requires_grad() && !source.is_floating())
         fail("data set to a tensor that requires gradients must be floating point or complex dtype");
-    if (AutogradExtra* extra = extra_of(tensor)) extra->accumulator = nullptr;  // it knows the old shape
+    if (AutogradExtra* extra = extra_of(tensor)) extra->forget_accumulator();  // it knows the old shape
     tensor->storage = Storage::alias(source.storage());
     tensor->data = source->data;
     tensor->dtype = source.dtype();

@@ -13,6 +13,8 @@ enum class ViewOrigin : uint8_t { Ordinary, NoGrad, Inference, MultiOutput, Cust
 struct AutogradExtra final : Counted {
     // Leaves: the node that adds to .grad, while the graph holds one; it keeps the tensor, not the reverse.
     Node* accumulator = nullptr;
+    Ref<Node> lent_accumulator;  // another leaf's, for a tensor that stands in for that leaf
+    bool accumulator_parked = false;  // no graph holds it: it is this leaf's own until one does again
     Ref<TensorHook> leaf_hook;
     Ref<AccumulateHook> accumulate_hook;
     Ref<RetainSlot> retain_slot;
@@ -22,6 +24,7 @@ struct AutogradExtra final : Counted {
     uint32_t view_version = 0;
     ViewOrigin origin = ViewOrigin::Ordinary;
     ~AutogradExtra() override;
+    void forget_accumulator() noexcept;
 };
 
 AutogradExtra* extra_of(const Tensor& tensor) noexcept;

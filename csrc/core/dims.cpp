@@ -5,6 +5,7 @@
 namespace tapegrad {
 
 void Dims::grow(int count) {
+    count = std::max(count, kInline);
     int64_t* fresh = new int64_t[static_cast<size_t>(count)];
     std::copy_n(data_, size_, fresh);
     release();

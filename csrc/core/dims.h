@@ -20,13 +20,10 @@ public:
     Dims(std::initializer_list<int64_t> values) : Dims(values.begin(), static_cast<int>(values.size())) {}
     Dims(const int64_t* values, int count) : Dims(count) { std::copy_n(values, count, data()); }
     Dims(std::span<const int64_t> values) : Dims(values.data(), static_cast<int>(values.size())) {}
-    Dims(const Dims& other) : Dims(other.data(), other.size_) {}
+    Dims(const Dims& other) { copy(other); }
     Dims(Dims&& other) noexcept { take(other); }
     Dims& operator=(const Dims& other) {
-        if (this != &other) {
-            resize(other.size_);
-            std::copy_n(other.data(), size_, data());
-        }
+        if (this != &other) copy(other);
         return *this;
     }
     Dims& operator=(Dims&& other) noexcept {
@@ -76,6 +73,17 @@ public:
 
 private:
     void grow(int count);
+    void copy(const Dims& other) {
+        if (other.size_ <= kInline && data_ == inline_) [[likely]] {
+            // All six places, set or not: a few moves instead of a call for a length known only now. (A
+            // list on the heap has room for more than six.)
+            std::memcpy(inline_, other.data_, sizeof inline_);
+        } else {
+            resize(other.size_);
+            std::copy_n(other.data_, other.size_, data_);
+        }
+        size_ = other.size_;
+    }
     void release() noexcept {
         if (data_ != inline_) delete[] data_;
     }

@@ -185,7 +185,7 @@ Tensor unary(Unary op, const Tensor& x, double p0, double p1) {
 const Tensor& unary_in_place(Unary op, const Tensor& x, double p0, double p1) {
     const UnaryInfo& info = info_of(op);
     const double parameters[kMaxParameters] = {p0, p1};
-    if (op == Unary::Sign && x.dtype() == DType::Bool) return x;
+    if (op == Unary::Sign && x.dtype() == DType::Bool) return copy_(x, clone(x));
     if (info.domain == kFloats && !x.is_floating())
         fail("result type Float can't be cast to the desired output type ", scalar_type_name(x.dtype()));
     const BlockFn kernel = unary_kernel(op, info, x.dtype());
@@ -697,7 +697,7 @@ const Tensor& clamp_(const Tensor& x, const Arg* low, const Arg* high) {
     constexpr double inf = std::numeric_limits<double>::infinity();
     if (scalar_clamp(x, low, high)) return unary_in_place(Unary::Clamp, x, bound(low, -inf), bound(high, inf));
     if (low && high) {
-        const Tensor result = clamp(x, low, high);
+        const Tensor result = clamp(clone(x), low, high);
         check_in_place_result(x, result.sizes(), result.dtype());
         return copy_(x, result);
     }

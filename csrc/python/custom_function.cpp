@@ -301,8 +301,6 @@ PyObject* context_new(PyTypeObject* type, PyObject*, PyObject*) {
 
 // Python lets go of ctx: where the graph still holds the node, the node holds ctx from now on.
 void context_finalize(PyObject* self) {
-    // Python finalizes an object once; this one may come back again.
-    reinterpret_cast<uintptr_t*>(self)[-1] &= ~uintptr_t{1};
     NodeObject* object = as_object(self);
     if (!object->node || object->owned_by_node || object->node->use_count() == 1) return;
     object->owned_by_node = true;

@@ -11,7 +11,7 @@ namespace {
 
 void add_docstr(const py::object& target, const std::string& text) {
     PyObject* object = target.ptr();
-    if (PyInstanceMethod_Check(object)) object = PyInstanceMethod_GET_FUNCTION(object);
+    while (PyInstanceMethod_Check(object)) object = PyInstanceMethod_GET_FUNCTION(object);
     // A copy that is never freed, as these objects live as long as the process.
     if (PyCFunction_Check(object)) {
         reinterpret_cast<PyCFunctionObject*>(object)->m_ml->ml_doc = strdup(text.c_str());

@@ -61,6 +61,7 @@ void bind_alias(py::module_& m, const char* name, const char* existing) {
 }
 
 template <Binary Op> void bind_binary(py::module_& m) {
+    if (Op == Binary::Pow) return;  // bound below, with exponents that are numbers apart
     const std::string name = binary_name(Op);
     m.def(name.c_str(), [](const Value& a, const Value& b) { return binary(Op, a, b); }, py::arg("input"), py::arg("other"));
     def_method(name.c_str(), [](const Tensor& a, const Value& b) { return binary(Op, a, b); }, py::arg("other"));
@@ -171,6 +172,8 @@ void bind_elementwise(py::module_& m) {
     def_both(m, "pow", [](const Tensor& x, const Tensor& exponent) { return binary(Binary::Pow, x, exponent); }, py::arg("exponent"));
     m.def("pow", [](const Scalar& x, const Tensor& exponent) { return binary(Binary::Pow, x, exponent); }, py::arg("self"), py::arg("exponent"));
     def_method("pow_", [](const Tensor& x, const Scalar& exponent) { return pow_(x, exponent); }, py::arg("exponent"));
+    def_method("pow_", [](const Tensor& x, const Tensor& exponent) { return binary_in_place(Binary::Pow, x, exponent); },
+               py::arg("exponent"));
     def_both(m, "div", [](const Tensor& a, const Value& b, std::optional<std::string> mode) { return divide(a, b, mode); },
              py::arg("other"), py::kw_only(), py::arg("rounding_mode"));
     def_both(m, "rsub", [](const Tensor& a, const Value& b) { return binary(Binary::Sub, b, a); }, py::arg("other"));

@@ -10,6 +10,7 @@
 #include "python/errors.h"
 #include "python/hooks.h"
 #include "python/saved_tensor_hooks.h"
+#include "python/tensor_attributes.h"
 
 namespace tapegrad::python {
 
@@ -216,6 +217,7 @@ PyObject* wrap_node(const Ref<Node>& node) {
     if (!node) Py_RETURN_NONE;
     if (PyObject* existing = static_cast<PyObject*>(node->python_object)) {
         if (!as_object(existing)->owned_by_node) return Py_NewRef(existing);
+        allow_finalizer(existing);
         as_object(existing)->owned_by_node = false;  // back to the usual direction: the object owns the node
         node->retain();
         return existing;

@@ -183,7 +183,7 @@ int set_item(PyObject* self, PyObject* item, PyObject* value) {
         const Tensor source = value_tensor(value, x.dtype());
         const Selection selection = apply_index(x, item);
         if (!selection.indices.empty()) {
-            index_put_(selection.view, compact(selection.indices), to_dtype(trimmed(source, 0), x.dtype()), false);
+            index_put_(selection.view, compact(selection.indices), trimmed(source, 0), false);
             return 0;
         }
         const Tensor& target = selection.view;

@@ -18,6 +18,8 @@ void clear_hooks(const Tensor& tensor);
 
 // After something was attached to an object that may lead back to it.
 void track_object(PyObject* object);
+// Python finalizes an object once; one that came back from its finalizer may need it again.
+void allow_finalizer(PyObject* object);
 
 Tensor bitwise_not(const Tensor& x);
 std::vector<Tensor> unbind_rows(const Tensor& x);

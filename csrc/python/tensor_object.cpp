@@ -61,8 +61,6 @@ void tensor_finalize(PyObject* self) {
     impl->python_owned = true;
     Py_INCREF(self);
     impl->release();
-    // Python finalizes an object once; this one may come back again.
-    reinterpret_cast<uintptr_t*>(self)[-1] &= ~uintptr_t{1};
 }
 
 void tensor_dealloc(PyObject* self) {
@@ -98,6 +96,13 @@ int tensor_clear(PyObject* self) {
     Py_CLEAR(object->dict);
     if (object->impl && object->impl->references == 1) clear_hooks(Tensor(object->impl));
     return 0;
+}
+
+// An attribute may lead back to the tensor: a cycle that only the collector can find.
+int tensor_setattr(PyObject* self, PyObject* name, PyObject* value) {
+    const int result = PyObject_GenericSetAttr(self, name, value);
+    if (as_object(self)->dict) track_object(self);
+    return result;
 }
 
 // A tensor that owns its Python object is gone: the object goes with it.
@@ -276,6 +281,7 @@ PyObject* wrap(Tensor tensor) {
     TensorImpl* impl = tensor.impl();
     if (PyObject* existing = static_cast<PyObject*>(impl->python_object)) {
         if (impl->python_owned) {  // back to the usual direction: the object owns the tensor
+            allow_finalizer(existing);
             impl->python_owned = false;
             impl->retain();
             return existing;
@@ -333,6 +339,7 @@ void define_tensor_type(PyObject* module) {
         {Py_tp_finalize, slot(tensor_finalize)},
         {Py_tp_traverse, slot(tensor_traverse)},
         {Py_tp_clear, slot(tensor_clear)},
+        {Py_tp_setattro, slot(tensor_setattr)},
         {Py_tp_members, members},
         {Py_tp_getset, tensor_getset()},
         {Py_tp_richcompare, slot(compare_slot)},

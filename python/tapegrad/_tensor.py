@@ -185,7 +185,13 @@ def _contains(self: Tensor, element: Any) -> bool:
     return bool((self == element).any())
 
 
+def _reversed(self: Tensor) -> Tensor:
+    """The rows in reverse order; a copy, where Python's lists give an iterator."""
+    return self if self.dim() == 0 else self.flip(0)
+
+
 for name, value in {
+    "__reversed__": _reversed,
     "__contains__": _contains,
     "__repr__": _repr,
     "__str__": _repr,
