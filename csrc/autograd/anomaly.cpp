@@ -1,10 +1,20 @@
 #include "autograd/anomaly.h"
 
+#include <utility>
+
 #include "autograd/grad_mode.h"
 #include "autograd/variable.h"
 
 namespace tapegrad {
 namespace {
+
+thread_local Node* watched = nullptr;
+
+struct Watch {
+    explicit Watch(Node& node) : before(std::exchange(watched, &node)) {}
+    ~Watch() { watched = before; }
+    Node* before;
+};
 
 void show_forward_call(Node& node) {
     if (node.extras_ && node.extras_->forward_trace)
@@ -17,8 +27,11 @@ void show_forward_call(Node& node) {
 
 }  // namespace
 
+Node* node_under_watch() noexcept { return watched; }
+
 void run_with_anomaly_checks(Node& node, TensorList& grads, TensorList& inputs) {
     try {
+        Watch watch(node);
         node.backward(grads, inputs);
     } catch (...) {
         show_forward_call(node);

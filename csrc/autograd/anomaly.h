@@ -12,6 +12,9 @@ public:
     virtual void show(const Node& node) = 0;
 };
 
+// The node whose backward runs on this thread in anomaly mode; what is recorded meanwhile is its doing.
+Node* node_under_watch() noexcept;
+
 // node.backward with the checks of anomaly mode around it.
 void run_with_anomaly_checks(Node& node, TensorList& grads, TensorList& inputs);
 

@@ -79,13 +79,29 @@ namespace {
     }
 }
 
+// A retained gradient belongs to the tensor, so it moves to the node that makes the tensor now.
+void move_retained(const Tensor& tensor, Node* from, uint32_t nr) {
+    AutogradExtra* extra = extra_of(tensor);
+    if (!tensor->retains_grad || !from || !extra || !extra->retain_slot) return;
+    auto& retained = from->extras().retained;
+    if (std::erase_if(retained, [&](const auto& entry) { return entry.slot == extra->retain_slot && entry.nr == nr; }))
+        node_of(tensor)->extras().retained.push_back({tensor->output_nr, extra->retain_slot});
+}
+
+// Makes tensor a result of node instead of what it was.
+void replace_history(const Tensor& tensor, const Ref<Node>& node) {
+    const Ref<Node> before(node_of(tensor));
+    const uint32_t nr = tensor->output_nr;
+    tensor->grad_fn.reset();
+    set_history(tensor, node);
+    move_retained(tensor, before.get(), nr);
+}
+
 // The view is its window taken out of the base as the base is now.
 void take_out_of_base(const Tensor& view, AutogradExtra& extra) {
     extra.view_version = view.version();
     GradMode record(true);
-    Ref<Node> node = tape_operations.as_strided_node(extra.base, view);
-    view->grad_fn.reset();
-    set_history(view, node);
+    replace_history(view, tape_operations.as_strided_node(extra.base, view));
 }
 
 // Brings a view up to date whose base was written to, perhaps through another view.
@@ -167,35 +183,16 @@ void check_inplace(const Tensor& tensor, bool recorded) {
              "location. Please clone() the tensor before performing the operation.");
 }
 
-namespace {
-
-// A retained gradient belongs to the tensor, so it moves to the node that makes the tensor now.
-void move_retained(const Tensor& tensor, Node* from) {
-    AutogradExtra* extra = extra_of(tensor);
-    if (!tensor->retains_grad || !from || !extra || !extra->retain_slot) return;
-    auto& retained = from->extras().retained;
-    std::erase_if(retained, [&](const auto& entry) { return entry.slot == extra->retain_slot; });
-    node_of(tensor)->extras().retained.push_back({tensor->output_nr, extra->retain_slot});
-}
-
-}  // namespace
-
 void rebase_history(const Tensor& tensor, const Ref<Node>& node) {
     AutogradExtra* extra = extra_of(tensor);
     if (!extra || !extra->base.defined()) {
-        Ref<Node> before(node_of(tensor));
-        tensor->grad_fn.reset();
-        set_history(tensor, node);
-        move_retained(tensor, before.get());
+        replace_history(tensor, node);
         return;
     }
     node->add_result(tensor);
     Tensor base = extra->base;
     Ref<Node> slices = tape_operations.copy_slices(base, tensor, node);
-    Ref<Node> before(node_of(base));
-    base->grad_fn.reset();
-    set_history(base, slices);
-    move_retained(base, before.get());
+    replace_history(base, slices);
     take_out_of_base(tensor, *extra);
 }
 

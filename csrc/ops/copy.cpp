@@ -74,11 +74,15 @@ public:
 
 class FillNode final : public Node {
 public:
-    const char* name() const noexcept override { return "FillBackward0"; }
+    explicit FillNode(bool by_tensor) : by_tensor_(by_tensor) {}
+    const char* name() const noexcept override { return by_tensor_ ? "FillBackward3" : "FillBackward2"; }
     void backward(TensorList& grads, TensorList& inputs) override {
         if (wants(0)) inputs[0] = zeros(grads[0].sizes(), grads[0].dtype());
         if (wants(1)) inputs[1] = std::move(grads[0]);
     }
+
+private:
+    const bool by_tensor_;
 };
 
 class ZeroNode final : public Node {
@@ -113,15 +117,34 @@ Tensor to_dtype(const Tensor& x, DType dtype) {
     return out;
 }
 
+namespace {
+
+bool is_same_window(const Tensor& a, const Tensor& b) {
+    return a.data() == b.data() && a.dtype() == b.dtype() && a.sizes() == b.sizes() && a.strides() == b.strides();
+}
+
+// Two windows without holes that share only a part of their memory, or show it in another order, are
+// refused as in PyTorch; other overlaps are resolved by a copy.
+void refuse_partial_overlap(const Tensor& self, const Tensor& source) {
+    if (!is_non_overlapping_and_dense(self) || !is_non_overlapping_and_dense(source)) return;
+    const char *first = self.data<char>(), *other = source.data<char>();
+    if (first < other + source.numel() * static_cast<int64_t>(source.item_size()) &&
+        other < first + self.numel() * static_cast<int64_t>(self.item_size()))
+        fail("unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
+             "location. Please clone() the tensor before performing the operation.");
+}
+
+}  // namespace
+
 const Tensor& copy_(const Tensor& self, const Tensor& source) {
     if (!is_expandable_to(source.sizes(), self.sizes()))
         fail("output with shape ", to_string(self.sizes()), " doesn't match the broadcast shape ",
              to_string(broadcast(self.sizes(), source.sizes())));
     const bool recorded = recording(self, source);
     check_inplace(self, recorded);
-    if (self.is_same(source)) return self;
     Tensor from = source;
-    if (source.storage()->data() == self.storage()->data()) {
+    if (source.storage()->data() == self.storage()->data() && !is_same_window(self, source)) {
+        refuse_partial_overlap(self, source);
         GradMode off(false);
         from = clone(source);
     }
@@ -144,7 +167,7 @@ const Tensor& fill_(const Tensor& self, const Arg& value) {
     check_inplace(self, recorded);
     Ref<Node> node;
     if (recorded) {
-        node = Ref<Node>(new FillNode);
+        node = Ref<Node>(new FillNode(value.is_tensor()));
         node->add_edge(gradient_edge(self));
         node->add_edge(gradient_edge(value));
     }

@@ -451,9 +451,10 @@ Tensor index(const Tensor& x, const std::vector<Tensor>& indices) {
 const Tensor& index_put_(const Tensor& x, const std::vector<Tensor>& indices, const Tensor& values, bool accumulate) {
     const bool recorded = recording(x, values);
     check_inplace(x, recorded);
+    const Ref<Node> node(recorded ? new IndexPutNode(x, indices, values, accumulate) : nullptr);
     write_indexed(x, indices, values, accumulate, [&] { return x; });
     x.bump_version();
-    if (recorded) rebase_history(x, Ref<Node>(new IndexPutNode(x, indices, values, accumulate)));
+    if (node) rebase_history(x, node);
     return x;
 }
 
@@ -548,9 +549,10 @@ const Tensor& masked_fill_(const Tensor& x, const Tensor& mask, const Arg& value
         GradMode off(false);
         own_mask = clone(mask);
     }
+    const Ref<Node> node(recorded ? new MaskedFillNode(x, own_mask, value) : nullptr);
     fill_masked(x, own_mask, value, x);
     x.bump_version();
-    if (recorded) rebase_history(x, Ref<Node>(new MaskedFillNode(x, own_mask, value)));
+    if (node) rebase_history(x, node);
     return x;
 }
 

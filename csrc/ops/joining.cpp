@@ -416,13 +416,14 @@ const Tensor& triangle_in_place(const Tensor& x, int64_t diagonal, bool lower) {
     check_triangle(x, lower);
     const bool record = recording(x);
     check_inplace(x, record);
+    Ref<Node> node;
+    if (record) {
+        node = Ref<Node>(new TriangleNode(diagonal, lower));
+        node->add_edge(gradient_edge(x));
+    }
     copy_values(x, triangle_values(x, diagonal, lower));
     x.bump_version();
-    if (record) {
-        Ref<Node> node(new TriangleNode(diagonal, lower));
-        node->add_edge(gradient_edge(x));
-        rebase_history(x, node);
-    }
+    if (node) rebase_history(x, node);
     return x;
 }
 

@@ -317,9 +317,10 @@ const Tensor& scatter_(const Tensor& x, int64_t dim_given, const Tensor& index, 
     const int dim = wrap_dim(dim_given, x.dim());
     const bool recorded = recording_args(Arg(x), source);
     check_inplace(x, recorded);
+    const Ref<Node> node(recorded ? new ScatterNode(x, dim, index, source) : nullptr);
     write_scattered(x, dim, index, source, false, [&] { return x; });
     x.bump_version();
-    if (recorded) rebase_history(x, Ref<Node>(new ScatterNode(x, dim, index, source)));
+    if (node) rebase_history(x, node);
     return x;
 }
 
@@ -334,9 +335,10 @@ const Tensor& scatter_add_(const Tensor& x, int64_t dim_given, const Tensor& ind
     const int dim = wrap_dim(dim_given, x.dim());
     const bool recorded = recording(x, source);
     check_inplace(x, recorded);
+    const Ref<Node> node(recorded ? new ScatterAddNode(x, dim, index, source) : nullptr);
     write_scattered(x, dim, index, source, true, [&] { return x; });
     x.bump_version();
-    if (recorded) rebase_history(x, Ref<Node>(new ScatterAddNode(x, dim, index, source)));
+    if (node) rebase_history(x, node);
     return x;
 }
 
@@ -533,6 +535,7 @@ const Tensor& index_add_(const Tensor& x, int64_t dim_given, const Tensor& index
     const int dim = wrap_dim(dim_given, x.dim());
     const bool recorded = recording(x, source);
     check_inplace(x, recorded);
+    const Ref<Node> node(recorded ? new IndexAddNode(x, dim, index, source) : nullptr);
     {
         GradMode off(false);
         KeepLock keep;
@@ -544,7 +547,7 @@ const Tensor& index_add_(const Tensor& x, int64_t dim_given, const Tensor& index
         if (!direct) copy_values(x, target);
     }
     x.bump_version();
-    if (recorded) rebase_history(x, Ref<Node>(new IndexAddNode(x, dim, index, source)));
+    if (node) rebase_history(x, node);
     return x;
 }
 

@@ -93,26 +93,29 @@ public:
         const int64_t first = std::min(base_.offset, view_.offset);
         extent = std::max(extent + base_.offset, view_extent + view_.offset) - first;
         Tensor memory = zeros({extent}, grad.dtype());
-        const Tensor window = alias(memory, view_.sizes, view_.strides, view_.offset - first);
-        if (has_internal_overlap(window)) {
-            inputs[0] = overlapping(grad, memory, first);
-            return;
+        if (overlaps_itself(view_, memory, first))
+            memory = collect(memory, view_, first, grad);  // elements that it shows several times
+        else
+            copy_(as_strided(memory, view_.sizes, view_.strides, view_.offset - first), grad);
+        // An element that the base shows several times divides its gradient among the places.
+        if (overlaps_itself(base_, memory, first)) {
+            const Tensor nothing = zeros_like(memory);
+            memory = binary(Binary::Div, memory, collect(nothing, base_, first, full(base_.sizes, 1, grad.dtype())));
         }
-        copy_(as_strided(memory, view_.sizes, view_.strides, view_.offset - first), grad);
         inputs[0] = as_strided(memory, base_.sizes, base_.strides, base_.offset - first);
     }
 
 private:
-    // Elements that the view shows several times collect all of their gradients.
-    Tensor overlapping(const Tensor& grad, const Tensor& memory, int64_t first) {
-        Tensor indices = alias_indices(memory.numel(), first);
-        return as_strided(index_add(memory, reshape(indices, {-1}), reshape(grad, {-1})), base_.sizes, base_.strides,
-                          base_.offset - first);
+    static bool overlaps_itself(const Geometry& window, const Tensor& memory, int64_t first) {
+        return has_internal_overlap(alias(memory, window.sizes, window.strides, window.offset - first));
     }
-    Tensor alias_indices(int64_t extent, int64_t first) {
-        Tensor positions = empty({extent}, DType::Int64);
-        for (int64_t i = 0; i < extent; ++i) positions.data<int64_t>()[i] = i;
-        return contiguous_values(alias(positions, view_.sizes, view_.strides, view_.offset - first));
+    // memory plus what a window on it shows.
+    static Tensor collect(const Tensor& memory, const Geometry& window, int64_t first, const Tensor& shown) {
+        Tensor positions = empty({memory.numel()}, DType::Int64);
+        for (int64_t i = 0; i < memory.numel(); ++i) positions.data<int64_t>()[i] = i;
+        const Tensor indices =
+            contiguous_values(alias(positions, window.sizes, window.strides, window.offset - first));
+        return index_add(memory, reshape(indices, {-1}), reshape(shown, {-1}));
     }
     static Tensor index_add(const Tensor& memory, const Tensor& indices, const Tensor& values);
 
@@ -293,8 +296,8 @@ bool view_strides(const Tensor& x, const Dims& sizes, Dims& strides) {
 
 Tensor reshape_gradient(const Tensor& grad, const ViewNode& node) { return reshape(grad, node.input_sizes); }
 
-Tensor make_view(const Tensor& x, const Dims& sizes, const Dims& strides) {
-    return record_view(x, alias(x, sizes, strides, 0), "ViewBackward0", reshape_gradient);
+Tensor make_view(const Tensor& x, const Dims& sizes, const Dims& strides, const char* name = "ViewBackward0") {
+    return record_view(x, alias(x, sizes, strides, 0), name, reshape_gradient);
 }
 
 }  // namespace
@@ -325,7 +328,8 @@ private:
 Tensor reshape(const Tensor& x, const Dims& sizes) {
     const Dims inferred = infer_sizes(sizes, x.numel());
     Dims strides;
-    if (view_strides(x, inferred, strides)) return make_view(x, inferred, strides);
+    if (view_strides(x, inferred, strides))
+        return make_view(x, inferred, strides, x.is_contiguous() ? "ViewBackward0" : "ReshapeAliasBackward0");
     // The copy belongs to nobody else, so its reshaping is no view that a user could write through.
     const Tensor copy = clone(x);
     Tensor result = alias(copy, inferred, contiguous_strides(inferred), 0);

@@ -134,20 +134,18 @@ PyObject* backward_method(PyObject* self, PyObject* const* args, Py_ssize_t coun
 // The Python stack at the forward call, as text.
 struct PythonTrace final : ForwardTrace {
     py::list lines;
-    Ref<Counted> parent;  // of the node whose backward made this one
+    Ref<PythonTrace> parent;  // of the node whose backward recorded this one
     std::string parent_name;
 
     void show(const Node& node) override {
-        warn_stack(text("Error detected in ", node.name(), ". Traceback of forward call that caused the error:\n"), lines);
-        if (parent) {
-            auto& before = static_cast<PythonTrace&>(*parent);
-            warn_stack(text("\n\nPrevious calculation was induced by ", parent_name,
-                            ". Traceback of forward call that induced the previous calculation:\n"),
-                       before.lines);
-        }
+        warn_with(text("Error detected in ", node.name(), ". Traceback of forward call that caused the error:\n"));
+        for (const PythonTrace* trace = this; trace->parent; trace = trace->parent.get())
+            trace->parent->warn_with(text("\n\nPrevious calculation was induced by ", trace->parent_name,
+                                          ". Traceback of forward call that induced the previous calculation:\n"));
     }
-    static void warn_stack(const std::string& title, const py::list& lines) {
-        std::string message = title;
+
+private:
+    void warn_with(std::string message) const {
         for (py::handle line : lines) message += py::str(line);
         if (PyErr_WarnEx(PyExc_UserWarning, message.c_str(), 1) < 0) throw py::error_already_set();
     }
@@ -156,6 +154,10 @@ struct PythonTrace final : ForwardTrace {
 Ref<Counted> capture_trace() {
     Ref<PythonTrace> trace = make_ref<PythonTrace>();
     trace->lines = py::module_::import("traceback").attr("format_stack")();
+    if (Node* node = node_under_watch(); node && node->extras_ && node->extras_->forward_trace) {
+        trace->parent = Ref<PythonTrace>(static_cast<PythonTrace*>(node->extras_->forward_trace.get()));
+        trace->parent_name = node->name();
+    }
     return trace;
 }
 

@@ -60,10 +60,20 @@ void bind_alias(py::module_& m, const char* name, const char* existing) {
     if (found && PyObject_SetAttrString(type.ptr(), name, found) < 0) throw py::error_already_set();
 }
 
+// A function of two operands needs a tensor among them.
+void require_tensor(const std::string& name, const Value& a, const Value& b) {
+    if (a.tensor.defined() || b.tensor.defined()) return;
+    const char* kind = a.scalar.kind() == DType::Bool ? "bool" : a.scalar.is_floating() ? "float" : "int";
+    fail<TypeError>(name, "(): argument 'input' (position 1) must be Tensor, not ", kind);
+}
+
 template <Binary Op> void bind_binary(py::module_& m) {
     if (Op == Binary::Pow) return;  // bound below, with exponents that are numbers apart
     const std::string name = binary_name(Op);
-    m.def(name.c_str(), [](const Value& a, const Value& b) { return binary(Op, a, b); }, py::arg("input"), py::arg("other"));
+    m.def(name.c_str(), [name](const Value& a, const Value& b) {
+        require_tensor(name, a, b);
+        return binary(Op, a, b);
+    }, py::arg("input"), py::arg("other"));
     def_method(name.c_str(), [](const Tensor& a, const Value& b) { return binary(Op, a, b); }, py::arg("other"));
     def_method((name + "_").c_str(), [](const Tensor& a, const Value& b) { return binary_in_place(Op, a, b); }, py::arg("other"));
 }
@@ -78,7 +88,10 @@ template <Binary Op> void bind_scaled(py::module_& m) {
         else result.scalar = Scalar(other.scalar.to_int() * alpha.to_int());
         return result;
     };
-    m.def(name.c_str(), [scaled](const Value& a, const Value& b, const Scalar& alpha) { return binary(Op, a, scaled(b, alpha)); },
+    m.def(name.c_str(), [scaled, name](const Value& a, const Value& b, const Scalar& alpha) {
+        require_tensor(name, a, b);
+        return binary(Op, a, scaled(b, alpha));
+    },
           py::arg("input"), py::arg("other"), py::kw_only(), py::arg("alpha"));
     def_method(name.c_str(), [scaled](const Tensor& a, const Value& b, const Scalar& alpha) { return binary(Op, a, scaled(b, alpha)); },
                py::arg("other"), py::kw_only(), py::arg("alpha"));

@@ -418,8 +418,7 @@ py::object method_sibling(const char* name) {
 }
 
 void set_method(const char* name, const py::object& function) {
-    py::object method = py::reinterpret_steal<py::object>(PyInstanceMethod_New(function.ptr()));
-    if (PyObject_SetAttrString(reinterpret_cast<PyObject*>(tensor_type), name, method.ptr()) < 0)
+    if (PyObject_SetAttrString(reinterpret_cast<PyObject*>(tensor_type), name, function.ptr()) < 0)
         throw py::error_already_set();
 }
 

@@ -8,6 +8,9 @@ Example:
     tensor([2., 4., 6.])
 """
 
+# ruff: noqa: I001  (the order counts: later modules use names of earlier ones)
+from typing import TYPE_CHECKING
+
 from . import _C
 from ._C import *  # noqa: F403  (the functions and dtypes of the core; they shadow int, float and bool)
 from ._device import device
@@ -17,12 +20,29 @@ from ._version import __version__
 from . import return_types
 from . import autograd
 from .autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
-from . import __config__, linalg, utils, nn, optim
+from . import __config__
+from ._lazy import lazy
 from ._runtime import memory_stats
-from .serialization import load, save
+
+if TYPE_CHECKING:
+    from . import linalg, nn, optim, utils
+    from .serialization import load, save
+
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        "linalg": "linalg",
+        "nn": "nn",
+        "optim": "optim",
+        "utils": "utils",
+        "load": "serialization",
+        "save": "serialization",
+    },
+)
 
 __all__ = [
     "Tensor",
+    "__config__",
     "__version__",
     "autograd",
     "device",
@@ -43,4 +63,4 @@ __all__ = [
     "set_printoptions",
     "utils",
 ]
-__all__ += getattr(_C, "__all__", [])
+__all__ += _C.__all__

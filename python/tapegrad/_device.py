@@ -26,7 +26,10 @@ class device:
     def __init__(self, type: str | device, index: int | None = None) -> None:
         name, _, number = str(type).partition(":")
         if name != "cpu":
-            raise RuntimeError(f"Expected cpu at start of device string: {type}. This package runs on the CPU only.")
+            raise RuntimeError(
+                f"Expected cpu at start of device string: {type}. This package runs on the "
+                "CPU only."
+            )
         self.type = name
         self.index = int(number) if number else index
 

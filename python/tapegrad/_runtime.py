@@ -12,8 +12,8 @@ def memory_stats() -> dict[str, int]:
 
     Returns:
         ``allocated_bytes`` (in use), ``peak_bytes`` (the most in use since
-        ``reset_peak_memory()``), ``cached_bytes`` (kept for reuse; ``empty_cache()`` gives it back),
-        ``allocations`` and ``cache_hits``.
+        ``reset_peak_memory()``), ``cached_bytes`` (kept for reuse; ``empty_cache()`` gives it
+        back), ``allocations`` and ``cache_hits``.
 
     Example:
         >>> import tapegrad

@@ -1,4 +1,4 @@
-"""The part of Tensor that is written in Python: what is called rarely, or is mostly Python anyway."""
+"""The part of Tensor that is in Python: what is called rarely, or is mostly Python anyway."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _repr(self: Tensor, *, tensor_contents: str | None = None) -> str:
 def _format(self: Tensor, spec: str) -> str:
     """A 0-d tensor formats as its number, any other as it prints."""
     if self.dim() == 0 and type(self) is Tensor:
-        return self.item().__format__(spec)
+        return format(self.item(), spec)
     return object.__format__(self, spec)
 
 
@@ -40,8 +40,9 @@ def _register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Rem
     """Call a function with the gradient of this tensor whenever it is computed.
 
     Args:
-        hook: takes the gradient (same shape and dtype as the tensor). A tensor that it returns takes the
-            gradient's place; None leaves it. Hooks run in the order in which they were registered.
+        hook: takes the gradient (same shape and dtype as the tensor). A tensor that it returns
+            takes the gradient's place; None leaves it. Hooks run in the order in which they were
+            registered.
 
     Returns:
         A handle with ``remove()``, which is also a context manager.
@@ -64,7 +65,9 @@ def _register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Rem
     return handle
 
 
-def _register_post_accumulate_grad_hook(self: Tensor, hook: Callable[[Tensor], None]) -> RemovableHandle:
+def _register_post_accumulate_grad_hook(
+    self: Tensor, hook: Callable[[Tensor], None]
+) -> RemovableHandle:
     """Call a function with this leaf after a gradient was added to its ``.grad``.
 
     Args:
@@ -131,20 +134,38 @@ def _to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
 
 
 def _type(self: Tensor, dtype: Any = None) -> Any:
-    """The name of the tensor's type, or the tensor converted to a dtype."""
+    """The name of the tensor's type, or the tensor converted to a dtype.
+
+    Args:
+        dtype: the dtype to convert to, or None for the name. Default: None.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.zeros(2).type()
+        'tapegrad.FloatTensor'
+    """
     if dtype is not None:
         return self._to_dtype(dtype)
-    names = {"bool": "Bool", "uint8": "Byte", "int32": "Int", "int64": "Long", "float32": "Float", "float64": "Double"}
+    names = {
+        "bool": "Bool",
+        "uint8": "Byte",
+        "int32": "Int",
+        "int64": "Long",
+        "float32": "Float",
+        "float64": "Double",
+    }
     return f"tapegrad.{names[str(self.dtype).removeprefix('tapegrad.')]}Tensor"
 
 
 def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
     if not self.is_leaf:
         raise RuntimeError(
-            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment."
+            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
+            "protocol at the moment."
         )
     if id(self) in memo:
-        return memo[id(self)]
+        known: Tensor = memo[id(self)]
+        return known
     copy = self.detach().clone().requires_grad_(self.requires_grad)
     if self.grad is not None:
         copy.grad = _deepcopy(self.grad, memo)
@@ -154,7 +175,11 @@ def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
 
 def _rebuild(cls: type[Tensor], array: Any, requires_grad: bool) -> Tensor:
     data = _C.from_numpy(array)
-    return data.requires_grad_(requires_grad) if cls is Tensor else _C._make_subclass(cls, data, requires_grad)
+    return (
+        data.requires_grad_(requires_grad)
+        if cls is Tensor
+        else _C._make_subclass(cls, data, requires_grad)
+    )
 
 
 def _reduce(self: Tensor, protocol: int) -> tuple[Any, ...]:
@@ -164,15 +189,74 @@ def _reduce(self: Tensor, protocol: int) -> tuple[Any, ...]:
 
 
 def _apply(self: Tensor, function: Callable[[Any], Any]) -> Tensor:
-    """Replace each element by what a function makes of it (slow; outside of the tape)."""
+    """Replace each element by what a function makes of it (slow; outside of the tape).
+
+    Args:
+        function: takes and returns a Python number.
+
+    Returns:
+        The tensor itself.
+
+    Raises:
+        RuntimeError: if the tensor requires gradients.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.tensor([1.0, 2.0]).apply_(lambda x: x + 1)
+        tensor([2., 3.])
+    """
     if self.requires_grad:
-        raise RuntimeError("Can't call apply_() on Variable that requires grad. Use var.detach().apply_() instead.")
+        raise RuntimeError(
+            "Can't call apply_() on Variable that requires grad. Use var.detach().apply_() instead."
+        )
     flat = [function(value) for value in self.reshape(-1).tolist()]
     return self.copy_(_C.tensor(flat, dtype=self.dtype).reshape(self.shape))
 
 
+def _cpu(self: Tensor) -> Tensor:
+    """The tensor itself, as it is on the CPU already.
+
+    Example:
+        >>> import tapegrad
+        >>> x = tapegrad.zeros(2)
+        >>> x.cpu() is x
+        True
+    """
+    return self
+
+
+def _device(self: Tensor) -> device:
+    """The device of the tensor: always the CPU.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.zeros(2).device
+        device(type='cpu')
+    """
+    return CPU
+
+
+# The documentation of attributes that are the same for all tensors.
+_FLAG = """Always {1}.
+
+Example:
+    >>> import tapegrad
+    >>> tapegrad.zeros(2).{0}
+    {1}
+"""
+
+
 def _type_as(self: Tensor, other: Tensor) -> Tensor:
-    """Convert to the dtype of another tensor."""
+    """Convert to the dtype of another tensor.
+
+    Args:
+        other: a tensor.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.tensor([1, 2]).type_as(tapegrad.zeros(1))
+        tensor([1., 2.])
+    """
     return self._to_dtype(other.dtype)
 
 
@@ -180,7 +264,8 @@ def _contains(self: Tensor, element: Any) -> bool:
     """Whether some element equals a number or tensor."""
     if not isinstance(element, Tensor | int | float):
         raise RuntimeError(
-            f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
+            "Tensor.__contains__ only supports Tensor or scalar, but you passed in a "
+            f"{type(element)}."
         )
     return bool((self == element).any())
 
@@ -202,14 +287,14 @@ for name, value in {
     "register_hook": _register_hook,
     "register_post_accumulate_grad_hook": _register_post_accumulate_grad_hook,
     "to": _to,
-    "cpu": lambda self: self,
+    "cpu": _cpu,
     "type": _type,
     "type_as": _type_as,
     "apply_": _apply,
-    "device": property(lambda self: CPU, doc="The device of the tensor: always the CPU."),
-    "is_cuda": property(lambda self: False, doc="Always False."),
-    "is_sparse": property(lambda self: False, doc="Always False."),
-    "is_cpu": property(lambda self: True, doc="Always True."),
+    "device": property(_device),
+    "is_cpu": property(lambda self: True, doc=_FLAG.format("is_cpu", True)),
+    "is_cuda": property(lambda self: False, doc=_FLAG.format("is_cuda", False)),
+    "is_sparse": property(lambda self: False, doc=_FLAG.format("is_sparse", False)),
     "_make_subclass": staticmethod(
         lambda cls, data, requires_grad=False: _C._make_subclass(cls, data, requires_grad)
     ),

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import _C
 from .._C import Tensor, is_grad_enabled
+from .._lazy import lazy
 from . import anomaly_mode, function, grad_mode, graph
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .function import Function
 from .grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
-from .graph import GradientEdge
-from . import functional, gradcheck as _gradcheck_module  # isort: skip
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
+from .graph import GradientEdge
+
+if TYPE_CHECKING:
+    from . import functional
+
+__getattr__, __dir__ = lazy(__name__, {"functional": "functional"})
 
 __all__ = [
     "Function",
@@ -48,10 +53,10 @@ def _as_tuple(value: Any) -> tuple[Any, ...]:
 def _gradients_for(roots: tuple[Any, ...], gradients: Any) -> tuple[Any, ...]:
     if gradients is None:
         return (None,) * len(roots)
-    gradients = _as_tuple(gradients)
-    if len(gradients) != len(roots):
-        raise RuntimeError(f"got {len(roots)} tensors and {len(gradients)} gradients")
-    return gradients
+    result = _as_tuple(gradients)
+    if len(result) != len(roots):
+        raise RuntimeError(f"got {len(roots)} tensors and {len(result)} gradients")
+    return result
 
 
 def backward(
@@ -66,17 +71,18 @@ def backward(
 
     Args:
         tensors: where the backward pass starts; each requires gradients.
-        grad_tensors: for each of them the gradient of what is differentiated, of the same shape; None
-            stands for 1 where the tensor has one element. Default: None for all.
-        retain_graph: keep what the graph has saved for another backward pass. Default: `create_graph`.
+        grad_tensors: for each of them the gradient of what is differentiated, of the same shape;
+            None stands for 1 where the tensor has one element. Default: None for all.
+        retain_graph: keep what the graph has saved for another backward pass. Default:
+            `create_graph`.
         create_graph: record the backward pass, so that its results can be differentiated.
             Default: False.
         grad_variables: the former name of `grad_tensors`.
         inputs: accumulate only into these. Default: all leaves.
 
     Raises:
-        RuntimeError: where a tensor is not part of a graph, a gradient cannot be implied or does not fit,
-            or the graph was freed by an earlier pass.
+        RuntimeError: where a tensor is not part of a graph, a gradient cannot be implied or does
+            not fit, or the graph was freed by an earlier pass.
 
     Example:
         >>> import tapegrad
@@ -88,7 +94,8 @@ def backward(
     if grad_variables is not None:
         if grad_tensors is not None:
             raise RuntimeError(
-                "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to `backward()`. "
+                "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to "
+                "`backward()`. "
                 "Please only use `grad_tensors`."
             )
         grad_tensors = grad_variables
@@ -97,7 +104,9 @@ def backward(
     if inputs is not None and not wanted:
         raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
     keep = create_graph if retain_graph is None else retain_graph
-    _C._run_backward(roots, _gradients_for(roots, grad_tensors), keep, create_graph, wanted, True, True)
+    _C._run_backward(
+        roots, _gradients_for(roots, grad_tensors), keep, create_graph, wanted, True, True
+    )
 
 
 def grad(
@@ -116,7 +125,8 @@ def grad(
     Args:
         outputs: what is differentiated.
         inputs: leaves or intermediate results; only what leads to them is computed.
-        grad_outputs: a gradient for each output, of its shape. Default: 1 for outputs of one element.
+        grad_outputs: a gradient for each output, of its shape. Default: 1 for outputs of one
+            element.
         retain_graph: keep what the graph has saved. Default: `create_graph`.
         create_graph: record the backward pass, for higher derivatives. Default: False.
         only_inputs: always True; accepted for compatibility.
@@ -141,7 +151,10 @@ def grad(
         (tensor(18.),)
     """
     if materialize_grads and allow_unused is False:
-        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but "
+            "got: allow_unused=False."
+        )
     allow = materialize_grads if allow_unused is None else allow_unused
     roots, wanted = _as_tuple(outputs), _as_tuple(inputs)
     for item in wanted:
@@ -158,9 +171,13 @@ def grad(
 
 
 def _materialized(results: tuple[Any, ...], inputs: tuple[Any, ...]) -> tuple[Tensor, ...]:
-    if any(result is None and not isinstance(item, Tensor) for result, item in zip(results, inputs, strict=True)):
+    if any(
+        result is None and not isinstance(item, Tensor)
+        for result, item in zip(results, inputs, strict=True)
+    ):
         raise RuntimeError(
-            "materialize_grads cannot be used when the given input is a GradientEdge: its shape is not known"
+            "materialize_grads cannot be used when the given input is a GradientEdge: its "
+            "shape is not known"
         )
     return tuple(
         _C.zeros_like(item, requires_grad=True) if result is None else result
@@ -179,11 +196,17 @@ def _batched(
 ) -> tuple[Any, ...]:
     sizes = {len(g) for g in gradients if g is not None}
     if len(sizes) != 1:
-        raise RuntimeError("is_grads_batched=True takes gradients that all have the same first dimension")
+        raise RuntimeError(
+            "is_grads_batched=True takes gradients that all have the same first dimension"
+        )
     count = sizes.pop()
     rows = []
     for i in range(count):
         row = tuple(None if g is None else g[i] for g in gradients)
-        results = _C._run_backward(roots, row, keep or i + 1 < count, create_graph, inputs, allow, False)
+        results = _C._run_backward(
+            roots, row, keep or i + 1 < count, create_graph, inputs, allow, False
+        )
         rows.append(_materialized(results, inputs) if materialize else results)
-    return tuple(None if column[0] is None else _C.stack(column) for column in zip(*rows, strict=True))
+    return tuple(
+        None if column[0] is None else _C.stack(column) for column in zip(*rows, strict=True)
+    )

@@ -13,6 +13,7 @@ from .grad_mode import no_grad
 
 __all__ = ["BackwardCFunction", "Function", "FunctionCtx", "FunctionMeta", "once_differentiable"]
 
+
 class FunctionCtx:
     """What the ``ctx`` of a custom function offers to its forward.
 
@@ -84,11 +85,12 @@ def _default_setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> No
 class Function(FunctionCtx, metaclass=FunctionMeta):
     """Base class of operations with a forward and a backward of their own.
 
-    Subclasses define static methods and are called through ``apply``. Either ``forward(ctx, *args)``
-    does everything, or ``forward(*args)`` computes and ``setup_context(ctx, inputs, output)`` notes what
-    backward needs. ``backward(ctx, *grads)`` gets a gradient for each result and returns one for each
-    argument (None for those that are not tensors). It consists of differentiable operations, so that
-    higher derivatives follow, unless it is marked with :func:`once_differentiable`.
+    Subclasses define static methods and are called through ``apply``. Either ``forward(ctx,
+    *args)`` does everything, or ``forward(*args)`` computes and ``setup_context(ctx, inputs,
+    output)`` notes what backward needs. ``backward(ctx, *grads)`` gets a gradient for each result
+    and returns one for each argument (None for those that are not tensors). It consists of
+    differentiable operations, so that higher derivatives follow, unless it is marked with
+    :func:`once_differentiable`.
 
     Example:
         >>> import tapegrad
@@ -114,8 +116,9 @@ class Function(FunctionCtx, metaclass=FunctionMeta):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         warnings.warn(
-            f"{type(self)} should not be instantiated. Methods on autograd functions are all static, so "
-            "you should invoke them on the class itself. Instantiating an autograd function will raise "
+            f"{type(self)} should not be instantiated. Methods on autograd functions are all "
+            "static, so you should invoke them on the class itself. Instantiating an autograd "
+            "function will raise "
             "an error in a future version of PyTorch.",
             DeprecationWarning,
             stacklevel=2,
@@ -131,7 +134,9 @@ class Function(FunctionCtx, metaclass=FunctionMeta):
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
         """Compute the results; to be defined by subclasses."""
-        raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
+        raise NotImplementedError(
+            "You must implement the forward function for custom autograd.Function."
+        )
 
     setup_context = staticmethod(_default_setup_context)
 
@@ -139,7 +144,8 @@ class Function(FunctionCtx, metaclass=FunctionMeta):
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
         """Compute the gradients of the arguments; to be defined by subclasses."""
         raise NotImplementedError(
-            "You must implement either the backward or vjp method for your custom autograd.Function to use it "
+            "You must implement either the backward or vjp method for your custom "
+            "autograd.Function to use it "
             "with backward mode AD."
         )
 
@@ -149,7 +155,8 @@ class Function(FunctionCtx, metaclass=FunctionMeta):
     def jvp(ctx: Any, *grad_inputs: Any) -> Any:
         """Forward mode does not exist here; programs may define it."""
         raise NotImplementedError(
-            "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
+            "You must implement the jvp function for custom autograd.Function to use it with "
+            "forward mode AD."
         )
 
     @classmethod
@@ -161,7 +168,7 @@ class Function(FunctionCtx, metaclass=FunctionMeta):
         """
         separate = cls.setup_context is not _default_setup_context
         if separate and (kwargs or getattr(cls.forward, "__defaults__", True)):
-            # setup_context sees the arguments in the order of forward's signature, with its defaults.
+            # setup_context sees the arguments in the order of forward's signature, with defaults.
             bound = inspect.signature(cls.forward).bind(*args, **kwargs)
             bound.apply_defaults()
             args, kwargs = bound.args, bound.kwargs
@@ -212,4 +219,6 @@ class _NotDifferentiable(Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> NoReturn:
-        raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")
+        raise RuntimeError(
+            "trying to differentiate twice a function that was marked with @once_differentiable"
+        )

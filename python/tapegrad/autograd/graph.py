@@ -50,7 +50,7 @@ def _gradient_node(tensor: Tensor | GradientEdge) -> Any:
     node = tensor.grad_fn
     if node is None and tensor.requires_grad:
         with enable_grad():
-            view = tensor.view_as(tensor)
+            view: Any = tensor.view_as(tensor)
         node = view.grad_fn.next_functions[0][0]
     if node is None:
         raise AssertionError("Expected gradient function to be set")

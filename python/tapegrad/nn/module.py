@@ -438,7 +438,8 @@ class Module:
         module, name, value = self._get_member(target)
         if name not in module._buffers:
             raise AttributeError(f"`{name}` is not a buffer")
-        return value
+        buffer: Tensor = value
+        return buffer
 
     def set_submodule(self, target: str, module: Module) -> None:
         """Replace the submodule with a dotted name, or add it to its existing parent."""

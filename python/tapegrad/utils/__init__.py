@@ -1,6 +1,12 @@
 """Helpers around the engine: data loading, hooks and activation checkpointing."""
 
-from . import checkpoint as checkpoint
-from . import data, hooks
+from typing import TYPE_CHECKING
+
+from .._lazy import lazy
+
+if TYPE_CHECKING:
+    from . import checkpoint, data, hooks
 
 __all__ = ["checkpoint", "data", "hooks"]
+
+__getattr__, __dir__ = lazy(__name__, {name: name for name in __all__})

@@ -93,7 +93,7 @@ class _ModuleSequence(Module):
 
     def pop(self, key: Any) -> Module:
         """Remove the module at the position and return it."""
-        module = self[key]
+        module: Module = self[key]
         del self[key]
         return module
 
@@ -145,7 +145,8 @@ class Sequential(_ModuleSequence):
 
     def __iadd__(self, other: Any) -> Sequential:
         self._check_operand(other)
-        return self.extend(other)
+        self.extend(other)
+        return self
 
     def _check_operand(self, other: Any) -> None:
         if not isinstance(other, Sequential):
@@ -193,7 +194,8 @@ class ModuleList(_ModuleSequence):
         return ModuleList([*self, *other])
 
     def __iadd__(self, other: Iterable[Module]) -> ModuleList:
-        return self.extend(other)
+        self.extend(other)
+        return self
 
     def __repr__(self) -> str:
         """As for other modules, but equal neighbours share a line."""
@@ -257,7 +259,7 @@ class ModuleDict(Module):
 
     def pop(self, key: str) -> Module:
         """Remove a module and return it."""
-        module: Any = self[key]
+        module: Module = self[key]
         del self[key]
         return module
 

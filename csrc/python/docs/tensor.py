@@ -505,6 +505,9 @@ IN_PLACE_EXAMPLES = {
     "clip": "tapegrad.tensor([-2.0, 0.5, 3.0]).clip_(0, 1)",
     "masked_fill": "tapegrad.zeros(2).masked_fill_(tapegrad.tensor([True, False]), 5.0)",
     "scatter_add": "tapegrad.zeros(2).scatter_add_(0, tapegrad.tensor([1, 1]), tapegrad.ones(2))",
+    "bitwise_not": "tapegrad.tensor([0, 5]).bitwise_not_()",
+    "tril": "tapegrad.ones(2, 2).tril_()",
+    "triu": "tapegrad.ones(2, 2).triu_()",
     "index_put": "tapegrad.zeros(3).index_put_((tapegrad.tensor([0, 2]),), tapegrad.tensor(5.0))",
 }
 

@@ -419,7 +419,7 @@ Returns:
     An int64 tensor, (num_samples) or (rows, num_samples).
 
 Raises:
-    RuntimeError: for negative weights, or more samples than there are weights above 0.
+    RuntimeError: for negative weights, or more samples without replacement than categories.
 
 Example:
     >>> tapegrad.multinomial(tapegrad.tensor([0.0, 1.0, 0.0]), 1)

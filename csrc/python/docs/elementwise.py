@@ -124,9 +124,9 @@ NUMBER_UNARY = {
 }
 
 PREDICATES = {
-    "isnan": ("Where the elements are NaN", "[1.0, float('nan')]"),
-    "isinf": ("Where the elements are infinite", "[1.0, float('-inf')]"),
-    "isfinite": ("Where the elements are neither infinite nor NaN", "[1.0, float('inf')]"),
+    "isnan": ("Where the elements are NaN", "[1.0, math.nan]"),
+    "isinf": ("Where the elements are infinite", "[1.0, -math.inf]"),
+    "isfinite": ("Where the elements are neither infinite nor NaN", "[1.0, math.inf]"),
     "signbit": ("Where the elements have a minus sign, as -0.0 has", "[1.0, -0.0, -2.0]"),
     "logical_not": ("Where the elements are zero", "[1.0, 0.0]"),
 }
@@ -252,6 +252,8 @@ RESULTS: dict[str, str] = {
     "logical_xor": "tensor([ True, False, False])",
 }
 
+REFUSED = "\n    RuntimeError: for {}."
+
 OPERANDS = """    input: a tensor or a number.
     other: a tensor or a number; shapes broadcast.
 
@@ -262,7 +264,7 @@ Raises:
     RuntimeError: if the shapes do not broadcast."""
 
 
-def _unary(name: str, row: tuple[str, str, str, str], domain: str) -> str:
+def _unary(name: str, row: tuple[str, str, str, str], domain: str, refused: str = "") -> str:
     summary, formula, derivative, values = row
     return f"""\
 {summary} of each element.
@@ -276,7 +278,7 @@ Returns:
     A new tensor of the same shape.
 
 Raises:
-    TypeError: if ``input`` is not a tensor.
+    TypeError: if ``input`` is not a tensor.{refused}
 
 Example:
     >>> tapegrad.{name}(tapegrad.tensor({values}))
@@ -295,6 +297,7 @@ Returns:
     A bool tensor of the same shape.
 
 Example:
+    >>> import math
     >>> tapegrad.{name}(tapegrad.tensor({values}))
     {RESULTS[name]}
 """
@@ -336,10 +339,18 @@ Example:
 
 DOCS: dict[str, str] = {}
 for _name, _row in FLOAT_UNARY.items():
-    _text = _unary(_name, _row, "Integers and bool are converted to the default dtype first.")
+    if _name in ("silu", "log_sigmoid"):
+        _text = _unary(_name, _row, "Its dtype is floating-point.", REFUSED.format("integers"))
+    else:
+        _text = _unary(_name, _row, "Integers and bool are converted to the default dtype first.")
     DOCS[f"{_name}(input, /)"] = _text
 for _name, _row in NUMBER_UNARY.items():
-    DOCS[f"{_name}(input, /)"] = _unary(_name, _row, "The dtype stays what it is.")
+    DOCS[f"{_name}(input, /)"] = _unary(
+        _name,
+        _row,
+        "The dtype stays what it is.",
+        "" if _name == "sign" else REFUSED.format("bool"),
+    )
 for _name, (_summary, _values) in PREDICATES.items():
     DOCS[f"{_name}(input)"] = _predicate(_name, _summary, _values)
 for _name, (_summary, _derivative, _a, _b) in BINARY.items():
@@ -399,8 +410,11 @@ Formula: ``x for x > 0, negative_slope * x otherwise`` (Maas et al., "Rectifier 
 improve neural network acoustic models", 2013).
 
 Args:
-    input: a tensor of any shape.
+    input: a floating-point tensor of any shape.
     negative_slope: the slope for negative numbers. Default: 0.01.
+
+Raises:
+    NotImplementedError: for integers and bool.
 
 Example:
     >>> tapegrad.leaky_relu(tapegrad.tensor([1.0, -2.0]), 0.1)
@@ -412,8 +426,11 @@ Exponential linear unit of each element.
 Formula: ``x for x > 0, alpha * (e^x - 1) otherwise`` (Clevert et al., arXiv:1511.07289).
 
 Args:
-    input: a tensor of any shape.
+    input: a floating-point tensor of any shape.
     alpha: minus the limit for large negative numbers. Default: 1.0.
+
+Raises:
+    NotImplementedError: for integers and bool.
 
 Example:
     >>> tapegrad.elu(tapegrad.tensor([1.0, -1.0]))
@@ -424,12 +441,12 @@ Example:
 Formula: ``x * P(X <= x)`` with a standard normal X (Hendrycks and Gimpel, arXiv:1606.08415).
 
 Args:
-    input: a tensor of any shape.
+    input: a floating-point tensor of any shape.
     approximate: ``"none"``, or ``"tanh"`` for the approximation by tanh of the same paper.
         Default: ``"none"``.
 
 Raises:
-    RuntimeError: for another ``approximate``.
+    RuntimeError: for another ``approximate``, integers and bool.
 
 Example:
     >>> tapegrad.gelu(tapegrad.tensor([1.0, -1.0]))
@@ -442,9 +459,12 @@ Formula: ``ln(1 + e^(beta * x)) / beta`` (Dugas et al., "Incorporating second-or
 knowledge for better option pricing", 2000).
 
 Args:
-    input: a tensor of any shape.
+    input: a floating-point tensor of any shape.
     beta: how sharp the bend is. Default: 1.0.
     threshold: above ``beta * x`` of this the result is x itself. Default: 20.0.
+
+Raises:
+    NotImplementedError: for integers and bool.
 
 Example:
     >>> tapegrad.softplus(tapegrad.tensor([0.0, 30.0]))
@@ -559,7 +579,7 @@ Args:
     max: upper limit, which wins where it is below ``min``. Default: None.
 
 Raises:
-    ValueError: if both limits are None.
+    RuntimeError: if both limits are None.
 
 Example:
     >>> tapegrad.clamp(tapegrad.tensor([-2.0, 0.5, 3.0]), 0, 1)

@@ -393,7 +393,7 @@ Returns:
     A tuple of views.
 
 Raises:
-    RuntimeError: for a 0-d tensor.
+    IndexError: for a 0-d tensor.
 
 Example:
     >>> tapegrad.unbind(tapegrad.tensor([[1, 2], [3, 4]]))
@@ -561,8 +561,8 @@ Args:
     source: a tensor of the same dtype, and of the shape of ``input`` in the other dimensions.
 
 Raises:
-    RuntimeError: if the shapes or dtypes do not fit.
-    IndexError: if ``index`` is not 1-d or an index is out of range.
+    RuntimeError: if the shapes or dtypes do not fit, or an index is out of range.
+    IndexError: if ``index`` is not 1-d.
 
 Example:
     >>> index = tapegrad.tensor([0, 0, 1])
