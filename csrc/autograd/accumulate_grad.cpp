@@ -41,12 +41,14 @@ void AccumulateGrad::unpark(const Tensor& leaf) noexcept {
 void AccumulateGrad::backward(TensorList& grads, TensorList&) {
     if (!grads[0].defined() || !variable_->requires_grad) return;
     if (AutogradExtra& extra = make_extra(variable_); extra.leaf_hook) {
-        if (Tensor changed = extra.leaf_hook->call(grads[0]); changed.defined()) grads[0] = std::move(changed);
+        if (Tensor changed = extra.leaf_hook->call(grads[0]); changed.defined())
+            grads[0] = std::move(changed);
     }
     Tensor grad = std::move(grads[0]);
     if (!variable_->grad) {
         // A gradient that nobody else holds becomes .grad as it is.
-        const bool mine = is_sole_owner(grad) && grad.strides() == variable_.strides() && grad.storage()->owns_memory();
+        const bool mine = is_sole_owner(grad) && grad.strides() == variable_.strides() &&
+                          grad.storage()->owns_memory();
         if (grad_enabled())
             variable_->grad = Ref<TensorImpl>(tape_operations.clone_like(grad, variable_).impl());
         else if (mine) {

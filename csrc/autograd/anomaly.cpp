@@ -21,7 +21,8 @@ void show_forward_call(Node& node) {
         static_cast<ForwardTrace*>(node.extras_->forward_trace.get())->show(node);
     else
         warn(text("Error detected in ", node.name(),
-                  ". No forward pass information available. Enable detect anomaly during forward pass for more "
+                  ". No forward pass information available. Enable detect anomaly during forward "
+                  "pass for more "
                   "information."));
 }
 

@@ -11,7 +11,8 @@ namespace tapegrad {
 
 bool is_sole_owner(const Tensor& tensor) noexcept {
     const Ref<Storage>& storage = tensor.storage();
-    return tensor->references == 1 && !tensor->python_object && storage->use_count() == 1 && storage->owns_memory();
+    return tensor->references == 1 && !tensor->python_object && storage->use_count() == 1 &&
+           storage->owns_memory();
 }
 
 void accumulate_gradient(Tensor& into, Tensor grad) {
@@ -24,7 +25,8 @@ void accumulate_gradient(Tensor& into, Tensor grad) {
         return;
     }
     if (into.sizes() == grad.sizes() && into.dtype() == grad.dtype()) {
-        if (is_sole_owner(into) && into.is_contiguous()) return tape_operations.add_in_place(into, grad);
+        if (is_sole_owner(into) && into.is_contiguous())
+            return tape_operations.add_in_place(into, grad);
         if (is_sole_owner(grad) && grad.is_contiguous()) {
             tape_operations.add_in_place(grad, into);
             into = std::move(grad);
@@ -43,7 +45,9 @@ uint64_t run_counter = 0;
 uint64_t owner_run = 0;
 
 struct Unwanted {
-    explicit Unwanted(uint64_t mask) : before(thread_state.unwanted_inputs) { thread_state.unwanted_inputs = mask; }
+    explicit Unwanted(uint64_t mask) : before(thread_state.unwanted_inputs) {
+        thread_state.unwanted_inputs = mask;
+    }
     ~Unwanted() { thread_state.unwanted_inputs = before; }
     uint64_t before;
 };
@@ -54,7 +58,11 @@ thread_local Run* active_run = nullptr;
 class Run {
 public:
     Run(std::span<const Edge> roots, std::span<const Edge> inputs, const BackwardOptions& options)
-        : id_(++run_counter), in_nodes_(owner_run == 0), roots_(roots), inputs_(inputs), options_(options) {
+        : id_(++run_counter),
+          in_nodes_(owner_run == 0),
+          roots_(roots),
+          inputs_(inputs),
+          options_(options) {
         if (in_nodes_) owner_run = id_;
         results_.resize(inputs.size());
         active_run = this;
@@ -101,8 +109,12 @@ private:
         if (in_nodes_) return node->progress;
         return table_[node];
     }
-    bool reached(Node* node) { return in_nodes_ ? node->progress.run == id_ : table_.contains(node); }
-    bool is_queued(Node* node) { return std::find(ready_.begin(), ready_.end(), node) != ready_.end(); }
+    bool reached(Node* node) {
+        return in_nodes_ ? node->progress.run == id_ : table_.contains(node);
+    }
+    bool is_queued(Node* node) {
+        return std::find(ready_.begin(), ready_.end(), node) != ready_.end();
+    }
 
     Node::Progress& reach(Node* node) {
         Node::Progress& progress = progress_of(node);
@@ -140,7 +152,8 @@ private:
     // A node is needed if it, or anything behind it, leads to an input.
     void mark_needed() {
         for (const Edge& input : inputs_)
-            if (options_.accumulate && reached(input.node.get())) progress_of(input.node.get()).needed = true;
+            if (options_.accumulate && reached(input.node.get()))
+                progress_of(input.node.get()).needed = true;
         struct Visit {
             Node* node;
             size_t next;
@@ -196,7 +209,8 @@ private:
             Node::Progress& progress = progress_of(node);
             needed = progress.needed;
             grads.resize(node->results.size());
-            for (size_t i = 0; i < progress.grads.size(); ++i) grads[i] = std::move(progress.grads[i]);
+            for (size_t i = 0; i < progress.grads.size(); ++i)
+                grads[i] = std::move(progress.grads[i]);
             progress.grads.clear();
         }
         if (node->extras_) run_result_hooks(node, grads);
@@ -208,7 +222,8 @@ private:
             pass_on(node, nullptr);
             return;
         }
-        if (node->extras_ && node->extras_->pre_hook) Ref<NodePreHook>(node->extras_->pre_hook)->call(grads);
+        if (node->extras_ && node->extras_->pre_hook)
+            Ref<NodePreHook>(node->extras_->pre_hook)->call(grads);
 
         bool any = node->accepts_undefined();
         for (const Tensor& grad : grads) any |= grad.defined();
@@ -229,8 +244,8 @@ private:
             node->release_saved();
         }
         if (inputs.size() < node->edges.size())
-            fail("Function ", node->name(), " returned an incorrect number of gradients (expected ", node->edges.size(),
-                 ", got ", inputs.size(), ")");
+            fail("Function ", node->name(), " returned an incorrect number of gradients (expected ",
+                 node->edges.size(), ", got ", inputs.size(), ")");
         for (size_t i = 0; i < inputs.size(); ++i) {
             if (!node->wants(i)) inputs[i].reset();
             if (inputs[i].defined()) fit(*node, i, inputs[i]);
@@ -243,7 +258,8 @@ private:
         uint64_t mask = 0;
         for (size_t i = 0; i < node.edges.size() && i < 64; ++i) {
             Node* next = node.edges[i].node.get();
-            if (next && !progress_of(next).needed && !is_input(node.edges[i])) mask |= uint64_t{1} << i;
+            if (next && !progress_of(next).needed && !is_input(node.edges[i]))
+                mask |= uint64_t{1} << i;
         }
         return mask;
     }
@@ -276,12 +292,15 @@ private:
                 grads[hook.nr] = std::move(changed);
         }
         for (const NodeExtras::Retained& retained : extras.retained) {
-            if (!retained.slot->tensor || retained.nr >= grads.size() || !grads[retained.nr].defined()) continue;
+            if (!retained.slot->tensor || retained.nr >= grads.size() ||
+                !grads[retained.nr].defined())
+                continue;
             Tensor variable(retained.slot->tensor);
             const Tensor& grad = grads[retained.nr];
-            variable->grad = Ref<TensorImpl>(
-                (variable->grad ? tape_operations.add(variable.grad(), grad) : tape_operations.clone_like(grad, variable))
-                    .impl());
+            variable->grad =
+                Ref<TensorImpl>((variable->grad ? tape_operations.add(variable.grad(), grad)
+                                                : tape_operations.clone_like(grad, variable))
+                                    .impl());
         }
     }
 
@@ -291,8 +310,9 @@ private:
         const ResultInfo& info = edge.node->results[edge.nr];
         if (!(grad.sizes() == info.sizes)) {
             if (!is_expandable_to(info.sizes, grad.sizes()))
-                fail("Function ", node.name(), " returned an invalid gradient at index ", index, " - got ",
-                     to_string(grad.sizes()), " but expected shape compatible with ", to_string(info.sizes));
+                fail("Function ", node.name(), " returned an invalid gradient at index ", index,
+                     " - got ", to_string(grad.sizes()), " but expected shape compatible with ",
+                     to_string(info.sizes));
             grad = tape_operations.sum_to(grad, info.sizes);
         }
         if (grad.dtype() != info.dtype) grad = tape_operations.cast(grad, info.dtype);

@@ -140,10 +140,10 @@ struct NodeExtras {
     };
     std::vector<ResultHook> result_hooks;
     std::vector<Retained> retained;
-    Ref<NodePreHook> pre_hook;    // one object serves all hooks of its kind
+    Ref<NodePreHook> pre_hook;  // one object serves all hooks of its kind
     Ref<NodePostHook> post_hook;
-    Ref<Counted> forward_trace;   // anomaly mode: where the operation was called
-    Ref<Counted> python_state;    // attributes of the Python object that outlive it
+    Ref<Counted> forward_trace;  // anomaly mode: where the operation was called
+    Ref<Counted> python_state;   // attributes of the Python object that outlive it
 };
 
 // Called for each node made in anomaly mode; returns what describes the place of the call.

@@ -5,30 +5,41 @@
 namespace tapegrad {
 
 void refuse_released() {
-    fail("Trying to backward through the graph a second time (or directly access saved tensors after they have already "
-         "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
-         "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
-         "saved tensors after calling backward.");
+    fail(
+        "Trying to backward through the graph a second time (or directly access saved tensors "
+        "after they have already "
+        "been freed). Saved intermediate values of the graph are freed when you call .backward() "
+        "or autograd.grad(). "
+        "Specify retain_graph=True if you need to backward through the graph a second time or if "
+        "you need to access "
+        "saved tensors after calling backward.");
 }
 
 namespace {
 
-[[noreturn]] void refuse_modified(const Tensor& tensor, uint32_t saved, const Node* maker, uint32_t result_nr) {
-    std::string message =
-        text("one of the variables needed for gradient computation has been modified by an inplace operation: [tapegrad.",
-             scalar_type_name(tensor.dtype()), "Tensor ", to_string(tensor.sizes()), "]");
+[[noreturn]] void refuse_modified(const Tensor& tensor, uint32_t saved, const Node* maker,
+                                  uint32_t result_nr) {
+    std::string message = text(
+        "one of the variables needed for gradient computation has been modified by an inplace "
+        "operation: [tapegrad.",
+        scalar_type_name(tensor.dtype()), "Tensor ", to_string(tensor.sizes()), "]");
     if (maker) {
         // PyTorch names the operation here and not its derivative: "Exp".
         const std::string node = maker->name();
-        message += text(", which is output ", result_nr, " of ", node.substr(0, node.find("Backward")), ",");
+        message += text(", which is output ", result_nr, " of ",
+                        node.substr(0, node.find("Backward")), ",");
     }
     message += text(" is at version ", tensor.version(), "; expected version ", saved, " instead.");
     if (!thread_state.anomaly)
-        message += " Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
-                   "tapegrad.autograd.set_detect_anomaly(True, check_nan=False).";
+        message +=
+            " Hint: enable anomaly detection to find the operation that failed to compute its "
+            "gradient, with "
+            "tapegrad.autograd.set_detect_anomaly(True, check_nan=False).";
     else
-        message += " Hint: the backtrace further above shows the operation that failed to compute its gradient. The "
-                   "variable in question was changed in there or anywhere later. Good luck!";
+        message +=
+            " Hint: the backtrace further above shows the operation that failed to compute its "
+            "gradient. The "
+            "variable in question was changed in there or anywhere later. Good luck!";
     fail(message);
 }
 
@@ -38,9 +49,13 @@ SavedTensor::SavedTensor(const Tensor& tensor, bool is_result) {
     if (!tensor.defined()) return;
     saved_ = true;
     if (tensor->inference && !inference_mode())
-        fail("Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in "
-             "computation tracked by autograd. To work around this, you can make a clone to get a normal tensor and "
-             "use it in autograd, or use `tapegrad.no_grad()` instead of `tapegrad.inference_mode()`.");
+        fail(
+            "Inference tensors cannot be saved for backward. Please do not use Tensors created in "
+            "inference mode in "
+            "computation tracked by autograd. To work around this, you can make a clone to get a "
+            "normal tensor and "
+            "use it in autograd, or use `tapegrad.no_grad()` instead of "
+            "`tapegrad.inference_mode()`.");
     version_ = tensor.version();
     is_result_ = is_result;
     result_nr_ = tensor->output_nr;
@@ -63,8 +78,11 @@ void SavedTensor::pack(SavedTensorHooks& hooks, const Tensor& original) {
 
 void SavedTensor::register_hooks(SavedTensorHooks& hooks) {
     if (released_) refuse_released();
-    if (packed_) fail("Calling register_hooks on a saved tensor whose hooks have already been set. Hint: only one pair "
-                      "of hooks is allowed at a time.");
+    if (packed_)
+        fail(
+            "Calling register_hooks on a saved tensor whose hooks have already been set. Hint: "
+            "only one pair "
+            "of hooks is allowed at a time.");
     if (!saved_) fail("Calling register_hooks on a saved tensor with value None is forbidden");
     Tensor original = std::move(tensor_);
     pack(hooks, original);

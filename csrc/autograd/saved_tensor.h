@@ -10,7 +10,7 @@ class PackedTensor : public Counted {
 public:
     virtual Tensor unpack() = 0;
 
-    Edge edge;          // the place on the tape of what was packed
+    Edge edge;  // the place on the tape of what was packed
     bool leaf = false;
 };
 

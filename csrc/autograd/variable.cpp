@@ -46,35 +46,44 @@ namespace {
     std::string message;
     if (node) {
         const std::string name = node->name();
-        message = text("Output ", view->output_nr, " of ", name.substr(0, name.find("Backward")), " is a view ");
+        message = text("Output ", view->output_nr, " of ", name.substr(0, name.find("Backward")),
+                       " is a view ");
     }
     const bool inference = extra.origin == ViewOrigin::Inference;
     if (inference || extra.origin == ViewOrigin::NoGrad || !node)
-        message += text(node ? "of a view which was created in " : "A view was created in ",
-                        inference ? "inference mode and " : "no_grad mode and ", change, " modified inplace ",
-                        inference ? "in normal mode." : "with grad mode enabled.");
-    else
-        message += text("and ", change, " modified inplace.");
+        message +=
+            text(node ? "of a view which was created in " : "A view was created in ",
+                 inference ? "inference mode and " : "no_grad mode and ", change,
+                 " modified inplace ", inference ? "in normal mode." : "with grad mode enabled.");
+    else message += text("and ", change, " modified inplace.");
     switch (extra.origin) {
         case ViewOrigin::NoGrad:
         case ViewOrigin::Inference: {
             const char* mode = inference ? "inference_mode" : "no_grad";
             fail(message,
-                 " Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by "
-                 "moving both the view and the inplace either both inside the ", mode,
-                 " block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be "
+                 " Given that this use case is ambiguous and error-prone, it is forbidden. You can "
+                 "clarify your code by "
+                 "moving both the view and the inplace either both inside the ",
+                 mode,
+                 " block (if you don't want the inplace to be tracked) or both outside (if you "
+                 "want the inplace to be "
                  "tracked).");
         }
         case ViewOrigin::MultiOutput:
             fail(message,
-                 " This view is the output of a function that returns multiple views. Such functions do not allow the "
-                 "output views to be modified inplace. You should replace the inplace operation by an out-of-place "
+                 " This view is the output of a function that returns multiple views. Such "
+                 "functions do not allow the "
+                 "output views to be modified inplace. You should replace the inplace operation by "
+                 "an out-of-place "
                  "one.");
         default:
             fail(message,
-                 " This view was created inside a custom Function (or because an input was returned as-is) and the "
-                 "autograd logic to handle view+inplace would override the custom backward associated with the "
-                 "custom Function, leading to incorrect gradients. This behavior is forbidden. You can fix this by "
+                 " This view was created inside a custom Function (or because an input was "
+                 "returned as-is) and the "
+                 "autograd logic to handle view+inplace would override the custom backward "
+                 "associated with the "
+                 "custom Function, leading to incorrect gradients. This behavior is forbidden. You "
+                 "can fix this by "
                  "cloning the output of the custom Function.");
     }
 }
@@ -84,7 +93,9 @@ void move_retained(const Tensor& tensor, Node* from, uint32_t nr) {
     AutogradExtra* extra = extra_of(tensor);
     if (!tensor->retains_grad || !from || !extra || !extra->retain_slot) return;
     auto& retained = from->extras().retained;
-    if (std::erase_if(retained, [&](const auto& entry) { return entry.slot == extra->retain_slot && entry.nr == nr; }))
+    if (std::erase_if(retained, [&](const auto& entry) {
+            return entry.slot == extra->retain_slot && entry.nr == nr;
+        }))
         node_of(tensor)->extras().retained.push_back({tensor->output_nr, extra->retain_slot});
 }
 
@@ -106,7 +117,8 @@ void take_out_of_base(const Tensor& view, AutogradExtra& extra) {
 
 // Brings a view up to date whose base was written to, perhaps through another view.
 void refresh_view(const Tensor& view, AutogradExtra& extra) {
-    if (extra.view_version == view.version() || (!view->grad_fn && !extra.base.requires_grad())) return;
+    if (extra.view_version == view.version() || (!view->grad_fn && !extra.base.requires_grad()))
+        return;
     if (extra.origin != ViewOrigin::Ordinary) refuse_view(extra, view, true);
     take_out_of_base(view, extra);
 }
@@ -155,32 +167,36 @@ void mark_view(const Tensor& view, const Tensor& base) {
     AutogradExtra& extra = make_extra(view);
     extra.base = base_extra && base_extra->base.defined() ? base_extra->base : base;
     extra.view_version = view.version();
-    if (inference_mode())
-        extra.origin = ViewOrigin::Inference;
-    else if (!grad_enabled())
-        extra.origin = ViewOrigin::NoGrad;
-    else if (base_extra && base_extra->base.defined())
-        extra.origin = base_extra->origin;
+    if (inference_mode()) extra.origin = ViewOrigin::Inference;
+    else if (!grad_enabled()) extra.origin = ViewOrigin::NoGrad;
+    else if (base_extra && base_extra->base.defined()) extra.origin = base_extra->origin;
 }
 
 void check_inplace(const Tensor& tensor, bool recorded) {
     if (tensor.storage()->read_only()) fail<ValueError>("assignment destination is read-only");
     if (tensor->inference && !inference_mode())
-        fail("Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a "
-             "normal tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details.");
+        fail(
+            "Inplace update to inference tensor outside InferenceMode is not allowed.You can make "
+            "a clone to get a "
+            "normal tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 "
+            "for more details.");
     if (recorded) {
         AutogradExtra* extra = extra_of(tensor);
         if (extra && extra->base.defined()) {
             if (extra->origin != ViewOrigin::Ordinary) refuse_view(*extra, tensor, false);
             if (tensor.requires_grad() && extra->base.is_leaf())
-                fail("a view of a leaf Variable that requires grad is being used in an in-place operation.");
+                fail(
+                    "a view of a leaf Variable that requires grad is being used in an in-place "
+                    "operation.");
         }
         if (tensor.requires_grad() && tensor.is_leaf())
             fail("a leaf Variable that requires grad is being used in an in-place operation.");
     }
     if (has_internal_overlap(tensor))
-        fail("unsupported operation: more than one element of the written-to tensor refers to a single memory "
-             "location. Please clone() the tensor before performing the operation.");
+        fail(
+            "unsupported operation: more than one element of the written-to tensor refers to a "
+            "single memory "
+            "location. Please clone() the tensor before performing the operation.");
 }
 
 void rebase_history(const Tensor& tensor, const Ref<Node>& node) {
@@ -199,13 +215,18 @@ void rebase_history(const Tensor& tensor, const Ref<Node>& node) {
 void set_requires_grad(const Tensor& tensor, bool requires_grad) {
     if (!tensor.is_leaf()) {
         if (!requires_grad)
-            fail("you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
-                 "in a subgraph that doesn't require differentiation use var_no_grad = var.detach().");
+            fail(
+                "you can only change requires_grad flags of leaf variables. If you want to use a "
+                "computed variable "
+                "in a subgraph that doesn't require differentiation use var_no_grad = "
+                "var.detach().");
         return;
     }
-    if (requires_grad && !tensor.is_floating()) fail("only Tensors of floating point dtype can require gradients");
+    if (requires_grad && !tensor.is_floating())
+        fail("only Tensors of floating point dtype can require gradients");
     if (requires_grad && tensor->inference && !inference_mode())
-        fail("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.");
+        fail(
+            "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.");
     tensor->requires_grad = requires_grad;
 }
 
@@ -231,8 +252,10 @@ void detach_in_place(const Tensor& tensor) {
 
 void replace_data(const Tensor& tensor, const Tensor& source) {
     if (tensor.requires_grad() && !source.is_floating())
-        fail("data set to a tensor that requires gradients must be floating point or complex dtype");
-    if (AutogradExtra* extra = extra_of(tensor)) extra->forget_accumulator();  // it knows the old shape
+        fail(
+            "data set to a tensor that requires gradients must be floating point or complex dtype");
+    if (AutogradExtra* extra = extra_of(tensor))
+        extra->forget_accumulator();  // it knows the old shape
     tensor->storage = Storage::alias(source.storage());
     tensor->data = source->data;
     tensor->dtype = source.dtype();

@@ -14,7 +14,8 @@ struct AutogradExtra final : Counted {
     // Leaves: the node that adds to .grad, while the graph holds one; it keeps the tensor, not the reverse.
     Node* accumulator = nullptr;
     Ref<Node> lent_accumulator;  // another leaf's, for a tensor that stands in for that leaf
-    bool accumulator_parked = false;  // no graph holds it: it is this leaf's own until one does again
+    bool accumulator_parked =
+        false;  // no graph holds it: it is this leaf's own until one does again
     Ref<TensorHook> leaf_hook;
     Ref<AccumulateHook> accumulate_hook;
     Ref<RetainSlot> retain_slot;
@@ -35,7 +36,9 @@ inline bool is_view(const Tensor& tensor) noexcept {
     return extra && extra->base.defined();
 }
 
-inline Node* node_of(const Tensor& tensor) noexcept { return static_cast<Node*>(tensor->grad_fn.get()); }
+inline Node* node_of(const Tensor& tensor) noexcept {
+    return static_cast<Node*>(tensor->grad_fn.get());
+}
 
 // The node behind the tensor, brought up to date where the base of a view was written to.
 Ref<Node> grad_fn(const Tensor& tensor);

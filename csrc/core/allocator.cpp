@@ -50,7 +50,8 @@ void* from_system(size_t bytes) {
 }
 
 [[noreturn]] void out_of_memory(size_t bytes) {
-    fail<OutOfMemoryError>("tapegrad: can't allocate memory: you tried to allocate ", bytes, " bytes.");
+    fail<OutOfMemoryError>("tapegrad: can't allocate memory: you tried to allocate ", bytes,
+                           " bytes.");
 }
 
 }  // namespace

@@ -87,19 +87,22 @@ bool is_expandable_to(const Dims& from, const Dims& to) noexcept {
 
 int wrap_dim(int64_t dim, int count, bool scalars_too) {
     if (count == 0 && scalars_too) count = 1;
-    if (count == 0) fail<IndexError>("Dimension specified as ", dim, " but tensor has no dimensions");
+    if (count == 0)
+        fail<IndexError>("Dimension specified as ", dim, " but tensor has no dimensions");
     if (dim < -count || dim >= count)
-        fail<IndexError>("Dimension out of range (expected to be in range of [", -count, ", ", count - 1,
-                         "], but got ", dim, ")");
+        fail<IndexError>("Dimension out of range (expected to be in range of [", -count, ", ",
+                         count - 1, "], but got ", dim, ")");
     return static_cast<int>(dim < 0 ? dim + count : dim);
 }
 
 uint64_t wrap_dims(std::span<const int64_t> dims, int count) {
-    if (count > 64) fail("tensors with more than 64 dimensions cannot be reduced over several dimensions");
+    if (count > 64)
+        fail("tensors with more than 64 dimensions cannot be reduced over several dimensions");
     uint64_t mask = 0;
     for (int64_t dim : dims) {
         const int wrapped = wrap_dim(dim, count);
-        if (mask >> wrapped & 1) fail("dim ", wrapped, " appears multiple times in the list of dims");
+        if (mask >> wrapped & 1)
+            fail("dim ", wrapped, " appears multiple times in the list of dims");
         mask |= uint64_t{1} << wrapped;
     }
     return mask;

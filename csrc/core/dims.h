@@ -17,7 +17,8 @@ public:
     Dims() noexcept = default;
     explicit Dims(int count) { resize(count); }
     Dims(int count, int64_t value) : Dims(count) { std::fill_n(data(), count, value); }
-    Dims(std::initializer_list<int64_t> values) : Dims(values.begin(), static_cast<int>(values.size())) {}
+    Dims(std::initializer_list<int64_t> values)
+        : Dims(values.begin(), static_cast<int>(values.size())) {}
     Dims(const int64_t* values, int count) : Dims(count) { std::copy_n(values, count, data()); }
     Dims(std::span<const int64_t> values) : Dims(values.data(), static_cast<int>(values.size())) {}
     Dims(const Dims& other) { copy(other); }
@@ -46,7 +47,9 @@ public:
     int64_t& operator[](int i) noexcept { return data_[i]; }
     int64_t operator[](int i) const noexcept { return data_[i]; }
     int64_t back() const noexcept { return data_[size_ - 1]; }
-    operator std::span<const int64_t>() const noexcept { return {data(), static_cast<size_t>(size_)}; }
+    operator std::span<const int64_t>() const noexcept {
+        return {data(), static_cast<size_t>(size_)};
+    }
 
     bool operator==(const Dims& other) const noexcept {
         return size_ == other.size_ && std::equal(begin(), end(), other.begin());

@@ -32,11 +32,13 @@ template <class... Parts> std::string text(const Parts&... parts) {
     return stream.str();
 }
 
-template <class E = Error, class... Parts> [[noreturn]] [[gnu::cold]] void fail(const Parts&... parts) {
+template <class E = Error, class... Parts>
+[[noreturn]] [[gnu::cold]] void fail(const Parts&... parts) {
     throw E(text(parts...));
 }
 
-template <class E = Error, class... Parts> inline void check(bool condition, const Parts&... parts) {
+template <class E = Error, class... Parts>
+inline void check(bool condition, const Parts&... parts) {
     if (!condition) [[unlikely]]
         fail<E>(parts...);
 }

@@ -12,7 +12,8 @@ uint64_t Generator::seed() {
 }
 
 Generator& default_generator() {
-    static Ref<Generator>& generator = *new Ref<Generator>(new Generator);  // outlives every user of it
+    static Ref<Generator>& generator =
+        *new Ref<Generator>(new Generator);  // outlives every user of it
     return *generator;
 }
 

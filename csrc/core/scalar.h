@@ -21,10 +21,8 @@ public:
     int64_t to_int() const noexcept { return is_floating() ? static_cast<int64_t>(float_) : int_; }
     bool to_bool() const noexcept { return is_floating() ? float_ != 0 : int_ != 0; }
     template <class T> T to() const noexcept {
-        if constexpr (__is_same(T, bool))
-            return to_bool();
-        else
-            return is_floating() ? static_cast<T>(float_) : static_cast<T>(int_);
+        if constexpr (__is_same(T, bool)) return to_bool();
+        else return is_floating() ? static_cast<T>(float_) : static_cast<T>(int_);
     }
     Scalar operator-() const noexcept { return is_floating() ? Scalar(-float_) : Scalar(-int_); }
 

@@ -11,19 +11,22 @@ Storage::Storage(size_t bytes)
 }
 
 Storage::Storage(void* data, size_t bytes, void* owner, void (*free)(void*), bool read_only)
-    : data_(static_cast<char*>(data)), bytes_(bytes), owner_(owner), free_(free), read_only_(read_only) {
+    : data_(static_cast<char*>(data)),
+      bytes_(bytes),
+      owner_(owner),
+      free_(free),
+      read_only_(read_only) {
     ++live_count_;
 }
 
 Storage::~Storage() {
     --live_count_;
-    if (free_)
-        free_(owner_);
-    else if (data_ != inline_)
-        deallocate(data_, bytes_);
+    if (free_) free_(owner_);
+    else if (data_ != inline_) deallocate(data_, bytes_);
 }
 
-Ref<Storage> Storage::borrow(void* data, size_t bytes, void* owner, void (*free)(void*), bool read_only) {
+Ref<Storage> Storage::borrow(void* data, size_t bytes, void* owner, void (*free)(void*),
+                             bool read_only) {
     return Ref<Storage>(new Storage(data, bytes, owner, free, read_only));
 }
 

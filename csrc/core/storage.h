@@ -13,7 +13,8 @@ public:
     // Fresh memory, not initialised.
     static Ref<Storage> allocate(size_t bytes) { return Ref<Storage>(new Storage(bytes)); }
     // Memory of someone else (a NumPy array, another library's tensor): free(owner) is called at the end.
-    static Ref<Storage> borrow(void* data, size_t bytes, void* owner, void (*free)(void*), bool read_only);
+    static Ref<Storage> borrow(void* data, size_t bytes, void* owner, void (*free)(void*),
+                               bool read_only);
     // The same memory with a version counter of its own, as behind Tensor.data.
     static Ref<Storage> alias(const Ref<Storage>& storage);
 

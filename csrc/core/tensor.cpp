@@ -10,7 +10,8 @@ DType default_float_type = DType::Float32;
 
 namespace {
 
-TensorImpl* window(Ref<Storage> storage, char* data, const Dims& sizes, const Dims& strides, DType dtype) {
+TensorImpl* window(Ref<Storage> storage, char* data, const Dims& sizes, const Dims& strides,
+                   DType dtype) {
     TensorImpl* impl = new TensorImpl;
     impl->storage = std::move(storage);
     impl->data = data;
@@ -41,7 +42,9 @@ Tensor empty(const Dims& sizes, DType dtype) {
     int64_t numel = 1;
     bool overflow = false;
     for (int i = count - 1; i >= 0; --i) {
-        if (sizes[i] < 0) fail("Trying to create tensor with negative dimension ", sizes[i], ": ", to_string(sizes));
+        if (sizes[i] < 0)
+            fail("Trying to create tensor with negative dimension ", sizes[i], ": ",
+                 to_string(sizes));
         impl->strides[i] = numel;
         overflow |= __builtin_mul_overflow(numel, std::max<int64_t>(sizes[i], 1), &numel);
     }
@@ -56,7 +59,8 @@ Tensor empty(const Dims& sizes, DType dtype) {
 
 Tensor empty_strided(const Dims& sizes, const Dims& strides, DType dtype) {
     int64_t extent = 1;
-    for (int i = 0; i < sizes.size(); ++i) extent += std::max<int64_t>(sizes[i] - 1, 0) * strides[i];
+    for (int i = 0; i < sizes.size(); ++i)
+        extent += std::max<int64_t>(sizes[i] - 1, 0) * strides[i];
     auto storage = Storage::allocate(static_cast<size_t>(byte_count(extent, sizes, dtype)));
     char* data = storage->data();
     TensorImpl* impl = window(std::move(storage), data, sizes, strides, dtype);
@@ -65,7 +69,8 @@ Tensor empty_strided(const Dims& sizes, const Dims& strides, DType dtype) {
 }
 
 Tensor alias(const Tensor& base, const Dims& sizes, const Dims& strides, int64_t offset) {
-    return Tensor(window(base.storage(), base->data + offset * static_cast<int64_t>(base.item_size()), sizes,
+    return Tensor(window(base.storage(),
+                         base->data + offset * static_cast<int64_t>(base.item_size()), sizes,
                          strides, base.dtype()));
 }
 
@@ -73,7 +78,8 @@ Tensor alias(const Tensor& base) {
     return Tensor(window(base.storage(), base->data, base.sizes(), base.strides(), base.dtype()));
 }
 
-Tensor from_storage(Ref<Storage> storage, char* data, const Dims& sizes, const Dims& strides, DType dtype) {
+Tensor from_storage(Ref<Storage> storage, char* data, const Dims& sizes, const Dims& strides,
+                    DType dtype) {
     return Tensor(window(std::move(storage), data, sizes, strides, dtype));
 }
 
@@ -83,7 +89,8 @@ int by_stride(const Tensor& tensor, int* order) {
     int count = 0;
     for (int i = 0; i < tensor.dim() && count < 64; ++i)
         if (tensor.sizes()[i] != 1) order[count++] = i;
-    std::sort(order, order + count, [&](int a, int b) { return tensor.strides()[a] < tensor.strides()[b]; });
+    std::sort(order, order + count,
+              [&](int a, int b) { return tensor.strides()[a] < tensor.strides()[b]; });
     return count;
 }
 }  // namespace

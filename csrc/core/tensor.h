@@ -34,17 +34,17 @@ public:
     bool contiguous = true;
     bool requires_grad = false;  // asked for by the user: this is a leaf
     bool retains_grad = false;
-    bool inference = false;     // made in inference mode: has no version that could be checked
-    uint32_t output_nr = 0;     // which result of grad_fn this is
-    char* data = nullptr;       // of the first element
+    bool inference = false;  // made in inference mode: has no version that could be checked
+    uint32_t output_nr = 0;  // which result of grad_fn this is
+    char* data = nullptr;    // of the first element
     int64_t numel = 1;
     Dims sizes;
     Dims strides;  // in elements
     Ref<Storage> storage;
-    Ref<Counted> grad_fn;            // an autograd Node
+    Ref<Counted> grad_fn;  // an autograd Node
     Ref<TensorImpl> grad;
-    Ref<Counted> autograd_extra;     // an AutogradExtra: hooks, view relation, accumulator
-    void* python_object = nullptr;   // the one wrapper of this tensor; owned as python_owned says
+    Ref<Counted> autograd_extra;    // an AutogradExtra: hooks, view relation, accumulator
+    void* python_object = nullptr;  // the one wrapper of this tensor; owned as python_owned says
     bool python_owned = false;
 
     static inline int64_t live_count = 0;
@@ -84,9 +84,12 @@ public:
     template <class T = void> T* data() const noexcept { return reinterpret_cast<T*>(impl_->data); }
 
     bool requires_grad() const noexcept {
-        return impl_->requires_grad || impl_->grad_fn || (impl_->autograd_extra && base_requires_grad(*impl_));
+        return impl_->requires_grad || impl_->grad_fn ||
+               (impl_->autograd_extra && base_requires_grad(*impl_));
     }
-    bool is_leaf() const noexcept { return !impl_->grad_fn && !(impl_->autograd_extra && joins_base(*impl_)); }
+    bool is_leaf() const noexcept {
+        return !impl_->grad_fn && !(impl_->autograd_extra && joins_base(*impl_));
+    }
     Tensor grad() const noexcept { return Tensor(impl_->grad); }
 
 private:
@@ -105,7 +108,8 @@ Tensor empty_strided(const Dims& sizes, const Dims& strides, DType dtype);
 Tensor alias(const Tensor& base, const Dims& sizes, const Dims& strides, int64_t offset);
 // The same window as another tensor object; shares the version counter.
 Tensor alias(const Tensor& base);
-Tensor from_storage(Ref<Storage> storage, char* data, const Dims& sizes, const Dims& strides, DType dtype);
+Tensor from_storage(Ref<Storage> storage, char* data, const Dims& sizes, const Dims& strides,
+                    DType dtype);
 
 // Whether some element has more than one index (as after expand). May answer true when unsure.
 bool has_internal_overlap(const Tensor& tensor) noexcept;

@@ -38,7 +38,9 @@ TAPEGRAD_TEXT_OPERATOR(>, kCompare, kSum)
 TAPEGRAD_TEXT_OPERATOR(>=, kCompare, kSum)
 TAPEGRAD_TEXT_OPERATOR(==, kCompare, kSum)
 #undef TAPEGRAD_TEXT_OPERATOR
-inline Text operator&(const Text& a, const Text& b) { return {"(" + a.s + ") & (" + b.s + ")", Text::kCompare}; }
+inline Text operator&(const Text& a, const Text& b) {
+    return {"(" + a.s + ") & (" + b.s + ")", Text::kCompare};
+}
 inline Text operator-(const Text& a) { return {"-" + a.at(Text::kNegation), Text::kNegation}; }
 
 inline Text zero_like(const Text&) { return 0; }

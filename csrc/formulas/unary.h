@@ -125,7 +125,9 @@ struct Relu {
 struct LeakyRelu {
     static constexpr const char* parameters[] = {"negative_slope"};
     static constexpr auto forward(auto x, auto slope) { return where(x > 0, x, x * slope); }
-    static constexpr auto backward(auto g, auto x, auto, auto slope) { return where(x > 0, g, g * slope); }
+    static constexpr auto backward(auto g, auto x, auto, auto slope) {
+        return where(x > 0, g, g * slope);
+    }
 };
 struct Elu {
     static constexpr const char* parameters[] = {"alpha"};
@@ -137,7 +139,9 @@ struct Elu {
 // Hendrycks and Gimpel, "Gaussian Error Linear Units", arXiv:1606.08415: x * Phi(x).
 struct Gelu {
     static constexpr auto forward(auto x) { return x * normal_cdf(x); }
-    static constexpr auto backward(auto g, auto x, auto) { return g * (normal_cdf(x) + x * normal_pdf(x)); }
+    static constexpr auto backward(auto g, auto x, auto) {
+        return g * (normal_cdf(x) + x * normal_pdf(x));
+    }
 };
 // The approximation of the same paper by tanh, written with sigmoid(2 u) = (1 + tanh(u)) / 2.
 struct GeluTanh {
@@ -168,11 +172,15 @@ struct Softplus {
 };
 struct Erf {
     static constexpr auto forward(auto x) { return erf(x); }
-    static constexpr auto backward(auto g, auto x, auto) { return g * (exp(-(x * x)) * kTwoOverSqrtPi); }
+    static constexpr auto backward(auto g, auto x, auto) {
+        return g * (exp(-(x * x)) * kTwoOverSqrtPi);
+    }
 };
 struct Erfc {
     static constexpr auto forward(auto x) { return erfc(x); }
-    static constexpr auto backward(auto g, auto x, auto) { return g * (exp(-(x * x)) * -kTwoOverSqrtPi); }
+    static constexpr auto backward(auto g, auto x, auto) {
+        return g * (exp(-(x * x)) * -kTwoOverSqrtPi);
+    }
 };
 struct Floor {
     static constexpr auto forward(auto x) { return floor(x); }
@@ -230,8 +238,7 @@ inline constexpr int kUnaryCount = 0 TAPEGRAD_UNARY(TAPEGRAD_PLUS_ONE);
 template <class F> consteval int parameter_count() {
     if constexpr (requires { F::parameters; })
         return static_cast<int>(sizeof(F::parameters) / sizeof(F::parameters[0]));
-    else
-        return 0;
+    else return 0;
 }
 
 }  // namespace tapegrad::formulas

@@ -19,15 +19,18 @@ template <class F> struct Rhs {
 };
 
 // in holds g, then a, b and y, of these only what the derivative uses.
-template <class Side, class T> void backward_block(const void* const* in, void* out, int64_t n, const double*) {
+template <class Side, class T>
+void backward_block(const void* const* in, void* out, int64_t n, const double*) {
     constexpr unsigned uses = Side::uses;
     constexpr int a_at = 1, b_at = a_at + bool(uses & kUsesA), y_at = b_at + bool(uses & kUsesB);
     const T* g = static_cast<const T*>(in[0]);
     const T* a = (uses & kUsesA) ? static_cast<const T*>(in[a_at]) : g;
     const T* b = (uses & kUsesB) ? static_cast<const T*>(in[b_at]) : g;
     const T* y = (uses & kUsesResult) ? static_cast<const T*>(in[y_at]) : g;
-    for_packs(static_cast<T*>(out), n,
-              [](Pack<T> gp, Pack<T> ap, Pack<T> bp, Pack<T> yp) { return Side::value(gp, ap, bp, yp); }, g, a, b, y);
+    for_packs(
+        static_cast<T*>(out), n,
+        [](Pack<T> gp, Pack<T> ap, Pack<T> bp, Pack<T> yp) { return Side::value(gp, ap, bp, yp); },
+        g, a, b, y);
 }
 
 }  // namespace

@@ -6,12 +6,15 @@ namespace {
 using formulas::Binary;
 using formulas::Integer;
 
-template <class F, class T> void float_block(const void* const* in, void* out, int64_t n, const double*) {
-    for_packs(static_cast<T*>(out), n, [](Pack<T> a, Pack<T> b) { return F::forward(a, b); },
-              static_cast<const T*>(in[0]), static_cast<const T*>(in[1]));
+template <class F, class T>
+void float_block(const void* const* in, void* out, int64_t n, const double*) {
+    for_packs(
+        static_cast<T*>(out), n, [](Pack<T> a, Pack<T> b) { return F::forward(a, b); },
+        static_cast<const T*>(in[0]), static_cast<const T*>(in[1]));
 }
 
-template <class F, class T> void integer_block(const void* const* in, void* out, int64_t n, const double*) {
+template <class F, class T>
+void integer_block(const void* const* in, void* out, int64_t n, const double*) {
     const T* a = static_cast<const T*>(in[0]);
     const T* b = static_cast<const T*>(in[1]);
     T* y = static_cast<T*>(out);
@@ -19,8 +22,9 @@ template <class F, class T> void integer_block(const void* const* in, void* out,
 }
 
 template <class F>
-constexpr bool kBoolToo = std::is_same_v<F, formulas::Add> || std::is_same_v<F, formulas::Mul> ||
-                          std::is_same_v<F, formulas::Maximum> || std::is_same_v<F, formulas::Minimum>;
+constexpr bool kBoolToo =
+    std::is_same_v<F, formulas::Add> || std::is_same_v<F, formulas::Mul> ||
+    std::is_same_v<F, formulas::Maximum> || std::is_same_v<F, formulas::Minimum>;
 constexpr bool kFloats = false, kNumbers = true;
 
 template <class F, bool Numbers> void fill_row(kernels::BlockFn* row) {

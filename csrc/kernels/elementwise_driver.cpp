@@ -8,7 +8,7 @@ namespace tapegrad::kernels {
 namespace {
 
 constexpr int kMaxOperands = 4;
-constexpr int64_t kBlock = 512;       // elements of a buffered block: at most 4 KB an operand
+constexpr int64_t kBlock = 512;        // elements of a buffered block: at most 4 KB an operand
 constexpr int64_t kGrain = 32 * 1024;  // elements of light work that are worth a thread
 
 void fill_block(char* buffer, const char* value, size_t bytes, int64_t n) {
@@ -68,7 +68,8 @@ struct Space {
     }
 };
 
-void build(Space& space, const Tensor& out, const Operand* operands, int count, const size_t* bytes) {
+void build(Space& space, const Tensor& out, const Operand* operands, int count,
+           const size_t* bytes) {
     const int dims = out.dim();
     if (dims > 64) fail("element-wise operations support at most 64 dimensions, got ", dims);
     space.operands = count + 1;
@@ -76,7 +77,8 @@ void build(Space& space, const Tensor& out, const Operand* operands, int count, 
     space.bytes[0] = out.item_size();
     for (int k = 0; k < count; ++k) {
         space.bytes[k + 1] = bytes[k];
-        space.data[k + 1] = operands[k].tensor ? operands[k].tensor->data<char>() : const_cast<char*>(operands[k].value);
+        space.data[k + 1] = operands[k].tensor ? operands[k].tensor->data<char>()
+                                               : const_cast<char*>(operands[k].value);
     }
     for (int d = 0; d < dims; ++d) {
         if (out.sizes()[d] == 1) continue;
@@ -90,7 +92,8 @@ void build(Space& space, const Tensor& out, const Operand* operands, int count, 
         }
         if (at > 0 && space.mergeable(at - 1, at)) {
             space.sizes[at - 1] *= space.sizes[at];
-            for (int k = 0; k < space.operands; ++k) space.strides[k][at - 1] = space.strides[k][at];
+            for (int k = 0; k < space.operands; ++k)
+                space.strides[k][at - 1] = space.strides[k][at];
             --space.dims;
         }
     }
@@ -104,14 +107,16 @@ void build(Space& space, const Tensor& out, const Operand* operands, int count, 
         for (int d = 0; d < space.dims - 1; ++d) {
             if (space.strides[0][d] != 1) continue;
             std::swap(space.sizes[d], space.sizes[space.dims - 1]);
-            for (int k = 0; k < space.operands; ++k) std::swap(space.strides[k][d], space.strides[k][space.dims - 1]);
+            for (int k = 0; k < space.operands; ++k)
+                std::swap(space.strides[k][d], space.strides[k][space.dims - 1]);
             break;
         }
     }
 }
 
 // Elements [begin, end) of the space in its own order.
-void run_range(const Space& space, BlockFn kernel, const double* parameters, int64_t begin, int64_t end) {
+void run_range(const Space& space, BlockFn kernel, const double* parameters, int64_t begin,
+               int64_t end) {
     Buffers buffers;
     const int last = space.dims - 1;
     const int64_t inner = space.sizes[last];
@@ -155,12 +160,11 @@ void run_range(const Space& space, BlockFn kernel, const double* parameters, int
                 char* buffer = buffers.bytes[k];
                 in[k - 1] = buffer;
                 if (filled[k]) continue;
-                if (stride == 0)
-                    fill_block(buffer, source, space.bytes[k], n);
-                else
-                    gather_block(buffer, source, stride, space.bytes[k], n);
+                if (stride == 0) fill_block(buffer, source, space.bytes[k], n);
+                else gather_block(buffer, source, stride, space.bytes[k], n);
             }
-            char* target = at[0] + first * space.strides[0][last] * static_cast<int64_t>(space.bytes[0]);
+            char* target =
+                at[0] + first * space.strides[0][last] * static_cast<int64_t>(space.bytes[0]);
             if (space.strides[0][last] == 1) {
                 kernel(in, target, n, parameters);
             } else {
@@ -199,19 +203,23 @@ void run_elementwise(BlockFn kernel, const Tensor& out, const Operand* operands,
         parallel_for(n, grain, [&](int64_t begin, int64_t end) {
             const void* in[kMaxOperands];
             for (int k = 0; k < count; ++k)
-                in[k] = (operands[k].tensor ? operands[k].tensor->data<char>() : operands[k].value) +
-                        begin * static_cast<int64_t>(operand_bytes[k]);
-            kernel(in, out.data<char>() + begin * static_cast<int64_t>(out.item_size()), end - begin, parameters);
+                in[k] =
+                    (operands[k].tensor ? operands[k].tensor->data<char>() : operands[k].value) +
+                    begin * static_cast<int64_t>(operand_bytes[k]);
+            kernel(in, out.data<char>() + begin * static_cast<int64_t>(out.item_size()),
+                   end - begin, parameters);
         });
         return;
     }
     Space space;
     build(space, out, operands, count, operand_bytes);
-    parallel_for(n, grain, [&](int64_t begin, int64_t end) { run_range(space, kernel, parameters, begin, end); });
+    parallel_for(n, grain, [&](int64_t begin, int64_t end) {
+        run_range(space, kernel, parameters, begin, end);
+    });
 }
 
-void run_elementwise(BlockFn kernel, const Tensor& out, const Operand* operands, int count, size_t operand_bytes,
-                     const double* parameters, Cost cost) {
+void run_elementwise(BlockFn kernel, const Tensor& out, const Operand* operands, int count,
+                     size_t operand_bytes, const double* parameters, Cost cost) {
     const size_t bytes[kMaxOperands] = {operand_bytes, operand_bytes, operand_bytes, operand_bytes};
     run_elementwise(kernel, out, operands, count, bytes, parameters, cost);
 }

@@ -31,10 +31,12 @@ enum class Cost { Light = 1, Heavy = 8 };
 
 // out must not be expanded; it may be one of the operands (same window), and must not overlap another.
 void run_elementwise(BlockFn kernel, const Tensor& out, const Operand* operands, int count,
-                     size_t operand_bytes, const double* parameters = nullptr, Cost cost = Cost::Light);
+                     size_t operand_bytes, const double* parameters = nullptr,
+                     Cost cost = Cost::Light);
 
 // The same with an item size per operand (where, cast).
 void run_elementwise(BlockFn kernel, const Tensor& out, const Operand* operands, int count,
-                     const size_t* operand_bytes, const double* parameters = nullptr, Cost cost = Cost::Light);
+                     const size_t* operand_bytes, const double* parameters = nullptr,
+                     Cost cost = Cost::Light);
 
 }  // namespace tapegrad::kernels

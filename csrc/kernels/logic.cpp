@@ -9,13 +9,15 @@ namespace {
 using formulas::Comparison;
 using formulas::Predicate;
 
-template <class Op, class T> void comparison_block(const void* const* in, void* out, int64_t n, const double*) {
+template <class Op, class T>
+void comparison_block(const void* const* in, void* out, int64_t n, const double*) {
     const T* a = static_cast<const T*>(in[0]);
     const T* b = static_cast<const T*>(in[1]);
     uint8_t* y = static_cast<uint8_t*>(out);
     for (int64_t i = 0; i < n; ++i) y[i] = Op::test(a[i], b[i]);
 }
-template <class Op, class T> void predicate_block(const void* const* in, void* out, int64_t n, const double*) {
+template <class Op, class T>
+void predicate_block(const void* const* in, void* out, int64_t n, const double*) {
     const T* a = static_cast<const T*>(in[0]);
     uint8_t* y = static_cast<uint8_t*>(out);
     for (int64_t i = 0; i < n; ++i) y[i] = Op::test(a[i]);
@@ -73,19 +75,18 @@ template <class T> void where_block(const void* const* in, void* out, int64_t n,
     for (int64_t i = 0; i < n; ++i) y[i] = c[i] ? a[i] : b[i];
 }
 
-template <class From, class To> void cast_block(const void* const* in, void* out, int64_t n, const double*) {
+template <class From, class To>
+void cast_block(const void* const* in, void* out, int64_t n, const double*) {
     if constexpr (std::is_same_v<From, To>) {
         if (n > 0) std::memmove(out, in[0], static_cast<size_t>(n) * sizeof(To));
     } else {
         const From* x = static_cast<const From*>(in[0]);
         To* y = static_cast<To*>(out);
         for (int64_t i = 0; i < n; ++i) {
-            if constexpr (std::is_same_v<To, bool>)
-                y[i] = x[i] != From(0);
+            if constexpr (std::is_same_v<To, bool>) y[i] = x[i] != From(0);
             else if constexpr (kFloat<From> && std::is_same_v<To, uint8_t>)
                 y[i] = static_cast<To>(static_cast<int64_t>(x[i]));  // negative values wrap around
-            else
-                y[i] = static_cast<To>(x[i]);
+            else y[i] = static_cast<To>(x[i]);
         }
     }
 }
@@ -119,13 +120,15 @@ template <class From> void fill_cast(kernels::BlockFn* row) {
 
 void fill_logic(kernels::ElementwiseKernels& k) {
 #define TAPEGRAD_FILL(Name) fill_comparison<Name>(k.comparison[int(Comparison::Name)]);
-    TAPEGRAD_FILL(Eq) TAPEGRAD_FILL(Ne) TAPEGRAD_FILL(Lt) TAPEGRAD_FILL(Le) TAPEGRAD_FILL(Gt) TAPEGRAD_FILL(Ge)
-    TAPEGRAD_FILL(LogicalAnd) TAPEGRAD_FILL(LogicalOr) TAPEGRAD_FILL(LogicalXor)
+    TAPEGRAD_FILL(Eq)
+    TAPEGRAD_FILL(Ne) TAPEGRAD_FILL(Lt) TAPEGRAD_FILL(Le) TAPEGRAD_FILL(Gt) TAPEGRAD_FILL(Ge)
+        TAPEGRAD_FILL(LogicalAnd) TAPEGRAD_FILL(LogicalOr) TAPEGRAD_FILL(LogicalXor)
 #undef TAPEGRAD_FILL
 #define TAPEGRAD_FILL(Name) fill_predicate<Name>(k.predicate[int(Predicate::Name)]);
-    TAPEGRAD_FILL(IsNan) TAPEGRAD_FILL(IsInf) TAPEGRAD_FILL(IsFinite) TAPEGRAD_FILL(LogicalNot) TAPEGRAD_FILL(SignBit)
+            TAPEGRAD_FILL(IsNan) TAPEGRAD_FILL(IsInf) TAPEGRAD_FILL(IsFinite)
+                TAPEGRAD_FILL(LogicalNot) TAPEGRAD_FILL(SignBit)
 #undef TAPEGRAD_FILL
-    k.where[int(DType::Bool)] = where_block<bool>;
+                    k.where[int(DType::Bool)] = where_block<bool>;
     k.where[int(DType::UInt8)] = where_block<uint8_t>;
     k.where[int(DType::Int32)] = where_block<int32_t>;
     k.where[int(DType::Int64)] = where_block<int64_t>;

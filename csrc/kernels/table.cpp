@@ -89,8 +89,8 @@ void select_instruction_set() {
             return;
         }
     }
-    fail("TAPEGRAD_ISA=", any ? "" : wanted, " is not available here; available: ",
-         names(available_instruction_sets()));
+    fail("TAPEGRAD_ISA=", any ? "" : wanted,
+         " is not available here; available: ", names(available_instruction_sets()));
 }
 
 std::string instruction_set() { return active_name; }

@@ -10,7 +10,8 @@ DType result_type(const Arg& a, const Arg& b) {
     for (const Arg* arg : {&a, &b}) {
         const int rank = !arg->is_tensor() ? 2 : arg->tensor().dim() == 0 ? 1 : 0;
         DType dtype = arg->is_tensor() ? arg->tensor().dtype() : arg->scalar().kind();
-        if (rank == 2 && dtype == DType::Float64) dtype = default_float_type;  // a number takes the default type
+        if (rank == 2 && dtype == DType::Float64)
+            dtype = default_float_type;  // a number takes the default type
         ranks[rank] = present[rank] ? promote(ranks[rank], dtype) : dtype;
         present[rank] = true;
     }

@@ -13,7 +13,8 @@ using kernels::Operand;
 void copy_values(const Tensor& out, const Tensor& x) {
     const Operand operand(x);
     const auto& casts = kernel_table().elementwise.cast;
-    kernels::run_elementwise(casts[int(x.dtype())][int(out.dtype())], out, &operand, 1, x.item_size());
+    kernels::run_elementwise(casts[int(x.dtype())][int(out.dtype())], out, &operand, 1,
+                             x.item_size());
 }
 
 Tensor contiguous_values(const Tensor& x) {
@@ -32,13 +33,15 @@ Tensor cast_values(const Tensor& x, DType dtype) {
 
 void fill_values(const Tensor& out, const Scalar& value) {
     if (out.is_contiguous() && !value.is_floating() && value.to_int() == 0) {
-        if (out.numel()) std::memset(out.data<char>(), 0, static_cast<size_t>(out.numel()) * out.item_size());
+        if (out.numel())
+            std::memset(out.data<char>(), 0, static_cast<size_t>(out.numel()) * out.item_size());
         return;
     }
     visit_dtype(out.dtype(), [&]<class T>() {
         const Operand operand = Operand::constant<T>(value.to<T>());
-        kernels::run_elementwise(kernel_table().elementwise.cast[int(out.dtype())][int(out.dtype())], out, &operand, 1,
-                                 out.item_size());
+        kernels::run_elementwise(
+            kernel_table().elementwise.cast[int(out.dtype())][int(out.dtype())], out, &operand, 1,
+            out.item_size());
     });
 }
 
@@ -48,7 +51,9 @@ class CloneNode final : public Node {
 public:
     const char* name() const noexcept override { return "CloneBackward0"; }
     std::string formula() const override { return "grad"; }
-    void backward(TensorList& grads, TensorList& inputs) override { inputs[0] = std::move(grads[0]); }
+    void backward(TensorList& grads, TensorList& inputs) override {
+        inputs[0] = std::move(grads[0]);
+    }
 };
 
 class ToCopyNode final : public Node {
@@ -56,7 +61,9 @@ public:
     explicit ToCopyNode(DType from) : from_(from) {}
     const char* name() const noexcept override { return "ToCopyBackward0"; }
     std::string formula() const override { return "grad"; }
-    void backward(TensorList& grads, TensorList& inputs) override { inputs[0] = to_dtype(grads[0], from_); }
+    void backward(TensorList& grads, TensorList& inputs) override {
+        inputs[0] = to_dtype(grads[0], from_);
+    }
 
 private:
     DType from_;
@@ -75,7 +82,9 @@ public:
 class FillNode final : public Node {
 public:
     explicit FillNode(bool by_tensor) : by_tensor_(by_tensor) {}
-    const char* name() const noexcept override { return by_tensor_ ? "FillBackward3" : "FillBackward2"; }
+    const char* name() const noexcept override {
+        return by_tensor_ ? "FillBackward3" : "FillBackward2";
+    }
     void backward(TensorList& grads, TensorList& inputs) override {
         if (wants(0)) inputs[0] = zeros(grads[0].sizes(), grads[0].dtype());
         if (wants(1)) inputs[1] = std::move(grads[0]);
@@ -93,7 +102,8 @@ public:
     }
 };
 
-template <class N, class... Args> void record_as(const Tensor& out, const Tensor& input, Args... args) {
+template <class N, class... Args>
+void record_as(const Tensor& out, const Tensor& input, Args... args) {
     Ref<Node> node(new N(args...));
     node->add_edge(gradient_edge(input));
     set_history(out, node);
@@ -120,7 +130,8 @@ Tensor to_dtype(const Tensor& x, DType dtype) {
 namespace {
 
 bool is_same_window(const Tensor& a, const Tensor& b) {
-    return a.data() == b.data() && a.dtype() == b.dtype() && a.sizes() == b.sizes() && a.strides() == b.strides();
+    return a.data() == b.data() && a.dtype() == b.dtype() && a.sizes() == b.sizes() &&
+           a.strides() == b.strides();
 }
 
 // Two windows without holes that share only a part of their memory, or show it in another order, are
@@ -130,8 +141,10 @@ void refuse_partial_overlap(const Tensor& self, const Tensor& source) {
     const char *first = self.data<char>(), *other = source.data<char>();
     if (first < other + source.numel() * static_cast<int64_t>(source.item_size()) &&
         other < first + self.numel() * static_cast<int64_t>(self.item_size()))
-        fail("unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
-             "location. Please clone() the tensor before performing the operation.");
+        fail(
+            "unsupported operation: some elements of the input tensor and the written-to tensor "
+            "refer to a single memory "
+            "location. Please clone() the tensor before performing the operation.");
 }
 
 }  // namespace
@@ -162,7 +175,8 @@ const Tensor& copy_(const Tensor& self, const Tensor& source) {
 
 const Tensor& fill_(const Tensor& self, const Arg& value) {
     if (value.is_tensor() && value.tensor().dim() != 0)
-        fail("fill_ only supports 0-dimension value tensor but got tensor with ", value.tensor().dim(), " dimensions.");
+        fail("fill_ only supports 0-dimension value tensor but got tensor with ",
+             value.tensor().dim(), " dimensions.");
     const bool recorded = grad_enabled() && (self.requires_grad() || value.requires_grad());
     check_inplace(self, recorded);
     Ref<Node> node;
@@ -171,10 +185,8 @@ const Tensor& fill_(const Tensor& self, const Arg& value) {
         node->add_edge(gradient_edge(self));
         node->add_edge(gradient_edge(value));
     }
-    if (value.is_tensor())
-        copy_values(self, value.tensor());
-    else
-        fill_values(self, value.scalar());
+    if (value.is_tensor()) copy_values(self, value.tensor());
+    else fill_values(self, value.scalar());
     self.bump_version();
     if (node) rebase_history(self, node);
     return self;

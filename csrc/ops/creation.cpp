@@ -10,13 +10,16 @@ namespace {
 
 constexpr int64_t kGrain = 32768;
 
-[[noreturn]] void refuse_direction() { fail("upper bound and lower bound inconsistent with step sign"); }
+[[noreturn]] void refuse_direction() {
+    fail("upper bound and lower bound inconsistent with step sign");
+}
 
 // The number of steps in whole numbers; no difference of int64 values overflows here.
 int64_t integer_count(int64_t start, int64_t end, int64_t step) {
     if (step == 0) fail("step must be nonzero");
     if (step > 0 ? start > end : start < end) refuse_direction();
-    const uint64_t distance = step > 0 ? uint64_t(end) - uint64_t(start) : uint64_t(start) - uint64_t(end);
+    const uint64_t distance =
+        step > 0 ? uint64_t(end) - uint64_t(start) : uint64_t(start) - uint64_t(end);
     const uint64_t width = step > 0 ? uint64_t(step) : 0 - uint64_t(step);
     const uint64_t count = distance / width + (distance % width != 0);
     if (count > uint64_t(INT64_MAX)) fail("invalid size, possible overflow?");
@@ -25,7 +28,8 @@ int64_t integer_count(int64_t start, int64_t end, int64_t step) {
 
 int64_t real_count(double start, double end, double step) {
     if (!(step > 0 || step < 0)) fail("step must be nonzero");
-    if (!std::isfinite(start) || !std::isfinite(end)) fail("unsupported range: ", start, " -> ", end);
+    if (!std::isfinite(start) || !std::isfinite(end))
+        fail("unsupported range: ", start, " -> ", end);
     if (step > 0 ? start > end : start < end) refuse_direction();
     const double count = std::ceil((end - start) / step);
     if (!(count >= 0 && count < 9223372036854775808.0)) fail("invalid size, possible overflow?");
@@ -35,24 +39,30 @@ int64_t real_count(double start, double end, double step) {
 }  // namespace
 
 Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, DType dtype) {
-    if (dtype == DType::Bool) fail<NotImplementedError>("\"arange_cpu\" not implemented for 'Bool'");
-    const bool integers = !is_floating(dtype) || !(start.is_floating() || end.is_floating() || step.is_floating());
+    if (dtype == DType::Bool)
+        fail<NotImplementedError>("\"arange_cpu\" not implemented for 'Bool'");
+    const bool integers =
+        !is_floating(dtype) || !(start.is_floating() || end.is_floating() || step.is_floating());
     if (integers && !is_floating(dtype))  // NaN and infinity have no integer
         for (const Scalar* bound : {&start, &end})
             if (!std::isfinite(bound->to_double()))
                 fail("unsupported range: ", start.to_double(), " -> ", end.to_double());
-    const int64_t count = integers ? integer_count(start.to_int(), end.to_int(), step.to_int())
-                                   : real_count(start.to_double(), end.to_double(), step.to_double());
+    const int64_t count = integers
+                              ? integer_count(start.to_int(), end.to_int(), step.to_int())
+                              : real_count(start.to_double(), end.to_double(), step.to_double());
     Tensor out = empty({count}, dtype);
     visit_dtype(dtype, [&]<class T>() {
         T* to = out.data<T>();
         parallel_for(count, kGrain, [&](int64_t begin, int64_t finish) {
             if constexpr (std::is_floating_point_v<T>) {
                 const double first = start.to_double(), width = step.to_double();
-                for (int64_t i = begin; i < finish; ++i) to[i] = static_cast<T>(first + width * static_cast<double>(i));
+                for (int64_t i = begin; i < finish; ++i)
+                    to[i] = static_cast<T>(first + width * static_cast<double>(i));
             } else {
-                const uint64_t first = static_cast<uint64_t>(start.to_int()), width = static_cast<uint64_t>(step.to_int());
-                for (int64_t i = begin; i < finish; ++i) to[i] = static_cast<T>(first + width * static_cast<uint64_t>(i));
+                const uint64_t first = static_cast<uint64_t>(start.to_int()),
+                               width = static_cast<uint64_t>(step.to_int());
+                for (int64_t i = begin; i < finish; ++i)
+                    to[i] = static_cast<T>(first + width * static_cast<uint64_t>(i));
             }
         });
     });
@@ -61,7 +71,8 @@ Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, DType 
 
 Tensor linspace(const Scalar& start, const Scalar& end, int64_t steps, DType dtype) {
     if (steps < 0) fail("number of steps must be non-negative");
-    if (dtype == DType::Bool) fail<NotImplementedError>("\"linspace_cpu\" not implemented for 'Bool'");
+    if (dtype == DType::Bool)
+        fail<NotImplementedError>("\"linspace_cpu\" not implemented for 'Bool'");
     Tensor out = empty({steps}, dtype);
     const double first = start.to_double(), last = end.to_double();
     const double width = steps > 1 ? (last - first) / static_cast<double>(steps - 1) : 0;
@@ -70,8 +81,9 @@ Tensor linspace(const Scalar& start, const Scalar& end, int64_t steps, DType dty
         parallel_for(steps, kGrain, [&](int64_t begin, int64_t finish) {
             // From both ends towards the middle: the values are symmetric and the ends exact.
             for (int64_t i = begin; i < finish; ++i)
-                to[i] = static_cast<T>(i < (steps + 1) / 2 ? first + width * static_cast<double>(i)
-                                                           : last - width * static_cast<double>(steps - 1 - i));
+                to[i] = static_cast<T>(i < (steps + 1) / 2
+                                           ? first + width * static_cast<double>(i)
+                                           : last - width * static_cast<double>(steps - 1 - i));
         });
         if (steps > 1) {  // also where integers have more digits than a double
             to[0] = start.to<T>();

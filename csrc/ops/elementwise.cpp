@@ -14,13 +14,13 @@
 namespace tapegrad {
 namespace {
 
-using kernels::BlockFn;
-using kernels::Cost;
-using kernels::Operand;
 using formulas::kUsesA;
 using formulas::kUsesB;
 using formulas::kUsesResult;
 using formulas::Text;
+using kernels::BlockFn;
+using kernels::Cost;
+using kernels::Operand;
 
 enum Domain { kNumbers, kFloats, kFloatOnly };
 constexpr int kMaxParameters = 2;
@@ -66,8 +66,10 @@ struct UnaryInfo {
     std::string (*formula)(const double* p);
 };
 
-template <class F> Tensor tensor_reading(const Tensor& g, const Tensor& x, const Tensor& y, const double* p) {
-    return apply_parameters<F>([&](auto... parameters) { return F::backward(g, x, y, parameters...); }, p);
+template <class F>
+Tensor tensor_reading(const Tensor& g, const Tensor& x, const Tensor& y, const double* p) {
+    return apply_parameters<F>(
+        [&](auto... parameters) { return F::backward(g, x, y, parameters...); }, p);
 }
 template <class F> std::string text_reading(const double* p) {
     return apply_parameters<F>(
@@ -78,8 +80,14 @@ template <class F> std::string text_reading(const double* p) {
 }
 
 template <class F> UnaryInfo unary_info(const char* name, Domain domain) {
-    UnaryInfo info{snake_case(name), node_name(name), domain, formulas::unary_uses<F>(),
-                   formulas::parameter_count<F>(), {}, tensor_reading<F>, text_reading<F>};
+    UnaryInfo info{snake_case(name),
+                   node_name(name),
+                   domain,
+                   formulas::unary_uses<F>(),
+                   formulas::parameter_count<F>(),
+                   {},
+                   tensor_reading<F>,
+                   text_reading<F>};
     if constexpr (formulas::parameter_count<F>() > 0)
         for (int i = 0; i < info.parameters; ++i) info.parameter_names[i] = F::parameters[i];
     return info;
@@ -96,14 +104,20 @@ Cost cost_of(const UnaryInfo& info) { return info.domain == kNumbers ? Cost::Lig
 
 class UnaryNode final : public Node {
 public:
-    UnaryNode(Unary op, const UnaryInfo& info, const double* p) : op_(op), info_(info), parameters_{p[0], p[1]} {}
+    UnaryNode(Unary op, const UnaryInfo& info, const double* p)
+        : op_(op),
+          info_(info),
+          parameters_{p[0], p[1]} {}
 
     const char* name() const noexcept override { return info_.node.c_str(); }
     std::string formula() const override { return info_.formula(parameters_); }
     void release_saved() override { saved.release(); }
     void visit_saved(SavedVisitor& visitor) const override {
         if (saved.defined()) visitor.tensor(info_.uses == kUsesA ? "self" : "result", saved);
-        for (int i = 0; i < info_.parameters; ++i) visitor.scalar(info_.parameter_names[i], parameters_[i]);
+        for (int i = 0; i < info_.parameters; ++i)
+            visitor.scalar(info_.parameter_names[i], parameters_[i]);
+        if (op_ == Unary::Square) visitor.scalar("exponent", 2);
+        if (op_ == Unary::Cube) visitor.scalar("exponent", 3);
     }
 
     void backward(TensorList& grads, TensorList& inputs) override {
@@ -122,10 +136,12 @@ public:
             const Tensor& value = saved.values(this, holder);
             const Tensor cast = value.dtype() == g.dtype() ? value : cast_values(value, g.dtype());
             const Operand operands[] = {g, cast};
-            kernels::run_elementwise(kernel, out, operands, 2, g.item_size(), parameters_, cost_of(info_));
+            kernels::run_elementwise(kernel, out, operands, 2, g.item_size(), parameters_,
+                                     cost_of(info_));
         } else {
             const Operand operands[] = {g};
-            kernels::run_elementwise(kernel, out, operands, 1, g.item_size(), parameters_, cost_of(info_));
+            kernels::run_elementwise(kernel, out, operands, 1, g.item_size(), parameters_,
+                                     cost_of(info_));
         }
         inputs[0] = std::move(out);
     }
@@ -144,11 +160,13 @@ BlockFn unary_kernel(Unary op, const UnaryInfo& info, DType dtype) {
     const BlockFn kernel = kernel_table().elementwise.unary[int(op)][int(dtype)];
     if (!kernel) {
         if (op == Unary::Neg)
-            fail("Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, "
-                 "use the `~` or `logical_not()` operator instead.");
+            fail(
+                "Negation, the `-` operator, on a bool tensor is not supported. If you are trying "
+                "to invert a mask, "
+                "use the `~` or `logical_not()` operator instead.");
         if (op == Unary::Relu) fail("Boolean inputs not supported for relu");
-        fail<NotImplementedError>("\"", info.name, info.domain == kFloatOnly ? "_cpu" : "", "\" not implemented for '",
-                                  scalar_type_name(dtype), "'");
+        fail<NotImplementedError>("\"", info.name, info.domain == kFloatOnly ? "_cpu" : "",
+                                  "\" not implemented for '", scalar_type_name(dtype), "'");
     }
     return kernel;
 }
@@ -169,15 +187,14 @@ Tensor unary(Unary op, const Tensor& x, double p0, double p1) {
     const BlockFn kernel = unary_kernel(op, info, dtype);
     Tensor out = empty(x.sizes(), dtype);
     const Operand operand(*input);
-    kernels::run_elementwise(kernel, out, &operand, 1, input->item_size(), parameters, cost_of(info));
+    kernels::run_elementwise(kernel, out, &operand, 1, input->item_size(), parameters,
+                             cost_of(info));
     if (recording(x)) {
         Ref<UnaryNode> node(new UnaryNode(op, info, parameters));
         node->add_edge(gradient_edge(x));
         set_history(out, node);
-        if (info.uses == kUsesA)
-            node->saved = SavedTensor(x, false);
-        else if (info.uses)
-            node->saved = SavedTensor(out, true);
+        if (info.uses == kUsesA) node->saved = SavedTensor(x, false);
+        else if (info.uses) node->saved = SavedTensor(out, true);
     }
     return out;
 }
@@ -187,7 +204,8 @@ const Tensor& unary_in_place(Unary op, const Tensor& x, double p0, double p1) {
     const double parameters[kMaxParameters] = {p0, p1};
     if (op == Unary::Sign && x.dtype() == DType::Bool) return copy_(x, clone(x));
     if (info.domain == kFloats && !x.is_floating())
-        fail("result type Float can't be cast to the desired output type ", scalar_type_name(x.dtype()));
+        fail("result type Float can't be cast to the desired output type ",
+             scalar_type_name(x.dtype()));
     const BlockFn kernel = unary_kernel(op, info, x.dtype());
     const bool recorded = recording(x);
     check_inplace(x, recorded);
@@ -221,8 +239,8 @@ int unary_parameters(Unary op) { return info_of(op).parameters; }
 Tensor predicate(Predicate op, const Tensor& x) {
     Tensor out = empty(x.sizes(), DType::Bool);
     const Operand operand(x);
-    kernels::run_elementwise(kernel_table().elementwise.predicate[int(op)][int(x.dtype())], out, &operand, 1,
-                             x.item_size());
+    kernels::run_elementwise(kernel_table().elementwise.predicate[int(op)][int(x.dtype())], out,
+                             &operand, 1, x.item_size());
     return out;
 }
 
@@ -249,12 +267,10 @@ template <class F> BinaryInfo binary_info(const char* name, bool floats) {
                     formulas::rhs_uses<F>(),
                     false,
                     false,
-                    [](const Tensor& gt, const Tensor& at, const Tensor& bt, const Tensor& yt) -> Tensor {
-                        return F::lhs(gt, at, bt, yt);
-                    },
-                    [](const Tensor& gt, const Tensor& at, const Tensor& bt, const Tensor& yt) -> Tensor {
-                        return F::rhs(gt, at, bt, yt);
-                    },
+                    [](const Tensor& gt, const Tensor& at, const Tensor& bt,
+                       const Tensor& yt) -> Tensor { return F::lhs(gt, at, bt, yt); },
+                    [](const Tensor& gt, const Tensor& at, const Tensor& bt,
+                       const Tensor& yt) -> Tensor { return F::rhs(gt, at, bt, yt); },
                     F::lhs(g, a, b, y).s,
                     F::rhs(g, a, b, y).s};
     info.lhs_identity = info.lhs_formula == "grad";
@@ -270,8 +286,9 @@ const BinaryInfo& info_of(Binary op) {
 }
 
 Cost cost_of(Binary op) {
-    return op == Binary::Pow || op == Binary::Atan2 || op == Binary::Fmod || op == Binary::Remainder ? Cost::Heavy
-                                                                                                      : Cost::Light;
+    return op == Binary::Pow || op == Binary::Atan2 || op == Binary::Fmod || op == Binary::Remainder
+               ? Cost::Heavy
+               : Cost::Light;
 }
 
 // PyTorch numbers the overloads of an operator; which one this is shows in the node's name.
@@ -299,7 +316,8 @@ struct Prepared {
     Tensor holder;
     Operand operand;
     Prepared(const Arg& arg, DType dtype)
-        : operand(arg.is_tensor() ? Operand(convert(arg.tensor(), dtype)) : constant_operand(arg.scalar(), dtype)) {}
+        : operand(arg.is_tensor() ? Operand(convert(arg.tensor(), dtype))
+                                  : constant_operand(arg.scalar(), dtype)) {}
     Prepared(const Prepared&) = delete;
 
 private:
@@ -313,7 +331,12 @@ private:
 class BinaryNode final : public Node {
 public:
     BinaryNode(Binary op, const BinaryInfo& info, const Arg& a, const Arg& b)
-        : op_(op), info_(info), name_(numbered_name(op, a.is_tensor(), b.is_tensor())), scalar_(a.is_tensor() ? b.scalar() : a.scalar()), a_is_tensor_(a.is_tensor()), b_is_tensor_(b.is_tensor()) {
+        : op_(op),
+          info_(info),
+          name_(numbered_name(op, a.is_tensor(), b.is_tensor())),
+          scalar_(a.is_tensor() ? b.scalar() : a.scalar()),
+          a_is_tensor_(a.is_tensor()),
+          b_is_tensor_(b.is_tensor()) {
         add_edge(gradient_edge(a));
         add_edge(gradient_edge(b));
         uses_ = (has_edge(0) ? info.lhs_uses : 0) | (has_edge(1) ? info.rhs_uses : 0);
@@ -351,7 +374,8 @@ public:
     void backward(TensorList& grads, TensorList& inputs) override {
         Tensor g = std::move(grads[0]);
         if (grad_enabled()) {
-            const Tensor a = value(a_, a_is_tensor_, kUsesA, g), b = value(b_, b_is_tensor_, kUsesB, g);
+            const Tensor a = value(a_, a_is_tensor_, kUsesA, g),
+                         b = value(b_, b_is_tensor_, kUsesB, g);
             const Tensor y = result_.unpack(this);
             if (wants(0)) inputs[0] = info_.lhs(g, a, b, y);
             if (wants(1)) inputs[1] = info_.rhs(g, a, b, y);
@@ -362,7 +386,9 @@ public:
             const bool last = !wants(1);
             inputs[0] = info_.lhs_identity ? (last ? std::move(g) : g) : fused(true, g, last);
         }
-        if (wants(1)) inputs[1] = info_.rhs_identity ? std::move(g) : fused(false, g, !(wants(0) && info_.lhs_identity));
+        if (wants(1))
+            inputs[1] = info_.rhs_identity ? std::move(g)
+                                           : fused(false, g, !(wants(0) && info_.lhs_identity));
     }
 
 private:
@@ -374,7 +400,8 @@ private:
     Tensor fused(bool lhs, const Tensor& g, bool may_reuse) {
         const auto& table = kernel_table().elementwise;
         const unsigned uses = lhs ? info_.lhs_uses : info_.rhs_uses;
-        const BlockFn kernel = (lhs ? table.binary_lhs : table.binary_rhs)[int(op_)][int(g.dtype())];
+        const BlockFn kernel =
+            (lhs ? table.binary_lhs : table.binary_rhs)[int(op_)][int(g.dtype())];
         Tensor holders[3], casts[3];
         Operand operands[4] = {g, g, g, g};
         int count = 1;
@@ -397,7 +424,8 @@ private:
         add_operand(result_, true, kUsesResult, 2);
         const bool reuse = may_reuse && is_sole_owner(g) && g.is_contiguous();
         Tensor out = reuse ? g : empty(g.sizes(), g.dtype());
-        kernels::run_elementwise(kernel, out, operands, count, g.item_size(), nullptr, cost_of(op_));
+        kernels::run_elementwise(kernel, out, operands, count, g.item_size(), nullptr,
+                                 cost_of(op_));
         return out;
     }
 
@@ -415,7 +443,8 @@ private:
 }
 
 DType compute_type(const Arg& a, const Arg& b, bool floats) {
-    if (a.is_tensor() && b.is_tensor() && a.tensor().dtype() == b.tensor().dtype() && a.tensor().is_floating())
+    if (a.is_tensor() && b.is_tensor() && a.tensor().dtype() == b.tensor().dtype() &&
+        a.tensor().is_floating())
         return a.tensor().dtype();
     const DType dtype = result_type(a, b);
     return floats && !is_floating(dtype) ? default_float_type : dtype;
@@ -430,19 +459,26 @@ Dims broadcast_shape(const Arg& a, const Arg& b) {
 // Integers have no infinity to divide by zero into.
 void check_divisor(const Arg& divisor, DType dtype) {
     if (is_floating(dtype)) return;
-    const bool zero = divisor.is_tensor() ? !all_values(divisor.tensor()) : divisor.scalar().to_int() == 0;
+    const bool zero =
+        divisor.is_tensor() ? !all_values(divisor.tensor()) : divisor.scalar().to_int() == 0;
     if (zero) fail("ZeroDivisionError");
 }
 
-bool is_bool(const Arg& arg) { return (arg.is_tensor() ? arg.tensor().dtype() : arg.scalar().kind()) == DType::Bool; }
+bool is_bool(const Arg& arg) {
+    return (arg.is_tensor() ? arg.tensor().dtype() : arg.scalar().kind()) == DType::Bool;
+}
 
 void check_operands(Binary op, const Arg& a, const Arg& b, DType dtype) {
     if (op == Binary::Sub && (is_bool(a) || is_bool(b))) {
         if (is_bool(a) && is_bool(b))
-            fail("Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
-                 "operator instead.");
-        fail("Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use "
-             "the `~` or `logical_not()` operator instead.");
+            fail(
+                "Subtraction, the `-` operator, with two bool tensors is not supported. Use the "
+                "`^` or `logical_xor()` "
+                "operator instead.");
+        fail(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying "
+            "to invert a mask, use "
+            "the `~` or `logical_not()` operator instead.");
     }
     if (op == Binary::Remainder || op == Binary::Fmod) check_divisor(b, dtype);
     if (op == Binary::Pow && !is_floating(dtype) && !b.is_tensor() && b.scalar().to_int() < 0)
@@ -452,10 +488,11 @@ void check_operands(Binary op, const Arg& a, const Arg& b, DType dtype) {
 // The result of an in-place operation has the shape and the type of the tensor that it is written to.
 void check_in_place_result(const Tensor& a, const Dims& shape, DType computed) {
     if (!(shape == a.sizes()))
-        fail("output with shape ", to_string(a.sizes()), " doesn't match the broadcast shape ", to_string(shape));
+        fail("output with shape ", to_string(a.sizes()), " doesn't match the broadcast shape ",
+             to_string(shape));
     if (!can_cast(computed, a.dtype()))
-        fail("result type ", scalar_type_name(computed), " can't be cast to the desired output type ",
-             scalar_type_name(a.dtype()));
+        fail("result type ", scalar_type_name(computed),
+             " can't be cast to the desired output type ", scalar_type_name(a.dtype()));
 }
 
 // Whether b reads memory that writing to a changes, other than element for element.
@@ -463,20 +500,25 @@ bool overlaps(const Tensor& a, const Arg& b) {
     if (!b.is_tensor()) return false;
     const Tensor& t = b.tensor();
     if (t.storage()->data() != a.storage()->data()) return false;
-    return !(t.data<char>() == a.data<char>() && t.sizes() == a.sizes() && t.strides() == a.strides());
+    return !(t.data<char>() == a.data<char>() && t.sizes() == a.sizes() &&
+             t.strides() == a.strides());
 }
 
 // Windows without holes that share a part of their memory: what PyTorch refuses. Other overlaps are
 // resolved by a copy.
 void refuse_partial_overlap(const Tensor& a, const Arg& b) {
-    if (!overlaps(a, b) || !is_non_overlapping_and_dense(a) || !is_non_overlapping_and_dense(b.tensor())) return;
+    if (!overlaps(a, b) || !is_non_overlapping_and_dense(a) ||
+        !is_non_overlapping_and_dense(b.tensor()))
+        return;
     const char *first = a.data<char>(), *other = b.tensor().data<char>();
     const int64_t bytes = a.numel() * static_cast<int64_t>(a.item_size());
     const int64_t other_bytes = b.tensor().numel() * static_cast<int64_t>(b.tensor().item_size());
     if (first == other && bytes == other_bytes) return;
     if (first < other + other_bytes && other < first + bytes)
-        fail("unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
-             "location. Please clone() the tensor before performing the operation.");
+        fail(
+            "unsupported operation: some elements of the input tensor and the written-to tensor "
+            "refer to a single memory "
+            "location. Please clone() the tensor before performing the operation.");
 }
 
 // a = kernel(a, b) in place.
@@ -561,22 +603,24 @@ Tensor compare(Comparison op, const Arg& a, const Arg& b) {
     Tensor out = empty(broadcast_shape(a, b), DType::Bool);
     Prepared pa(a, dtype), pb(b, dtype);
     const Operand operands[] = {pa.operand, pb.operand};
-    kernels::run_elementwise(kernel_table().elementwise.comparison[int(op)][int(dtype)], out, operands, 2,
-                             item_size(dtype));
+    kernels::run_elementwise(kernel_table().elementwise.comparison[int(op)][int(dtype)], out,
+                             operands, 2, item_size(dtype));
     return out;
 }
 
 namespace {
 
 const char* integer_name(Integer op) {
-    constexpr const char* names[] = {"floor_divide", "bitwise_and", "bitwise_or", "bitwise_xor", "lshift", "rshift"};
+    constexpr const char* names[] = {"floor_divide", "bitwise_and", "bitwise_or",
+                                     "bitwise_xor",  "lshift",      "rshift"};
     return names[static_cast<int>(op)];
 }
 
 BlockFn integer_kernel(Integer op, DType dtype) {
     const BlockFn kernel = kernel_table().elementwise.integer[int(op)][int(dtype)];
     if (!kernel)
-        fail<NotImplementedError>("\"", integer_name(op), "_cpu\" not implemented for '", scalar_type_name(dtype), "'");
+        fail<NotImplementedError>("\"", integer_name(op), "_cpu\" not implemented for '",
+                                  scalar_type_name(dtype), "'");
     return kernel;
 }
 
@@ -634,9 +678,13 @@ class WhereNode final : public Node {
 public:
     explicit WhereNode(const Tensor& condition) : condition_(condition, false) {}
     const char* name() const noexcept override { return "WhereBackward0"; }
-    std::string formula() const override { return "self: where(condition, grad, 0), other: where(condition, 0, grad)"; }
+    std::string formula() const override {
+        return "self: where(condition, grad, 0), other: where(condition, 0, grad)";
+    }
     void release_saved() override { condition_.release(); }
-    void visit_saved(SavedVisitor& visitor) const override { visitor.tensor("condition", condition_); }
+    void visit_saved(SavedVisitor& visitor) const override {
+        visitor.tensor("condition", condition_);
+    }
     void backward(TensorList& grads, TensorList& inputs) override {
         const Tensor condition = condition_.unpack(this);
         if (wants(0)) inputs[0] = where(condition, grads[0], 0);
@@ -653,9 +701,10 @@ Tensor where(const Tensor& condition, const Arg& a, const Arg& b) {
     if (condition.dtype() != DType::Bool && condition.dtype() != DType::UInt8)
         fail("where expected condition to be a boolean tensor, but got a tensor with dtype ",
              scalar_type_name(condition.dtype()));
-    const DType dtype = !a.is_tensor() && !b.is_tensor() && (a.scalar().is_floating() || b.scalar().is_floating())
-                            ? DType::Float32
-                            : result_type(a, b);
+    const DType dtype =
+        !a.is_tensor() && !b.is_tensor() && (a.scalar().is_floating() || b.scalar().is_floating())
+            ? DType::Float32
+            : result_type(a, b);
     Dims shape = condition.sizes();
     if (a.is_tensor()) shape = broadcast(shape, a.tensor().sizes());
     if (b.is_tensor()) shape = broadcast(shape, b.tensor().sizes());
@@ -675,7 +724,9 @@ Tensor where(const Tensor& condition, const Arg& a, const Arg& b) {
 
 namespace {
 
-double bound(const Arg* arg, double otherwise) { return arg ? arg->scalar().to_double() : otherwise; }
+double bound(const Arg* arg, double otherwise) {
+    return arg ? arg->scalar().to_double() : otherwise;
+}
 
 // Both bounds are numbers (or absent) and x is a float: one fused kernel does it.
 bool scalar_clamp(const Tensor& x, const Arg* low, const Arg* high) {
@@ -688,20 +739,23 @@ bool scalar_clamp(const Tensor& x, const Arg* low, const Arg* high) {
 
 Tensor clamp(const Tensor& x, const Arg* low, const Arg* high) {
     constexpr double inf = std::numeric_limits<double>::infinity();
-    if (scalar_clamp(x, low, high)) return unary(Unary::Clamp, x, bound(low, -inf), bound(high, inf));
+    if (scalar_clamp(x, low, high))
+        return unary(Unary::Clamp, x, bound(low, -inf), bound(high, inf));
     Tensor result = low ? binary(Binary::Maximum, x, *low) : x;
     return high ? binary(Binary::Minimum, result, *high) : result;
 }
 
 const Tensor& clamp_(const Tensor& x, const Arg* low, const Arg* high) {
     constexpr double inf = std::numeric_limits<double>::infinity();
-    if (scalar_clamp(x, low, high)) return unary_in_place(Unary::Clamp, x, bound(low, -inf), bound(high, inf));
+    if (scalar_clamp(x, low, high))
+        return unary_in_place(Unary::Clamp, x, bound(low, -inf), bound(high, inf));
     if (low && high) {
         const Tensor result = clamp(clone(x), low, high);
         check_in_place_result(x, result.sizes(), result.dtype());
         return copy_(x, result);
     }
-    return low ? binary_in_place(Binary::Maximum, x, *low) : binary_in_place(Binary::Minimum, x, *high);
+    return low ? binary_in_place(Binary::Maximum, x, *low)
+               : binary_in_place(Binary::Minimum, x, *high);
 }
 
 namespace {
@@ -715,7 +769,9 @@ bool special_power(const Tensor& x, double exponent, Unary& op) {
     return true;
 }
 
-bool is_zero_power(const Tensor& x, const Scalar& exponent) { return x.is_floating() && exponent.to_double() == 0; }
+bool is_zero_power(const Tensor& x, const Scalar& exponent) {
+    return x.is_floating() && exponent.to_double() == 0;
+}
 
 }  // namespace
 
@@ -723,7 +779,8 @@ Tensor pow(const Tensor& x, const Scalar& exponent) {
     Unary op;
     if (x.dtype() == DType::Bool && exponent.kind() == DType::Bool)
         return exponent.to_bool() ? clone(x) : full(x.sizes(), true, DType::Bool);
-    if (x.dtype() == DType::Bool || (exponent.is_floating() && !x.is_floating())) return binary(Binary::Pow, x, exponent);
+    if (x.dtype() == DType::Bool || (exponent.is_floating() && !x.is_floating()))
+        return binary(Binary::Pow, x, exponent);
     // x ** 0 has derivative 0 everywhere, also at 0: the tensor form says so.
     if (is_zero_power(x, exponent)) return binary(Binary::Pow, x, exponent);
     if (!special_power(x, exponent.to_double(), op)) return binary(Binary::Pow, x, exponent);
@@ -732,14 +789,17 @@ Tensor pow(const Tensor& x, const Scalar& exponent) {
 
 const Tensor& pow_(const Tensor& x, const Scalar& exponent) {
     Unary op;
-    if (x.dtype() == DType::Bool && exponent.kind() == DType::Bool) return copy_(x, pow(x, exponent));
-    if (x.dtype() == DType::Bool || is_zero_power(x, exponent) || (exponent.is_floating() && !x.is_floating()) ||
-        !special_power(x, exponent.to_double(), op))
+    if (x.dtype() == DType::Bool && exponent.kind() == DType::Bool)
+        return copy_(x, pow(x, exponent));
+    if (x.dtype() == DType::Bool || is_zero_power(x, exponent) ||
+        (exponent.is_floating() && !x.is_floating()) || !special_power(x, exponent.to_double(), op))
         return binary_in_place(Binary::Pow, x, exponent);
     return unary_in_place(op, x, exponent.to_double());
 }
 
-Tensor floor_divide(const Arg& a, const Arg& b) { return integer_binary(Integer::FloorDivide, a, b); }
+Tensor floor_divide(const Arg& a, const Arg& b) {
+    return integer_binary(Integer::FloorDivide, a, b);
+}
 Tensor add(const Arg& a, const Arg& b) { return binary(Binary::Add, a, b); }
 
 bool equal(const Tensor& a, const Tensor& b) {
@@ -753,14 +813,17 @@ Tensor isclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool 
     if (atol < 0) fail("atol must be greater than or equal to zero, but got ", atol);
     GradMode off(false);
     Tensor same = compare(Comparison::Eq, a, b);
-    const Tensor x = to_dtype(a, promote(a.dtype(), DType::Float32)), y = to_dtype(b, promote(b.dtype(), DType::Float32));
+    const Tensor x = to_dtype(a, promote(a.dtype(), DType::Float32)),
+                 y = to_dtype(b, promote(b.dtype(), DType::Float32));
     const Tensor difference = abs(x - y);
     const Tensor near = difference <= abs(y) * rtol + atol;
-    same = compare(Comparison::LogicalOr, same,
-                   compare(Comparison::LogicalAnd, near, predicate(Predicate::IsFinite, difference)));
+    same =
+        compare(Comparison::LogicalOr, same,
+                compare(Comparison::LogicalAnd, near, predicate(Predicate::IsFinite, difference)));
     if (equal_nan)
         same = compare(Comparison::LogicalOr, same,
-                       compare(Comparison::LogicalAnd, predicate(Predicate::IsNan, x), predicate(Predicate::IsNan, y)));
+                       compare(Comparison::LogicalAnd, predicate(Predicate::IsNan, x),
+                               predicate(Predicate::IsNan, y)));
     return same;
 }
 

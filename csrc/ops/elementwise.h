@@ -61,7 +61,9 @@ inline Tensor operator<=(const Tensor& a, const Arg& b) { return compare(Compari
 inline Tensor operator>(const Tensor& a, const Arg& b) { return compare(Comparison::Gt, a, b); }
 inline Tensor operator>=(const Tensor& a, const Arg& b) { return compare(Comparison::Ge, a, b); }
 inline Tensor operator==(const Tensor& a, const Arg& b) { return compare(Comparison::Eq, a, b); }
-inline Tensor operator&(const Tensor& a, const Tensor& b) { return compare(Comparison::LogicalAnd, a, b); }
+inline Tensor operator&(const Tensor& a, const Tensor& b) {
+    return compare(Comparison::LogicalAnd, a, b);
+}
 inline Tensor zero_like(const Tensor& x) { return zeros_like(x); }
 inline Tensor pow(const Tensor& a, const Tensor& b) { return binary(Binary::Pow, a, b); }
 inline Tensor pow(const Tensor& a, double b) { return pow(a, Scalar(b)); }
@@ -82,7 +84,9 @@ TAPEGRAD_TENSOR_FUNCTION(trunc, Trunc)
 TAPEGRAD_TENSOR_FUNCTION(abs, Abs)
 #undef TAPEGRAD_TENSOR_FUNCTION
 // The distribution of a standard normal variable, and its density.
-inline Tensor normal_cdf(const Tensor& x) { return unary(Unary::Erfc, x * -formulas::kSqrtHalf) * 0.5; }
+inline Tensor normal_cdf(const Tensor& x) {
+    return unary(Unary::Erfc, x * -formulas::kSqrtHalf) * 0.5;
+}
 inline Tensor normal_pdf(const Tensor& x) { return exp(x * x * -0.5) * formulas::kInvSqrtTwoPi; }
 
 }  // namespace tapegrad

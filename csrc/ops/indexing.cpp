@@ -16,7 +16,9 @@
 
 namespace tapegrad {
 
-Tensor int64_values(const Tensor& index) { return contiguous_values(cast_values(index, DType::Int64)); }
+Tensor int64_values(const Tensor& index) {
+    return contiguous_values(cast_values(index, DType::Int64));
+}
 
 void check_convertible(const Scalar& value, DType dtype) {
     double limit;
@@ -30,7 +32,8 @@ void check_convertible(const Scalar& value, DType dtype) {
     }
     const double number = value.to_double();
     if (is_floating(dtype) && !std::isfinite(number)) return;
-    const bool upper_excluded = dtype == DType::Int32 || (dtype == DType::Int64 && value.is_floating());
+    const bool upper_excluded =
+        dtype == DType::Int32 || (dtype == DType::Int64 && value.is_floating());
     if (!(std::abs(number) <= limit) || (upper_excluded && number == limit))
         fail("value cannot be converted to type ", name, " without overflow");
 }
@@ -38,8 +41,8 @@ void check_convertible(const Scalar& value, DType dtype) {
 // ----------------------------------------------------------------------------------- nonzero
 
 std::vector<Tensor> nonzero_coordinates(const Tensor& x_given) {
-    const Tensor mask =
-        contiguous_values(x_given.dtype() == DType::UInt8 ? x_given : cast_values(x_given, DType::Bool));
+    const Tensor mask = contiguous_values(
+        x_given.dtype() == DType::UInt8 ? x_given : cast_values(x_given, DType::Bool));
     const uint8_t* values = mask.data<uint8_t>();
     const int64_t n = mask.numel();
     const int dim = mask.dim();
@@ -82,14 +85,16 @@ Tensor nonzero(const Tensor& x) {
 
 namespace {
 
-bool is_mask(const Tensor& index) { return index.dtype() == DType::Bool || index.dtype() == DType::UInt8; }
+bool is_mask(const Tensor& index) {
+    return index.dtype() == DType::Bool || index.dtype() == DType::UInt8;
+}
 
 void check_mask_shape(const Tensor& x, const Tensor& mask, int at) {
     for (int d = 0; d < mask.dim(); ++d)
         if (mask.sizes()[d] != x.sizes()[at + d])
             fail<IndexError>("The shape of the mask ", to_string(mask.sizes()), " at index ", d,
-                             " does not match the shape of the indexed tensor ", to_string(x.sizes()), " at index ",
-                             at + d);
+                             " does not match the shape of the indexed tensor ",
+                             to_string(x.sizes()), " at index ", at + d);
 }
 
 // Checks types and shapes of the indices against x.
@@ -132,7 +137,8 @@ bool can_broadcast(const Dims& a, const Dims& b) {
 }
 
 // Adds index * stride to the offsets; raises where an index is out of range.
-void add_offsets(int64_t* offsets, const int64_t* index, int64_t count, int64_t size, int64_t stride, bool first, int dim) {
+void add_offsets(int64_t* offsets, const int64_t* index, int64_t count, int64_t size,
+                 int64_t stride, bool first, int dim) {
     std::atomic<bool> bad = false;
     parallel_for(count, kIndexGrain, [&](int64_t begin, int64_t end) {
         bool wrong = false;
@@ -148,7 +154,8 @@ void add_offsets(int64_t* offsets, const int64_t* index, int64_t count, int64_t 
     if (size == 0) fail<IndexError>("index is out of bounds for dimension with size 0");
     int64_t i = 0;
     while (i < count - 1 && index[i] >= -size && index[i] < size) ++i;
-    fail<IndexError>("index ", index[i], " is out of bounds for dimension ", dim, " with size ", size);
+    fail<IndexError>("index ", index[i], " is out of bounds for dimension ", dim, " with size ",
+                     size);
 }
 
 Plan make_plan(const Tensor& x, const std::vector<Tensor>& indices) {
@@ -159,7 +166,8 @@ Plan make_plan(const Tensor& x, const std::vector<Tensor>& indices) {
         if (!index.defined()) {
             wanted.emplace_back();
         } else if (is_mask(index)) {
-            for (Tensor& coordinate : nonzero_coordinates(index)) wanted.push_back(std::move(coordinate));
+            for (Tensor& coordinate : nonzero_coordinates(index))
+                wanted.push_back(std::move(coordinate));
         } else {
             wanted.push_back(cast_values(index, DType::Int64));
         }
@@ -182,7 +190,9 @@ Plan make_plan(const Tensor& x, const std::vector<Tensor>& indices) {
     if (!match) {
         for (const Tensor& index : wanted)
             if (index.defined()) shapes += (shapes.empty() ? "" : ", ") + to_string(index.sizes());
-        fail<IndexError>("shape mismatch: indexing tensors could not be broadcast together with shapes ", shapes);
+        fail<IndexError>(
+            "shape mismatch: indexing tensors could not be broadcast together with shapes ",
+            shapes);
     }
     // The dimensions of the indices stand where the indices are if these are neighbours, else in front.
     const bool adjacent = last - first + 1 == indexed && indexed > 0;
@@ -210,12 +220,15 @@ Plan make_plan(const Tensor& x, const std::vector<Tensor>& indices) {
         if (!index.defined()) continue;
         // Where nothing is selected anyway only an index into nothing is an error, as in PyTorch.
         if (plan.outer * plan.inner == 0 && x.sizes()[d] != 0) continue;
-        const Tensor values = index.sizes() == shape ? contiguous_values(index) : contiguous_values(expand(index, shape));
-        add_offsets(offsets, values.data<int64_t>(), plan.count, x.sizes()[d], x.strides()[d], fresh, d);
+        const Tensor values = index.sizes() == shape ? contiguous_values(index)
+                                                     : contiguous_values(expand(index, shape));
+        add_offsets(offsets, values.data<int64_t>(), plan.count, x.sizes()[d], x.strides()[d],
+                    fresh, d);
         fresh = false;
     }
     plan.outer_offsets = offset_table(outer_sizes, outer_strides);
-    if (!is_contiguous(inner_sizes, inner_strides)) plan.inner_offsets = offset_table(inner_sizes, inner_strides);
+    if (!is_contiguous(inner_sizes, inner_strides))
+        plan.inner_offsets = offset_table(inner_sizes, inner_strides);
     return plan;
 }
 
@@ -232,8 +245,7 @@ template <class T> void take(T* out, const T* x, const Plan& plan) {
             T* to = out + row * inner;
             if (inner_offsets)
                 for (int64_t k = 0; k < inner; ++k) to[k] = from[inner_offsets[k]];
-            else
-                copy_items(to, from, inner);
+            else copy_items(to, from, inner);
             if (++j == count) {
                 j = 0;
                 window = x + plan.outer_offsets[static_cast<size_t>(++o)];
@@ -256,19 +268,17 @@ template <class T, bool kAdd> void put(T* x, const T* values, bool single, const
             for (int64_t k = begin; k < end; ++k) {
                 T& place = to[inner_offsets ? inner_offsets[k] : k];
                 const T value = from[single ? 0 : k];
-                if constexpr (!kAdd)
-                    place = value;
-                else if constexpr (std::is_same_v<T, bool>)
-                    place = place || value;
-                else
-                    place = static_cast<T>(place + value);
+                if constexpr (!kAdd) place = value;
+                else if constexpr (std::is_same_v<T, bool>) place = place || value;
+                else place = static_cast<T>(place + value);
             }
         }
     };
     if (plan.outer > 1) {
-        parallel_for(plan.outer, grain_for(plan.count * plan.inner), [&](int64_t begin, int64_t end) {
-            for (int64_t o = begin; o < end; ++o) part(o, 0, plan.inner);
-        });
+        parallel_for(plan.outer, grain_for(plan.count * plan.inner),
+                     [&](int64_t begin, int64_t end) {
+                         for (int64_t o = begin; o < end; ++o) part(o, 0, plan.inner);
+                     });
     } else {
         // Columns of at least a cache line.
         parallel_for(plan.inner, std::max<int64_t>(64, grain_for(plan.count)),
@@ -276,13 +286,17 @@ template <class T, bool kAdd> void put(T* x, const T* values, bool single, const
     }
 }
 
-bool shares_memory(const Tensor& a, const Tensor& b) { return a.storage()->data() == b.storage()->data(); }
+bool shares_memory(const Tensor& a, const Tensor& b) {
+    return a.storage()->data() == b.storage()->data();
+}
 
 // out = where(mask, value, x); mask and x broadcast to out.
-void fill_where(const Tensor& out, const Tensor& mask, const kernels::Operand& value, const Tensor& x) {
+void fill_where(const Tensor& out, const Tensor& mask, const kernels::Operand& value,
+                const Tensor& x) {
     const kernels::Operand operands[] = {mask, value, x};
     const size_t bytes[] = {1, out.item_size(), out.item_size()};
-    kernels::run_elementwise(kernel_table().elementwise.where[int(out.dtype())], out, operands, 3, bytes);
+    kernels::run_elementwise(kernel_table().elementwise.where[int(out.dtype())], out, operands, 3,
+                             bytes);
 }
 
 // The one mask among the indices where there is nothing else, and the dimension where it starts.
@@ -315,15 +329,16 @@ void put_by_mask(const Tensor& x, const Tensor& mask, int at, const Tensor& valu
 
 void check_index_put(const Tensor& x, const Tensor& values) {
     if (x.dtype() != values.dtype())
-        fail("Index put requires the source and destination dtypes match, got ", scalar_type_name(x.dtype()),
-             " for the destination and ", scalar_type_name(values.dtype()), " for the source.");
+        fail("Index put requires the source and destination dtypes match, got ",
+             scalar_type_name(x.dtype()), " for the destination and ",
+             scalar_type_name(values.dtype()), " for the source.");
 }
 
 // What index_put_ does to memory. The tensor that is written to is asked for when nothing can fail any
 // more; it has the sizes of x.
 template <class Target>
-Tensor write_indexed(const Tensor& x, const std::vector<Tensor>& indices, const Tensor& values_given, bool accumulate,
-                     Target target) {
+Tensor write_indexed(const Tensor& x, const std::vector<Tensor>& indices,
+                     const Tensor& values_given, bool accumulate, Target target) {
     check_index_put(x, values_given);
     check_indices(x, indices);
     GradMode off(false);
@@ -347,9 +362,13 @@ Tensor write_indexed(const Tensor& x, const std::vector<Tensor>& indices, const 
     const Tensor out = target();
     const Plan plan = out.strides() == x.strides() ? probe : make_plan(out, indices);
     if (accumulate) {
-        visit_dtype(out.dtype(), [&]<class T>() { put<T, true>(out.data<T>(), values.data<T>(), single, plan); });
+        visit_dtype(out.dtype(), [&]<class T>() {
+            put<T, true>(out.data<T>(), values.data<T>(), single, plan);
+        });
     } else {
-        visit_item(out.item_size(), [&]<class T>() { put<T, false>(out.data<T>(), values.data<T>(), single, plan); });
+        visit_item(out.item_size(), [&]<class T>() {
+            put<T, false>(out.data<T>(), values.data<T>(), single, plan);
+        });
     }
     return out;
 }
@@ -359,7 +378,8 @@ Tensor write_indexed(const Tensor& x, const std::vector<Tensor>& indices, const 
 class SavedIndices {
 public:
     explicit SavedIndices(const std::vector<Tensor>& indices) {
-        for (const Tensor& index : indices) saved_.push_back(index.defined() ? SavedTensor(index, false) : SavedTensor());
+        for (const Tensor& index : indices)
+            saved_.push_back(index.defined() ? SavedTensor(index, false) : SavedTensor());
     }
     std::vector<Tensor> unpack(const Node* owner) const {
         std::vector<Tensor> indices;
@@ -380,9 +400,13 @@ private:
 
 class IndexNode final : public Node {
 public:
-    IndexNode(const Tensor& x, const std::vector<Tensor>& indices) : sizes_(x.sizes()), indices_(indices) {}
+    IndexNode(const Tensor& x, const std::vector<Tensor>& indices)
+        : sizes_(x.sizes()),
+          indices_(indices) {}
     const char* name() const noexcept override { return "IndexBackward0"; }
-    std::string formula() const override { return "zeros.index_put(indices, grad, accumulate=True)"; }
+    std::string formula() const override {
+        return "zeros.index_put(indices, grad, accumulate=True)";
+    }
     void release_saved() override { indices_.release(); }
     void visit_saved(SavedVisitor& visitor) const override {
         indices_.visit(visitor);
@@ -402,8 +426,11 @@ private:
 
 class IndexPutNode final : public Node {
 public:
-    IndexPutNode(const Tensor& x, const std::vector<Tensor>& indices, const Tensor& values, bool accumulate)
-        : value_sizes_(values.sizes()), indices_(indices), accumulate_(accumulate) {
+    IndexPutNode(const Tensor& x, const std::vector<Tensor>& indices, const Tensor& values,
+                 bool accumulate)
+        : value_sizes_(values.sizes()),
+          indices_(indices),
+          accumulate_(accumulate) {
         add_edge(gradient_edge(x));
         add_edge(gradient_edge(values));
     }
@@ -420,7 +447,8 @@ public:
     void backward(TensorList& grads, TensorList& inputs) override {
         const std::vector<Tensor> indices = indices_.unpack(this);
         const Tensor& g = grads[0];
-        if (wants(0)) inputs[0] = accumulate_ ? g : index_put(g, indices, scalar_tensor(0, g.dtype()), false);
+        if (wants(0))
+            inputs[0] = accumulate_ ? g : index_put(g, indices, scalar_tensor(0, g.dtype()), false);
         if (wants(1)) inputs[1] = sum_to(index(g, indices), value_sizes_);
     }
 
@@ -448,7 +476,8 @@ Tensor index(const Tensor& x, const std::vector<Tensor>& indices) {
     return out;
 }
 
-const Tensor& index_put_(const Tensor& x, const std::vector<Tensor>& indices, const Tensor& values, bool accumulate) {
+const Tensor& index_put_(const Tensor& x, const std::vector<Tensor>& indices, const Tensor& values,
+                         bool accumulate) {
     const bool recorded = recording(x, values);
     check_inplace(x, recorded);
     const Ref<Node> node(recorded ? new IndexPutNode(x, indices, values, accumulate) : nullptr);
@@ -458,9 +487,11 @@ const Tensor& index_put_(const Tensor& x, const std::vector<Tensor>& indices, co
     return x;
 }
 
-Tensor index_put(const Tensor& x, const std::vector<Tensor>& indices, const Tensor& values, bool accumulate) {
+Tensor index_put(const Tensor& x, const std::vector<Tensor>& indices, const Tensor& values,
+                 bool accumulate) {
     Tensor out = write_indexed(x, indices, values, accumulate, [&] { return clone(x); });
-    if (recording(x, values)) set_history(out, Ref<Node>(new IndexPutNode(x, indices, values, accumulate)));
+    if (recording(x, values))
+        set_history(out, Ref<Node>(new IndexPutNode(x, indices, values, accumulate)));
     return out;
 }
 
@@ -469,14 +500,17 @@ Tensor index_put(const Tensor& x, const std::vector<Tensor>& indices, const Tens
 namespace {
 
 const char* c_type_name(DType dtype) {
-    constexpr const char* names[kDTypeCount] = {"bool", "unsigned char", "int", "long int", "float", "double"};
+    constexpr const char* names[kDTypeCount] = {"bool",     "unsigned char", "int",
+                                                "long int", "float",         "double"};
     return names[static_cast<int>(dtype)];
 }
 
 class MaskedFillNode final : public Node {
 public:
     MaskedFillNode(const Tensor& x, const Tensor& mask, const Arg& value)
-        : mask_(mask, false), sizes_(x.sizes()), tensor_value_(value.is_tensor()) {
+        : mask_(mask, false),
+          sizes_(x.sizes()),
+          tensor_value_(value.is_tensor()) {
         add_edge(gradient_edge(x));
         if (tensor_value_) {
             add_edge(gradient_edge(value));
@@ -496,7 +530,8 @@ public:
         const Tensor mask = mask_.unpack(this);
         if (wants(0)) inputs[0] = sum_to(masked_fill(grads[0], mask, 0), sizes_);
         if (tensor_value_ && wants(1))
-            inputs[1] = to_dtype(sum(where(mask, grads[0], 0), {}, false, std::nullopt), value_type_);
+            inputs[1] =
+                to_dtype(sum(where(mask, grads[0], 0), {}, false, std::nullopt), value_type_);
     }
 
 private:
@@ -509,10 +544,11 @@ private:
 // Checks mask and value, and gives the shape of the result.
 Dims check_masked_fill(const Tensor& x, const Tensor& mask, const Arg& value) {
     if (value.is_tensor() && value.tensor().dim() != 0)
-        fail("masked_fill_ only supports a 0-dimensional value tensor, but got tensor with ", value.tensor().dim(),
-             " dimension(s).");
+        fail("masked_fill_ only supports a 0-dimensional value tensor, but got tensor with ",
+             value.tensor().dim(), " dimension(s).");
     if (mask.dtype() != DType::Bool)
-        fail("masked_fill_ only supports boolean masks, but got mask with dtype ", c_type_name(mask.dtype()));
+        fail("masked_fill_ only supports boolean masks, but got mask with dtype ",
+             c_type_name(mask.dtype()));
     if (!value.is_tensor()) check_convertible(value.scalar(), x.dtype());
     return broadcast(mask.sizes(), x.sizes());
 }
@@ -534,14 +570,16 @@ void fill_masked(const Tensor& out, const Tensor& mask, const Arg& value, const 
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Arg& value) {
     Tensor out = empty(check_masked_fill(x, mask, value), x.dtype());
     fill_masked(out, mask, value, x);
-    if (recording_args(Arg(x), value)) set_history(out, Ref<Node>(new MaskedFillNode(x, mask, value)));
+    if (recording_args(Arg(x), value))
+        set_history(out, Ref<Node>(new MaskedFillNode(x, mask, value)));
     return out;
 }
 
 const Tensor& masked_fill_(const Tensor& x, const Tensor& mask, const Arg& value) {
     const Dims shape = check_masked_fill(x, mask, value);
     if (!(shape == x.sizes()))
-        fail("output with shape ", to_string(x.sizes()), " doesn't match the broadcast shape ", to_string(shape));
+        fail("output with shape ", to_string(x.sizes()), " doesn't match the broadcast shape ",
+             to_string(shape));
     const bool recorded = recording_args(Arg(x), value);
     check_inplace(x, recorded);
     Tensor own_mask = mask;

@@ -12,8 +12,10 @@ namespace tapegrad {
 // x[i0, i1, ...] with integer or bool tensors; an undefined one takes the whole dimension. A mask takes as
 // many dimensions of x as it has itself.
 Tensor index(const Tensor& x, const std::vector<Tensor>& indices);
-const Tensor& index_put_(const Tensor& x, const std::vector<Tensor>& indices, const Tensor& values, bool accumulate);
-Tensor index_put(const Tensor& x, const std::vector<Tensor>& indices, const Tensor& values, bool accumulate);
+const Tensor& index_put_(const Tensor& x, const std::vector<Tensor>& indices, const Tensor& values,
+                         bool accumulate);
+Tensor index_put(const Tensor& x, const std::vector<Tensor>& indices, const Tensor& values,
+                 bool accumulate);
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Arg& value);
 const Tensor& masked_fill_(const Tensor& x, const Tensor& mask, const Arg& value);
 Tensor masked_select(const Tensor& x, const Tensor& mask);

@@ -19,7 +19,8 @@ bool is_skipped(const Tensor& x) { return x.dim() == 1 && x.numel() == 0; }
 
 // Writes the parts one after the other into out, seen as [outer, row]: part i fills lengths[i] elements of
 // each row.
-void join_values(const Tensor& out, const std::vector<Tensor>& parts, const std::vector<int64_t>& lengths, int64_t outer) {
+void join_values(const Tensor& out, const std::vector<Tensor>& parts,
+                 const std::vector<int64_t>& lengths, int64_t outer) {
     int64_t row = 0, start = 0;
     for (int64_t length : lengths) row += length;
     for (size_t i = 0; i < parts.size(); start += lengths[i++]) {
@@ -42,7 +43,8 @@ void join_values(const Tensor& out, const std::vector<Tensor>& parts, const std:
                 return;
             }
             parallel_for(outer, grain_for(length), [&](int64_t begin, int64_t end) {
-                for (int64_t o = begin; o < end; ++o) copy_items(to + o * row, from + o * length, length);
+                for (int64_t o = begin; o < end; ++o)
+                    copy_items(to + o * row, from + o * length, length);
             });
         });
     }
@@ -64,8 +66,9 @@ public:
         for (size_t i = 0; i < parts_.size(); ++i) {
             const Part& part = parts_[i];
             if (wants(i))
-                inputs[i] = part.skipped ? zeros({0}, part.dtype)
-                                         : to_dtype(narrow(grads[0], dim_, start, part.size), part.dtype);
+                inputs[i] = part.skipped
+                                ? zeros({0}, part.dtype)
+                                : to_dtype(narrow(grads[0], dim_, start, part.size), part.dtype);
             start += part.size;
         }
     }
@@ -93,7 +96,8 @@ public:
     void visit_saved(SavedVisitor& visitor) const override { visitor.integer("dim", dim_); }
     void backward(TensorList& grads, TensorList& inputs) override {
         for (size_t i = 0; i < dtypes_.size(); ++i)
-            if (wants(i)) inputs[i] = to_dtype(select(grads[0], dim_, static_cast<int64_t>(i)), dtypes_[i]);
+            if (wants(i))
+                inputs[i] = to_dtype(select(grads[0], dim_, static_cast<int64_t>(i)), dtypes_[i]);
     }
 
 private:
@@ -110,11 +114,13 @@ bool recording_any(const std::vector<Tensor>& tensors) {
 
 void check_same_shape_apart(const Tensor& reference, const Tensor& x, int dim, size_t number) {
     if (reference.dim() != x.dim())
-        fail("Tensors must have same number of dimensions: got ", reference.dim(), " and ", x.dim());
+        fail("Tensors must have same number of dimensions: got ", reference.dim(), " and ",
+             x.dim());
     for (int d = 0; d < x.dim(); ++d)
         if (d != dim && x.sizes()[d] != reference.sizes()[d])
-            fail("Sizes of tensors must match except in dimension ", dim, ". Expected size ", reference.sizes()[d],
-                 " but got size ", x.sizes()[d], " for tensor number ", number, " in the list.");
+            fail("Sizes of tensors must match except in dimension ", dim, ". Expected size ",
+                 reference.sizes()[d], " but got size ", x.sizes()[d], " for tensor number ",
+                 number, " in the list.");
 }
 
 }  // namespace
@@ -124,7 +130,8 @@ Tensor cat(const std::vector<Tensor>& tensors, int64_t dim_given) {
     DType dtype = tensors[0].dtype();
     const Tensor* reference = nullptr;
     for (size_t i = 0; i < tensors.size(); ++i) {
-        if (tensors[i].dim() == 0) fail("zero-dimensional tensor (at position ", i, ") cannot be concatenated");
+        if (tensors[i].dim() == 0)
+            fail("zero-dimensional tensor (at position ", i, ") cannot be concatenated");
         dtype = promote(dtype, tensors[i].dtype());
         if (!reference && !is_skipped(tensors[i])) reference = &tensors[i];
     }
@@ -158,8 +165,9 @@ Tensor stack(const std::vector<Tensor>& tensors, int64_t dim_given) {
     DType dtype = tensors[0].dtype();
     for (size_t i = 0; i < tensors.size(); ++i) {
         if (!(tensors[i].sizes() == tensors[0].sizes()))
-            fail("stack expects each tensor to be equal size, but got ", to_string(tensors[0].sizes()),
-                 " at entry 0 and ", to_string(tensors[i].sizes()), " at entry ", i);
+            fail("stack expects each tensor to be equal size, but got ",
+                 to_string(tensors[0].sizes()), " at entry 0 and ", to_string(tensors[i].sizes()),
+                 " at entry ", i);
         dtype = promote(dtype, tensors[i].dtype());
     }
     Dims sizes = tensors[0].sizes();
@@ -193,8 +201,7 @@ void take_by_offsets(const Tensor& out, const Tensor& x, const Offsets& offsets)
     for (int64_t offset : offsets.back()) {
         if (!runs.empty() && offset == runs.back().offset + runs.back().length)
             ++runs.back().length;
-        else
-            runs.push_back({offset, 1});
+        else runs.push_back({offset, 1});
     }
     const int64_t row = sizes.back();
     visit_item(x.item_size(), [&]<class T>() {
@@ -207,7 +214,8 @@ void take_by_offsets(const Tensor& out, const Tensor& x, const Offsets& offsets)
             T* to = out.data<T>() + begin * row;
             for (int64_t i = begin; i < end; ++i) {
                 const T* from = x.data<T>();
-                for (int d = 0; d < dim - 1; ++d) from += offsets[static_cast<size_t>(d)][static_cast<size_t>(at[d])];
+                for (int d = 0; d < dim - 1; ++d)
+                    from += offsets[static_cast<size_t>(d)][static_cast<size_t>(at[d])];
                 for (const Run& run : runs) {
                     copy_items(to, from + run.offset, run.length);
                     to += run.length;
@@ -304,7 +312,8 @@ Tensor flip(const Tensor& x, const Dims& dims) {
     for (int d = 0; d < x.dim(); ++d) {
         const int64_t size = x.sizes()[d];
         const bool reverse = flipped >> d & 1;
-        offsets.push_back(offsets_of(size, x.strides()[d], [&](int64_t i) { return reverse ? size - 1 - i : i; }));
+        offsets.push_back(offsets_of(size, x.strides()[d],
+                                     [&](int64_t i) { return reverse ? size - 1 - i : i; }));
     }
     Tensor out = empty(x.sizes(), x.dtype());
     take_by_offsets(out, x, offsets);
@@ -319,7 +328,9 @@ Tensor roll(const Tensor& x, const Dims& shifts, const Dims& dims) {
     Tensor out = empty(x.sizes(), x.dtype());
     auto rolled = [](int64_t size, int64_t stride, int64_t shift) {
         const int64_t start = size ? ((-shift % size) + size) % size : 0;
-        return offsets_of(size, stride, [&](int64_t i) { return i + start < size ? i + start : i + start - size; });
+        return offsets_of(size, stride, [&](int64_t i) {
+            return i + start < size ? i + start : i + start - size;
+        });
     };
     if (flat) {
         const Tensor source = contiguous_values(x);
@@ -329,28 +340,35 @@ Tensor roll(const Tensor& x, const Dims& shifts, const Dims& dims) {
     Dims total(x.dim(), 0);
     for (int i = 0; i < dims.size(); ++i) {
         const int dim = wrap_dim(dims[i], x.dim(), false);
-        if (x.sizes()[dim] > 0) total[dim] = (total[dim] + shifts[i] % x.sizes()[dim]) % x.sizes()[dim];
+        if (x.sizes()[dim] > 0)
+            total[dim] = (total[dim] + shifts[i] % x.sizes()[dim]) % x.sizes()[dim];
     }
     Offsets offsets;
-    for (int d = 0; d < x.dim(); ++d) offsets.push_back(rolled(x.sizes()[d], x.strides()[d], total[d]));
+    for (int d = 0; d < x.dim(); ++d)
+        offsets.push_back(rolled(x.sizes()[d], x.strides()[d], total[d]));
     take_by_offsets(out, x, offsets);
     return recorded<RollNode>(std::move(out), x, shifts, dims);
 }
 
 Tensor repeat(const Tensor& x, const Dims& repeats) {
     if (repeats.size() < x.dim())
-        fail("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor");
+        fail(
+            "Number of dimensions of repeat dims can not be smaller than number of dimensions of "
+            "tensor");
     const int lead = repeats.size() - x.dim();
     Dims sizes = repeats;
     for (int d = lead; d < repeats.size(); ++d)
-        if (__builtin_mul_overflow(sizes[d], x.sizes()[d - lead], &sizes[d])) fail("repeat: sizes are too large");
+        if (__builtin_mul_overflow(sizes[d], x.sizes()[d - lead], &sizes[d]))
+            fail("repeat: sizes are too large");
     for (int64_t size : sizes)
-        if (size < 0) fail("Trying to create tensor with negative dimension ", size, ": ", to_string(sizes));
+        if (size < 0)
+            fail("Trying to create tensor with negative dimension ", size, ": ", to_string(sizes));
     Tensor out = empty(sizes, x.dtype());
     Offsets offsets;
     for (int d = 0; d < repeats.size() && out.numel() > 0; ++d) {
         const int64_t size = d < lead ? 1 : x.sizes()[d - lead];
-        offsets.push_back(offsets_of(sizes[d], d < lead ? 0 : x.strides()[d - lead], [&](int64_t i) { return i % size; }));
+        offsets.push_back(offsets_of(sizes[d], d < lead ? 0 : x.strides()[d - lead],
+                                     [&](int64_t i) { return i % size; }));
     }
     take_by_offsets(out, x, offsets);
     return recorded<RepeatNode>(std::move(out), x, x.sizes(), repeats);
@@ -372,8 +390,10 @@ Tensor triangle_values(const Tensor& x_given, int64_t diagonal, bool lower) {
             // Columns before the cut are below the diagonal.
             const int64_t i = row % rows;
             const int64_t last = lower ? i + 1 : i;
-            const int64_t cut = diagonal >= columns - last ? columns : std::max<int64_t>(last + diagonal, 0);
-            const size_t left = static_cast<size_t>(cut) * item, right = static_cast<size_t>(columns - cut) * item;
+            const int64_t cut =
+                diagonal >= columns - last ? columns : std::max<int64_t>(last + diagonal, 0);
+            const size_t left = static_cast<size_t>(cut) * item,
+                         right = static_cast<size_t>(columns - cut) * item;
             char* to = out.data<char>() + static_cast<size_t>(row * columns) * item;
             const char* from = x.data<char>() + static_cast<size_t>(row * columns) * item;
             if (lower) {
@@ -391,9 +411,15 @@ Tensor triangle_values(const Tensor& x_given, int64_t diagonal, bool lower) {
 class TriangleNode final : public Node {
 public:
     TriangleNode(int64_t diagonal, bool lower) : diagonal_(diagonal), lower_(lower) {}
-    const char* name() const noexcept override { return lower_ ? "TrilBackward0" : "TriuBackward0"; }
-    std::string formula() const override { return lower_ ? "grad.tril(diagonal)" : "grad.triu(diagonal)"; }
-    void visit_saved(SavedVisitor& visitor) const override { visitor.integer("diagonal", diagonal_); }
+    const char* name() const noexcept override {
+        return lower_ ? "TrilBackward0" : "TriuBackward0";
+    }
+    std::string formula() const override {
+        return lower_ ? "grad.tril(diagonal)" : "grad.triu(diagonal)";
+    }
+    void visit_saved(SavedVisitor& visitor) const override {
+        visitor.integer("diagonal", diagonal_);
+    }
     void backward(TensorList& grads, TensorList& inputs) override {
         if (wants(0)) inputs[0] = lower_ ? tril(grads[0], diagonal_) : triu(grads[0], diagonal_);
     }
@@ -404,7 +430,8 @@ private:
 };
 
 void check_triangle(const Tensor& x, bool lower) {
-    if (x.dim() < 2) fail(lower ? "tril" : "triu", ": input tensor must have at least 2 dimensions");
+    if (x.dim() < 2)
+        fail(lower ? "tril" : "triu", ": input tensor must have at least 2 dimensions");
 }
 
 Tensor triangle(const Tensor& x, int64_t diagonal, bool lower) {
@@ -466,8 +493,12 @@ private:
 
 Tensor tril(const Tensor& x, int64_t diagonal) { return triangle(x, diagonal, true); }
 Tensor triu(const Tensor& x, int64_t diagonal) { return triangle(x, diagonal, false); }
-const Tensor& tril_(const Tensor& x, int64_t diagonal) { return triangle_in_place(x, diagonal, true); }
-const Tensor& triu_(const Tensor& x, int64_t diagonal) { return triangle_in_place(x, diagonal, false); }
+const Tensor& tril_(const Tensor& x, int64_t diagonal) {
+    return triangle_in_place(x, diagonal, true);
+}
+const Tensor& triu_(const Tensor& x, int64_t diagonal) {
+    return triangle_in_place(x, diagonal, false);
+}
 
 Tensor diag(const Tensor& x, int64_t offset) {
     if (x.dim() != 1 && x.dim() != 2) fail("diag(): Supports 1D or 2D tensors. Got ", x.dim(), "D");

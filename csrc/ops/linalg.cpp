@@ -16,14 +16,17 @@ using kernels::GemmArgs;
 
 // "float", "double": as PyTorch spells element types in messages about products.
 const char* c_type_name(DType dtype) {
-    constexpr const char* names[kDTypeCount] = {"bool", "unsigned char", "int", "long", "float", "double"};
+    constexpr const char* names[kDTypeCount] = {"bool", "unsigned char", "int",
+                                                "long", "float",         "double"};
     return names[static_cast<int>(dtype)];
 }
 
 void require_same_type(const Tensor& a, const Tensor& b) {
     if (a.dtype() != b.dtype())
-        fail("expected m1 and m2 to have the same dtype, but got: ", c_type_name(a.dtype()), " != ", c_type_name(b.dtype()));
-    if (a.dtype() == DType::Bool) fail<NotImplementedError>("\"addmm_impl_cpu_\" not implemented for 'Bool'");
+        fail("expected m1 and m2 to have the same dtype, but got: ", c_type_name(a.dtype()),
+             " != ", c_type_name(b.dtype()));
+    if (a.dtype() == DType::Bool)
+        fail<NotImplementedError>("\"addmm_impl_cpu_\" not implemented for 'Bool'");
 }
 
 // The last two dimensions swapped; recorded only where that matters.
@@ -38,17 +41,23 @@ Tensor swapped(const Tensor& x) {
 
 GemmArgs gemm_args(const Tensor& a, const Tensor& b, const Tensor& c) {
     const int da = a.dim() - 2, db = b.dim() - 2, dc = c.dim() - 2;
-    return GemmArgs{a.sizes()[da],   b.sizes()[db + 1],  a.sizes()[da + 1],  a.data(),          a.strides()[da],
-                    a.strides()[da + 1], b.data(),       b.strides()[db],    b.strides()[db + 1], c.data(),
-                    c.strides()[dc], nullptr,            false};
+    return GemmArgs{a.sizes()[da], b.sizes()[db + 1], a.sizes()[da + 1],
+                    a.data(),      a.strides()[da],   a.strides()[da + 1],
+                    b.data(),      b.strides()[db],   b.strides()[db + 1],
+                    c.data(),      c.strides()[dc],   nullptr,
+                    false};
 }
 
 // A product of two saved values. Derivatives are products again: that is all of matmul's calculus.
 class ProductNode final : public Node {
 public:
     ProductNode(const char* name, Tensor (*lhs)(const Tensor&, const Tensor&, const Tensor&),
-                Tensor (*rhs)(const Tensor&, const Tensor&, const Tensor&), const char* formula, const Tensor& a, const Tensor& b)
-        : name_(name), lhs_(lhs), rhs_(rhs), formula_(formula) {
+                Tensor (*rhs)(const Tensor&, const Tensor&, const Tensor&), const char* formula,
+                const Tensor& a, const Tensor& b)
+        : name_(name),
+          lhs_(lhs),
+          rhs_(rhs),
+          formula_(formula) {
         add_edge(gradient_edge(a));
         add_edge(gradient_edge(b));
         if (has_edge(0)) b_ = SavedTensor(b, false);
@@ -87,15 +96,19 @@ Tensor mm(const Tensor& a, const Tensor& b) {
     if (a.dim() != 2) fail("self must be a matrix");
     if (b.dim() != 2) fail("mat2 must be a matrix");
     if (a.sizes()[1] != b.sizes()[0])
-        fail("mat1 and mat2 shapes cannot be multiplied (", a.sizes()[0], "x", a.sizes()[1], " and ", b.sizes()[0], "x",
-             b.sizes()[1], ")");
+        fail("mat1 and mat2 shapes cannot be multiplied (", a.sizes()[0], "x", a.sizes()[1],
+             " and ", b.sizes()[0], "x", b.sizes()[1], ")");
     require_same_type(a, b);
     Tensor out = empty({a.sizes()[0], b.sizes()[1]}, a.dtype());
     kernel_table().gemm.gemm[int(a.dtype())](gemm_args(a, b, out));
     if (recording(a, b))
-        set_history(out, Ref<Node>(new ProductNode(
-                             "MmBackward0", [](const Tensor& g, const Tensor&, const Tensor& y) { return mm(g, swapped(y)); },
-                             [](const Tensor& g, const Tensor& x, const Tensor&) { return mm(swapped(x), g); }, kMatrixFormula, a, b)));
+        set_history(
+            out,
+            Ref<Node>(new ProductNode(
+                "MmBackward0",
+                [](const Tensor& g, const Tensor&, const Tensor& y) { return mm(g, swapped(y)); },
+                [](const Tensor& g, const Tensor& x, const Tensor&) { return mm(swapped(x), g); },
+                kMatrixFormula, a, b)));
     return out;
 }
 
@@ -103,8 +116,8 @@ Tensor bmm(const Tensor& a, const Tensor& b) {
     if (a.dim() != 3) fail("batch1 must be a 3D tensor");
     if (b.dim() != 3) fail("batch2 must be a 3D tensor");
     if (a.sizes()[0] != b.sizes()[0] || a.sizes()[2] != b.sizes()[1])
-        fail("Expected size for first two dimensions of batch2 tensor to be: [", a.sizes()[0], ", ", a.sizes()[2],
-             "] but got: [", b.sizes()[0], ", ", b.sizes()[1], "].");
+        fail("Expected size for first two dimensions of batch2 tensor to be: [", a.sizes()[0], ", ",
+             a.sizes()[2], "] but got: [", b.sizes()[0], ", ", b.sizes()[1], "].");
     require_same_type(a, b);
     const int64_t batch = a.sizes()[0];
     Tensor out = empty({batch, a.sizes()[1], b.sizes()[2]}, a.dtype());
@@ -114,12 +127,16 @@ Tensor bmm(const Tensor& a, const Tensor& b) {
         offsets[static_cast<size_t>(batch + i)] = i * b.strides()[0];
         offsets[static_cast<size_t>(2 * batch + i)] = i * out.strides()[0];
     }
-    kernel_table().gemm.batched[int(a.dtype())](gemm_args(a, b, out), batch, offsets.data(), offsets.data() + batch,
-                                                offsets.data() + 2 * batch);
+    kernel_table().gemm.batched[int(a.dtype())](gemm_args(a, b, out), batch, offsets.data(),
+                                                offsets.data() + batch, offsets.data() + 2 * batch);
     if (recording(a, b))
-        set_history(out, Ref<Node>(new ProductNode(
-                             "BmmBackward0", [](const Tensor& g, const Tensor&, const Tensor& y) { return bmm(g, swapped(y)); },
-                             [](const Tensor& g, const Tensor& x, const Tensor&) { return bmm(swapped(x), g); }, kMatrixFormula, a, b)));
+        set_history(
+            out,
+            Ref<Node>(new ProductNode(
+                "BmmBackward0",
+                [](const Tensor& g, const Tensor&, const Tensor& y) { return bmm(g, swapped(y)); },
+                [](const Tensor& g, const Tensor& x, const Tensor&) { return bmm(swapped(x), g); },
+                kMatrixFormula, a, b)));
     return out;
 }
 
@@ -135,32 +152,40 @@ Tensor mv(const Tensor& a, const Tensor& x) {
     if (a.dim() != 2 || x.dim() != 1)
         fail("vector + matrix @ vector expected, got 1, ", a.dim(), ", ", x.dim());
     if (a.sizes()[1] != x.sizes()[0])
-        fail("size mismatch, got input (", a.sizes()[0], "), mat (", a.sizes()[0], "x", a.sizes()[1], "), vec (", x.sizes()[0], ")");
+        fail("size mismatch, got input (", a.sizes()[0], "), mat (", a.sizes()[0], "x",
+             a.sizes()[1], "), vec (", x.sizes()[0], ")");
     require_same_type(a, x);
     Tensor out = empty({a.sizes()[0]}, a.dtype());
     kernel_table().gemm.gemm[int(a.dtype())](gemm_args(a, as_column(x), as_column(out)));
     if (recording(a, x))
-        set_history(out, Ref<Node>(new ProductNode(
-                             "MvBackward0", [](const Tensor& g, const Tensor&, const Tensor& v) { return outer(g, v); },
-                             [](const Tensor& g, const Tensor& m, const Tensor&) { return mv(swapped(m), g); },
-                             "self: outer(grad, vec), vec: self.mT @ grad", a, x)));
+        set_history(
+            out,
+            Ref<Node>(new ProductNode(
+                "MvBackward0",
+                [](const Tensor& g, const Tensor&, const Tensor& v) { return outer(g, v); },
+                [](const Tensor& g, const Tensor& m, const Tensor&) { return mv(swapped(m), g); },
+                "self: outer(grad, vec), vec: self.mT @ grad", a, x)));
     return out;
 }
 
 Tensor dot(const Tensor& a, const Tensor& b) {
-    if (a.dim() != 1 || b.dim() != 1) fail("1D tensors expected, but got ", a.dim(), "D and ", b.dim(), "D tensors");
+    if (a.dim() != 1 || b.dim() != 1)
+        fail("1D tensors expected, but got ", a.dim(), "D and ", b.dim(), "D tensors");
     if (a.dtype() != b.dtype())
-        fail("dot : expected both vectors to have same dtype, but found ", scalar_type_name(a.dtype()), " and ",
-             scalar_type_name(b.dtype()));
+        fail("dot : expected both vectors to have same dtype, but found ",
+             scalar_type_name(a.dtype()), " and ", scalar_type_name(b.dtype()));
     if (a.sizes()[0] != b.sizes()[0])
-        fail("inconsistent tensor size, expected tensor ", to_string(a.sizes()), " and src ", to_string(b.sizes()),
-             " to have the same number of elements, but got ", a.sizes()[0], " and ", b.sizes()[0], " elements respectively");
+        fail("inconsistent tensor size, expected tensor ", to_string(a.sizes()), " and src ",
+             to_string(b.sizes()), " to have the same number of elements, but got ", a.sizes()[0],
+             " and ", b.sizes()[0], " elements respectively");
     require_same_type(a, b);
     Tensor out = empty({}, a.dtype());
-    kernel_table().gemm.gemm[int(a.dtype())](gemm_args(as_row(a), as_column(b), alias(out, {1, 1}, {1, 1}, 0)));
+    kernel_table().gemm.gemm[int(a.dtype())](
+        gemm_args(as_row(a), as_column(b), alias(out, {1, 1}, {1, 1}, 0)));
     if (recording(a, b))
         set_history(out, Ref<Node>(new ProductNode(
-                             "DotBackward0", [](const Tensor& g, const Tensor&, const Tensor& y) { return g * y; },
+                             "DotBackward0",
+                             [](const Tensor& g, const Tensor&, const Tensor& y) { return g * y; },
                              [](const Tensor& g, const Tensor& x, const Tensor&) { return g * x; },
                              "self: grad * tensor, tensor: grad * self", a, b)));
     return out;
@@ -175,7 +200,8 @@ Tensor outer(const Tensor& a, const Tensor& b) {
 Tensor matmul(const Tensor& a, const Tensor& b) {
     const int da = a.dim(), db = b.dim();
     if (da == 0 || db == 0)
-        fail("both arguments to matmul need to be at least 1D, but they are ", da, "D and ", db, "D");
+        fail("both arguments to matmul need to be at least 1D, but they are ", da, "D and ", db,
+             "D");
     if (da == 2 && db == 2) return mm(a, b);
     if (da == 1 && db == 1) return dot(a, b);
     if (da == 2 && db == 1) return mv(a, b);
@@ -224,11 +250,14 @@ int64_t rows_of(const Tensor& x) {
 }
 
 // All leading dimensions as one.
-Tensor as_matrix(const Tensor& x) { return x.dim() == 2 ? x : reshape(x, {rows_of(x), x.sizes().back()}); }
+Tensor as_matrix(const Tensor& x) {
+    return x.dim() == 2 ? x : reshape(x, {rows_of(x), x.sizes().back()});
+}
 
 class LinearNode final : public Node {
 public:
-    LinearNode(const Tensor& x, const Tensor& weight, const Tensor& bias) : has_bias_(bias.defined()) {
+    LinearNode(const Tensor& x, const Tensor& weight, const Tensor& bias)
+        : has_bias_(bias.defined()) {
         if (has_bias_) add_edge(gradient_edge(bias));
         add_edge(gradient_edge(x));
         add_edge(gradient_edge(weight));
@@ -236,8 +265,12 @@ public:
         if (has_edge(input() + 1)) x_ = SavedTensor(x, false);
         input_sizes_ = x.sizes();
     }
-    const char* name() const noexcept override { return has_bias_ ? "AddmmBackward0" : "MmBackward0"; }
-    std::string formula() const override { return "input: grad @ weight, weight: grad.mT @ input, bias: sum(grad, 0)"; }
+    const char* name() const noexcept override {
+        return has_bias_ ? "AddmmBackward0" : "MmBackward0";
+    }
+    std::string formula() const override {
+        return "input: grad @ weight, weight: grad.mT @ input, bias: sum(grad, 0)";
+    }
     void release_saved() override {
         x_.release();
         weight_.release();
@@ -258,7 +291,9 @@ public:
 
 private:
     size_t input() const { return has_bias_ ? 1 : 0; }
-    static Tensor reshape_if(const Tensor& x, const Dims& sizes) { return x.sizes() == sizes ? x : reshape(x, sizes); }
+    static Tensor reshape_if(const Tensor& x, const Dims& sizes) {
+        return x.sizes() == sizes ? x : reshape(x, sizes);
+    }
 
     const bool has_bias_;
     Dims input_sizes_;
@@ -269,16 +304,20 @@ private:
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     if (weight.dim() == 1 && !bias.defined()) return matmul(x, weight);
-    if (weight.dim() != 2) fail("linear(): weight must be a matrix, got shape ", to_string(weight.sizes()));
-    if (x.dim() == 0) fail("both arguments to linear need to be at least 1D, but they are 0D and ", weight.dim(), "D");
+    if (weight.dim() != 2)
+        fail("linear(): weight must be a matrix, got shape ", to_string(weight.sizes()));
+    if (x.dim() == 0)
+        fail("both arguments to linear need to be at least 1D, but they are 0D and ", weight.dim(),
+             "D");
     const int64_t n = weight.sizes()[0], k = weight.sizes()[1];
     if (x.sizes().back() != k)
-        fail("mat1 and mat2 shapes cannot be multiplied (", rows_of(x), "x", x.sizes().back(), " and ", k, "x", n, ")");
+        fail("mat1 and mat2 shapes cannot be multiplied (", rows_of(x), "x", x.sizes().back(),
+             " and ", k, "x", n, ")");
     require_same_type(x, weight);
     if (bias.defined()) {
         if (bias.dtype() != x.dtype())
-            fail("self and mat2 must have the same dtype, but got ", scalar_type_name(bias.dtype()), " and ",
-                 scalar_type_name(x.dtype()));
+            fail("self and mat2 must have the same dtype, but got ", scalar_type_name(bias.dtype()),
+                 " and ", scalar_type_name(x.dtype()));
         if (bias.dim() != 1 || bias.sizes()[0] != n) {
             // Unusual biases are expanded to the result.
             const Tensor product = linear(x, weight, Tensor());
@@ -291,12 +330,18 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     const int64_t rows = rows_of(x);
     const Tensor rows_in = x.dim() == 2 ? x : alias(contiguous_values(x), {rows, k}, {k, 1}, 0);
     const Tensor bias_values = bias.defined() ? contiguous_values(bias) : Tensor();
-    const GemmArgs args{rows,          n,
-                        k,             rows_in.data(),
-                        rows_in.strides()[0], rows_in.strides()[1],
-                        weight.data(), weight.strides()[1],
-                        weight.strides()[0],  out.data(),
-                        n,             bias_values.defined() ? bias_values.data() : nullptr,
+    const GemmArgs args{rows,
+                        n,
+                        k,
+                        rows_in.data(),
+                        rows_in.strides()[0],
+                        rows_in.strides()[1],
+                        weight.data(),
+                        weight.strides()[1],
+                        weight.strides()[0],
+                        out.data(),
+                        n,
+                        bias_values.defined() ? bias_values.data() : nullptr,
                         false};
     kernel_table().gemm.gemm[int(x.dtype())](args);
     if (recording(x, weight) || (bias.defined() && recording(bias)))

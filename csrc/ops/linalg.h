@@ -5,10 +5,10 @@
 
 namespace tapegrad {
 
-Tensor mm(const Tensor& a, const Tensor& b);    // 2-d @ 2-d
-Tensor bmm(const Tensor& a, const Tensor& b);   // 3-d @ 3-d
-Tensor mv(const Tensor& a, const Tensor& x);    // 2-d @ 1-d
-Tensor dot(const Tensor& a, const Tensor& b);   // 1-d @ 1-d
+Tensor mm(const Tensor& a, const Tensor& b);   // 2-d @ 2-d
+Tensor bmm(const Tensor& a, const Tensor& b);  // 3-d @ 3-d
+Tensor mv(const Tensor& a, const Tensor& x);   // 2-d @ 1-d
+Tensor dot(const Tensor& a, const Tensor& b);  // 1-d @ 1-d
 Tensor outer(const Tensor& a, const Tensor& b);
 // Any ranks, as NumPy's @; batches broadcast.
 Tensor matmul(const Tensor& a, const Tensor& b);

@@ -18,16 +18,20 @@ struct Split {
 
 Split split_at(const Tensor& x, int dim) {
     Split s;
-    for (int i = 0; i < x.dim(); ++i) (i < dim ? s.outer : i == dim ? s.n : s.inner) *= x.sizes()[i];
+    for (int i = 0; i < x.dim(); ++i)
+        (i < dim ? s.outer : i == dim ? s.n : s.inner) *= x.sizes()[i];
     return s;
 }
 
 class SoftmaxNode final : public Node {
 public:
     SoftmaxNode(int dim, bool logarithm) : dim_(dim), logarithm_(logarithm) {}
-    const char* name() const noexcept override { return logarithm_ ? "LogSoftmaxBackward0" : "SoftmaxBackward0"; }
+    const char* name() const noexcept override {
+        return logarithm_ ? "LogSoftmaxBackward0" : "SoftmaxBackward0";
+    }
     std::string formula() const override {
-        return logarithm_ ? "grad - exp(result) * sum(grad, dim)" : "result * (grad - sum(grad * result, dim))";
+        return logarithm_ ? "grad - exp(result) * sum(grad, dim)"
+                          : "result * (grad - sum(grad * result, dim))";
     }
     void release_saved() override { result.release(); }
     void visit_saved(SavedVisitor& visitor) const override {
@@ -63,14 +67,16 @@ private:
 Tensor any_softmax(const Tensor& x_given, int64_t dim, OptionalDType dtype, bool logarithm) {
     const Tensor x = dtype ? to_dtype(x_given, *dtype) : x_given;
     if (!x.is_floating())
-        fail<NotImplementedError>("\"", logarithm ? "log_softmax" : "softmax", "_kernel_impl\" not implemented for '",
+        fail<NotImplementedError>("\"", logarithm ? "log_softmax" : "softmax",
+                                  "_kernel_impl\" not implemented for '",
                                   scalar_type_name(x.dtype()), "'");
     const int at = wrap_dim(dim, x.dim());
     const Tensor data = contiguous_values(x);
     Tensor out = empty(x.sizes(), x.dtype());
     const Split s = split_at(x, at);
     const auto& softmax = kernel_table().softmax;
-    (logarithm ? softmax.log_softmax : softmax.softmax)[int(x.dtype())](data.data(), out.data(), s.outer, s.n, s.inner);
+    (logarithm ? softmax.log_softmax : softmax.softmax)[int(x.dtype())](data.data(), out.data(),
+                                                                        s.outer, s.n, s.inner);
     if (recording(x)) {
         Ref<SoftmaxNode> node(new SoftmaxNode(at, logarithm));
         node->add_edge(gradient_edge(x));
@@ -90,8 +96,12 @@ Tensor reduce(const Tensor& losses, Reduction reduction) {
 
 }  // namespace
 
-Tensor softmax(const Tensor& x, int64_t dim, OptionalDType dtype) { return any_softmax(x, dim, dtype, false); }
-Tensor log_softmax(const Tensor& x, int64_t dim, OptionalDType dtype) { return any_softmax(x, dim, dtype, true); }
+Tensor softmax(const Tensor& x, int64_t dim, OptionalDType dtype) {
+    return any_softmax(x, dim, dtype, false);
+}
+Tensor log_softmax(const Tensor& x, int64_t dim, OptionalDType dtype) {
+    return any_softmax(x, dim, dtype, true);
+}
 
 // -------------------------------------------------------------------------------- cross-entropy
 
@@ -123,7 +133,8 @@ public:
         Tensor scale = grads[0];
         if (reduction == Reduction::Mean) scale = scale / weight_sum;
         scale = expand(scale, weights.sizes());
-        inputs[0] = grad_enabled() ? differentiable(x, t, w, weights, scale) : fused(x, t, w, scale);
+        inputs[0] =
+            grad_enabled() ? differentiable(x, t, w, weights, scale) : fused(x, t, w, scale);
     }
 
     SavedTensor logits, target, weight, log_normalizer, row_weight;
@@ -138,13 +149,14 @@ private:
         Tensor out = empty(x.sizes(), x.dtype());
         const Tensor data = contiguous_values(x);
         kernel_table().cross_entropy.backward[int(x.dtype())](
-            data.data(), t.data<int64_t>(), w.defined() ? w.data() : nullptr, options, normalizer.data(), rows_scale.data(),
-            out.data(), x.sizes()[0], x.sizes()[1]);
+            data.data(), t.data<int64_t>(), w.defined() ? w.data() : nullptr, options,
+            normalizer.data(), rows_scale.data(), out.data(), x.sizes()[0], x.sizes()[1]);
         return out;
     }
 
     // scale * (a softmax(x) - b one_hot(t) - c w) with a, b, c from the weights and the smoothing.
-    Tensor differentiable(const Tensor& x, const Tensor& t, const Tensor& w, const Tensor& weights, const Tensor& scale) {
+    Tensor differentiable(const Tensor& x, const Tensor& t, const Tensor& w, const Tensor& weights,
+                          const Tensor& scale) {
         const int64_t rows = x.sizes()[0], classes = x.sizes()[1];
         Tensor spread, hits, one_hot;
         {
@@ -163,19 +175,21 @@ private:
             GradMode off(false);
             factor = hits + sum(spread, {1}, true, std::nullopt);
         }
-        return unsqueeze(scale, 1) * (factor * softmax(x, 1, std::nullopt) - (hits * one_hot + spread));
+        return unsqueeze(scale, 1) *
+               (factor * softmax(x, 1, std::nullopt) - (hits * one_hot + spread));
     }
 };
 
-Tensor probability_cross_entropy(const Tensor& input, const Tensor& target, const Tensor& weight, Reduction reduction,
-                                 double label_smoothing) {
+Tensor probability_cross_entropy(const Tensor& input, const Tensor& target, const Tensor& weight,
+                                 Reduction reduction, double label_smoothing) {
     if (!(input.sizes() == target.sizes()))
-        fail("The size of tensor a must match the size of tensor b: input ", to_string(input.sizes()), ", target ",
-             to_string(target.sizes()));
+        fail("The size of tensor a must match the size of tensor b: input ",
+             to_string(input.sizes()), ", target ", to_string(target.sizes()));
     const int dim = input.dim() == 1 ? 0 : 1;
     const int64_t classes = input.sizes()[dim];
     Tensor goal = target;
-    if (label_smoothing > 0) goal = goal * (1 - label_smoothing) + label_smoothing / static_cast<double>(classes);
+    if (label_smoothing > 0)
+        goal = goal * (1 - label_smoothing) + label_smoothing / static_cast<double>(classes);
     Tensor terms = log_softmax(input, dim, std::nullopt) * goal;
     if (weight.defined()) {
         Dims shape(input.dim(), 1);
@@ -184,36 +198,46 @@ Tensor probability_cross_entropy(const Tensor& input, const Tensor& target, cons
     }
     const Tensor losses = -sum(terms, {dim}, false, std::nullopt);
     if (reduction != Reduction::Mean) return reduce(losses, reduction);
-    return sum(losses, {}, false, std::nullopt) / static_cast<double>(std::max<int64_t>(input.numel() / classes, 1));
+    return sum(losses, {}, false, std::nullopt) /
+           static_cast<double>(std::max<int64_t>(input.numel() / classes, 1));
 }
 
 }  // namespace
 
-Tensor cross_entropy(const Tensor& input, const Tensor& target, const Tensor& weight, Reduction reduction,
-                     int64_t ignore_index, double label_smoothing) {
+Tensor cross_entropy(const Tensor& input, const Tensor& target, const Tensor& weight,
+                     Reduction reduction, int64_t ignore_index, double label_smoothing) {
     if (label_smoothing < 0 || label_smoothing > 1)
         fail("label_smoothing must be between 0.0 and 1.0. Got: ", label_smoothing);
     if (!input.is_floating())
-        fail<NotImplementedError>("\"log_softmax_lastdim_kernel_impl\" not implemented for '", scalar_type_name(input.dtype()), "'");
+        fail<NotImplementedError>("\"log_softmax_lastdim_kernel_impl\" not implemented for '",
+                                  scalar_type_name(input.dtype()), "'");
     if (input.dim() == 0) fail<ValueError>("cross_entropy: input must have at least one dimension");
     const int64_t classes = input.dim() == 1 ? input.sizes()[0] : input.sizes()[1];
-    if (weight.defined() && (weight.dim() != 1 || weight.sizes()[0] != classes || weight.dtype() != input.dtype()))
-        fail("cross_entropy: weight tensor should be defined either for all ", classes, " classes or no classes but got weight "
-             "tensor of shape: ", to_string(weight.sizes()));
+    if (weight.defined() &&
+        (weight.dim() != 1 || weight.sizes()[0] != classes || weight.dtype() != input.dtype()))
+        fail("cross_entropy: weight tensor should be defined either for all ", classes,
+             " classes or no classes but got weight "
+             "tensor of shape: ",
+             to_string(weight.sizes()));
     if (target.is_floating() && target.dim() != input.dim())
-        fail("expected target dtype to be Long or Byte, but got ", scalar_type_name(target.dtype()));
-    if (target.is_floating()) return probability_cross_entropy(input, target, weight, reduction, label_smoothing);
+        fail("expected target dtype to be Long or Byte, but got ",
+             scalar_type_name(target.dtype()));
+    if (target.is_floating())
+        return probability_cross_entropy(input, target, weight, reduction, label_smoothing);
     if (target.dtype() != DType::Int64)
-        fail("expected target dtype to be Long or Byte, but got ", scalar_type_name(target.dtype()));
+        fail("expected target dtype to be Long or Byte, but got ",
+             scalar_type_name(target.dtype()));
     if (target.dim() != input.dim() - 1)
-        fail("input and target have unfitting dimensions: an input of shape ", to_string(input.sizes()),
-             " takes a target of ", input.dim() - 1, " dimensions, got ", target.dim());
+        fail("input and target have unfitting dimensions: an input of shape ",
+             to_string(input.sizes()), " takes a target of ", input.dim() - 1, " dimensions, got ",
+             target.dim());
     if (input.dim() > 1 && target.sizes()[0] != input.sizes()[0])
-        fail<ValueError>("Expected input batch_size (", input.sizes()[0], ") to match target batch_size (", target.sizes()[0], ").");
+        fail<ValueError>("Expected input batch_size (", input.sizes()[0],
+                         ") to match target batch_size (", target.sizes()[0], ").");
     for (int i = 1; i < target.dim(); ++i)
         if (target.sizes()[i] != input.sizes()[i + 1])
-            fail("input and target batch or spatial sizes don't match: target ", to_string(target.sizes()), ", input ",
-                 to_string(input.sizes()));
+            fail("input and target batch or spatial sizes don't match: target ",
+                 to_string(target.sizes()), ", input ", to_string(input.sizes()));
 
     // Rows of logits.
     Tensor rows = input;
@@ -221,11 +245,13 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const Tensor& we
     if (input.dim() > 2) rows = reshape(movedim(input, {1}, {-1}), {target.numel(), classes});
     const Tensor data = contiguous_values(rows), targets = contiguous_values(target);
     const int64_t count = target.numel();
-    Tensor losses = empty({count}, input.dtype()), weights = empty({count}, input.dtype()), normalizer = empty({count}, input.dtype());
+    Tensor losses = empty({count}, input.dtype()), weights = empty({count}, input.dtype()),
+           normalizer = empty({count}, input.dtype());
     const Tensor class_weight = weight.defined() ? contiguous_values(weight) : Tensor();
     const kernels::CrossEntropyOptions options{ignore_index, label_smoothing};
     const int64_t bad = kernel_table().cross_entropy.forward[int(input.dtype())](
-        data.data(), targets.data<int64_t>(), class_weight.defined() ? class_weight.data() : nullptr, options, losses.data(),
+        data.data(), targets.data<int64_t>(),
+        class_weight.defined() ? class_weight.data() : nullptr, options, losses.data(),
         weights.data(), normalizer.data(), count, classes);
     if (bad >= 0) fail<IndexError>("Target ", targets.data<int64_t>()[bad], " is out of bounds.");
 
@@ -239,7 +265,8 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const Tensor& we
             out = sum(losses, {}, false, std::nullopt);
             if (reduction == Reduction::Mean) {
                 const Tensor total = sum(weights, {}, false, std::nullopt);
-                weight_sum = total.dtype() == DType::Float32 ? *total.data<float>() : *total.data<double>();
+                weight_sum =
+                    total.dtype() == DType::Float32 ? *total.data<float>() : *total.data<double>();
                 binary_in_place(Binary::Div, out, weight_sum);
             }
         }
@@ -257,7 +284,9 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const Tensor& we
         node->reduction = reduction;
         node->weight_sum = weight_sum;
     }
-    return reduction == Reduction::None && !(out.sizes() == target.sizes()) ? reshape(out, target.sizes()) : out;
+    return reduction == Reduction::None && !(out.sizes() == target.sizes())
+               ? reshape(out, target.sizes())
+               : out;
 }
 
 // ---------------------------------------------------------------------------------- other losses
@@ -266,7 +295,8 @@ namespace {
 
 class MseLossNode final : public Node {
 public:
-    MseLossNode(const Tensor& input, const Tensor& target, Reduction reduction) : reduction_(reduction) {
+    MseLossNode(const Tensor& input, const Tensor& target, Reduction reduction)
+        : reduction_(reduction) {
         add_edge(gradient_edge(input));
         add_edge(gradient_edge(target));
         input_ = SavedTensor(input, false);
@@ -285,7 +315,8 @@ public:
     void backward(TensorList& grads, TensorList& inputs) override {
         const Tensor a = input_.unpack(this), b = target_.unpack(this);
         Tensor difference = a - b;
-        const double factor = reduction_ == Reduction::Mean ? 2.0 / static_cast<double>(difference.numel()) : 2.0;
+        const double factor =
+            reduction_ == Reduction::Mean ? 2.0 / static_cast<double>(difference.numel()) : 2.0;
         Tensor slope = difference * (grads[0] * factor);
         if (wants(0)) inputs[0] = slope;
         if (wants(1)) inputs[1] = -slope;
@@ -299,8 +330,10 @@ private:
 void warn_about_broadcast(const Tensor& input, const Tensor& target) {
     if (!(input.sizes() == target.sizes()))
         warn(text("Using a target size (tapegrad.Size(", to_string(target.sizes()),
-                  ")) that is different to the input size (tapegrad.Size(", to_string(input.sizes()),
-                  ")). This will likely lead to incorrect results due to broadcasting. Please ensure they have the same "
+                  ")) that is different to the input size (tapegrad.Size(",
+                  to_string(input.sizes()),
+                  ")). This will likely lead to incorrect results due to broadcasting. Please "
+                  "ensure they have the same "
                   "size."));
 }
 
@@ -313,16 +346,20 @@ Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction) 
         GradMode off(false);
         Tensor difference = input - target;
         if (!difference.is_floating())
-            fail<NotImplementedError>("\"mse_cpu\" not implemented for '", scalar_type_name(difference.dtype()), "'");
+            fail<NotImplementedError>("\"mse_cpu\" not implemented for '",
+                                      scalar_type_name(difference.dtype()), "'");
         if (reduction == Reduction::None) {
             out = unary(Unary::Square, difference);
         } else {
             out = empty({}, difference.dtype());
-            kernel_table().reduce.sum_squares[int(difference.dtype())](difference.data(), out.data(), 1, difference.numel(), 1);
-            if (reduction == Reduction::Mean) binary_in_place(Binary::Div, out, static_cast<double>(difference.numel()));
+            kernel_table().reduce.sum_squares[int(difference.dtype())](
+                difference.data(), out.data(), 1, difference.numel(), 1);
+            if (reduction == Reduction::Mean)
+                binary_in_place(Binary::Div, out, static_cast<double>(difference.numel()));
         }
     }
-    if (recording(input, target)) set_history(out, Ref<Node>(new MseLossNode(input, target, reduction)));
+    if (recording(input, target))
+        set_history(out, Ref<Node>(new MseLossNode(input, target, reduction)));
     return out;
 }
 
@@ -336,9 +373,12 @@ namespace {
 // loss = (1 - t) x - (1 + (p - 1) t) log(sigmoid(x)), with the weight p of positives; then reduced.
 class BceWithLogitsNode final : public Node {
 public:
-    BceWithLogitsNode(const Tensor& input, const Tensor& target, const Tensor& weight, const Tensor& pos_weight,
-                      Reduction reduction)
-        : reduction_(reduction), input_(input, false), target_(target, false), weight_(weight, false),
+    BceWithLogitsNode(const Tensor& input, const Tensor& target, const Tensor& weight,
+                      const Tensor& pos_weight, Reduction reduction)
+        : reduction_(reduction),
+          input_(input, false),
+          target_(target, false),
+          weight_(weight, false),
           pos_weight_(pos_weight, false) {
         add_edge(gradient_edge(input));
         add_edge(gradient_edge(target));
@@ -355,7 +395,8 @@ public:
         if (pos_weight_.defined()) visitor.tensor("pos_weight", pos_weight_);
     }
     void backward(TensorList& grads, TensorList& inputs) override {
-        const Tensor x = input_.unpack(this), t = target_.unpack(this), p = pos_weight_.unpack(this);
+        const Tensor x = input_.unpack(this), t = target_.unpack(this),
+                     p = pos_weight_.unpack(this);
         Tensor g = grads[0];
         if (reduction_ == Reduction::Mean) g = g / static_cast<double>(x.numel());
         if (const Tensor weight = weight_.unpack(this); weight.defined()) g = g * weight;
@@ -374,22 +415,26 @@ private:
 
 }  // namespace
 
-Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& target, const Tensor& weight,
-                                        const Tensor& pos_weight, Reduction reduction) {
+Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& target,
+                                        const Tensor& weight, const Tensor& pos_weight,
+                                        Reduction reduction) {
     if (!(input.sizes() == target.sizes()))
-        fail<ValueError>("Target size (tapegrad.Size(", to_string(target.sizes()), ")) must be the same as input size (tapegrad.Size(",
-             to_string(input.sizes()), "))");
+        fail<ValueError>("Target size (tapegrad.Size(", to_string(target.sizes()),
+                         ")) must be the same as input size (tapegrad.Size(",
+                         to_string(input.sizes()), "))");
     Tensor out;
     {
         GradMode off(false);
         const Tensor log_probability = unary(Unary::LogSigmoid, input);
         out = (1 - target) * input;
-        out = out - (pos_weight.defined() ? (target * (pos_weight - 1) + 1) * log_probability : log_probability);
+        out = out - (pos_weight.defined() ? (target * (pos_weight - 1) + 1) * log_probability
+                                          : log_probability);
         if (weight.defined()) out = out * weight;
         out = reduce(out, reduction);
     }
     if (recording(input, target))
-        set_history(out, Ref<Node>(new BceWithLogitsNode(input, target, weight, pos_weight, reduction)));
+        set_history(out,
+                    Ref<Node>(new BceWithLogitsNode(input, target, weight, pos_weight, reduction)));
     return out;
 }
 

@@ -13,7 +13,9 @@ namespace tapegrad {
 inline constexpr int64_t kIndexGrain = 16384;
 
 // How many outer iterations of the given length make up a chunk.
-inline int64_t grain_for(int64_t length) { return std::max<int64_t>(1, kIndexGrain / std::max<int64_t>(length, 1)); }
+inline int64_t grain_for(int64_t length) {
+    return std::max<int64_t>(1, kIndexGrain / std::max<int64_t>(length, 1));
+}
 
 // The offsets of all elements of a window in row-major order, and one more entry, so that a loop may step
 // past the last.
@@ -26,7 +28,8 @@ inline std::vector<int64_t> offset_table(const Dims& sizes, const Dims& strides)
     for (int d = sizes.size() - 1; d >= 0; --d) {
         int64_t* next = table.data() + filled;
         for (int64_t i = 1; i < sizes[d]; ++i)
-            for (int64_t j = 0; j < filled; ++j) *next++ = table[static_cast<size_t>(j)] + i * strides[d];
+            for (int64_t j = 0; j < filled; ++j)
+                *next++ = table[static_cast<size_t>(j)] + i * strides[d];
         filled *= sizes[d];
     }
     return table;

@@ -51,30 +51,36 @@ private:
 
 void check_uniform(DType dtype, double low, double high) {
     if (!is_floating(dtype))
-        fail<NotImplementedError>("\"check_uniform_bounds\" not implemented for '", scalar_type_name(dtype), "'");
+        fail<NotImplementedError>("\"check_uniform_bounds\" not implemented for '",
+                                  scalar_type_name(dtype), "'");
     if (!(low <= high))
         fail("uniform_ expects to return a [from, to) range, but found from=", low, " > to=", high);
-    const double largest = dtype == DType::Float32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
+    const double largest = dtype == DType::Float32 ? std::numeric_limits<float>::max()
+                                                   : std::numeric_limits<double>::max();
     if (!(high - low <= largest))
-        fail("uniform_ expects to-from <= std::numeric_limits<", dtype == DType::Float32 ? "Float" : "Double",
-             ">::max(), but found to=", high, " and from=", low, " which result in to-from to exceed the limit");
+        fail("uniform_ expects to-from <= std::numeric_limits<",
+             dtype == DType::Float32 ? "Float" : "Double", ">::max(), but found to=", high,
+             " and from=", low, " which result in to-from to exceed the limit");
 }
 
 void check_normal(DType dtype, double deviation) {
     if (!(deviation >= 0)) fail("normal expects std >= 0.0, but found std ", deviation);
     if (!is_floating(dtype))
-        fail<NotImplementedError>("\"normal_kernel_cpu\" not implemented for '", scalar_type_name(dtype), "'");
+        fail<NotImplementedError>("\"normal_kernel_cpu\" not implemented for '",
+                                  scalar_type_name(dtype), "'");
 }
 
 void check_integers(DType dtype, int64_t low, int64_t high) {
-    if (low >= high) fail("random_ expects 'from' to be less than 'to', but got from=", low, " >= to=", high);
+    if (low >= high)
+        fail("random_ expects 'from' to be less than 'to', but got from=", low, " >= to=", high);
     int64_t smallest = 0, largest = 0;
     const char* name = nullptr;
     switch (dtype) {
         case DType::Bool: largest = 1, name = "bool"; break;
         case DType::UInt8: largest = 255, name = "unsigned char"; break;
         case DType::Int32:
-            smallest = std::numeric_limits<int32_t>::min(), largest = std::numeric_limits<int32_t>::max(), name = "int";
+            smallest = std::numeric_limits<int32_t>::min(),
+            largest = std::numeric_limits<int32_t>::max(), name = "int";
             break;
         default: return;
     }
@@ -88,7 +94,8 @@ void check_probability(double p) {
 
 void check_probabilities(const Tensor& p) {
     if (!p.is_floating())
-        fail<NotImplementedError>("\"bernoulli_tensor_cpu_p_\" not implemented for '", scalar_type_name(p.dtype()), "'");
+        fail<NotImplementedError>("\"bernoulli_tensor_cpu_p_\" not implemented for '",
+                                  scalar_type_name(p.dtype()), "'");
     const Tensor values = contiguous_values(p);
     const bool good = visit_dtype(p.dtype(), [&]<class T>() {
         const T* data = values.data<T>();
@@ -128,7 +135,8 @@ Tensor draw_each(const Tensor& p, Generator& generator) {
     const Tensor values = contiguous_values(p);
     const Tensor out = empty(p.sizes(), p.dtype());
     fill_random(out, generator, [&](void* to, int64_t n, const State& state) {
-        random_kernels().bernoulli_each[int(p.dtype())](values.data(), to, n, state.seed, state.offset);
+        random_kernels().bernoulli_each[int(p.dtype())](values.data(), to, n, state.seed,
+                                                        state.offset);
     });
     return out;
 }
@@ -158,7 +166,9 @@ Tensor rand(const Dims& sizes, DType dtype, Generator& generator) {
     return out;
 }
 
-Tensor randn(const Dims& sizes, DType dtype, Generator& generator) { return normal(0, 1, sizes, dtype, generator); }
+Tensor randn(const Dims& sizes, DType dtype, Generator& generator) {
+    return normal(0, 1, sizes, dtype, generator);
+}
 
 Tensor normal(double mean, double deviation, const Dims& sizes, DType dtype, Generator& generator) {
     check_normal(dtype, deviation);
@@ -197,9 +207,12 @@ Tensor randint(int64_t low, int64_t high, const Dims& sizes, DType dtype, Genera
 
 Tensor randperm(int64_t n, DType dtype, Generator& generator) {
     const Tensor out = empty({n}, DType::Int64);
-    const int64_t last = dtype == DType::UInt8 ? 255 : dtype == DType::Int32 ? std::numeric_limits<int32_t>::max() : n;
+    const int64_t last = dtype == DType::UInt8   ? 255
+                         : dtype == DType::Int32 ? std::numeric_limits<int32_t>::max()
+                                                 : n;
     if (dtype == DType::Bool) fail<NotImplementedError>("\"randperm\" not implemented for 'Bool'");
-    if (n - 1 > last) fail("n is too large for result tensor type: '", scalar_type_name(dtype), "'");
+    if (n - 1 > last)
+        fail("n is too large for result tensor type: '", scalar_type_name(dtype), "'");
     fill_random(out, generator, [](void* to, int64_t count, const State& state) {
         random_kernels().permutation(static_cast<int64_t*>(to), count, state.seed, state.offset);
     });
@@ -258,7 +271,8 @@ const Tensor& bernoulli_(const Tensor& x, const Arg& p, Generator& generator) {
     if (!p.is_tensor()) {
         const double probability = p.scalar().to_double();
         check_probability(probability);
-        return in_place(x, "BernoulliBackward2", [&] { fill_bernoulli(x, probability, generator); });
+        return in_place(x, "BernoulliBackward2",
+                        [&] { fill_bernoulli(x, probability, generator); });
     }
     check_probabilities(p.tensor());
     Tensor each;
@@ -294,7 +308,8 @@ void running_sums(const double* weights, int64_t categories, std::vector<double>
     if (!(total > 0)) fail("invalid multinomial distribution (sum of probabilities <= 0)");
 }
 
-void draw_with_replacement(const double* uniform, const std::vector<double>& sums, int64_t* out, int64_t count) {
+void draw_with_replacement(const double* uniform, const std::vector<double>& sums, int64_t* out,
+                           int64_t count) {
     // The first sum that is as large as the total: rounding must not lead past it.
     const auto end = std::lower_bound(sums.begin(), sums.end(), sums.back());
     for (int64_t i = 0; i < count; ++i)
@@ -302,10 +317,12 @@ void draw_with_replacement(const double* uniform, const std::vector<double>& sum
 }
 
 // Exponential arrival times with the weights as rates: the first to arrive are the draws, in order.
-void draw_without_replacement(const double* uniform, const double* weights, int64_t categories, int64_t* out, int64_t count) {
+void draw_without_replacement(const double* uniform, const double* weights, int64_t categories,
+                              int64_t* out, int64_t count) {
     std::vector<std::pair<double, int64_t>> arrivals;
     for (int64_t i = 0; i < categories; ++i) {
-        const double time = weights[i] > 0 ? -std::log1p(-uniform[i]) / weights[i] : std::numeric_limits<double>::infinity();
+        const double time = weights[i] > 0 ? -std::log1p(-uniform[i]) / weights[i]
+                                           : std::numeric_limits<double>::infinity();
         arrivals.emplace_back(time, i);
     }
     std::partial_sort(arrivals.begin(), arrivals.begin() + count, arrivals.end());
@@ -316,19 +333,23 @@ void draw_without_replacement(const double* uniform, const double* weights, int6
 
 Tensor multinomial(const Tensor& weights, int64_t count, bool replacement, Generator& generator) {
     if (!weights.is_floating())
-        fail("multinomial only supports floating-point dtypes for input, got: ", scalar_type_name(weights.dtype()));
+        fail("multinomial only supports floating-point dtypes for input, got: ",
+             scalar_type_name(weights.dtype()));
     if (weights.dim() != 1 && weights.dim() != 2) fail("prob_dist must be 1 or 2 dim");
     if (count <= 0) fail("cannot sample n_sample <= 0 samples");
-    const int64_t categories = weights.sizes().back(), rows = weights.dim() == 2 ? weights.sizes()[0] : 1;
+    const int64_t categories = weights.sizes().back(),
+                  rows = weights.dim() == 2 ? weights.sizes()[0] : 1;
     if (!replacement && count > categories)
         fail("cannot sample n_sample > prob_dist.size(-1) samples without replacement");
     const Tensor values = contiguous_values(cast_values(weights, DType::Float64));
     Dims sizes = weights.sizes();
     sizes[sizes.size() - 1] = count;
     Tensor out = empty(sizes, DType::Int64);
-    if (rows > 0 && categories == 0) fail("invalid multinomial distribution (sum of probabilities <= 0)");
+    if (rows > 0 && categories == 0)
+        fail("invalid multinomial distribution (sum of probabilities <= 0)");
     std::vector<double> sums(static_cast<size_t>(categories));
-    for (int64_t row = 0; row < rows; ++row) running_sums(values.data<double>() + row * categories, categories, sums);
+    for (int64_t row = 0; row < rows; ++row)
+        running_sums(values.data<double>() + row * categories, categories, sums);
     const int64_t drawn = replacement ? count : categories;
     const Tensor uniform = rand({rows, drawn}, DType::Float64, generator);
     for (int64_t row = 0; row < rows; ++row) {
@@ -354,7 +375,9 @@ Tensor apply_mask(const Tensor& x, const Tensor& mask, double p);
 
 class DropoutNode final : public Node {
 public:
-    DropoutNode(const Tensor& x, const Tensor& mask, double p) : mask_(mask, false), p_(p) { add_edge(gradient_edge(x)); }
+    DropoutNode(const Tensor& x, const Tensor& mask, double p) : mask_(mask, false), p_(p) {
+        add_edge(gradient_edge(x));
+    }
     const char* name() const noexcept override { return "NativeDropoutBackward0"; }
     std::string formula() const override { return "grad * mask / (1 - p)"; }
     void release_saved() override { mask_.release(); }
@@ -374,7 +397,8 @@ private:
 Tensor apply_mask(const Tensor& x_given, const Tensor& mask_given, double p) {
     const Tensor x = contiguous_values(x_given), mask = contiguous_values(mask_given);
     Tensor out = empty(x.sizes(), x.dtype());
-    random_kernels().dropout_backward[int(x.dtype())](x.data(), mask.data<uint8_t>(), out.data(), x.numel(), p);
+    random_kernels().dropout_backward[int(x.dtype())](x.data(), mask.data<uint8_t>(), out.data(),
+                                                      x.numel(), p);
     if (recording(x_given)) set_history(out, Ref<Node>(new DropoutNode(x_given, mask_given, p)));
     return out;
 }
@@ -385,13 +409,14 @@ Tensor dropout(const Tensor& x, double p, bool train, Generator& generator) {
     if (!(p >= 0 && p <= 1)) fail("dropout probability has to be between 0 and 1, but got ", p);
     if (!train || p == 0 || x.numel() == 0) return x;
     if (!x.is_floating())
-        fail("result type Float can't be cast to the desired output type ", scalar_type_name(x.dtype()));
+        fail("result type Float can't be cast to the desired output type ",
+             scalar_type_name(x.dtype()));
     const Tensor values = contiguous_values(x);
     const Tensor mask = empty(x.sizes(), DType::Bool);
     Tensor out = empty(x.sizes(), x.dtype());
     const State state = generator.reserve(counters_used(x.numel()));
-    random_kernels().dropout[int(x.dtype())](values.data(), out.data(), mask.data<uint8_t>(), x.numel(), state.seed,
-                                             state.offset, p);
+    random_kernels().dropout[int(x.dtype())](values.data(), out.data(), mask.data<uint8_t>(),
+                                             x.numel(), state.seed, state.offset, p);
     if (recording(x)) set_history(out, Ref<Node>(new DropoutNode(x, mask, p)));
     return out;
 }
@@ -405,7 +430,8 @@ Tensor generator_state(const Generator& generator) {
 }
 
 void set_generator_state(Generator& generator, const Tensor& state_given) {
-    if (state_given.dtype() != DType::UInt8) fail<TypeError>("RNG state must be a tapegrad.ByteTensor");
+    if (state_given.dtype() != DType::UInt8)
+        fail<TypeError>("RNG state must be a tapegrad.ByteTensor");
     const Tensor bytes = contiguous_values(state_given);
     if (bytes.numel() != static_cast<int64_t>(sizeof(State))) fail("RNG state is wrong size");
     State state;

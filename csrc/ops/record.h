@@ -10,7 +10,9 @@
 
 namespace tapegrad {
 
-inline Edge gradient_edge(const Arg& arg) { return arg.is_tensor() ? gradient_edge(arg.tensor()) : Edge{}; }
+inline Edge gradient_edge(const Arg& arg) {
+    return arg.is_tensor() ? gradient_edge(arg.tensor()) : Edge{};
+}
 template <class... Args> bool recording_args(const Args&... args) noexcept {
     return grad_enabled() && (args.requires_grad() || ...);
 }

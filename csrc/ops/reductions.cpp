@@ -25,7 +25,8 @@ struct Layout {
 };
 
 uint64_t reduced_mask(const Tensor& x, const Dims& dims) {
-    return dims.empty() ? (x.dim() >= 64 ? ~uint64_t{0} : (uint64_t{1} << x.dim()) - 1) : wrap_dims(dims, x.dim());
+    return dims.empty() ? (x.dim() >= 64 ? ~uint64_t{0} : (uint64_t{1} << x.dim()) - 1)
+                        : wrap_dims(dims, x.dim());
 }
 
 Layout layout(const Tensor& x, const Dims& dims) {
@@ -76,7 +77,9 @@ Layout layout(const Tensor& x, const Dims& dims) {
 }
 
 Tensor run(ReduceFn kernel, const char* name, const Layout& l, bool keepdim, DType dtype) {
-    if (!kernel) fail<NotImplementedError>("\"", name, "\" not implemented for '", scalar_type_name(l.data.dtype()), "'");
+    if (!kernel)
+        fail<NotImplementedError>("\"", name, "\" not implemented for '",
+                                  scalar_type_name(l.data.dtype()), "'");
     Tensor out = empty(keepdim ? l.kept_sizes : l.result_sizes, dtype);
     kernel(l.data.data(), out.data(), l.outer, l.n, l.inner);
     return out;
@@ -95,9 +98,15 @@ Tensor restore(const Tensor& reduced, const Dims& input_sizes, uint64_t mask, bo
 class ReductionNode final : public Node {
 public:
     using Rule = Tensor (*)(const Tensor& grad, const ReductionNode& node);
-    ReductionNode(const char* name, Rule rule, const char* formula, const Tensor& x, uint64_t mask, bool keepdim,
-                  double parameter)
-        : input_sizes(x.sizes()), mask(mask), keepdim(keepdim), parameter(parameter), name_(name), rule_(rule), formula_(formula) {}
+    ReductionNode(const char* name, Rule rule, const char* formula, const Tensor& x, uint64_t mask,
+                  bool keepdim, double parameter)
+        : input_sizes(x.sizes()),
+          mask(mask),
+          keepdim(keepdim),
+          parameter(parameter),
+          name_(name),
+          rule_(rule),
+          formula_(formula) {}
 
     const char* name() const noexcept override { return name_; }
     std::string formula() const override { return formula_; }
@@ -112,6 +121,10 @@ public:
         if (indices.defined()) visitor.tensor("indices", indices);
         visitor.dims("self_sym_sizes", input_sizes);
         visitor.boolean("keepdim", keepdim);
+        Dims dims;
+        for (int i = 0; i < input_sizes.size(); ++i)
+            if (mask >> i & 1) dims.push_back(i);
+        visitor.dims("dim", dims);
     }
     void backward(TensorList& grads, TensorList& inputs) override {
         if (!wants(0) || !grads[0].defined()) return;
@@ -120,7 +133,9 @@ public:
     Tensor saved_input() const { return input.unpack(this); }
     // The result with its reduced dimensions restored.
     Tensor saved_result() const { return restore(result.unpack(this), input_sizes, mask, keepdim); }
-    Tensor saved_indices() const { return restore(indices.unpack(this), input_sizes, mask, keepdim); }
+    Tensor saved_indices() const {
+        return restore(indices.unpack(this), input_sizes, mask, keepdim);
+    }
     int64_t reduced_count() const {
         int64_t count = 1;
         for (int i = 0; i < input_sizes.size(); ++i)
@@ -142,8 +157,9 @@ private:
 
 enum Save { kNothing = 0, kInput = 1, kResult = 2 };
 
-void record(const Tensor& out, const Tensor& x, const char* name, ReductionNode::Rule rule, const char* formula, uint64_t mask,
-            bool keepdim, int save = kNothing, double parameter = 0) {
+void record(const Tensor& out, const Tensor& x, const char* name, ReductionNode::Rule rule,
+            const char* formula, uint64_t mask, bool keepdim, int save = kNothing,
+            double parameter = 0) {
     if (!recording(x)) return;
     Ref<ReductionNode> node(new ReductionNode(name, rule, formula, x, mask, keepdim, parameter));
     node->add_edge(gradient_edge(x));
@@ -173,29 +189,35 @@ Tensor sum(const Tensor& x_given, const Dims& dims, bool keepdim, OptionalDType 
     const Tensor x = reduction_input(x_given, dtype);
     const Layout l = layout(x, dims);
     const bool integers = !x.is_floating();
-    Tensor out = run(kernel_table().reduce.sum[int(x.dtype())], "sum", l, keepdim, integers ? DType::Int64 : x.dtype());
+    Tensor out = run(kernel_table().reduce.sum[int(x.dtype())], "sum", l, keepdim,
+                     integers ? DType::Int64 : x.dtype());
     if (out.dtype() != out_type) out = cast_values(out, out_type);
-    record(out, x, numbered(dims, "SumBackward0", "SumBackward1"),
-           [](const Tensor& g, const ReductionNode& node) { return expand(g, node.input_sizes); }, "expand(grad)", l.mask, keepdim);
+    record(
+        out, x, numbered(dims, "SumBackward0", "SumBackward1"),
+        [](const Tensor& g, const ReductionNode& node) { return expand(g, node.input_sizes); },
+        "expand(grad)", l.mask, keepdim);
     return out;
 }
 
 Tensor mean(const Tensor& x_given, const Dims& dims, bool keepdim, OptionalDType dtype) {
     const Tensor x = reduction_input(x_given, dtype);
     if (!x.is_floating())
-        fail("mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: ",
-             scalar_type_name(x.dtype()));
+        fail(
+            "mean(): could not infer output dtype. Input dtype must be either a floating point or "
+            "complex dtype. Got: ",
+            scalar_type_name(x.dtype()));
     const Layout l = layout(x, dims);
     Tensor out = run(kernel_table().reduce.sum[int(x.dtype())], "mean", l, keepdim, x.dtype());
     {
         GradMode off(false);
         binary_in_place(Binary::Div, out, static_cast<double>(l.n));
     }
-    record(out, x, numbered(dims, "MeanBackward0", "MeanBackward1"),
-           [](const Tensor& g, const ReductionNode& node) {
-               return expand(g / static_cast<double>(node.reduced_count()), node.input_sizes);
-           },
-           "expand(grad) / count", l.mask, keepdim);
+    record(
+        out, x, numbered(dims, "MeanBackward0", "MeanBackward1"),
+        [](const Tensor& g, const ReductionNode& node) {
+            return expand(g / static_cast<double>(node.reduced_count()), node.input_sizes);
+        },
+        "expand(grad) / count", l.mask, keepdim);
     return out;
 }
 
@@ -218,8 +240,10 @@ Tensor prod_gradient(const Tensor& grad, const Tensor& x, const Tensor& result, 
     Dims one = x.sizes();
     one[dim] = 1;
     const Tensor ones = full(one, 1, x.dtype());
-    const Tensor before = cumprod(concat2(ones, slice(x, dim, 0, n - 1, 1), dim), dim, std::nullopt);
-    const Tensor after = flip(cumprod(concat2(ones, flip(slice(x, dim, 1, n, 1), {dim}), dim), dim, std::nullopt), {dim});
+    const Tensor before =
+        cumprod(concat2(ones, slice(x, dim, 0, n - 1, 1), dim), dim, std::nullopt);
+    const Tensor after = flip(
+        cumprod(concat2(ones, flip(slice(x, dim, 1, n, 1), {dim}), dim), dim, std::nullopt), {dim});
     return grad * (before * after);
 }
 
@@ -229,14 +253,18 @@ Tensor prod(const Tensor& x_given, OptionalDType dtype) {
     const DType out_type = sum_type(x_given, dtype);
     const Tensor x = reduction_input(x_given, dtype);
     const Layout l = layout(x, {});
-    Tensor out = run(kernel_table().reduce.prod[int(x.dtype())], "prod", l, false, x.is_floating() ? x.dtype() : DType::Int64);
+    Tensor out = run(kernel_table().reduce.prod[int(x.dtype())], "prod", l, false,
+                     x.is_floating() ? x.dtype() : DType::Int64);
     if (out.dtype() != out_type) out = cast_values(out, out_type);
-    record(out, x, "ProdBackward0",
-           [](const Tensor& g, const ReductionNode& node) {
-               const Tensor flat = reshape(node.saved_input(), {-1});
-               return reshape(prod_gradient(reshape(g, {1}), flat, reshape(node.saved_result(), {1}), 0), node.input_sizes);
-           },
-           "grad * result / self", l.mask, false, kInput | kResult);
+    record(
+        out, x, "ProdBackward0",
+        [](const Tensor& g, const ReductionNode& node) {
+            const Tensor flat = reshape(node.saved_input(), {-1});
+            return reshape(
+                prod_gradient(reshape(g, {1}), flat, reshape(node.saved_result(), {1}), 0),
+                node.input_sizes);
+        },
+        "grad * result / self", l.mask, false, kInput | kResult);
     return out;
 }
 
@@ -248,13 +276,16 @@ Tensor prod(const Tensor& x_given, int64_t dim, bool keepdim, OptionalDType dtyp
         return prod(x, dtype);
     }
     const Layout l = layout(x, {dim});
-    Tensor out = run(kernel_table().reduce.prod[int(x.dtype())], "prod", l, keepdim, x.is_floating() ? x.dtype() : DType::Int64);
+    Tensor out = run(kernel_table().reduce.prod[int(x.dtype())], "prod", l, keepdim,
+                     x.is_floating() ? x.dtype() : DType::Int64);
     if (out.dtype() != out_type) out = cast_values(out, out_type);
-    record(out, x, "ProdBackward1",
-           [](const Tensor& g, const ReductionNode& node) {
-               return prod_gradient(g, node.saved_input(), node.saved_result(), static_cast<int>(node.parameter));
-           },
-           "grad * result / self", l.mask, keepdim, kInput | kResult, wrap_dim(dim, x.dim()));
+    record(
+        out, x, "ProdBackward1",
+        [](const Tensor& g, const ReductionNode& node) {
+            return prod_gradient(g, node.saved_input(), node.saved_result(),
+                                 static_cast<int>(node.parameter));
+        },
+        "grad * result / self", l.mask, keepdim, kInput | kResult, wrap_dim(dim, x.dim()));
     return out;
 }
 
@@ -263,19 +294,21 @@ Tensor prod(const Tensor& x_given, int64_t dim, bool keepdim, OptionalDType dtyp
 namespace {
 
 void require_floating(const Tensor& x, const char* name) {
-    if (!x.is_floating())
-        fail(name, " only support floating point and complex dtypes");
+    if (!x.is_floating()) fail(name, " only support floating point and complex dtypes");
 }
 
 // Variance without recording, together with the layout that was reduced.
 Tensor variance(const Tensor& x, const Layout& l, double correction, bool keepdim) {
     Tensor mean_values = empty(keepdim ? l.kept_sizes : l.result_sizes, x.dtype());
     Tensor out = empty(mean_values.sizes(), x.dtype());
-    kernel_table().reduce.moments[int(x.dtype())](l.data.data(), mean_values.data(), out.data(), l.outer, l.n, l.inner);
+    kernel_table().reduce.moments[int(x.dtype())](l.data.data(), mean_values.data(), out.data(),
+                                                  l.outer, l.n, l.inner);
     const double divisor = std::max(static_cast<double>(l.n) - correction, 0.0);
     if (divisor == 0 && out.numel())
-        warn("var(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input "
-             "numel divided by output numel).");
+        warn(
+            "var(): degrees of freedom is <= 0. Correction should be strictly less than the "
+            "reduction factor (input "
+            "numel divided by output numel).");
     GradMode off(false);
     binary_in_place(Binary::Div, out, divisor);
     return out;
@@ -291,7 +324,8 @@ Tensor dims_mean(const Tensor& x, const ReductionNode& node) {
 // d var / d x = 2 (x - mean) / (n - correction)
 Tensor var_gradient(const Tensor& grad, const ReductionNode& node) {
     const Tensor x = node.saved_input();
-    const double divisor = std::max(static_cast<double>(node.reduced_count()) - node.parameter, 0.0);
+    const double divisor =
+        std::max(static_cast<double>(node.reduced_count()) - node.parameter, 0.0);
     return (grad * (2.0 / divisor)) * (x - dims_mean(x, node));
 }
 
@@ -301,8 +335,9 @@ Tensor var(const Tensor& x, const Dims& dims, double correction, bool keepdim) {
     require_floating(x, "std and var");
     const Layout l = layout(x, dims);
     Tensor out = variance(x, l, correction, keepdim);
-    record(out, x, "VarBackward0", var_gradient, "grad * 2 * (self - mean(self)) / (count - correction)", l.mask, keepdim,
-           kInput, correction);
+    record(out, x, "VarBackward0", var_gradient,
+           "grad * 2 * (self - mean(self)) / (count - correction)", l.mask, keepdim, kInput,
+           correction);
     return out;
 }
 
@@ -314,13 +349,15 @@ Tensor stddev(const Tensor& x, const Dims& dims, double correction, bool keepdim
         GradMode off(false);
         unary_in_place(Unary::Sqrt, out);
     }
-    record(out, x, "StdBackward0",
-           [](const Tensor& g, const ReductionNode& node) {
-               // The slope at a spread of zero is taken to be zero.
-               const Tensor result = node.saved_result();
-               return var_gradient(where(result == 0, 0, g / (result * 2)), node);
-           },
-           "grad * (self - mean(self)) / (result * (count - correction))", l.mask, keepdim, kInput | kResult, correction);
+    record(
+        out, x, "StdBackward0",
+        [](const Tensor& g, const ReductionNode& node) {
+            // The slope at a spread of zero is taken to be zero.
+            const Tensor result = node.saved_result();
+            return var_gradient(where(result == 0, 0, g / (result * 2)), node);
+        },
+        "grad * (self - mean(self)) / (result * (count - correction))", l.mask, keepdim,
+        kInput | kResult, correction);
     return out;
 }
 
@@ -355,8 +392,10 @@ Tensor norm_values(const Tensor& x, const Layout& l, double p, bool keepdim) {
     Layout changed = l;
     if (std::isinf(p)) {
         changed.data = abs(l.data);
-        if (l.n == 0) fail("norm: the dimension that is reduced must not be empty for an infinite order");
-        return run(p > 0 ? reduce.amax[type] : reduce.amin[type], "norm", changed, keepdim, x.dtype());
+        if (l.n == 0)
+            fail("norm: the dimension that is reduced must not be empty for an infinite order");
+        return run(p > 0 ? reduce.amax[type] : reduce.amin[type], "norm", changed, keepdim,
+                   x.dtype());
     }
     if (p == 0) {
         changed.data = to_dtype(compare(Comparison::Ne, l.data, 0), x.dtype());
@@ -370,26 +409,29 @@ Tensor norm_values(const Tensor& x, const Layout& l, double p, bool keepdim) {
 
 Tensor norm(const Tensor& x, double p, const Dims& dims, bool keepdim) {
     if (!x.is_floating())
-        fail("linalg.vector_norm: Expected a floating point or complex tensor as input. Got ", scalar_type_name(x.dtype()));
+        fail("linalg.vector_norm: Expected a floating point or complex tensor as input. Got ",
+             scalar_type_name(x.dtype()));
     const Layout l = layout(x, dims);
     Tensor out = norm_values(x, l, p, keepdim);
-    record(out, x, "LinalgVectorNormBackward0", norm_gradient, p == 2 ? "grad * self / result" : "", l.mask, keepdim,
-           kInput | kResult, p);
+    record(out, x, "LinalgVectorNormBackward0", norm_gradient, p == 2 ? "grad * self / result" : "",
+           l.mask, keepdim, kInput | kResult, p);
     return out;
 }
 
 Tensor logsumexp(const Tensor& x_given, const Dims& dims, bool keepdim) {
     const Tensor x = x_given.is_floating() ? x_given : to_dtype(x_given, DType::Float32);
     const Layout l = layout(x, dims);
-    Tensor out = run(kernel_table().reduce.logsumexp[int(x.dtype())], "logsumexp", l, keepdim, x.dtype());
-    record(out, x, "LogsumexpBackward0",
-           [](const Tensor& g, const ReductionNode& node) {
-               // exp(x - result) where both are infinite counts as zero.
-               const Tensor result = node.saved_result();
-               const Tensor safe = where(predicate(Predicate::IsInf, result), 0, result);
-               return g * exp(node.saved_input() - safe);
-           },
-           "grad * exp(self - result)", l.mask, keepdim, kInput | kResult);
+    Tensor out =
+        run(kernel_table().reduce.logsumexp[int(x.dtype())], "logsumexp", l, keepdim, x.dtype());
+    record(
+        out, x, "LogsumexpBackward0",
+        [](const Tensor& g, const ReductionNode& node) {
+            // exp(x - result) where both are infinite counts as zero.
+            const Tensor result = node.saved_result();
+            const Tensor safe = where(predicate(Predicate::IsInf, result), 0, result);
+            return g * exp(node.saved_input() - safe);
+        },
+        "grad * exp(self - result)", l.mask, keepdim, kInput | kResult);
     return out;
 }
 
@@ -402,10 +444,13 @@ const char* extreme_name(Extreme which) { return which == Extreme::Max ? "max" :
 void require_elements(const Layout& l, const char* name, bool over_all, const Dims& dims = {}) {
     if (l.n > 0) return;
     if (over_all)
-        fail(name, "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the "
+        fail(name,
+             "(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
+             "reduction dim with the "
              "'dim' argument.");
     if (l.outer * l.inner > 0)
-        fail<IndexError>(name, "(): Expected reduction dim ", dims.empty() ? 0 : dims[0], " to have non-zero size.");
+        fail<IndexError>(name, "(): Expected reduction dim ", dims.empty() ? 0 : dims[0],
+                         " to have non-zero size.");
 }
 
 // The gradient is shared evenly among the elements that are extreme.
@@ -415,7 +460,8 @@ Tensor evenly(const Tensor& grad, const ReductionNode& node) {
     Tensor hits = x == result;
     {
         GradMode off(false);
-        const Tensor nan = compare(Comparison::LogicalAnd, predicate(Predicate::IsNan, x), predicate(Predicate::IsNan, result));
+        const Tensor nan = compare(Comparison::LogicalAnd, predicate(Predicate::IsNan, x),
+                                   predicate(Predicate::IsNan, result));
         hits = to_dtype(compare(Comparison::LogicalOr, hits, nan), x.dtype());
     }
     Dims dims;
@@ -431,7 +477,8 @@ Tensor extreme(Extreme which, const Tensor& x) {
     const Layout l = layout(x, {});
     require_elements(l, extreme_name(which), true);
     const auto& reduce = kernel_table().reduce;
-    Tensor out = run((which == Extreme::Max ? reduce.amax : reduce.amin)[int(x.dtype())], extreme_name(which), l, false, x.dtype());
+    Tensor out = run((which == Extreme::Max ? reduce.amax : reduce.amin)[int(x.dtype())],
+                     extreme_name(which), l, false, x.dtype());
     record(out, x, which == Extreme::Max ? "MaxBackward1" : "MinBackward1", evenly,
            "grad * (self == result) / count(self == result)", l.mask, false, kInput | kResult);
     return out;
@@ -442,20 +489,22 @@ Tensor extremes(Extreme which, const Tensor& x, const Dims& dims, bool keepdim) 
     const Layout l = layout(x, dims);
     require_elements(l, max ? "amax" : "amin", dims.empty(), dims);
     const auto& reduce = kernel_table().reduce;
-    Tensor out = run((max ? reduce.amax : reduce.amin)[int(x.dtype())], max ? "amax" : "amin", l, keepdim, x.dtype());
-    record(out, x, max ? "AmaxBackward0" : "AminBackward0", evenly, "grad * (self == result) / count(self == result)", l.mask,
-           keepdim, kInput | kResult);
+    Tensor out = run((max ? reduce.amax : reduce.amin)[int(x.dtype())], max ? "amax" : "amin", l,
+                     keepdim, x.dtype());
+    record(out, x, max ? "AmaxBackward0" : "AminBackward0", evenly,
+           "grad * (self == result) / count(self == result)", l.mask, keepdim, kInput | kResult);
     return out;
 }
 
-std::pair<Tensor, Tensor> extreme_with_index(Extreme which, const Tensor& x, int64_t dim, bool keepdim) {
+std::pair<Tensor, Tensor> extreme_with_index(Extreme which, const Tensor& x, int64_t dim,
+                                             bool keepdim) {
     const Layout l = layout(x, {dim});
     require_elements(l, extreme_name(which), false, {wrap_dim(dim, x.dim())});
     const auto& reduce = kernel_table().reduce;
     Tensor values = empty(keepdim ? l.kept_sizes : l.result_sizes, x.dtype());
     Tensor indices = empty(values.sizes(), DType::Int64);
-    (which == Extreme::Max ? reduce.max_index : reduce.min_index)[int(x.dtype())](l.data.data(), values.data(),
-                                                                                  indices.data<int64_t>(), l.outer, l.n, l.inner);
+    (which == Extreme::Max ? reduce.max_index : reduce.min_index)[int(x.dtype())](
+        l.data.data(), values.data(), indices.data<int64_t>(), l.outer, l.n, l.inner);
     if (recording(x)) {
         Ref<ReductionNode> node(new ReductionNode(
             which == Extreme::Max ? "MaxBackward0" : "MinBackward0",
@@ -476,14 +525,17 @@ Tensor arg_extreme(Extreme which, const Tensor& x, std::optional<int64_t> dim, b
     const Layout l = layout(x, dim ? Dims{*dim} : Dims{});
     const char* name = which == Extreme::Max ? "argmax" : "argmin";
     if (l.n == 0 && (!dim || l.outer * l.inner > 0)) {
-        if (dim) fail<IndexError>(name, "(): Expected reduction dim ", *dim, " to have non-zero size.");
-        fail<IndexError>(name, "(): Expected reduction dim to be specified for input.numel() == 0.");
+        if (dim)
+            fail<IndexError>(name, "(): Expected reduction dim ", *dim, " to have non-zero size.");
+        fail<IndexError>(name,
+                         "(): Expected reduction dim to be specified for input.numel() == 0.");
     }
-    if (x.dtype() == DType::Bool) fail<NotImplementedError>("\"", name, "_cpu\" not implemented for 'Bool'");
+    if (x.dtype() == DType::Bool)
+        fail<NotImplementedError>("\"", name, "_cpu\" not implemented for 'Bool'");
     const auto& reduce = kernel_table().reduce;
     Tensor indices = empty(keepdim ? l.kept_sizes : l.result_sizes, DType::Int64);
-    (which == Extreme::Max ? reduce.max_index : reduce.min_index)[int(x.dtype())](l.data.data(), nullptr, indices.data<int64_t>(),
-                                                                                  l.outer, l.n, l.inner);
+    (which == Extreme::Max ? reduce.max_index : reduce.min_index)[int(x.dtype())](
+        l.data.data(), nullptr, indices.data<int64_t>(), l.outer, l.n, l.inner);
     return indices;
 }
 
@@ -495,13 +547,18 @@ Tensor truth(const Tensor& result, const Tensor& x) {
 }  // namespace
 
 Tensor any(const Tensor& x, const Dims& dims, bool keepdim) {
-    return truth(run(kernel_table().reduce.any[int(x.dtype())], "any", layout(x, dims), keepdim, DType::Bool), x);
+    return truth(run(kernel_table().reduce.any[int(x.dtype())], "any", layout(x, dims), keepdim,
+                     DType::Bool),
+                 x);
 }
 Tensor all(const Tensor& x, const Dims& dims, bool keepdim) {
-    return truth(run(kernel_table().reduce.all[int(x.dtype())], "all", layout(x, dims), keepdim, DType::Bool), x);
+    return truth(run(kernel_table().reduce.all[int(x.dtype())], "all", layout(x, dims), keepdim,
+                     DType::Bool),
+                 x);
 }
 Tensor count_nonzero(const Tensor& x, const Dims& dims) {
-    return run(kernel_table().reduce.count_nonzero[int(x.dtype())], "count_nonzero", layout(x, dims), false, DType::Int64);
+    return run(kernel_table().reduce.count_nonzero[int(x.dtype())], "count_nonzero",
+               layout(x, dims), false, DType::Int64);
 }
 bool all_values(const Tensor& x) { return *all(x, {}, false).data<uint8_t>() != 0; }
 bool any_values(const Tensor& x) { return *any(x, {}, false).data<uint8_t>() != 0; }
@@ -521,7 +578,9 @@ Tensor scan(const ReduceFn* kernels, const char* name, const Tensor& x, int64_t 
     const int at = wrap_dim(dim, x.dim());
     for (int i = 0; i < x.dim(); ++i) (i < at ? l.outer : i == at ? l.n : l.inner) *= x.sizes()[i];
     const ReduceFn kernel = kernels[int(x.dtype())];
-    if (!kernel) fail<NotImplementedError>("\"", name, "\" not implemented for '", scalar_type_name(x.dtype()), "'");
+    if (!kernel)
+        fail<NotImplementedError>("\"", name, "\" not implemented for '",
+                                  scalar_type_name(x.dtype()), "'");
     kernel(data.data(), out.data(), l.outer, l.n, l.inner);
     return out;
 }
@@ -548,7 +607,8 @@ Tensor cumprod_gradient(const Tensor& grad, const Tensor& x, const Tensor& resul
     for (int64_t i = 0; i < n; ++i) {
         Dims one = x.sizes();
         one[dim] = 1;
-        const Tensor before = i == 0 ? full(one, 1, x.dtype()) : prod(slice(x, dim, 0, i, 1), dim, true, std::nullopt);
+        const Tensor before = i == 0 ? full(one, 1, x.dtype())
+                                     : prod(slice(x, dim, 0, i, 1), dim, true, std::nullopt);
         Tensor rest = slice(grad, dim, i, i + 1, 1);
         if (i + 1 < n) {
             const Tensor after = cumprod(slice(x, dim, i + 1, n, 1), dim, std::nullopt);
@@ -565,11 +625,14 @@ Tensor cumsum(const Tensor& x_given, int64_t dim, OptionalDType dtype) {
     wrap_dim(dim, x_given.dim());
     const Tensor x = scan_input(x_given, dtype);
     Tensor out = scan(kernel_table().reduce.cumsum, "cumsum", x, dim);
-    record(out, x, "CumsumBackward0",
-           [](const Tensor& g, const ReductionNode& node) {
-               return node.input_sizes.empty() ? g : reverse_cumsum(g, static_cast<int64_t>(node.parameter));
-           },
-           "reverse_cumsum(grad)", 0, true, kNothing, wrap_dim(dim, x.dim()));
+    record(
+        out, x, "CumsumBackward0",
+        [](const Tensor& g, const ReductionNode& node) {
+            return node.input_sizes.empty()
+                       ? g
+                       : reverse_cumsum(g, static_cast<int64_t>(node.parameter));
+        },
+        "reverse_cumsum(grad)", 0, true, kNothing, wrap_dim(dim, x.dim()));
     return out;
 }
 
@@ -577,11 +640,13 @@ Tensor cumprod(const Tensor& x_given, int64_t dim, OptionalDType dtype) {
     wrap_dim(dim, x_given.dim());
     const Tensor x = scan_input(x_given, dtype);
     Tensor out = scan(kernel_table().reduce.cumprod, "cumprod", x, dim);
-    record(out, x, "CumprodBackward0",
-           [](const Tensor& g, const ReductionNode& node) {
-               return cumprod_gradient(g, node.saved_input(), node.saved_result(), static_cast<int>(node.parameter));
-           },
-           "reverse_cumsum(grad * result) / self", 0, true, kInput | kResult, wrap_dim(dim, x.dim()));
+    record(
+        out, x, "CumprodBackward0",
+        [](const Tensor& g, const ReductionNode& node) {
+            return cumprod_gradient(g, node.saved_input(), node.saved_result(),
+                                    static_cast<int>(node.parameter));
+        },
+        "reverse_cumsum(grad * result) / self", 0, true, kInput | kResult, wrap_dim(dim, x.dim()));
     return out;
 }
 

@@ -21,7 +21,8 @@ Tensor logsumexp(const Tensor& x, const Dims& dims, bool keepdim);
 enum class Extreme { Max, Min };
 Tensor extreme(Extreme which, const Tensor& x);  // of all elements; ties share the gradient
 Tensor extremes(Extreme which, const Tensor& x, const Dims& dims, bool keepdim);  // amax, amin
-std::pair<Tensor, Tensor> extreme_with_index(Extreme which, const Tensor& x, int64_t dim, bool keepdim);
+std::pair<Tensor, Tensor> extreme_with_index(Extreme which, const Tensor& x, int64_t dim,
+                                             bool keepdim);
 Tensor arg_extreme(Extreme which, const Tensor& x, std::optional<int64_t> dim, bool keepdim);
 Tensor any(const Tensor& x, const Dims& dims, bool keepdim);
 Tensor all(const Tensor& x, const Dims& dims, bool keepdim);

@@ -78,7 +78,10 @@ namespace {
 
 class GatherNode final : public Node {
 public:
-    GatherNode(const Tensor& x, int dim, const Tensor& index) : sizes_(x.sizes()), dim_(dim), index_(index, false) {
+    GatherNode(const Tensor& x, int dim, const Tensor& index)
+        : sizes_(x.sizes()),
+          dim_(dim),
+          index_(index, false) {
         add_edge(gradient_edge(x));
     }
     const char* name() const noexcept override { return "GatherBackward0"; }
@@ -137,10 +140,12 @@ Tensor gather(const Tensor& x, int64_t dim_given, const Tensor& index) {
             fail("Index tensor must have the same number of dimensions as input tensor");
         for (int d = 0; d < std::min(index.dim(), x.dim()); ++d)
             if (d != dim && index.sizes()[d] > x.sizes()[d])
-                fail("Size does not match at dimension ", d, " expected index ", to_string(index.sizes()),
-                     " to be no larger than self ", to_string(x.sizes()), " apart from dimension ", dim);
+                fail("Size does not match at dimension ", d, " expected index ",
+                     to_string(index.sizes()), " to be no larger than self ", to_string(x.sizes()),
+                     " apart from dimension ", dim);
         const Access access(x, dim, index);
-        visit_item(x.item_size(), [&]<class T>() { gather_values(out.data<T>(), x.data<T>(), access, dim); });
+        visit_item(x.item_size(),
+                   [&]<class T>() { gather_values(out.data<T>(), x.data<T>(), access, dim); });
     }
     if (recording(x)) set_history(out, Ref<Node>(new GatherNode(x, dim, index)));
     return out;
@@ -152,21 +157,20 @@ namespace {
 
 // Writes or adds in the order of the index; chunks are parts of the destination. source: the index's
 // shape, or a single value.
-template <class T, bool kAdd> void scatter_values(T* x, const T* source, bool single, const Access& a) {
+template <class T, bool kAdd>
+void scatter_values(T* x, const T* source, bool single, const Access& a) {
     const int64_t* index = a.index.data<int64_t>();
     auto part = [&](int64_t o, int64_t begin, int64_t end) {
         T* window = x + a.outer_offsets[static_cast<size_t>(o)];
         for (int64_t l = 0; l < a.length; ++l) {
             const int64_t row = (o * a.length + l) * a.inner;
             for (int64_t k = begin; k < end; ++k) {
-                T& place = window[index[row + k] * a.stride + a.inner_offsets[static_cast<size_t>(k)]];
+                T& place =
+                    window[index[row + k] * a.stride + a.inner_offsets[static_cast<size_t>(k)]];
                 const T value = source[single ? 0 : row + k];
-                if constexpr (!kAdd)
-                    place = value;
-                else if constexpr (std::is_same_v<T, bool>)
-                    place = place || value;
-                else
-                    place = static_cast<T>(place + value);
+                if constexpr (!kAdd) place = value;
+                else if constexpr (std::is_same_v<T, bool>) place = place || value;
+                else place = static_cast<T>(place + value);
             }
         }
     };
@@ -182,23 +186,28 @@ template <class T, bool kAdd> void scatter_values(T* x, const T* source, bool si
 
 void check_scatter(const Tensor& x, int dim, const Tensor& index, const Tensor* source) {
     check_index_type("scatter", index);
-    if (source && source->dtype() != x.dtype()) fail("scatter(): Expected self.dtype to be equal to src.dtype");
+    if (source && source->dtype() != x.dtype())
+        fail("scatter(): Expected self.dtype to be equal to src.dtype");
     if (index.numel() == 0) return;
     if (std::max(index.dim(), 1) != std::max(x.dim(), 1))
         fail("Index tensor must have the same number of dimensions as self tensor");
     if (source && std::max(index.dim(), 1) != std::max(source->dim(), 1))
         fail("Index tensor must have the same number of dimensions as src tensor");
     const Dims sizes = at_least_1d(index.sizes());
-    if (fits(sizes, at_least_1d(x.sizes()), dim) && (!source || fits(sizes, at_least_1d(source->sizes()), -1))) return;
-    fail("Expected index ", to_string(index.sizes()), " to be no larger than self ", to_string(x.sizes()),
-         " apart from dimension ", dim,
-         source ? " and to be no larger size than src " + to_string(source->sizes()) : std::string());
+    if (fits(sizes, at_least_1d(x.sizes()), dim) &&
+        (!source || fits(sizes, at_least_1d(source->sizes()), -1)))
+        return;
+    fail("Expected index ", to_string(index.sizes()), " to be no larger than self ",
+         to_string(x.sizes()), " apart from dimension ", dim,
+         source ? " and to be no larger size than src " + to_string(source->sizes())
+                : std::string());
 }
 
 // x with the values written or added, without the tape. The tensor that is written to is asked for when
 // nothing can fail any more; it has the sizes of x.
 template <class Target>
-Tensor write_scattered(const Tensor& x, int dim, const Tensor& index, const Arg& source, bool accumulate, Target target) {
+Tensor write_scattered(const Tensor& x, int dim, const Tensor& index, const Arg& source,
+                       bool accumulate, Target target) {
     check_scatter(x, dim, index, source.is_tensor() ? &source.tensor() : nullptr);
     if (!source.is_tensor()) check_convertible(source.scalar(), x.dtype());
     if (index.numel() == 0) return target();
@@ -213,8 +222,10 @@ Tensor write_scattered(const Tensor& x, int dim, const Tensor& index, const Arg&
     if (source.is_tensor()) {
         // The leading part of the source that has the index's shape.
         const Tensor& given = source.tensor();
-        values = given.dim() == index.dim() ? alias(given, index.sizes(), given.strides(), 0) : given;
-        values = values.storage()->data() == x.storage()->data() ? clone(values) : contiguous_values(values);
+        values =
+            given.dim() == index.dim() ? alias(given, index.sizes(), given.strides(), 0) : given;
+        values = values.storage()->data() == x.storage()->data() ? clone(values)
+                                                                 : contiguous_values(values);
     } else {
         values = full({}, source.scalar(), x.dtype());
     }
@@ -222,9 +233,13 @@ Tensor write_scattered(const Tensor& x, int dim, const Tensor& index, const Arg&
     if (!(out.strides() == x.strides())) access = Access(out, dim, access.index);
     const bool single = !source.is_tensor();
     if (accumulate)
-        visit_dtype(out.dtype(), [&]<class T>() { scatter_values<T, true>(out.data<T>(), values.data<T>(), single, access); });
+        visit_dtype(out.dtype(), [&]<class T>() {
+            scatter_values<T, true>(out.data<T>(), values.data<T>(), single, access);
+        });
     else
-        visit_item(out.item_size(), [&]<class T>() { scatter_values<T, false>(out.data<T>(), values.data<T>(), single, access); });
+        visit_item(out.item_size(), [&]<class T>() {
+            scatter_values<T, false>(out.data<T>(), values.data<T>(), single, access);
+        });
     return out;
 }
 
@@ -248,14 +263,18 @@ Tensor pad_to(const Tensor& grad, const Dims& sizes) {
 class ScatterNode final : public Node {
 public:
     ScatterNode(const Tensor& x, int dim, const Tensor& index, const Arg& source)
-        : dim_(dim), tensor_source_(source.is_tensor()), index_(index, false) {
+        : dim_(dim),
+          tensor_source_(source.is_tensor()),
+          index_(index, false) {
         add_edge(gradient_edge(x));
         if (tensor_source_) {
             add_edge(gradient_edge(source));
             source_sizes_ = source.tensor().sizes();
         }
     }
-    const char* name() const noexcept override { return tensor_source_ ? "ScatterBackward0" : "ScatterBackward1"; }
+    const char* name() const noexcept override {
+        return tensor_source_ ? "ScatterBackward0" : "ScatterBackward1";
+    }
     std::string formula() const override {
         return tensor_source_ ? "self: grad.scatter(dim, index, 0), src: grad.gather(dim, index)"
                               : "grad.scatter(dim, index, 0)";
@@ -268,7 +287,8 @@ public:
     void backward(TensorList& grads, TensorList& inputs) override {
         const Tensor index = index_.unpack(this);
         if (wants(0)) inputs[0] = scatter(grads[0], dim_, index, 0);
-        if (tensor_source_ && wants(1)) inputs[1] = pad_to(gather(grads[0], dim_, index), source_sizes_);
+        if (tensor_source_ && wants(1))
+            inputs[1] = pad_to(gather(grads[0], dim_, index), source_sizes_);
     }
 
 private:
@@ -281,7 +301,8 @@ private:
 class ScatterAddNode final : public Node {
 public:
     ScatterAddNode(const Tensor& x, int dim, const Tensor& index, const Tensor& source)
-        : dim_(dim), source_sizes_(source.sizes()) {
+        : dim_(dim),
+          source_sizes_(source.sizes()) {
         add_edge(gradient_edge(x));
         add_edge(gradient_edge(source));
         if (has_edge(1)) index_ = SavedTensor(index, false);
@@ -294,7 +315,8 @@ public:
         visitor.integer("dim", dim_);
     }
     void backward(TensorList& grads, TensorList& inputs) override {
-        if (wants(1)) inputs[1] = pad_to(gather(grads[0], dim_, index_.unpack(this)), source_sizes_);
+        if (wants(1))
+            inputs[1] = pad_to(gather(grads[0], dim_, index_.unpack(this)), source_sizes_);
         if (wants(0)) inputs[0] = std::move(grads[0]);
     }
 
@@ -309,7 +331,8 @@ private:
 Tensor scatter(const Tensor& x, int64_t dim_given, const Tensor& index, const Arg& source) {
     const int dim = wrap_dim(dim_given, x.dim());
     const Tensor out = write_scattered(x, dim, index, source, false, [&] { return copy_of(x); });
-    if (recording_args(Arg(x), source)) set_history(out, Ref<Node>(new ScatterNode(x, dim, index, source)));
+    if (recording_args(Arg(x), source))
+        set_history(out, Ref<Node>(new ScatterNode(x, dim, index, source)));
     return out;
 }
 
@@ -327,11 +350,13 @@ const Tensor& scatter_(const Tensor& x, int64_t dim_given, const Tensor& index, 
 Tensor scatter_add(const Tensor& x, int64_t dim_given, const Tensor& index, const Tensor& source) {
     const int dim = wrap_dim(dim_given, x.dim());
     const Tensor out = write_scattered(x, dim, index, source, true, [&] { return copy_of(x); });
-    if (recording(x, source)) set_history(out, Ref<Node>(new ScatterAddNode(x, dim, index, source)));
+    if (recording(x, source))
+        set_history(out, Ref<Node>(new ScatterAddNode(x, dim, index, source)));
     return out;
 }
 
-const Tensor& scatter_add_(const Tensor& x, int64_t dim_given, const Tensor& index, const Tensor& source) {
+const Tensor& scatter_add_(const Tensor& x, int64_t dim_given, const Tensor& index,
+                           const Tensor& source) {
     const int dim = wrap_dim(dim_given, x.dim());
     const bool recorded = recording(x, source);
     check_inplace(x, recorded);
@@ -350,13 +375,17 @@ namespace {
 struct Slices {
     int64_t outer = 1, size = 1, inner = 1;
     Slices(const Dims& sizes, int dim) {
-        for (int d = 0; d < sizes.size(); ++d) (d < dim ? outer : d == dim ? size : inner) *= sizes[d];
+        for (int d = 0; d < sizes.size(); ++d)
+            (d < dim ? outer : d == dim ? size : inner) *= sizes[d];
     }
 };
 
 class IndexSelectNode final : public Node {
 public:
-    IndexSelectNode(const Tensor& x, int dim, const Tensor& index) : sizes_(x.sizes()), dim_(dim), index_(index, false) {
+    IndexSelectNode(const Tensor& x, int dim, const Tensor& index)
+        : sizes_(x.sizes()),
+          dim_(dim),
+          index_(index, false) {
         add_edge(gradient_edge(x));
     }
     const char* name() const noexcept override { return "IndexSelectBackward0"; }
@@ -383,20 +412,24 @@ private:
 class IndexAddNode final : public Node {
 public:
     IndexAddNode(const Tensor& x, int dim, const Tensor& index, const Tensor& source)
-        : dim_(dim), source_sizes_(source.sizes()) {
+        : dim_(dim),
+          source_sizes_(source.sizes()) {
         add_edge(gradient_edge(x));
         add_edge(gradient_edge(source));
         if (has_edge(1)) index_ = SavedTensor(index, false);
     }
     const char* name() const noexcept override { return "IndexAddBackward0"; }
-    std::string formula() const override { return "self: grad, source: grad.index_select(dim, index)"; }
+    std::string formula() const override {
+        return "self: grad, source: grad.index_select(dim, index)";
+    }
     void release_saved() override { index_.release(); }
     void visit_saved(SavedVisitor& visitor) const override {
         if (index_.defined()) visitor.tensor("index", index_);
         visitor.integer("dim", dim_);
     }
     void backward(TensorList& grads, TensorList& inputs) override {
-        if (wants(1)) inputs[1] = reshape(index_select(grads[0], dim_, index_.unpack(this)), source_sizes_);
+        if (wants(1))
+            inputs[1] = reshape(index_select(grads[0], dim_, index_.unpack(this)), source_sizes_);
         if (wants(0)) inputs[0] = std::move(grads[0]);
     }
 
@@ -406,7 +439,9 @@ private:
     SavedTensor index_;
 };
 
-template <class T> void select_values(T* out, const T* x, const Tensor& index, int64_t stride, int64_t outer_stride, const Slices& s) {
+template <class T>
+void select_values(T* out, const T* x, const Tensor& index, int64_t stride, int64_t outer_stride,
+                   const Slices& s) {
     const int64_t* at = index.data<int64_t>();
     const int64_t count = index.numel();
     if (count == 0 || s.inner == 0 || s.outer == 0) return;
@@ -437,7 +472,8 @@ Tensor index_select(const Tensor& x_given, int64_t dim_given, const Tensor& inde
     if (index_given.dtype() != DType::Int64 && index_given.dtype() != DType::Int32)
         fail("index_select(): Expected dtype int32 or int64 for index");
     if (x_given.dim() == 0 && index_given.numel() != 1)
-        fail("index_select(): Index to scalar can have only 1 value, got ", index_given.numel(), " value(s)");
+        fail("index_select(): Index to scalar can have only 1 value, got ", index_given.numel(),
+             " value(s)");
     const Tensor index = int64_values(index_given);
     // Rows of a matrix with any row stride need no copy.
     const bool rows = dim == 0 && x_given.dim() == 2 && x_given.strides()[1] == 1;
@@ -448,9 +484,11 @@ Tensor index_select(const Tensor& x_given, int64_t dim_given, const Tensor& inde
     Tensor out = empty(sizes, x.dtype());
     const int64_t stride = rows ? x.strides()[0] : slices.inner;
     visit_item(x.item_size(), [&]<class T>() {
-        select_values(out.data<T>(), x.data<T>(), index, stride, slices.size * slices.inner, slices);
+        select_values(out.data<T>(), x.data<T>(), index, stride, slices.size * slices.inner,
+                      slices);
     });
-    if (recording(x_given)) set_history(out, Ref<Node>(new IndexSelectNode(x_given, dim, index_given)));
+    if (recording(x_given))
+        set_history(out, Ref<Node>(new IndexSelectNode(x_given, dim, index_given)));
     return out;
 }
 
@@ -458,24 +496,30 @@ namespace {
 
 void check_index_add(const Tensor& x, int dim, const Tensor& index, const Tensor& source) {
     if (index.dim() > 1)
-        fail<IndexError>("index_add_(): Index is supposed to be a vector, but got dim: ", index.dim(),
-                         " with type: ", scalar_type_name(index.dtype()), " and size: ", to_string(index.sizes()));
+        fail<IndexError>("index_add_(): Index is supposed to be a vector, but got dim: ",
+                         index.dim(), " with type: ", scalar_type_name(index.dtype()),
+                         " and size: ", to_string(index.sizes()));
     if (index.dtype() != DType::Int64 && index.dtype() != DType::Int32)
-        fail("index_add_(): Expected dtype int32/int64 for index but got: ", scalar_type_name(index.dtype()));
+        fail("index_add_(): Expected dtype int32/int64 for index but got: ",
+             scalar_type_name(index.dtype()));
     if (x.dtype() != source.dtype())
-        fail("index_add_(): self (", scalar_type_name(x.dtype()), ") and source (", scalar_type_name(source.dtype()),
-             ") must have the same scalar type");
+        fail("index_add_(): self (", scalar_type_name(x.dtype()), ") and source (",
+             scalar_type_name(source.dtype()), ") must have the same scalar type");
     if (source.dim() > 0 && dim >= source.dim())
-        fail("index_add_(): Indexing dim ", dim, " is out of bounds of the source tensor with dim ", source.dim());
+        fail("index_add_(): Indexing dim ", dim, " is out of bounds of the source tensor with dim ",
+             source.dim());
     const int64_t length = source.dim() ? source.sizes()[dim] : 1;
     if (index.numel() != length)
-        fail("index_add_(): Number of indices (", index.numel(), ") should be equal to source.size(dim): (", length,
-             "), for dim: ", dim);
+        fail("index_add_(): Number of indices (", index.numel(),
+             ") should be equal to source.size(dim): (", length, "), for dim: ", dim);
     bool match = x.dim() == source.dim();
-    for (int d = 0; match && d < x.dim(); ++d) match = d == dim || x.sizes()[d] == source.sizes()[d];
+    for (int d = 0; match && d < x.dim(); ++d)
+        match = d == dim || x.sizes()[d] == source.sizes()[d];
     if (!match)
-        fail("source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = ",
-             to_string(x.sizes()), " source.shape = ", to_string(source.sizes()));
+        fail(
+            "source tensor shape must match self tensor shape, excluding the specified dimension. "
+            "Got self.shape = ",
+            to_string(x.sizes()), " source.shape = ", to_string(source.sizes()));
     const Tensor values = int64_values(index);
     const int64_t size = x.dim() ? x.sizes()[dim] : 1;
     if (!in_bounds(values.data<int64_t>(), values.numel(), size))
@@ -497,10 +541,8 @@ void add_slices(const Tensor& x, int dim, const Tensor& index, const Tensor& sou
                 T* place = to + (o * s.size + positions[j]) * s.inner;
                 const T* value = from + (o * count + j) * s.inner;
                 for (int64_t k = begin; k < end; ++k) {
-                    if constexpr (std::is_same_v<T, bool>)
-                        place[k] = place[k] || value[k];
-                    else
-                        place[k] = static_cast<T>(place[k] + value[k]);
+                    if constexpr (std::is_same_v<T, bool>) place[k] = place[k] || value[k];
+                    else place[k] = static_cast<T>(place[k] + value[k]);
                 }
             }
         };
@@ -531,7 +573,8 @@ Tensor index_add(const Tensor& x, int64_t dim_given, const Tensor& index, const 
     return out;
 }
 
-const Tensor& index_add_(const Tensor& x, int64_t dim_given, const Tensor& index, const Tensor& source) {
+const Tensor& index_add_(const Tensor& x, int64_t dim_given, const Tensor& index,
+                         const Tensor& source) {
     const int dim = wrap_dim(dim_given, x.dim());
     const bool recorded = recording(x, source);
     check_inplace(x, recorded);

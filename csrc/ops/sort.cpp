@@ -13,7 +13,10 @@ namespace {
 
 class SortNode final : public Node {
 public:
-    SortNode(const Dims& sizes, int dim, const Tensor& indices) : sizes_(sizes), dim_(dim), indices_(indices, false) {}
+    SortNode(const Dims& sizes, int dim, const Tensor& indices)
+        : sizes_(sizes),
+          dim_(dim),
+          indices_(indices, false) {}
     const char* name() const noexcept override { return "SortBackward0"; }
     std::string formula() const override { return "zeros.scatter(dim, indices, grad)"; }
     void release_saved() override { indices_.release(); }
@@ -36,14 +39,13 @@ private:
 };
 
 template <class T> bool is_nan(T value) {
-    if constexpr (std::is_floating_point_v<T>)
-        return std::isnan(value);
-    else
-        return false;
+    if constexpr (std::is_floating_point_v<T>) return std::isnan(value);
+    else return false;
 }
 
 // Sorts each row of contiguous values in place and fills in where its elements were.
-template <class T> void sort_rows(T* values, int64_t* indices, int64_t rows, int64_t length, bool descending) {
+template <class T>
+void sort_rows(T* values, int64_t* indices, int64_t rows, int64_t length, bool descending) {
     struct Entry {
         T value;
         int64_t index;
@@ -56,13 +58,15 @@ template <class T> void sort_rows(T* values, int64_t* indices, int64_t rows, int
             for (int64_t i = 0; i < length; ++i) entries[static_cast<size_t>(i)] = {to[i], i};
             // NaN counts as larger than everything.
             if (descending)
-                std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
-                    return a.value > b.value || (is_nan(a.value) && !is_nan(b.value));
-                });
+                std::stable_sort(
+                    entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+                        return a.value > b.value || (is_nan(a.value) && !is_nan(b.value));
+                    });
             else
-                std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
-                    return a.value < b.value || (!is_nan(a.value) && is_nan(b.value));
-                });
+                std::stable_sort(
+                    entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+                        return a.value < b.value || (!is_nan(a.value) && is_nan(b.value));
+                    });
             for (int64_t i = 0; i < length; ++i) {
                 to[i] = entries[static_cast<size_t>(i)].value;
                 at[i] = entries[static_cast<size_t>(i)].index;
@@ -92,7 +96,8 @@ std::pair<Tensor, Tensor> sort(const Tensor& x, int64_t dim_given, bool descendi
     const int64_t length = x.dim() ? x.sizes()[dim] : 1;
     if (x.numel() > 0)
         visit_dtype(x.dtype(), [&]<class T>() {
-            sort_rows(values.data<T>(), indices.data<int64_t>(), x.numel() / length, length, descending);
+            sort_rows(values.data<T>(), indices.data<int64_t>(), x.numel() / length, length,
+                      descending);
         });
     if (move) {
         values = contiguous_values(swapped(values));

@@ -15,9 +15,13 @@ namespace {
 class ViewNode final : public Node {
 public:
     using Rule = Tensor (*)(const Tensor& grad, const ViewNode& node);
-    ViewNode(const char* name, Rule rule, Dims sizes, Dims dims = {}, int64_t a = 0, int64_t b = 0, int64_t c = 0,
-             int64_t d = 0)
-        : input_sizes(std::move(sizes)), dims(std::move(dims)), numbers{a, b, c, d}, name_(name), rule_(rule) {}
+    ViewNode(const char* name, Rule rule, Dims sizes, Dims dims = {}, int64_t a = 0, int64_t b = 0,
+             int64_t c = 0, int64_t d = 0)
+        : input_sizes(std::move(sizes)),
+          dims(std::move(dims)),
+          numbers{a, b, c, d},
+          name_(name),
+          rule_(rule) {}
 
     const char* name() const noexcept override { return name_; }
     void backward(TensorList& grads, TensorList& inputs) override {
@@ -33,7 +37,9 @@ private:
     Rule rule_;
 };
 
-template <class... Args> Tensor record_view(const Tensor& base, Tensor view, const char* name, ViewNode::Rule rule, Args&&... args) {
+template <class... Args>
+Tensor record_view(const Tensor& base, Tensor view, const char* name, ViewNode::Rule rule,
+                   Args&&... args) {
     if (recording(base)) {
         Ref<Node> node(new ViewNode(name, rule, base.sizes(), std::forward<Args>(args)...));
         node->add_edge(gradient_edge(base));
@@ -44,7 +50,8 @@ template <class... Args> Tensor record_view(const Tensor& base, Tensor view, con
 }
 
 // A gradient that is zero outside of a window of it.
-Tensor window_gradient(const Tensor& grad, const Dims& sizes, Tensor (*window)(const Tensor&, const ViewNode&), const ViewNode& node) {
+Tensor window_gradient(const Tensor& grad, const Dims& sizes,
+                       Tensor (*window)(const Tensor&, const ViewNode&), const ViewNode& node) {
     Tensor result = zeros(sizes, grad.dtype());
     copy_(window(result, node), grad);
     return result;
@@ -88,33 +95,37 @@ public:
         const Tensor& grad = grads[0];
         // The base's extent in memory, flat; both windows are laid on it.
         int64_t extent = 1, view_extent = 1;
-        for (int i = 0; i < base_.sizes.size(); ++i) extent += std::max<int64_t>(base_.sizes[i] - 1, 0) * base_.strides[i];
-        for (int i = 0; i < view_.sizes.size(); ++i) view_extent += std::max<int64_t>(view_.sizes[i] - 1, 0) * view_.strides[i];
+        for (int i = 0; i < base_.sizes.size(); ++i)
+            extent += std::max<int64_t>(base_.sizes[i] - 1, 0) * base_.strides[i];
+        for (int i = 0; i < view_.sizes.size(); ++i)
+            view_extent += std::max<int64_t>(view_.sizes[i] - 1, 0) * view_.strides[i];
         const int64_t first = std::min(base_.offset, view_.offset);
         extent = std::max(extent + base_.offset, view_extent + view_.offset) - first;
         Tensor memory = zeros({extent}, grad.dtype());
         if (overlaps_itself(view_, memory, first))
             memory = collect(memory, view_, first, grad);  // elements that it shows several times
-        else
-            copy_(as_strided(memory, view_.sizes, view_.strides, view_.offset - first), grad);
+        else copy_(as_strided(memory, view_.sizes, view_.strides, view_.offset - first), grad);
         // An element that the base shows several times divides its gradient among the places.
         if (overlaps_itself(base_, memory, first)) {
             const Tensor nothing = zeros_like(memory);
-            memory = binary(Binary::Div, memory, collect(nothing, base_, first, full(base_.sizes, 1, grad.dtype())));
+            memory = binary(Binary::Div, memory,
+                            collect(nothing, base_, first, full(base_.sizes, 1, grad.dtype())));
         }
         inputs[0] = as_strided(memory, base_.sizes, base_.strides, base_.offset - first);
     }
 
 private:
     static bool overlaps_itself(const Geometry& window, const Tensor& memory, int64_t first) {
-        return has_internal_overlap(alias(memory, window.sizes, window.strides, window.offset - first));
+        return has_internal_overlap(
+            alias(memory, window.sizes, window.strides, window.offset - first));
     }
     // memory plus what a window on it shows.
-    static Tensor collect(const Tensor& memory, const Geometry& window, int64_t first, const Tensor& shown) {
+    static Tensor collect(const Tensor& memory, const Geometry& window, int64_t first,
+                          const Tensor& shown) {
         Tensor positions = empty({memory.numel()}, DType::Int64);
         for (int64_t i = 0; i < memory.numel(); ++i) positions.data<int64_t>()[i] = i;
-        const Tensor indices =
-            contiguous_values(alias(positions, window.sizes, window.strides, window.offset - first));
+        const Tensor indices = contiguous_values(
+            alias(positions, window.sizes, window.strides, window.offset - first));
         return index_add(memory, reshape(indices, {-1}), reshape(shown, {-1}));
     }
     static Tensor index_add(const Tensor& memory, const Tensor& indices, const Tensor& values);
@@ -124,22 +135,28 @@ private:
 
 }  // namespace
 
-Tensor as_strided(const Tensor& x, const Dims& sizes, const Dims& strides, std::optional<int64_t> storage_offset) {
-    if (sizes.size() != strides.size())
-        fail("mismatch in length of strides and shape");
+Tensor as_strided(const Tensor& x, const Dims& sizes, const Dims& strides,
+                  std::optional<int64_t> storage_offset) {
+    if (sizes.size() != strides.size()) fail("mismatch in length of strides and shape");
     const int64_t offset = storage_offset.value_or(x.storage_offset());
     int64_t extent = offset + 1;
     bool is_empty = false;
     for (int i = 0; i < sizes.size(); ++i) {
-        if (strides[i] < 0) fail("as_strided: Negative strides are not supported at the moment, got strides: ", to_string(strides));
-        if (sizes[i] < 0) fail("Trying to create tensor with negative dimension ", sizes[i], ": ", to_string(sizes));
+        if (strides[i] < 0)
+            fail("as_strided: Negative strides are not supported at the moment, got strides: ",
+                 to_string(strides));
+        if (sizes[i] < 0)
+            fail("Trying to create tensor with negative dimension ", sizes[i], ": ",
+                 to_string(sizes));
         is_empty |= sizes[i] == 0;
         extent += (sizes[i] - 1) * strides[i];
     }
     if (offset < 0) fail("Tensor: invalid storage offset ", offset);
-    if (!is_empty && extent * static_cast<int64_t>(x.item_size()) > static_cast<int64_t>(x.storage()->bytes()))
-        fail("setStorage: sizes ", to_string(sizes), ", strides ", to_string(strides), ", storage offset ", offset,
-             ", and itemsize ", x.item_size(), " requiring a storage size of ", extent * static_cast<int64_t>(x.item_size()),
+    if (!is_empty &&
+        extent * static_cast<int64_t>(x.item_size()) > static_cast<int64_t>(x.storage()->bytes()))
+        fail("setStorage: sizes ", to_string(sizes), ", strides ", to_string(strides),
+             ", storage offset ", offset, ", and itemsize ", x.item_size(),
+             " requiring a storage size of ", extent * static_cast<int64_t>(x.item_size()),
              " are out of bounds for storage of size ", x.storage()->bytes());
     Tensor view = alias(x, sizes, strides, offset - x.storage_offset());
     if (recording(x)) {
@@ -190,7 +207,9 @@ Tensor t(const Tensor& x) {
 }
 
 Tensor matrix_transpose(const Tensor& x) {
-    if (x.dim() < 2) fail("tensor.mT is only supported on matrices or batches of matrices. Got ", x.dim(), "-D tensor.");
+    if (x.dim() < 2)
+        fail("tensor.mT is only supported on matrices or batches of matrices. Got ", x.dim(),
+             "-D tensor.");
     return transpose(x, -2, -1);
 }
 
@@ -202,8 +221,11 @@ Tensor reversed(const Tensor& x) {
 
 Tensor permute(const Tensor& x, const Dims& dims) {
     if (dims.size() != x.dim())
-        fail("permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
-             "ordering of dimensions i.e. input.dim() = ", x.dim(), " is not equal to len(dims) = ", dims.size());
+        fail(
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the "
+            "length of the desired "
+            "ordering of dimensions i.e. input.dim() = ",
+            x.dim(), " is not equal to len(dims) = ", dims.size());
     Dims order(x.dim()), inverse(x.dim());
     uint64_t seen = 0;
     for (int i = 0; i < x.dim(); ++i) {
@@ -219,13 +241,17 @@ Tensor permute(const Tensor& x, const Dims& dims) {
 
 Tensor movedim(const Tensor& x, const Dims& source, const Dims& destination) {
     if (source.size() != destination.size())
-        fail("movedim: Invalid source or destination dims: source (", to_string(source), " dims) should contain the same number of dims as destination (", to_string(destination), " dims)");
+        fail("movedim: Invalid source or destination dims: source (", to_string(source),
+             " dims) should contain the same number of dims as destination (",
+             to_string(destination), " dims)");
     Dims order(x.dim(), -1);
     std::vector<bool> taken(static_cast<size_t>(x.dim()));
     for (int i = 0; i < source.size(); ++i) {
         const int from = wrap_dim(source[i], x.dim()), to = wrap_dim(destination[i], x.dim());
-        if (taken[static_cast<size_t>(from)]) fail("movedim: repeated dim in `source` (", to_string(source), ")");
-        if (order[to] >= 0) fail("movedim: repeated dim in `destination` (", to_string(destination), ")");
+        if (taken[static_cast<size_t>(from)])
+            fail("movedim: repeated dim in `source` (", to_string(source), ")");
+        if (order[to] >= 0)
+            fail("movedim: repeated dim in `destination` (", to_string(destination), ")");
         order[to] = from;
         taken[static_cast<size_t>(from)] = true;
     }
@@ -249,7 +275,8 @@ Dims infer_sizes(const Dims& sizes, int64_t numel) {
             if (unknown >= 0) fail("only one dimension can be inferred");
             unknown = i;
         } else if (sizes[i] < 0) {
-            fail("invalid shape dimension ", sizes[i], " at index ", i, " of shape ", to_string(sizes));
+            fail("invalid shape dimension ", sizes[i], " at index ", i, " of shape ",
+                 to_string(sizes));
         } else if (__builtin_mul_overflow(known, sizes[i], &known)) {
             fail("shape '", to_string(sizes), "' is invalid for input of size ", numel);
         }
@@ -259,7 +286,8 @@ Dims infer_sizes(const Dims& sizes, int64_t numel) {
         if (known == 0 && numel == 0)
             fail("cannot reshape tensor of 0 elements into shape ", to_string(sizes),
                  " because the unspecified dimension size -1 can be any value and is ambiguous");
-        if (known == 0 || numel % known) fail("shape '", to_string(sizes), "' is invalid for input of size ", numel);
+        if (known == 0 || numel % known)
+            fail("shape '", to_string(sizes), "' is invalid for input of size ", numel);
         result[unknown] = numel / known;
     } else if (known != numel) {
         fail("shape '", to_string(sizes), "' is invalid for input of size ", numel);
@@ -294,9 +322,12 @@ bool view_strides(const Tensor& x, const Dims& sizes, Dims& strides) {
     return at < 0;
 }
 
-Tensor reshape_gradient(const Tensor& grad, const ViewNode& node) { return reshape(grad, node.input_sizes); }
+Tensor reshape_gradient(const Tensor& grad, const ViewNode& node) {
+    return reshape(grad, node.input_sizes);
+}
 
-Tensor make_view(const Tensor& x, const Dims& sizes, const Dims& strides, const char* name = "ViewBackward0") {
+Tensor make_view(const Tensor& x, const Dims& sizes, const Dims& strides,
+                 const char* name = "ViewBackward0") {
     return record_view(x, alias(x, sizes, strides, 0), name, reshape_gradient);
 }
 
@@ -306,8 +337,10 @@ Tensor view(const Tensor& x, const Dims& sizes) {
     const Dims inferred = infer_sizes(sizes, x.numel());
     Dims strides;
     if (!view_strides(x, inferred, strides))
-        fail("view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
-             "contiguous subspaces). Use .reshape(...) instead.");
+        fail(
+            "view size is not compatible with input tensor's size and stride (at least one "
+            "dimension spans across two "
+            "contiguous subspaces). Use .reshape(...) instead.");
     return make_view(x, inferred, strides);
 }
 
@@ -317,7 +350,9 @@ class UnsafeViewNode final : public Node {
 public:
     explicit UnsafeViewNode(Dims sizes) : sizes_(std::move(sizes)) {}
     const char* name() const noexcept override { return "UnsafeViewBackward0"; }
-    void backward(TensorList& grads, TensorList& inputs) override { inputs[0] = reshape(grads[0], sizes_); }
+    void backward(TensorList& grads, TensorList& inputs) override {
+        inputs[0] = reshape(grads[0], sizes_);
+    }
 
 private:
     Dims sizes_;
@@ -329,7 +364,8 @@ Tensor reshape(const Tensor& x, const Dims& sizes) {
     const Dims inferred = infer_sizes(sizes, x.numel());
     Dims strides;
     if (view_strides(x, inferred, strides))
-        return make_view(x, inferred, strides, x.is_contiguous() ? "ViewBackward0" : "ReshapeAliasBackward0");
+        return make_view(x, inferred, strides,
+                         x.is_contiguous() ? "ViewBackward0" : "ReshapeAliasBackward0");
     // The copy belongs to nobody else, so its reshaping is no view that a user could write through.
     const Tensor copy = clone(x);
     Tensor result = alias(copy, inferred, contiguous_strides(inferred), 0);
@@ -369,8 +405,9 @@ Tensor unflatten(const Tensor& x, int64_t dim, const Dims& sizes) {
         bool inferred = false;
         for (int64_t size : sizes) inferred |= size == -1;
         if (inferred ? known == 0 || x.sizes()[i] % known : known != x.sizes()[i])
-            fail("unflatten: Provided sizes ", to_string(sizes), " don't multiply up to the size of dim ", at, " (",
-                 x.sizes()[i], ") in the input tensor");
+            fail("unflatten: Provided sizes ", to_string(sizes),
+                 " don't multiply up to the size of dim ", at, " (", x.sizes()[i],
+                 ") in the input tensor");
         for (int64_t size : sizes) shape.push_back(size == -1 ? x.sizes()[i] / known : size);
     }
     return view(x, shape);
@@ -378,29 +415,31 @@ Tensor unflatten(const Tensor& x, int64_t dim, const Dims& sizes) {
 
 Tensor expand(const Tensor& x, const Dims& sizes) {
     if (sizes.size() < x.dim())
-        fail("expand(tapegrad.", scalar_type_name(x.dtype()), "Tensor{", to_string(x.sizes()), "}, size=", to_string(sizes),
-             "): the number of sizes provided (", sizes.size(),
-             ") must be greater or equal to the number of dimensions in the tensor (", x.dim(), ")");
+        fail("expand(tapegrad.", scalar_type_name(x.dtype()), "Tensor{", to_string(x.sizes()),
+             "}, size=", to_string(sizes), "): the number of sizes provided (", sizes.size(),
+             ") must be greater or equal to the number of dimensions in the tensor (", x.dim(),
+             ")");
     const int lead = sizes.size() - x.dim();
     Dims result = sizes, strides(sizes.size(), 0);
     for (int i = 0; i < sizes.size(); ++i) {
         if (i < lead) {
             if (sizes[i] < 0)
-                fail("The expanded size of the tensor (", sizes[i], ") isn't allowed in a leading, non-existing dimension ", i);
+                fail("The expanded size of the tensor (", sizes[i],
+                     ") isn't allowed in a leading, non-existing dimension ", i);
             continue;
         }
         const int64_t own = x.sizes()[i - lead];
         if (sizes[i] == -1) result[i] = own;
         if (result[i] != own && own != 1)
-            fail("The expanded size of the tensor (", sizes[i], ") must match the existing size (", own,
-                 ") at non-singleton dimension ", i, ".  Target sizes: ", to_string(sizes),
+            fail("The expanded size of the tensor (", sizes[i], ") must match the existing size (",
+                 own, ") at non-singleton dimension ", i, ".  Target sizes: ", to_string(sizes),
                  ".  Tensor sizes: ", to_string(x.sizes()));
         if (result[i] < 0) fail("invalid size ", result[i], " in expand at dimension ", i);
         strides[i] = own == result[i] ? x.strides()[i - lead] : 0;
     }
-    return record_view(x, alias(x, result, strides, 0), "ExpandBackward0", [](const Tensor& grad, const ViewNode& node) {
-        return sum_to(grad, node.input_sizes);
-    });
+    return record_view(
+        x, alias(x, result, strides, 0), "ExpandBackward0",
+        [](const Tensor& grad, const ViewNode& node) { return sum_to(grad, node.input_sizes); });
 }
 
 namespace {
@@ -419,7 +458,8 @@ Tensor squeezed(const Tensor& x, uint64_t mask, const char* name) {
 
 Tensor squeeze(const Tensor& x) { return squeezed(x, ~uint64_t{0}, "SqueezeBackward0"); }
 Tensor squeeze(const Tensor& x, const Dims& dims) {
-    return squeezed(x, wrap_dims(dims, x.dim()), dims.size() == 1 ? "SqueezeBackward1" : "SqueezeBackward2");
+    return squeezed(x, wrap_dims(dims, x.dim()),
+                    dims.size() == 1 ? "SqueezeBackward1" : "SqueezeBackward2");
 }
 
 Tensor unsqueeze(const Tensor& x, int64_t dim) {
@@ -430,18 +470,22 @@ Tensor unsqueeze(const Tensor& x, int64_t dim) {
     strides.insert(at, stride);
     return record_view(
         x, alias(x, sizes, strides, 0), "UnsqueezeBackward0",
-        [](const Tensor& grad, const ViewNode& node) { return squeeze(grad, {node.numbers[0]}); }, Dims(), at);
+        [](const Tensor& grad, const ViewNode& node) { return squeeze(grad, {node.numbers[0]}); },
+        Dims(), at);
 }
 
 namespace {
-Tensor select_window(const Tensor& x, const ViewNode& node) { return select(x, node.numbers[0], node.numbers[1]); }
+Tensor select_window(const Tensor& x, const ViewNode& node) {
+    return select(x, node.numbers[0], node.numbers[1]);
+}
 Tensor slice_window(const Tensor& x, const ViewNode& node) {
     return slice(x, node.numbers[0], node.numbers[1], node.numbers[2], node.numbers[3]);
 }
 Tensor diagonal_window(const Tensor& x, const ViewNode& node) {
     return diagonal(x, node.numbers[0], node.numbers[1], node.numbers[2]);
 }
-template <Tensor (*Window)(const Tensor&, const ViewNode&)> Tensor pad_gradient(const Tensor& grad, const ViewNode& node) {
+template <Tensor (*Window)(const Tensor&, const ViewNode&)>
+Tensor pad_gradient(const Tensor& grad, const ViewNode& node) {
     return window_gradient(grad, node.input_sizes, Window, node);
 }
 }  // namespace
@@ -451,14 +495,15 @@ Tensor select(const Tensor& x, int64_t dim, int64_t index) {
     const int at = wrap_dim(dim, x.dim());
     const int64_t size = x.sizes()[at];
     if (index < -size || index >= size)
-        fail<IndexError>("index ", index, " is out of bounds for dimension ", at, " with size ", size);
+        fail<IndexError>("index ", index, " is out of bounds for dimension ", at, " with size ",
+                         size);
     if (index < 0) index += size;
     Dims sizes = x.sizes(), strides = x.strides();
     const int64_t offset = index * strides[at];
     sizes.erase(at);
     strides.erase(at);
-    return record_view(x, alias(x, sizes, strides, offset), "SelectBackward0", pad_gradient<select_window>, Dims(), at,
-                       index);
+    return record_view(x, alias(x, sizes, strides, offset), "SelectBackward0",
+                       pad_gradient<select_window>, Dims(), at, index);
 }
 
 Tensor slice(const Tensor& x, int64_t dim, int64_t start, int64_t end, int64_t step) {
@@ -466,15 +511,17 @@ Tensor slice(const Tensor& x, int64_t dim, int64_t start, int64_t end, int64_t s
     const int at = wrap_dim(dim, x.dim());
     if (step <= 0) fail<ValueError>("step must be greater than zero");
     const int64_t size = x.sizes()[at];
-    auto clip = [&](int64_t value) { return std::clamp<int64_t>(value < 0 ? value + size : value, 0, size); };
+    auto clip = [&](int64_t value) {
+        return std::clamp<int64_t>(value < 0 ? value + size : value, 0, size);
+    };
     start = clip(start);
     end = std::max(clip(end), start);
     Dims sizes = x.sizes(), strides = x.strides();
     const int64_t offset = start * strides[at];
     sizes[at] = (end - start + step - 1) / step;
     strides[at] *= step;
-    return record_view(x, alias(x, sizes, strides, offset), "SliceBackward0", pad_gradient<slice_window>, Dims(), at,
-                       start, end, step);
+    return record_view(x, alias(x, sizes, strides, offset), "SliceBackward0",
+                       pad_gradient<slice_window>, Dims(), at, start, end, step);
 }
 
 Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length) {
@@ -482,7 +529,8 @@ Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length) {
     if (length < 0) fail("narrow(): length must be non-negative.");
     const int64_t size = x.size(dim);
     if (start < -size || start > size)
-        fail<IndexError>("start out of range (expected to be in range of [", -size, ", ", size, "], but got ", start, ")");
+        fail<IndexError>("start out of range (expected to be in range of [", -size, ", ", size,
+                         "], but got ", start, ")");
     if (start < 0) start += size;
     if (start > size - length)
         fail("start (", start, ") + length (", length, ") exceeds dimension size (", size, ").");
@@ -492,9 +540,12 @@ Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length) {
 Tensor diagonal(const Tensor& x, int64_t offset, int64_t dim1, int64_t dim2) {
     const int a = wrap_dim(dim1, x.dim(), false), b = wrap_dim(dim2, x.dim(), false);
     if (a == b) fail("diagonal dimensions cannot be identical ", dim1, ", ", dim2);
-    const int64_t rows = x.sizes()[a] - std::max<int64_t>(-offset, 0), columns = x.sizes()[b] - std::max<int64_t>(offset, 0);
+    const int64_t rows = x.sizes()[a] - std::max<int64_t>(-offset, 0),
+                  columns = x.sizes()[b] - std::max<int64_t>(offset, 0);
     const int64_t count = std::max<int64_t>(std::min(rows, columns), 0);
-    const int64_t first = count == 0 ? 0 : offset >= 0 ? offset * x.strides()[b] : -offset * x.strides()[a];
+    const int64_t first = count == 0    ? 0
+                          : offset >= 0 ? offset * x.strides()[b]
+                                        : -offset * x.strides()[a];
     Dims sizes = x.sizes(), strides = x.strides();
     const int64_t stride = strides[a] + strides[b];
     sizes.erase(std::max(a, b));
@@ -503,12 +554,13 @@ Tensor diagonal(const Tensor& x, int64_t offset, int64_t dim1, int64_t dim2) {
     strides.erase(std::min(a, b));
     sizes.push_back(count);
     strides.push_back(stride);
-    return record_view(x, alias(x, sizes, strides, first), "DiagonalBackward0", pad_gradient<diagonal_window>, Dims(),
-                       offset, a, b);
+    return record_view(x, alias(x, sizes, strides, first), "DiagonalBackward0",
+                       pad_gradient<diagonal_window>, Dims(), offset, a, b);
 }
 
 Tensor view_alias(const Tensor& x) {
-    return record_view(x, alias(x), "AliasBackward0", [](const Tensor& grad, const ViewNode&) { return grad; });
+    return record_view(x, alias(x), "AliasBackward0",
+                       [](const Tensor& grad, const ViewNode&) { return grad; });
 }
 
 Tensor detach(const Tensor& x) {
@@ -525,7 +577,11 @@ namespace {
 class PartsNode final : public Node {
 public:
     PartsNode(const char* name, Dims sizes, DType dtype, int dim, bool keeps_dim)
-        : name_(name), sizes_(std::move(sizes)), dtype_(dtype), dim_(dim), keeps_dim_(keeps_dim) {}
+        : name_(name),
+          sizes_(std::move(sizes)),
+          dtype_(dtype),
+          dim_(dim),
+          keeps_dim_(keeps_dim) {}
     const char* name() const noexcept override { return name_; }
     void backward(TensorList& grads, TensorList& inputs) override {
         if (!wants(0)) return;
@@ -534,7 +590,9 @@ public:
         for (size_t i = 0; i < grads.size(); ++i) {
             const int64_t size = keeps_dim_ ? results[i].sizes[dim_] : 1;
             if (grads[i].defined())
-                copy_(keeps_dim_ ? slice(result, dim_, start, start + size, 1) : select(result, dim_, start), grads[i]);
+                copy_(keeps_dim_ ? slice(result, dim_, start, start + size, 1)
+                                 : select(result, dim_, start),
+                      grads[i]);
             start += size;
         }
         inputs[0] = std::move(result);
@@ -548,7 +606,8 @@ private:
     const bool keeps_dim_;
 };
 
-void record_parts(const Tensor& x, const std::vector<Tensor>& parts, const char* name, int dim, bool keeps_dim) {
+void record_parts(const Tensor& x, const std::vector<Tensor>& parts, const char* name, int dim,
+                  bool keeps_dim) {
     Ref<Node> node;
     if (recording(x)) {
         node = Ref<Node>(new PartsNode(name, x.sizes(), x.dtype(), dim, keeps_dim));
@@ -569,12 +628,17 @@ std::vector<Tensor> split(const Tensor& x, const Dims& sizes, int64_t dim, bool 
     const int at = wrap_dim(dim, x.dim());
     int64_t total = 0;
     for (int64_t size : sizes) {
-        if (size < 0) fail("split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes=", to_string(sizes));
+        if (size < 0)
+            fail(
+                "split_with_sizes expects split_sizes have only non-negative entries, but got "
+                "split_sizes=",
+                to_string(sizes));
         total += size;
     }
     if (total != x.sizes()[at])
-        fail("split_with_sizes expects split_sizes to sum exactly to ", x.sizes()[at], " (input tensor's size at dimension ",
-             at, "), but got split_sizes=", to_string(sizes));
+        fail("split_with_sizes expects split_sizes to sum exactly to ", x.sizes()[at],
+             " (input tensor's size at dimension ", at,
+             "), but got split_sizes=", to_string(sizes));
     std::vector<Tensor> parts;
     int64_t start = 0;
     for (int64_t size : sizes) {
@@ -588,13 +652,15 @@ std::vector<Tensor> split(const Tensor& x, const Dims& sizes, int64_t dim, bool 
 }
 
 std::vector<Tensor> unbind(const Tensor& x, int64_t dim) {
-    if (x.dim() == 0) fail<IndexError>("Dimension specified as ", dim, " but tensor has no dimensions");
+    if (x.dim() == 0)
+        fail<IndexError>("Dimension specified as ", dim, " but tensor has no dimensions");
     const int at = wrap_dim(dim, x.dim());
     Dims sizes = x.sizes(), strides = x.strides();
     sizes.erase(at);
     strides.erase(at);
     std::vector<Tensor> parts;
-    for (int64_t i = 0; i < x.sizes()[at]; ++i) parts.push_back(alias(x, sizes, strides, i * x.strides()[at]));
+    for (int64_t i = 0; i < x.sizes()[at]; ++i)
+        parts.push_back(alias(x, sizes, strides, i * x.strides()[at]));
     record_parts(x, parts, "UnbindBackward0", at, false);
     return parts;
 }
@@ -640,15 +706,14 @@ public:
         if (released_) refuse_released();
         Tensor result = zeros_with_layout(base_.sizes, base_.strides, grads[0].dtype());
         copy_(result, grads[0]);
-        const Tensor window = as_strided(result, view_.sizes, view_.strides, view_.offset - base_.offset);
+        const Tensor window =
+            as_strided(result, view_.sizes, view_.strides, view_.offset - base_.offset);
         TensorList slice_grads(1), slice_inputs(node_->edges.size());
         slice_grads[0] = clone(window);
         // Whether the overwritten values matter is asked of this node's edges, not of the inner one's.
         node_->backward(slice_grads, slice_inputs);
-        if (slice_inputs[0].defined())
-            copy_(window, slice_inputs[0]);
-        else
-            zero_(window);
+        if (slice_inputs[0].defined()) copy_(window, slice_inputs[0]);
+        else zero_(window);
         if (wants(0)) inputs[0] = std::move(result);
         for (size_t i = 1; i < slice_inputs.size(); ++i) inputs[i] = std::move(slice_inputs[i]);
     }

@@ -8,11 +8,12 @@
 
 namespace tapegrad {
 
-Tensor as_strided(const Tensor& x, const Dims& sizes, const Dims& strides, std::optional<int64_t> storage_offset);
+Tensor as_strided(const Tensor& x, const Dims& sizes, const Dims& strides,
+                  std::optional<int64_t> storage_offset);
 Tensor transpose(const Tensor& x, int64_t dim0, int64_t dim1);
-Tensor t(const Tensor& x);               // 2-d or less
+Tensor t(const Tensor& x);                 // 2-d or less
 Tensor matrix_transpose(const Tensor& x);  // the last two dimensions
-Tensor reversed(const Tensor& x);        // .T: all dimensions in reverse order
+Tensor reversed(const Tensor& x);          // .T: all dimensions in reverse order
 Tensor permute(const Tensor& x, const Dims& dims);
 Tensor movedim(const Tensor& x, const Dims& source, const Dims& destination);
 // -1 stands for the size that remains.
@@ -28,7 +29,7 @@ Tensor select(const Tensor& x, int64_t dim, int64_t index);
 Tensor slice(const Tensor& x, int64_t dim, int64_t start, int64_t end, int64_t step);
 Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length);
 Tensor diagonal(const Tensor& x, int64_t offset, int64_t dim1, int64_t dim2);
-Tensor view_alias(const Tensor& x);      // the same window as a recorded view of x
+Tensor view_alias(const Tensor& x);  // the same window as a recorded view of x
 Tensor detach(const Tensor& x);
 // equal: the sizes came from one size, which shows in the name of the node.
 std::vector<Tensor> split(const Tensor& x, const Dims& sizes, int64_t dim, bool equal = false);

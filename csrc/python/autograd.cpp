@@ -24,9 +24,13 @@ struct Point {
 };
 
 bool read_edge(PyObject* object, Edge& edge) {
-    if (!PyTuple_Check(object) || PyTuple_GET_SIZE(object) < 2 || !is_node(PyTuple_GET_ITEM(object, 0))) return false;
-    edge = Edge{unwrap_node(PyTuple_GET_ITEM(object, 0)), static_cast<uint32_t>(PyLong_AsUnsignedLong(PyTuple_GET_ITEM(object, 1)))};
-    if (edge.nr >= edge.node->results.size()) fail("GradientEdge: the node has no result number ", edge.nr);
+    if (!PyTuple_Check(object) || PyTuple_GET_SIZE(object) < 2 ||
+        !is_node(PyTuple_GET_ITEM(object, 0)))
+        return false;
+    edge = Edge{unwrap_node(PyTuple_GET_ITEM(object, 0)),
+                static_cast<uint32_t>(PyLong_AsUnsignedLong(PyTuple_GET_ITEM(object, 1)))};
+    if (edge.nr >= edge.node->results.size())
+        fail("GradientEdge: the node has no result number ", edge.nr);
     return true;
 }
 
@@ -37,14 +41,17 @@ Point root_point(py::handle object, size_t index) {
         fail<TypeError>("element ", index, " of tensors tuple is not a Tensor");
     point.tensor = unwrap(object.ptr());
     point.edge = gradient_edge(point.tensor);
-    if (!point.edge) fail("element ", index, " of tensors does not require grad and does not have a grad_fn");
+    if (!point.edge)
+        fail("element ", index, " of tensors does not require grad and does not have a grad_fn");
     return point;
 }
 
 Tensor implicit_gradient(const ResultInfo& info) {
-    if (element_count(info.sizes) != 1) fail("grad can be implicitly created only for scalar outputs");
+    if (element_count(info.sizes) != 1)
+        fail("grad can be implicitly created only for scalar outputs");
     if (!is_floating(info.dtype))
-        fail("grad can be implicitly created only for real scalar outputs but got tapegrad.", dtype_name(info.dtype));
+        fail("grad can be implicitly created only for real scalar outputs but got tapegrad.",
+             dtype_name(info.dtype));
     return full(info.sizes, 1, info.dtype);
 }
 
@@ -53,17 +60,18 @@ std::string size_text(const Dims& sizes) { return "tapegrad.Size(" + to_string(s
 Tensor given_gradient(py::handle object, const ResultInfo& info, size_t index) {
     if (object.is_none()) return implicit_gradient(info);
     if (!is_tensor(object.ptr()))
-        fail<TypeError>("gradients can be either Tensors or None, but got ", Py_TYPE(object.ptr())->tp_name);
+        fail<TypeError>("gradients can be either Tensors or None, but got ",
+                        Py_TYPE(object.ptr())->tp_name);
     Tensor grad = unwrap(object.ptr());
     if (!(grad.sizes() == info.sizes))
-        fail("Mismatch in shape: grad_output[", index, "] has a shape of ", size_text(grad.sizes()), " and output[", index,
-             "] has a shape of ", size_text(info.sizes), ".");
+        fail("Mismatch in shape: grad_output[", index, "] has a shape of ", size_text(grad.sizes()),
+             " and output[", index, "] has a shape of ", size_text(info.sizes), ".");
     if (grad.dtype() != info.dtype) grad = to_dtype(grad, info.dtype);
     return grad;
 }
 
-py::tuple run(const py::tuple& roots, const py::tuple& grads, bool keep_graph, bool create_graph, const py::tuple& inputs,
-              bool allow_unreachable, bool accumulate) {
+py::tuple run(const py::tuple& roots, const py::tuple& grads, bool keep_graph, bool create_graph,
+              const py::tuple& inputs, bool allow_unreachable, bool accumulate) {
     if (roots.size() != grads.size())
         fail("got ", roots.size(), " tensors and ", grads.size(), " gradients");
     std::vector<Edge> root_edges, input_edges;
@@ -76,9 +84,12 @@ py::tuple run(const py::tuple& roots, const py::tuple& grads, bool keep_graph, b
     for (size_t i = 0; i < inputs.size(); ++i) {
         Edge edge;
         if (!read_edge(inputs[i].ptr(), edge)) {
-            if (!is_tensor(inputs[i].ptr())) fail<TypeError>("all inputs have to be Tensors or GradientEdges, but got ", Py_TYPE(inputs[i].ptr())->tp_name);
+            if (!is_tensor(inputs[i].ptr()))
+                fail<TypeError>("all inputs have to be Tensors or GradientEdges, but got ",
+                                Py_TYPE(inputs[i].ptr())->tp_name);
             const Tensor input = unwrap(inputs[i].ptr());
-            if (!input.requires_grad()) fail("One of the differentiated Tensors does not require grad");
+            if (!input.requires_grad())
+                fail("One of the differentiated Tensors does not require grad");
             if (accumulate && !input.is_leaf()) retain_grad(input);
             edge = gradient_edge(input);
         }
@@ -90,7 +101,8 @@ py::tuple run(const py::tuple& roots, const py::tuple& grads, bool keep_graph, b
     py::tuple out(results.size());
     for (size_t i = 0; i < results.size(); ++i) {
         if (!results[i].defined() && !allow_unreachable)
-            fail("The differentiated Tensor at index ", i, " appears to not have been used in the graph. Set "
+            fail("The differentiated Tensor at index ", i,
+                 " appears to not have been used in the graph. Set "
                  "allow_unused=True if this is the desired behavior.");
         out[i] = py::cast(results[i]);
     }
@@ -98,7 +110,8 @@ py::tuple run(const py::tuple& roots, const py::tuple& grads, bool keep_graph, b
 }
 
 // tensor.backward(): the frequent call without arguments takes no detour through tuples.
-PyObject* backward_method(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+PyObject* backward_method(PyObject* self, PyObject* const* args, Py_ssize_t count,
+                          PyObject* names) {
     return guarded([&]() -> PyObject* {
         PyObject* values[4] = {Py_None, Py_None, Py_False, Py_None};
         constexpr const char* known[4] = {"gradient", "retain_graph", "create_graph", "inputs"};
@@ -108,8 +121,10 @@ PyObject* backward_method(PyObject* self, PyObject* const* args, Py_ssize_t coun
             const char* name = PyUnicode_AsUTF8(PyTuple_GET_ITEM(names, i));
             int at = 0;
             while (at < 4 && std::strcmp(name, known[at]) != 0) ++at;
-            if (at == 4) fail<TypeError>("backward() got an unexpected keyword argument '", name, "'");
-            if (at < count) fail<TypeError>("backward() got multiple values for argument '", name, "'");
+            if (at == 4)
+                fail<TypeError>("backward() got an unexpected keyword argument '", name, "'");
+            if (at < count)
+                fail<TypeError>("backward() got multiple values for argument '", name, "'");
             values[at] = args[count + i];
         }
         const bool create_graph = PyObject_IsTrue(values[2]);
@@ -117,13 +132,17 @@ PyObject* backward_method(PyObject* self, PyObject* const* args, Py_ssize_t coun
         if (values[3] == Py_None) {
             const Point root = root_point(self, 0);
             TensorList grads{given_gradient(values[0], root.info(), 0)};
-            run_backward({&root.edge, 1}, std::move(grads), {}, BackwardOptions{keep_graph, create_graph, true});
+            run_backward({&root.edge, 1}, std::move(grads), {},
+                         BackwardOptions{keep_graph, create_graph, true});
         } else {
             py::object inputs = py::reinterpret_borrow<py::object>(values[3]);
             Edge ignored;
-            py::tuple list = is_tensor(inputs.ptr()) || read_edge(inputs.ptr(), ignored) ? py::make_tuple(inputs) : py::tuple(inputs);
+            py::tuple list = is_tensor(inputs.ptr()) || read_edge(inputs.ptr(), ignored)
+                                 ? py::make_tuple(inputs)
+                                 : py::tuple(inputs);
             if (list.empty()) fail("`inputs` argument to `backward()` cannot be empty.");
-            run(py::make_tuple(py::handle(self)), py::make_tuple(py::handle(values[0])), keep_graph, create_graph, list, true, true);
+            run(py::make_tuple(py::handle(self)), py::make_tuple(py::handle(values[0])), keep_graph,
+                create_graph, list, true, true);
         }
         Py_RETURN_NONE;
     });
@@ -138,10 +157,12 @@ struct PythonTrace final : ForwardTrace {
     std::string parent_name;
 
     void show(const Node& node) override {
-        warn_with(text("Error detected in ", node.name(), ". Traceback of forward call that caused the error:\n"));
+        warn_with(text("Error detected in ", node.name(),
+                       ". Traceback of forward call that caused the error:\n"));
         for (const PythonTrace* trace = this; trace->parent; trace = trace->parent.get())
-            trace->parent->warn_with(text("\n\nPrevious calculation was induced by ", trace->parent_name,
-                                          ". Traceback of forward call that induced the previous calculation:\n"));
+            trace->parent->warn_with(
+                text("\n\nPrevious calculation was induced by ", trace->parent_name,
+                     ". Traceback of forward call that induced the previous calculation:\n"));
     }
 
 private:
@@ -155,7 +176,8 @@ Ref<Counted> capture_trace() {
     Ref<PythonTrace> trace = make_ref<PythonTrace>();
     trace->lines = py::module_::import("traceback").attr("format_stack")();
     if (Node* node = node_under_watch(); node && node->extras_ && node->extras_->forward_trace) {
-        trace->parent = Ref<PythonTrace>(static_cast<PythonTrace*>(node->extras_->forward_trace.get()));
+        trace->parent =
+            Ref<PythonTrace>(static_cast<PythonTrace*>(node->extras_->forward_trace.get()));
         trace->parent_name = node->name();
     }
     return trace;
@@ -178,10 +200,12 @@ PyObject* retain_grad_method(PyObject* self, PyObject*) {
 void bind_autograd(py::module_& m) {
     capture_forward_trace = capture_trace;
 
-    static PyMethodDef backward = {"backward", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(backward_method)),
-                                   METH_FASTCALL | METH_KEYWORDS, nullptr};
+    static PyMethodDef backward = {
+        "backward", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(backward_method)),
+        METH_FASTCALL | METH_KEYWORDS, nullptr};
     static PyMethodDef detach_definition = {"detach", detach_method, METH_NOARGS, nullptr};
-    static PyMethodDef retain_definition = {"retain_grad", retain_grad_method, METH_NOARGS, nullptr};
+    static PyMethodDef retain_definition = {"retain_grad", retain_grad_method, METH_NOARGS,
+                                            nullptr};
     add_method(&backward);
     add_method(&detach_definition);
     add_method(&retain_definition);
@@ -189,35 +213,49 @@ void bind_autograd(py::module_& m) {
         detach_in_place(self);
         return self;
     });
-    def_method("requires_grad_", [](const Tensor& self, bool requires_grad) {
-        set_requires_grad(self, requires_grad);
-        return self;
-    }, py::arg("requires_grad") = true);
+    def_method(
+        "requires_grad_",
+        [](const Tensor& self, bool requires_grad) {
+            set_requires_grad(self, requires_grad);
+            return self;
+        },
+        py::arg("requires_grad") = true);
     def_method("is_inference", [](const Tensor& self) { return self->inference; });
     def_method("_is_view", [](const Tensor& self) { return is_view(self); });
     def_method("set_", [](const Tensor& self, const Tensor& source) {
         check_inplace(self, recording(self));
         if (self.dtype() != source.dtype())
-            fail("Could not set tensor of type ", dtype_name(source.dtype()), " to a tensor of type ", dtype_name(self.dtype()));
+            fail("Could not set tensor of type ", dtype_name(source.dtype()),
+                 " to a tensor of type ", dtype_name(self.dtype()));
         replace_data(self, source);
         self.bump_version();
         return self;
     });
 
     m.def("_run_backward", run);
-    m.def("is_grad_enabled", [] { return thread_state.grad_enabled; }, "Whether operations are recorded on this thread.");
+    m.def(
+        "is_grad_enabled", [] { return thread_state.grad_enabled; },
+        "Whether operations are recorded on this thread.");
     m.def("_set_grad_enabled", [](bool enabled) { thread_state.grad_enabled = enabled; });
-    m.def("is_inference_mode_enabled", [] { return inference_mode(); }, "Whether inference mode is on.");
+    m.def(
+        "is_inference_mode_enabled", [] { return inference_mode(); },
+        "Whether inference mode is on.");
     m.def("_set_inference_mode", [](bool enabled) { inference_tensors = enabled; });
     m.def("is_anomaly_enabled", [] { return thread_state.anomaly; }, "Whether anomaly mode is on.");
-    m.def("is_anomaly_check_nan_enabled", [] { return thread_state.anomaly_check_nan; },
-          "Whether anomaly mode looks for NaN.");
-    m.def("_set_anomaly_enabled", [](bool enabled, bool check_nan) {
-        thread_state.anomaly = enabled;
-        thread_state.anomaly_check_nan = check_nan;
-    }, py::arg("enabled"), py::arg("check_nan") = true);
-    m.def("_current_graph_task_id", [] { return current_run() ? static_cast<int64_t>(current_run()) : int64_t{-1}; });
-    m.def("_will_engine_execute_node", [](py::object node) { return current_run_executes(unwrap_node(node.ptr()).get()); });
+    m.def(
+        "is_anomaly_check_nan_enabled", [] { return thread_state.anomaly_check_nan; },
+        "Whether anomaly mode looks for NaN.");
+    m.def(
+        "_set_anomaly_enabled",
+        [](bool enabled, bool check_nan) {
+            thread_state.anomaly = enabled;
+            thread_state.anomaly_check_nan = check_nan;
+        },
+        py::arg("enabled"), py::arg("check_nan") = true);
+    m.def("_current_graph_task_id",
+          [] { return current_run() ? static_cast<int64_t>(current_run()) : int64_t{-1}; });
+    m.def("_will_engine_execute_node",
+          [](py::object node) { return current_run_executes(unwrap_node(node.ptr()).get()); });
     m.def("_is_checkpoint_valid", [] { return current_run_is_full(); });
     m.def("_increment_version", [](const std::vector<Tensor>& tensors) {
         for (const Tensor& tensor : tensors) tensor.bump_version();
@@ -234,15 +272,19 @@ void bind_autograd(py::module_& m) {
         if (requires_grad && !made.is_floating())
             fail("Only Tensors of floating point and complex dtype can require gradients");
         made->requires_grad = requires_grad;
-        return py::reinterpret_steal<py::object>(wrap_as(reinterpret_cast<PyTypeObject*>(type.ptr()), made));
+        return py::reinterpret_steal<py::object>(
+            wrap_as(reinterpret_cast<PyTypeObject*>(type.ptr()), made));
     });
-    m.def("_live_counts", [] {
-        py::dict counts;
-        counts["tensors"] = TensorImpl::live_count;
-        counts["nodes"] = Node::live_count;
-        counts["storages"] = Storage::live_count();
-        return counts;
-    }, "How many tensors, nodes and storages are alive.");
+    m.def(
+        "_live_counts",
+        [] {
+            py::dict counts;
+            counts["tensors"] = TensorImpl::live_count;
+            counts["nodes"] = Node::live_count;
+            counts["storages"] = Storage::live_count();
+            return counts;
+        },
+        "How many tensors, nodes and storages are alive.");
 }
 
 }  // namespace tapegrad::python

@@ -8,7 +8,8 @@ namespace tapegrad::python {
 namespace py = pybind11;
 
 // A function of the module.
-template <class F, class... Extra> void def_function(py::module_& m, const char* name, F&& f, const Extra&... extra) {
+template <class F, class... Extra>
+void def_function(py::module_& m, const char* name, F&& f, const Extra&... extra) {
     m.def(name, std::forward<F>(f), extra...);
 }
 
@@ -19,13 +20,14 @@ void set_method(const char* name, const py::object& function);
 // A method of Tensor; the first parameter of f is the tensor.
 template <class F, class... Extra> void def_method(const char* name, F&& f, const Extra&... extra) {
     const py::handle type(reinterpret_cast<PyObject*>(tensor_type));
-    py::cpp_function function(std::forward<F>(f), py::name(name), py::is_method(type), py::sibling(method_sibling(name)),
-                              extra...);
+    py::cpp_function function(std::forward<F>(f), py::name(name), py::is_method(type),
+                              py::sibling(method_sibling(name)), extra...);
     set_method(name, function);
 }
 
 // Both: tapegrad.name(input, ...) and tensor.name(...). extra names every parameter but the first.
-template <class F, class... Extra> void def_both(py::module_& m, const char* name, F&& f, const Extra&... extra) {
+template <class F, class... Extra>
+void def_both(py::module_& m, const char* name, F&& f, const Extra&... extra) {
     m.def(name, f, py::arg("input"), extra...);
     def_method(name, std::forward<F>(f), extra...);
 }

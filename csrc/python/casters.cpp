@@ -9,8 +9,7 @@ PyTypeObject* size_type = nullptr;
 PyTypeObject* dtype_type = nullptr;
 
 struct DTypeObject {
-    PyObject_HEAD
-    DType dtype;
+    PyObject_HEAD DType dtype;
 };
 PyObject* dtype_objects[kDTypeCount];
 
@@ -59,13 +58,19 @@ DType value_of(PyObject* object) { return reinterpret_cast<DTypeObject*>(object)
 PyObject* dtype_repr(PyObject* self) {
     return PyUnicode_FromFormat("tapegrad.%s", dtype_name(value_of(self)));
 }
-PyObject* dtype_reduce(PyObject* self, PyObject*) { return PyUnicode_FromString(dtype_name(value_of(self))); }
-PyObject* dtype_is_floating(PyObject* self, void*) { return PyBool_FromLong(is_floating(value_of(self))); }
+PyObject* dtype_reduce(PyObject* self, PyObject*) {
+    return PyUnicode_FromString(dtype_name(value_of(self)));
+}
+PyObject* dtype_is_floating(PyObject* self, void*) {
+    return PyBool_FromLong(is_floating(value_of(self)));
+}
 PyObject* dtype_is_complex(PyObject*, void*) { Py_RETURN_FALSE; }
 PyObject* dtype_is_signed(PyObject* self, void*) {
     return PyBool_FromLong(value_of(self) != DType::Bool && value_of(self) != DType::UInt8);
 }
-PyObject* dtype_itemsize(PyObject* self, void*) { return PyLong_FromSize_t(item_size(value_of(self))); }
+PyObject* dtype_itemsize(PyObject* self, void*) {
+    return PyLong_FromSize_t(item_size(value_of(self)));
+}
 
 template <class F> void* slot(F* function) { return reinterpret_cast<void*>(function); }
 
@@ -74,7 +79,8 @@ template <class F> void* slot(F* function) { return reinterpret_cast<void*>(func
 PyObject* wrap_size(const Dims& sizes) {
     PyObject* result = size_type->tp_alloc(size_type, sizes.size());
     if (!result) throw py::error_already_set();
-    for (int i = 0; i < sizes.size(); ++i) PyTuple_SET_ITEM(result, i, PyLong_FromLongLong(sizes[i]));
+    for (int i = 0; i < sizes.size(); ++i)
+        PyTuple_SET_ITEM(result, i, PyLong_FromLongLong(sizes[i]));
     return result;
 }
 
@@ -100,7 +106,8 @@ bool to_integer(PyObject* object, int64_t& result) {
         return true;
     }
     if (PyBool_Check(object) || PyFloat_Check(object)) return false;
-    if (is_tensor(object) && (unwrap(object).is_floating() || unwrap(object).numel() != 1)) return false;
+    if (is_tensor(object) && (unwrap(object).is_floating() || unwrap(object).numel() != 1))
+        return false;
     if (!PyIndex_Check(object)) return false;
     py::object integer = py::reinterpret_steal<py::object>(PyNumber_Index(object));
     if (!integer) {
@@ -119,8 +126,10 @@ void bind_dtypes(py::module_& m) {
         {nullptr, nullptr, 0, nullptr},
     };
     static PyType_Slot size_slots[] = {
-        {Py_tp_repr, slot(size_repr)},          {Py_tp_methods, size_methods},
-        {Py_mp_subscript, slot(size_subscript)}, {Py_sq_concat, slot(size_concat)},
+        {Py_tp_repr, slot(size_repr)},
+        {Py_tp_methods, size_methods},
+        {Py_mp_subscript, slot(size_subscript)},
+        {Py_sq_concat, slot(size_concat)},
         {0, nullptr},
     };
     static PyType_Spec size_spec = {"tapegrad.Size", 0, 0, Py_TPFLAGS_DEFAULT, size_slots};
@@ -130,8 +139,10 @@ void bind_dtypes(py::module_& m) {
     m.attr("Size") = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(size_type));
 
     static PyGetSetDef dtype_attributes[] = {
-        {"is_floating_point", dtype_is_floating, nullptr, "Whether it is a floating type.", nullptr},
-        {"is_complex", dtype_is_complex, nullptr, "Always False: there are no complex types.", nullptr},
+        {"is_floating_point", dtype_is_floating, nullptr, "Whether it is a floating type.",
+         nullptr},
+        {"is_complex", dtype_is_complex, nullptr, "Always False: there are no complex types.",
+         nullptr},
         {"is_signed", dtype_is_signed, nullptr, "Whether it has negative values.", nullptr},
         {"itemsize", dtype_itemsize, nullptr, "Bytes of one element.", nullptr},
         {nullptr, nullptr, nullptr, nullptr, nullptr},
@@ -147,7 +158,8 @@ void bind_dtypes(py::module_& m) {
         {0, nullptr},
     };
     static PyType_Spec dtype_spec = {"tapegrad.dtype", sizeof(DTypeObject), 0,
-                                     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, dtype_slots};
+                                     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                                     dtype_slots};
     dtype_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&dtype_spec));
     if (!dtype_type) throw py::error_already_set();
     m.attr("dtype") = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(dtype_type));

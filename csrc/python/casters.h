@@ -32,7 +32,9 @@ void define_dtypes(pybind11::module_& module);
 // An integer, from anything that says that it is one (int, NumPy integer, 0-d integer tensor).
 bool to_integer(PyObject* object, int64_t& result);
 
-inline Tensor defined_or_empty(const std::optional<Tensor>& tensor) { return tensor.value_or(Tensor()); }
+inline Tensor defined_or_empty(const std::optional<Tensor>& tensor) {
+    return tensor.value_or(Tensor());
+}
 
 }  // namespace tapegrad::python
 

@@ -15,7 +15,6 @@
 namespace tapegrad::python {
 namespace {
 
-
 // The type of a tensor that is filled with a number.
 DType dtype_for(const Scalar& value) {
     return value.is_floating() ? default_dtype() : value.kind();

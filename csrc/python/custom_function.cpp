@@ -35,7 +35,8 @@ public:
         if (!python_object) return;
         auto* object = static_cast<NodeObject*>(std::exchange(python_object, nullptr));
         object->node = nullptr;
-        if (std::exchange(object->owned_by_node, false)) Py_DECREF(reinterpret_cast<PyObject*>(object));
+        if (std::exchange(object->owned_by_node, false))
+            Py_DECREF(reinterpret_cast<PyObject*>(object));
     }
 
     const char* name() const noexcept override { return name_.c_str(); }
@@ -78,25 +79,28 @@ void FunctionNode::backward(TensorList& grads, TensorList& inputs) {
         values[i] = py::cast(std::move(grads[i]));
     }
     static PyObject* const apply_name = PyUnicode_InternFromString("apply");
-    py::object method = py::reinterpret_steal<py::object>(PyObject_GetAttr(context.ptr(), apply_name));
+    py::object method =
+        py::reinterpret_steal<py::object>(PyObject_GetAttr(context.ptr(), apply_name));
     if (!method) throw py::error_already_set();
-    py::object result = py::reinterpret_steal<py::object>(PyObject_Call(method.ptr(), values.ptr(), nullptr));
+    py::object result =
+        py::reinterpret_steal<py::object>(PyObject_Call(method.ptr(), values.ptr(), nullptr));
     if (!result) throw py::error_already_set();
 
-    py::tuple given = PyTuple_Check(result.ptr()) ? py::reinterpret_borrow<py::tuple>(result) : py::make_tuple(result);
+    py::tuple given = PyTuple_Check(result.ptr()) ? py::reinterpret_borrow<py::tuple>(result)
+                                                  : py::make_tuple(result);
     // Further values must be None.
     size_t count = given.size();
     while (count > arguments.size() && given[count - 1].is_none()) --count;
     if (count != arguments.size())
-        fail("function ", name_, " returned an incorrect number of gradients (expected ", arguments.size(), ", got ",
-             given.size(), ")");
+        fail("function ", name_, " returned an incorrect number of gradients (expected ",
+             arguments.size(), ", got ", given.size(), ")");
     size_t edge = 0;
     for (size_t i = 0; i < arguments.size(); ++i) {
         py::handle value = given[i];
         if (!arguments[i].is_tensor) {
             if (!value.is_none())
-                fail("function ", name_, " returned a gradient different than None at position ", i + 1,
-                     ", but the corresponding forward input was not a Variable");
+                fail("function ", name_, " returned a gradient different than None at position ",
+                     i + 1, ", but the corresponding forward input was not a Variable");
             continue;
         }
         const size_t input = edge++;
@@ -110,7 +114,9 @@ void FunctionNode::backward(TensorList& grads, TensorList& inputs) {
 
 using Impls = std::vector<TensorImpl*>;  // a handful: searched in order
 
-bool contains(const Impls& impls, const TensorImpl* impl) { return std::find(impls.begin(), impls.end(), impl) != impls.end(); }
+bool contains(const Impls& impls, const TensorImpl* impl) {
+    return std::find(impls.begin(), impls.end(), impl) != impls.end();
+}
 
 // The tensors named in ctx.mark_dirty and the like.
 Impls marked(const py::object& given, const char* refusal) {
@@ -131,7 +137,8 @@ struct Result {
 };
 
 void set_origin(const Tensor& tensor, ViewOrigin origin) {
-    if (AutogradExtra* extra = extra_of(tensor); extra && extra->base.defined()) extra->origin = origin;
+    if (AutogradExtra* extra = extra_of(tensor); extra && extra->base.defined())
+        extra->origin = origin;
 }
 
 // An input that was changed in place is a result of the node from now on.
@@ -140,14 +147,21 @@ void record_dirty(const Result& result, const Ref<FunctionNode>& node, size_t te
     if (tensor->requires_grad && tensor.is_leaf())
         fail("a leaf Variable that requires grad has been used in an in-place operation.");
     if (!result.is_input)
-        warn("ctx.mark_dirty() received a tensor that was not an input. Only input Tensors that have been mutated should "
-             "be passed to ctx.mark_dirty().");
+        warn(
+            "ctx.mark_dirty() received a tensor that was not an input. Only input Tensors that "
+            "have been mutated should "
+            "be passed to ctx.mark_dirty().");
     if (is_view(tensor) && tensor_count > 1)
-        fail("If your Function modifies inplace an input that is a view of another Tensor, your Function cannot return "
-             "more than one Tensor. This is not supported by the current autograd engine. You should either make sure "
-             "the input is not a view (using .clone() for example) or make your Function only return one Tensor "
-             "(potentially splitting it into two Functions: one doing the inplace that returns a single Tensor and a "
-             "second one that does the other operations).");
+        fail(
+            "If your Function modifies inplace an input that is a view of another Tensor, your "
+            "Function cannot return "
+            "more than one Tensor. This is not supported by the current autograd engine. You "
+            "should either make sure "
+            "the input is not a view (using .clone() for example) or make your Function only "
+            "return one Tensor "
+            "(potentially splitting it into two Functions: one doing the inplace that returns a "
+            "single Tensor and a "
+            "second one that does the other operations).");
     check_inplace(tensor, true);
     rebase_history(tensor, node);
 }
@@ -159,7 +173,8 @@ Tensor finish(const Result& result, const Ref<FunctionNode>& node, size_t tensor
         if (node) node->add_result(tensor);
         if (result.is_input) {
             if (result.dirty) return tensor;
-            return detach(tensor);  // never the input itself, so that its place on the tape is left alone
+            return detach(
+                tensor);  // never the input itself, so that its place on the tape is left alone
         }
         if (!is_view(tensor)) {
             tensor->grad_fn.reset();
@@ -192,8 +207,8 @@ void save_tensors(FunctionNode& node, const py::object& to_save) {
             continue;
         }
         if (!is_tensor(value.ptr()))
-            fail<TypeError>("save_for_backward can only save variables, but argument ", node.saved.size(), " is of type ",
-                            type_name(value));
+            fail<TypeError>("save_for_backward can only save variables, but argument ",
+                            node.saved.size(), " is of type ", type_name(value));
         const Tensor tensor = unwrap(value.ptr());
         node.saved.emplace_back(tensor, node_of(tensor) == &node);
     }
@@ -214,7 +229,8 @@ bool add_argument(FunctionNode& node, py::handle argument, Impls& inputs) {
     return differentiable;
 }
 
-py::object run_forward(py::handle function, py::handle context, const py::tuple& args, const py::dict& kwargs, bool separate) {
+py::object run_forward(py::handle function, py::handle context, const py::tuple& args,
+                       const py::dict& kwargs, bool separate) {
     GradMode off(false);
     if (!separate) return function.attr("forward")(context, *args, **kwargs);
     py::object output = function.attr("forward")(*args, **kwargs);
@@ -240,8 +256,11 @@ py::object apply(py::object function, bool separate, py::tuple args, py::dict kw
 
     const bool single = !PyTuple_Check(output.ptr());
     py::tuple outputs = single ? py::make_tuple(output) : py::reinterpret_borrow<py::tuple>(output);
-    const Impls dirty = marked(node->notes->dirty, "mark_dirty can only accept variables, but argument ");
-    const Impls constant = marked(node->notes->non_differentiable, "mark_non_differentiable only accepts variable arguments, but argument ");
+    const Impls dirty =
+        marked(node->notes->dirty, "mark_dirty can only accept variables, but argument ");
+    const Impls constant =
+        marked(node->notes->non_differentiable,
+               "mark_non_differentiable only accepts variable arguments, but argument ");
     std::vector<Result> results(outputs.size());
     size_t tensor_count = 0;
     for (size_t i = 0; i < outputs.size(); ++i) {
@@ -255,9 +274,12 @@ py::object apply(py::object function, bool separate, py::tuple args, py::dict kw
         ++tensor_count;
     }
     for (TensorImpl* impl : dirty) {
-        if (std::none_of(results.begin(), results.end(), [&](const Result& r) { return r.tensor.impl() == impl; }))
-            fail("Some elements marked as dirty during the forward method were not returned as output. The inputs that are "
-                 "modified inplace must all be outputs of the Function.");
+        if (std::none_of(results.begin(), results.end(),
+                         [&](const Result& r) { return r.tensor.impl() == impl; }))
+            fail(
+                "Some elements marked as dirty during the forward method were not returned as "
+                "output. The inputs that are "
+                "modified inplace must all be outputs of the Function.");
         Tensor(impl).bump_version();
     }
 
@@ -308,13 +330,14 @@ void context_finalize(PyObject* self) {
     object->node->release();
 }
 
-template <py::object Notes::*Field> PyObject* note(PyObject* self, PyObject* args) {
+template <py::object Notes::* Field> PyObject* note(PyObject* self, PyObject* args) {
     return guarded([&]() -> PyObject* {
-        if (Notes* notes = node_of_context(self).notes.get()) (notes->*Field) = py::reinterpret_borrow<py::object>(args);
+        if (Notes* notes = node_of_context(self).notes.get())
+            (notes->*Field) = py::reinterpret_borrow<py::object>(args);
         Py_RETURN_NONE;
     });
 }
-template <py::object Notes::*Field> PyObject* get_note(PyObject* self, void*) {
+template <py::object Notes::* Field> PyObject* get_note(PyObject* self, void*) {
     return guarded([&]() -> PyObject* {
         Notes* notes = node_of_context(self).notes.get();
         return Py_NewRef(notes && notes->*Field ? (notes->*Field).ptr() : Py_None);
@@ -323,8 +346,9 @@ template <py::object Notes::*Field> PyObject* get_note(PyObject* self, void*) {
 PyObject* set_materialize(PyObject* self, PyObject* value) {
     return guarded([&]() -> PyObject* {
         if (!PyBool_Check(value))
-            fail<TypeError>("set_materialize_grads received an invalid combination of arguments - got (", type_name(value),
-                            "), but expected (bool)");
+            fail<TypeError>(
+                "set_materialize_grads received an invalid combination of arguments - got (",
+                type_name(value), "), but expected (bool)");
         node_of_context(self).materialize = value == Py_True;
         Py_RETURN_NONE;
     });
@@ -333,7 +357,8 @@ PyObject* get_saved_tensors(PyObject* self, void*) {
     return guarded([&]() -> PyObject* {
         const FunctionNode& node = node_of_context(self);
         py::tuple result(node.saved.size());
-        for (size_t i = 0; i < node.saved.size(); ++i) result[i] = py::cast(node.saved[i].unpack(&node));
+        for (size_t i = 0; i < node.saved.size(); ++i)
+            result[i] = py::cast(node.saved[i].unpack(&node));
         return result.release().ptr();
     });
 }
@@ -342,7 +367,8 @@ PyObject* get_raw_saved_tensors(PyObject* self, void*) {
         const FunctionNode& node = node_of_context(self);
         if (node.released && !node.saved.empty()) node.saved[0].unpack(&node);  // raises
         py::tuple result(node.saved.size());
-        for (size_t i = 0; i < node.saved.size(); ++i) result[i] = raw_saved_tensor(node, node.saved[i]);
+        for (size_t i = 0; i < node.saved.size(); ++i)
+            result[i] = raw_saved_tensor(node, node.saved[i]);
         return result.release().ptr();
     });
 }
@@ -350,12 +376,14 @@ PyObject* get_needs_input_grad(PyObject* self, void*) {
     return guarded([&]() -> PyObject* {
         const FunctionNode& node = node_of_context(self);
         py::tuple result(node.arguments.size());
-        for (size_t i = 0; i < node.arguments.size(); ++i) result[i] = py::bool_(node.arguments[i].needs_grad);
+        for (size_t i = 0; i < node.arguments.size(); ++i)
+            result[i] = py::bool_(node.arguments[i].needs_grad);
         return result.release().ptr();
     });
 }
 PyObject* context_repr(PyObject* self) {
-    return PyUnicode_FromFormat("<tapegrad.autograd.function.%s object at %p>", Py_TYPE(self)->tp_name, self);
+    return PyUnicode_FromFormat("<tapegrad.autograd.function.%s object at %p>",
+                                Py_TYPE(self)->tp_name, self);
 }
 
 template <class F> void* slot(F* function) { return reinterpret_cast<void*>(function); }
@@ -365,8 +393,10 @@ template <class F> void* slot(F* function) { return reinterpret_cast<void*>(func
 void bind_custom_functions(py::module_& m) {
     static PyMethodDef methods[] = {
         {"save_for_backward", note<&Notes::to_save>, METH_VARARGS,
-         "Saves tensors (or None) for backward; to be called at most once, from forward or setup_context."},
-        {"mark_dirty", note<&Notes::dirty>, METH_VARARGS, "Says which inputs forward has changed in place."},
+         "Saves tensors (or None) for backward; to be called at most once, from forward or "
+         "setup_context."},
+        {"mark_dirty", note<&Notes::dirty>, METH_VARARGS,
+         "Says which inputs forward has changed in place."},
         {"mark_non_differentiable", note<&Notes::non_differentiable>, METH_VARARGS,
          "Says which results have no gradient."},
         {"set_materialize_grads", set_materialize, METH_O,
@@ -374,24 +404,29 @@ void bind_custom_functions(py::module_& m) {
         {nullptr, nullptr, 0, nullptr},
     };
     static PyGetSetDef attributes[] = {
-        {"saved_tensors", get_saved_tensors, nullptr, "What save_for_backward was given, as a tuple.", nullptr},
-        {"_raw_saved_tensors", get_raw_saved_tensors, nullptr, "The saved values themselves, for hooks on them.", nullptr},
-        {"needs_input_grad", get_needs_input_grad, nullptr, "For each argument, whether it requires gradients.", nullptr},
+        {"saved_tensors", get_saved_tensors, nullptr,
+         "What save_for_backward was given, as a tuple.", nullptr},
+        {"_raw_saved_tensors", get_raw_saved_tensors, nullptr,
+         "The saved values themselves, for hooks on them.", nullptr},
+        {"needs_input_grad", get_needs_input_grad, nullptr,
+         "For each argument, whether it requires gradients.", nullptr},
         {"to_save", get_note<&Notes::to_save>, nullptr, nullptr, nullptr},
         {"dirty_tensors", get_note<&Notes::dirty>, nullptr, nullptr, nullptr},
         {"non_differentiable", get_note<&Notes::non_differentiable>, nullptr, nullptr, nullptr},
         {nullptr, nullptr, nullptr, nullptr, nullptr},
     };
     static PyType_Slot slots[] = {
-        {Py_tp_new, slot(context_new)}, {Py_tp_finalize, slot(context_finalize)}, {Py_tp_repr, slot(context_repr)},
-        {Py_tp_methods, methods},       {Py_tp_getset, attributes},               {0, nullptr},
+        {Py_tp_new, slot(context_new)},   {Py_tp_finalize, slot(context_finalize)},
+        {Py_tp_repr, slot(context_repr)}, {Py_tp_methods, methods},
+        {Py_tp_getset, attributes},       {0, nullptr},
     };
     static PyType_Spec spec = {"tapegrad.autograd.function._FunctionBase", sizeof(NodeObject), 0,
                                Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
     py::tuple bases = py::make_tuple(py::handle(reinterpret_cast<PyObject*>(node_type)));
     context_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpecWithBases(&spec, bases.ptr()));
     if (!context_type) throw py::error_already_set();
-    m.attr("_FunctionBase") = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(context_type));
+    m.attr("_FunctionBase") =
+        py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(context_type));
     m.def("_apply_function", apply);
 }
 

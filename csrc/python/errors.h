@@ -14,10 +14,8 @@ template <class F> auto guarded(F&& f) noexcept -> decltype(f()) {
         return f();
     } catch (...) {
         set_error_from_exception();
-        if constexpr (__is_same(decltype(f()), PyObject*))
-            return nullptr;
-        else
-            return static_cast<decltype(f())>(-1);
+        if constexpr (__is_same(decltype(f()), PyObject*)) return nullptr;
+        else return static_cast<decltype(f())>(-1);
     }
 }
 

@@ -14,19 +14,23 @@ py::object new_hook_dict() { return py::module_::import("collections").attr("Ord
 py::list callables(const py::object& dict) { return py::list(dict.attr("values")()); }
 
 std::string hook_name(py::handle hook) {
-    return py::hasattr(hook, "__name__") ? std::string(py::str(hook.attr("__name__"))) : "<unknown>";
+    return py::hasattr(hook, "__name__") ? std::string(py::str(hook.attr("__name__")))
+                                         : "<unknown>";
 }
 
 // What a hook returned in place of a gradient.
 Tensor checked_replacement(const Tensor& original, py::handle result, py::handle hook) {
     if (!is_tensor(result.ptr()))
-        fail<TypeError>("expected Variable, but hook returned '", Py_TYPE(result.ptr())->tp_name, "'");
+        fail<TypeError>("expected Variable, but hook returned '", Py_TYPE(result.ptr())->tp_name,
+                        "'");
     const Tensor value = unwrap(result.ptr());
     if (!original.defined()) fail("can't replace a None gradient with a non-None value");
     if (value.dtype() != original.dtype())
-        fail("hook '", hook_name(hook), "' has changed the type of value (was tapegrad.", scalar_type_name(original.dtype()),
-             "Tensor got tapegrad.", scalar_type_name(value.dtype()), "Tensor)");
-    if (!(value.sizes() == original.sizes())) fail("hook '", hook_name(hook), "' has changed the size of value");
+        fail("hook '", hook_name(hook), "' has changed the type of value (was tapegrad.",
+             scalar_type_name(original.dtype()), "Tensor got tapegrad.",
+             scalar_type_name(value.dtype()), "Tensor)");
+    if (!(value.sizes() == original.sizes()))
+        fail("hook '", hook_name(hook), "' has changed the size of value");
     return value;
 }
 
@@ -38,10 +42,11 @@ template <class List> py::tuple as_tuple(const List& tensors) {
 
 // Takes over what a hook on several gradients returned.
 void replace_all(TensorList& tensors, py::handle result, py::handle hook) {
-    py::tuple values = PyTuple_Check(result.ptr()) ? py::reinterpret_borrow<py::tuple>(result) : py::make_tuple(result);
+    py::tuple values = PyTuple_Check(result.ptr()) ? py::reinterpret_borrow<py::tuple>(result)
+                                                   : py::make_tuple(result);
     if (values.size() != tensors.size())
-        fail("hook '", hook_name(hook), "' has returned an incorrect number of values (got ", values.size(), ", but expected ",
-             tensors.size(), ")");
+        fail("hook '", hook_name(hook), "' has returned an incorrect number of values (got ",
+             values.size(), ", but expected ", tensors.size(), ")");
     for (size_t i = 0; i < tensors.size(); ++i) {
         if (values[i].is_none()) {
             tensors[i].reset();
@@ -105,12 +110,14 @@ void track(const Tensor& tensor) {
 }  // namespace
 
 py::object tensor_hooks(const Tensor& tensor) {
-    if (!tensor.requires_grad()) fail("cannot register a hook on a tensor that doesn't require gradient");
+    if (!tensor.requires_grad())
+        fail("cannot register a hook on a tensor that doesn't require gradient");
     track(tensor);
     if (Ref<Node> node = grad_fn(tensor)) {
         auto& hooks = node->extras().result_hooks;
         for (auto& entry : hooks)
-            if (entry.nr == tensor->output_nr) return static_cast<PythonTensorHooks&>(*entry.hook).dict;
+            if (entry.nr == tensor->output_nr)
+                return static_cast<PythonTensorHooks&>(*entry.hook).dict;
         Ref<PythonTensorHooks> made = make_ref<PythonTensorHooks>();
         hooks.push_back({tensor->output_nr, made});
         return made->dict;
@@ -121,8 +128,10 @@ py::object tensor_hooks(const Tensor& tensor) {
 }
 
 py::object accumulate_hooks(const Tensor& tensor) {
-    if (!tensor.requires_grad()) fail("cannot register a hook on a tensor that doesn't require gradient");
-    if (!tensor.is_leaf()) fail("post accumulate grad hooks cannot be registered on non-leaf tensors");
+    if (!tensor.requires_grad())
+        fail("cannot register a hook on a tensor that doesn't require gradient");
+    if (!tensor.is_leaf())
+        fail("post accumulate grad hooks cannot be registered on non-leaf tensors");
     track(tensor);
     AutogradExtra& extra = make_extra(tensor);
     if (!extra.accumulate_hook) extra.accumulate_hook = make_ref<PythonAccumulateHooks>();
@@ -148,15 +157,18 @@ py::dict node_metadata(Node& node) {
 }
 
 int traverse_node_hooks(const Node& node, visitproc visit, void* arg) {
-    if (auto* object = static_cast<NodeObject*>(node.python_object); object && object->owned_by_node)
+    if (auto* object = static_cast<NodeObject*>(node.python_object);
+        object && object->owned_by_node)
         Py_VISIT(reinterpret_cast<PyObject*>(object));
     if (!node.extras_) return 0;
     const NodeExtras& extras = *node.extras_;
     for (const auto& entry : extras.result_hooks)
-        if (entry.hook->use_count() == 1) Py_VISIT(static_cast<PythonTensorHooks&>(*entry.hook).dict.ptr());
+        if (entry.hook->use_count() == 1)
+            Py_VISIT(static_cast<PythonTensorHooks&>(*entry.hook).dict.ptr());
     if (extras.pre_hook) Py_VISIT(static_cast<PythonPreHooks&>(*extras.pre_hook).dict.ptr());
     if (extras.post_hook) Py_VISIT(static_cast<PythonPostHooks&>(*extras.post_hook).dict.ptr());
-    if (extras.python_state) Py_VISIT(static_cast<PythonMetadata&>(*extras.python_state).dict.ptr());
+    if (extras.python_state)
+        Py_VISIT(static_cast<PythonMetadata&>(*extras.python_state).dict.ptr());
     return 0;
 }
 
@@ -170,8 +182,10 @@ void clear_node_hooks(Node& node) {
 
 int traverse_hooks(const Tensor& tensor, visitproc visit, void* arg) {
     if (AutogradExtra* extra = extra_of(tensor)) {
-        if (extra->leaf_hook) Py_VISIT(static_cast<PythonTensorHooks&>(*extra->leaf_hook).dict.ptr());
-        if (extra->accumulate_hook) Py_VISIT(static_cast<PythonAccumulateHooks&>(*extra->accumulate_hook).dict.ptr());
+        if (extra->leaf_hook)
+            Py_VISIT(static_cast<PythonTensorHooks&>(*extra->leaf_hook).dict.ptr());
+        if (extra->accumulate_hook)
+            Py_VISIT(static_cast<PythonAccumulateHooks&>(*extra->accumulate_hook).dict.ptr());
     }
     const Node* node = node_of(tensor);
     return node && node->use_count() == 1 ? traverse_node_hooks(*node, visit, arg) : 0;

@@ -8,52 +8,99 @@ namespace {
 // A list of index tensors, in which None takes a dimension whole.
 std::vector<Tensor> index_list(const py::sequence& indices) {
     std::vector<Tensor> result;
-    for (py::handle index : indices) result.push_back(index.is_none() ? Tensor() : index.cast<Tensor>());
+    for (py::handle index : indices)
+        result.push_back(index.is_none() ? Tensor() : index.cast<Tensor>());
     return result;
 }
 
 }  // namespace
 
 void bind_indexing(py::module_& m) {
-    def_both(m, "gather", [](const Tensor& x, int64_t dim, const Tensor& index, bool) { return gather(x, dim, index); },
-             py::arg("dim"), py::arg("index"), py::kw_only(), py::arg("sparse_grad") = false);
-    def_both(m, "scatter", [](const Tensor& x, int64_t dim, const Tensor& index, const Value& source) { return scatter(x, dim, index, source); },
-             py::arg("dim"), py::arg("index"), py::arg("src"));
-    def_both(m, "scatter", [](const Tensor& x, int64_t dim, const Tensor& index, const Scalar& value) { return scatter(x, dim, index, value); },
-             py::arg("dim"), py::arg("index"), py::arg("value"));
-    def_method("scatter_", [](const Tensor& x, int64_t dim, const Tensor& index, const Value& source) { return scatter_(x, dim, index, source); },
-               py::arg("dim"), py::arg("index"), py::arg("src"));
-    def_method("scatter_", [](const Tensor& x, int64_t dim, const Tensor& index, const Scalar& value) { return scatter_(x, dim, index, value); },
-               py::arg("dim"), py::arg("index"), py::arg("value"));
+    def_both(
+        m, "gather",
+        [](const Tensor& x, int64_t dim, const Tensor& index, bool) {
+            return gather(x, dim, index);
+        },
+        py::arg("dim"), py::arg("index"), py::kw_only(), py::arg("sparse_grad") = false);
+    def_both(
+        m, "scatter",
+        [](const Tensor& x, int64_t dim, const Tensor& index, const Value& source) {
+            return scatter(x, dim, index, source);
+        },
+        py::arg("dim"), py::arg("index"), py::arg("src"));
+    def_both(
+        m, "scatter",
+        [](const Tensor& x, int64_t dim, const Tensor& index, const Scalar& value) {
+            return scatter(x, dim, index, value);
+        },
+        py::arg("dim"), py::arg("index"), py::arg("value"));
+    def_method(
+        "scatter_",
+        [](const Tensor& x, int64_t dim, const Tensor& index, const Value& source) {
+            return scatter_(x, dim, index, source);
+        },
+        py::arg("dim"), py::arg("index"), py::arg("src"));
+    def_method(
+        "scatter_",
+        [](const Tensor& x, int64_t dim, const Tensor& index, const Scalar& value) {
+            return scatter_(x, dim, index, value);
+        },
+        py::arg("dim"), py::arg("index"), py::arg("value"));
     def_both(m, "scatter_add", scatter_add, py::arg("dim"), py::arg("index"), py::arg("src"));
     def_method("scatter_add_", scatter_add_, py::arg("dim"), py::arg("index"), py::arg("src"));
     def_both(m, "index_select", index_select, py::arg("dim"), py::arg("index"));
     def_both(m, "index_add", index_add, py::arg("dim"), py::arg("index"), py::arg("source"));
-    def_both(m, "masked_fill", [](const Tensor& x, const Tensor& mask, const Value& value) { return masked_fill(x, mask, value); },
-             py::arg("mask"), py::arg("value"));
-    def_method("masked_fill_", [](const Tensor& x, const Tensor& mask, const Value& value) { return masked_fill_(x, mask, value); },
-               py::arg("mask"), py::arg("value"));
+    def_both(
+        m, "masked_fill",
+        [](const Tensor& x, const Tensor& mask, const Value& value) {
+            return masked_fill(x, mask, value);
+        },
+        py::arg("mask"), py::arg("value"));
+    def_method(
+        "masked_fill_",
+        [](const Tensor& x, const Tensor& mask, const Value& value) {
+            return masked_fill_(x, mask, value);
+        },
+        py::arg("mask"), py::arg("value"));
     def_both(m, "masked_select", masked_select, py::arg("mask"));
-    def_both(m, "nonzero", [](const Tensor& x, bool as_tuple) -> py::object {
-        const Tensor positions = nonzero(x);
-        if (!as_tuple) return py::cast(positions);
-        py::tuple result(static_cast<size_t>(x.dim()));
-        for (int i = 0; i < x.dim(); ++i)
-            result[static_cast<size_t>(i)] = alias(positions, {positions.sizes()[0]}, {positions.strides()[0]}, i);
-        return result;
-    }, py::kw_only(), py::arg("as_tuple") = false);
-    def_both(m, "index_put", [](const Tensor& x, const py::sequence& indices, const Tensor& values, bool accumulate) {
-        return index_put(x, index_list(indices), values, accumulate);
-    }, py::arg("indices"), py::arg("values"), py::arg("accumulate") = false);
-    def_method("index_put_", [](const Tensor& x, const py::sequence& indices, const Tensor& values, bool accumulate) {
-        return index_put_(x, index_list(indices), values, accumulate);
-    }, py::arg("indices"), py::arg("values"), py::arg("accumulate") = false);
+    def_both(
+        m, "nonzero",
+        [](const Tensor& x, bool as_tuple) -> py::object {
+            const Tensor positions = nonzero(x);
+            if (!as_tuple) return py::cast(positions);
+            py::tuple result(static_cast<size_t>(x.dim()));
+            for (int i = 0; i < x.dim(); ++i)
+                result[static_cast<size_t>(i)] =
+                    alias(positions, {positions.sizes()[0]}, {positions.strides()[0]}, i);
+            return result;
+        },
+        py::kw_only(), py::arg("as_tuple") = false);
+    def_both(
+        m, "index_put",
+        [](const Tensor& x, const py::sequence& indices, const Tensor& values, bool accumulate) {
+            return index_put(x, index_list(indices), values, accumulate);
+        },
+        py::arg("indices"), py::arg("values"), py::arg("accumulate") = false);
+    def_method(
+        "index_put_",
+        [](const Tensor& x, const py::sequence& indices, const Tensor& values, bool accumulate) {
+            return index_put_(x, index_list(indices), values, accumulate);
+        },
+        py::arg("indices"), py::arg("values"), py::arg("accumulate") = false);
     for (const char* name : {"cat", "concat", "concatenate"})
-        m.def(name, [](const std::vector<Tensor>& tensors, int64_t dim) { return cat(tensors, dim); }, py::arg("tensors"), py::arg("dim") = 0);
-    m.def("stack", [](const std::vector<Tensor>& tensors, int64_t dim) { return stack(tensors, dim); }, py::arg("tensors"), py::arg("dim") = 0);
-    def_both(m, "roll", [](const Tensor& x, const IntList& shifts, const std::optional<IntList>& dims) {
-        return roll(x, shifts.dims, dims ? dims->dims : Dims());
-    }, py::arg("shifts"), py::arg("dims") = py::none());
+        m.def(
+            name, [](const std::vector<Tensor>& tensors, int64_t dim) { return cat(tensors, dim); },
+            py::arg("tensors"), py::arg("dim") = 0);
+    m.def(
+        "stack",
+        [](const std::vector<Tensor>& tensors, int64_t dim) { return stack(tensors, dim); },
+        py::arg("tensors"), py::arg("dim") = 0);
+    def_both(
+        m, "roll",
+        [](const Tensor& x, const IntList& shifts, const std::optional<IntList>& dims) {
+            return roll(x, shifts.dims, dims ? dims->dims : Dims());
+        },
+        py::arg("shifts"), py::arg("dims") = py::none());
     def_method("tril_", tril_, py::arg("diagonal") = 0);
     def_method("triu_", triu_, py::arg("diagonal") = 0);
     def_both(m, "tril", tril, py::arg("diagonal") = 0);

@@ -34,7 +34,8 @@ PyTypeObject* type_of(const Node& node) {
         attributes["__slots__"] = py::tuple();
         attributes["__module__"] = "tapegrad.autograd.graph";
         py::object made = py::type::of(py::handle(reinterpret_cast<PyObject*>(node_type)))(
-            node.name(), py::make_tuple(py::handle(reinterpret_cast<PyObject*>(node_type))), attributes);
+            node.name(), py::make_tuple(py::handle(reinterpret_cast<PyObject*>(node_type))),
+            attributes);
         type = reinterpret_cast<PyTypeObject*>(made.release().ptr());
     }
     return type;
@@ -67,13 +68,15 @@ int node_traverse(PyObject* self, visitproc visit, void* arg) {
 int node_clear(PyObject* self) {
     NodeObject* object = as_object(self);
     Py_CLEAR(object->dict);
-    if (object->node && !object->owned_by_node && object->node->use_count() == 1) clear_node_hooks(*object->node);
+    if (object->node && !object->owned_by_node && object->node->use_count() == 1)
+        clear_node_hooks(*object->node);
     return 0;
 }
 
 PyObject* node_repr(PyObject* self) {
     const Node* node = as_object(self)->node;
-    return PyUnicode_FromFormat("<%s object at %p>", node ? node->name() : Py_TYPE(self)->tp_name, self);
+    return PyUnicode_FromFormat("<%s object at %p>", node ? node->name() : Py_TYPE(self)->tp_name,
+                                self);
 }
 
 PyObject* get_next_functions(PyObject* self, void*) {
@@ -82,16 +85,15 @@ PyObject* get_next_functions(PyObject* self, void*) {
         py::tuple result(node.edges.size());
         for (size_t i = 0; i < node.edges.size(); ++i) {
             const Edge& edge = node.edges[i];
-            result[i] = py::make_tuple(py::reinterpret_steal<py::object>(wrap_node(edge.node)), edge.nr);
+            result[i] =
+                py::make_tuple(py::reinterpret_steal<py::object>(wrap_node(edge.node)), edge.nr);
         }
         return result.release().ptr();
     });
 }
 
 PyObject* get_metadata(PyObject* self, void*) {
-    return guarded([&]() -> PyObject* {
-        return node_metadata(node_behind(self)).release().ptr();
-    });
+    return guarded([&]() -> PyObject* { return node_metadata(node_behind(self)).release().ptr(); });
 }
 
 PyObject* get_formula(PyObject* self, void*) {
@@ -107,7 +109,8 @@ PyObject* get_input_metadata(PyObject* self, void*) {
         Node& node = node_behind(self);
         py::tuple result(node.results.size());
         for (size_t i = 0; i < node.results.size(); ++i)
-            result[i] = py::make_tuple(py::cast(node.results[i].sizes), py::cast(node.results[i].dtype));
+            result[i] =
+                py::make_tuple(py::cast(node.results[i].sizes), py::cast(node.results[i].dtype));
         return result.release().ptr();
     });
 }
@@ -117,7 +120,8 @@ class FindSaved final : public SavedVisitor {
 public:
     FindSaved(const char* name, const Node& node, bool raw) : name_(name), node_(node), raw_(raw) {}
     void tensor(const char* name, const SavedTensor& value) override {
-        if (wanted(name)) found = raw_ ? raw_saved_tensor(node_, value) : py::cast(value.unpack(&node_));
+        if (wanted(name))
+            found = raw_ ? raw_saved_tensor(node_, value) : py::cast(value.unpack(&node_));
     }
     void scalar(const char* name, double value) override {
         if (wanted(name) && !raw_) found = py::float_(value);
@@ -159,12 +163,12 @@ PyObject* node_getattr(PyObject* self, PyObject* name) {
         if (raw || std::strncmp(text, "_saved_", 7) == 0) {
             PyObject* found = nullptr;
             const bool done = guarded([&]() -> int {
-                Node& node = node_behind(self);
-                FindSaved visitor(text + (raw ? 11 : 7), node, raw);
-                node.visit_saved(visitor);
-                found = visitor.found.release().ptr();
-                return 0;
-            }) == 0;
+                                  Node& node = node_behind(self);
+                                  FindSaved visitor(text + (raw ? 11 : 7), node, raw);
+                                  node.visit_saved(visitor);
+                                  found = visitor.found.release().ptr();
+                                  return 0;
+                              }) == 0;
             if (!done) return nullptr;
             if (found) return found;
         }
@@ -178,8 +182,11 @@ PyObject* node_getattr(PyObject* self, PyObject* name) {
 
 PyObject* node_dir(PyObject* self, PyObject*) {
     return guarded([&]() -> PyObject* {
-        py::list names = py::reinterpret_steal<py::list>(PySequence_List(
-            py::module_::import("builtins").attr("object").attr("__dir__")(py::handle(self)).ptr()));
+        py::list names =
+            py::reinterpret_steal<py::list>(PySequence_List(py::module_::import("builtins")
+                                                                .attr("object")
+                                                                .attr("__dir__")(py::handle(self))
+                                                                .ptr()));
         if (Node* node = as_object(self)->node) {
             ListSaved visitor;
             node->visit_saved(visitor);
@@ -193,7 +200,8 @@ PyObject* node_name(PyObject* self, PyObject*) {
     return guarded([&]() -> PyObject* { return PyUnicode_FromString(node_behind(self).name()); });
 }
 PyObject* node_sequence(PyObject* self, PyObject*) {
-    return guarded([&]() -> PyObject* { return PyLong_FromUnsignedLongLong(node_behind(self).sequence); });
+    return guarded(
+        [&]() -> PyObject* { return PyLong_FromUnsignedLongLong(node_behind(self).sequence); });
 }
 
 // hook is put into the dict; the handle that removes it is returned.
@@ -203,10 +211,12 @@ PyObject* register_in(py::object dict, PyObject* hook) {
     return handle.release().ptr();
 }
 PyObject* node_register_hook(PyObject* self, PyObject* hook) {
-    return guarded([&]() -> PyObject* { return register_in(node_post_hooks(node_behind(self)), hook); });
+    return guarded(
+        [&]() -> PyObject* { return register_in(node_post_hooks(node_behind(self)), hook); });
 }
 PyObject* node_register_prehook(PyObject* self, PyObject* hook) {
-    return guarded([&]() -> PyObject* { return register_in(node_pre_hooks(node_behind(self)), hook); });
+    return guarded(
+        [&]() -> PyObject* { return register_in(node_pre_hooks(node_behind(self)), hook); });
 }
 
 template <class F> void* slot(F* function) { return reinterpret_cast<void*>(function); }
@@ -218,7 +228,8 @@ PyObject* wrap_node(const Ref<Node>& node) {
     if (PyObject* existing = static_cast<PyObject*>(node->python_object)) {
         if (!as_object(existing)->owned_by_node) return Py_NewRef(existing);
         allow_finalizer(existing);
-        as_object(existing)->owned_by_node = false;  // back to the usual direction: the object owns the node
+        as_object(existing)->owned_by_node =
+            false;  // back to the usual direction: the object owns the node
         node->retain();
         return existing;
     }
@@ -238,13 +249,17 @@ Ref<Node> unwrap_node(PyObject* object) { return Ref<Node>(&node_behind(object))
 void bind_nodes(py::module_& m) {
     static PyMemberDef members[] = {
         {"__dictoffset__", T_PYSSIZET, offsetof(NodeObject, dict), READONLY, nullptr},
-        {"__weaklistoffset__", T_PYSSIZET, offsetof(NodeObject, weak_references), READONLY, nullptr},
+        {"__weaklistoffset__", T_PYSSIZET, offsetof(NodeObject, weak_references), READONLY,
+         nullptr},
         {nullptr, 0, 0, 0, nullptr},
     };
     static PyGetSetDef attributes[] = {
         {"next_functions", get_next_functions, nullptr,
-         "Where the gradients of the inputs go: pairs of a node (or None) and the number of its result.", nullptr},
-        {"metadata", get_metadata, nullptr, "A dict for notes; it lives as long as the node.", nullptr},
+         "Where the gradients of the inputs go: pairs of a node (or None) and the number of its "
+         "result.",
+         nullptr},
+        {"metadata", get_metadata, nullptr, "A dict for notes; it lives as long as the node.",
+         nullptr},
         {"formula", get_formula, nullptr, "The derivative as text, or None.", nullptr},
         {"_input_metadata", get_input_metadata, nullptr, nullptr, nullptr},
         {nullptr, nullptr, nullptr, nullptr, nullptr},
@@ -253,21 +268,27 @@ void bind_nodes(py::module_& m) {
         {"name", node_name, METH_NOARGS, "The name of the node's kind."},
         {"_sequence_nr", node_sequence, METH_NOARGS, nullptr},
         {"register_hook", node_register_hook, METH_O,
-         "Calls hook(grad_inputs, grad_outputs) after each run of this node; it may return new grad_inputs."},
+         "Calls hook(grad_inputs, grad_outputs) after each run of this node; it may return new "
+         "grad_inputs."},
         {"register_prehook", node_register_prehook, METH_O,
          "Calls hook(grad_outputs) before each run of this node; it may return new grad_outputs."},
         {"__dir__", node_dir, METH_NOARGS, nullptr},
         {nullptr, nullptr, 0, nullptr},
     };
     static PyType_Slot slots[] = {
-        {Py_tp_dealloc, slot(node_dealloc)}, {Py_tp_traverse, slot(node_traverse)},
-        {Py_tp_clear, slot(node_clear)},     {Py_tp_repr, slot(node_repr)},
-        {Py_tp_getattro, slot(node_getattr)}, {Py_tp_members, members},
-        {Py_tp_getset, attributes},          {Py_tp_methods, methods},
+        {Py_tp_dealloc, slot(node_dealloc)},
+        {Py_tp_traverse, slot(node_traverse)},
+        {Py_tp_clear, slot(node_clear)},
+        {Py_tp_repr, slot(node_repr)},
+        {Py_tp_getattro, slot(node_getattr)},
+        {Py_tp_members, members},
+        {Py_tp_getset, attributes},
+        {Py_tp_methods, methods},
         {0, nullptr},
     };
     static PyType_Spec spec = {"tapegrad.autograd.graph.Node", sizeof(NodeObject), 0,
-                               Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
+                               Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+                               slots};
     node_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
     if (!node_type) throw py::error_already_set();
     m.attr("Node") = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(node_type));

@@ -8,9 +8,8 @@
 namespace tapegrad::python {
 
 struct NodeObject {
-    PyObject_HEAD
-    Node* node;          // owned, unless the node owns this object
-    bool owned_by_node;  // ctx of a custom function, while Python does not hold it
+    PyObject_HEAD Node* node;  // owned, unless the node owns this object
+    bool owned_by_node;        // ctx of a custom function, while Python does not hold it
     PyObject* dict;
     PyObject* weak_references;
 };

@@ -15,7 +15,8 @@ PyObject* element_to_python(const void* data, DType dtype) {
         case DType::UInt8: return PyLong_FromLong(*static_cast<const uint8_t*>(data));
         case DType::Int32: return PyLong_FromLong(*static_cast<const int32_t*>(data));
         case DType::Int64: return PyLong_FromLongLong(*static_cast<const int64_t*>(data));
-        case DType::Float32: return PyFloat_FromDouble(static_cast<double>(*static_cast<const float*>(data)));
+        case DType::Float32:
+            return PyFloat_FromDouble(static_cast<double>(*static_cast<const float*>(data)));
         default: return PyFloat_FromDouble(*static_cast<const double*>(data));
     }
 }
@@ -29,13 +30,15 @@ PyObject* item(const Tensor& tensor) {
 namespace {
 
 py::object nested_list(const Tensor& x, int dim, const char* data) {
-    if (dim == x.dim()) return py::reinterpret_steal<py::object>(element_to_python(data, x.dtype()));
+    if (dim == x.dim())
+        return py::reinterpret_steal<py::object>(element_to_python(data, x.dtype()));
     const int64_t count = x.sizes()[dim];
     const int64_t step = x.strides()[dim] * static_cast<int64_t>(x.item_size());
     PyObject* list = PyList_New(count);
     if (!list) throw py::error_already_set();
     py::object result = py::reinterpret_steal<py::object>(list);
-    for (int64_t i = 0; i < count; ++i) PyList_SET_ITEM(list, i, nested_list(x, dim + 1, data + i * step).release().ptr());
+    for (int64_t i = 0; i < count; ++i)
+        PyList_SET_ITEM(list, i, nested_list(x, dim + 1, data + i * step).release().ptr());
     return result;
 }
 
@@ -70,15 +73,19 @@ void bind_runtime(py::module_& m) {
     add_method(&item_definition);
     add_method(&tolist_definition);
 
-    set_blocking_hooks({[]() -> void* { return PyGILState_Check() ? PyEval_SaveThread() : nullptr; },
-                        [](void* state) {
-                            if (state) PyEval_RestoreThread(static_cast<PyThreadState*>(state));
-                        }});
+    set_blocking_hooks(
+        {[]() -> void* { return PyGILState_Check() ? PyEval_SaveThread() : nullptr; },
+         [](void* state) {
+             if (state) PyEval_RestoreThread(static_cast<PyThreadState*>(state));
+         }});
     m.def("get_num_threads", num_threads, "The number of threads that a long operation may use.");
-    m.def("set_num_threads", [](int count) {
-        if (count < 1) fail("set_num_threads expects a positive integer");
-        set_num_threads(count);
-    }, py::arg("count"), "Sets the number of threads that a long operation may use.");
+    m.def(
+        "set_num_threads",
+        [](int count) {
+            if (count < 1) fail("set_num_threads expects a positive integer");
+            set_num_threads(count);
+        },
+        py::arg("count"), "Sets the number of threads that a long operation may use.");
     m.def("_isa", kernels::instruction_set);
     m.def("_available_isas", kernels::available_instruction_sets);
     m.def("_operator_names", operator_names);

@@ -11,12 +11,16 @@ namespace tapegrad::python {
 namespace {
 
 struct PythonPackedTensor final : PackedTensor {
-    PythonPackedTensor(py::object value, py::object unpack_hook) : value_(std::move(value)), unpack_(std::move(unpack_hook)) {}
+    PythonPackedTensor(py::object value, py::object unpack_hook)
+        : value_(std::move(value)),
+          unpack_(std::move(unpack_hook)) {}
     Tensor unpack() override {
         py::object result = unpack_(value_);
         if (!is_tensor(result.ptr()))
-            fail<TypeError>("Output of saved tensor unpack_hook expected to be a Tensor but got result of type ",
-                            Py_TYPE(result.ptr())->tp_name);
+            fail<TypeError>(
+                "Output of saved tensor unpack_hook expected to be a Tensor but got result of "
+                "type ",
+                Py_TYPE(result.ptr())->tp_name);
         return unwrap(result.ptr());
     }
 
@@ -25,14 +29,19 @@ private:
 };
 
 struct PythonSavedTensorHooks final : SavedTensorHooks {
-    PythonSavedTensorHooks(py::object p, py::object u) : pack_hook(std::move(p)), unpack_hook(std::move(u)) {}
+    PythonSavedTensorHooks(py::object p, py::object u)
+        : pack_hook(std::move(p)),
+          unpack_hook(std::move(u)) {}
     Ref<PackedTensor> pack(const Tensor& tensor) override {
         const uint32_t version = tensor.version();
         py::object packed = pack_hook(tensor);
         if (tensor.version() != version)
-            fail("A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook can not be "
-                 "modified by in-place operations as this can lead to unexpected side-effects. Please open an issue if you "
-                 "need to perform in-place operations on the input to a pack hook.");
+            fail(
+                "A saved tensor pack hook is modifying its input in place. Tensors provided as "
+                "input to pack hook can not be "
+                "modified by in-place operations as this can lead to unexpected side-effects. "
+                "Please open an issue if you "
+                "need to perform in-place operations on the input to a pack hook.");
         return make_ref<PythonPackedTensor>(std::move(packed), unpack_hook);
     }
     py::object pack_hook, unpack_hook;
@@ -62,18 +71,21 @@ struct RawSavedTensor {
 }  // namespace
 
 py::object raw_saved_tensor(const Node& node, const SavedTensor& value) {
-    return py::cast(RawSavedTensor{Ref<Node>(const_cast<Node*>(&node)), const_cast<SavedTensor*>(&value)});
+    return py::cast(
+        RawSavedTensor{Ref<Node>(const_cast<Node*>(&node)), const_cast<SavedTensor*>(&value)});
 }
 
 void bind_saved_tensor_hooks(py::module_& m) {
-    py::class_<RawSavedTensor>(m, "SavedTensor", "A saved value on which pack and unpack hooks can be set.")
+    py::class_<RawSavedTensor>(m, "SavedTensor",
+                               "A saved value on which pack and unpack hooks can be set.")
         .def("register_hooks", [](RawSavedTensor& self, py::object pack, py::object unpack) {
             PythonSavedTensorHooks hooks(std::move(pack), std::move(unpack));
             self.value->register_hooks(hooks);
         });
     m.def("_push_saved_tensors_hooks", [](py::object pack, py::object unpack) {
         if (stack().disabled) fail(stack().disabled_message);
-        stack().hooks.push_back(std::make_unique<PythonSavedTensorHooks>(std::move(pack), std::move(unpack)));
+        stack().hooks.push_back(
+            std::make_unique<PythonSavedTensorHooks>(std::move(pack), std::move(unpack)));
         use_innermost();
     });
     m.def("_pop_saved_tensors_hooks", [] {

@@ -12,8 +12,10 @@ namespace tapegrad::python {
 namespace {
 
 [[noreturn]] void refuse_index(PyObject* item) {
-    fail<IndexError>("only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got ",
-                    Py_TYPE(item)->tp_name, ")");
+    fail<IndexError>(
+        "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid "
+        "indices (got ",
+        Py_TYPE(item)->tp_name, ")");
 }
 
 // A nested list of ints or bools, or an array, as an index tensor.
@@ -28,7 +30,9 @@ bool is_sequence_index(PyObject* item) { return PyList_Check(item) || PyTuple_Ch
 
 // Whether an item selects with a tensor (so that the result is a copy).
 bool is_advanced(PyObject* item) {
-    if (is_tensor(item)) return unwrap(item).dim() > 0 || unwrap(item).dtype() == DType::Bool || unwrap(item).dtype() == DType::UInt8;
+    if (is_tensor(item))
+        return unwrap(item).dim() > 0 || unwrap(item).dtype() == DType::Bool ||
+               unwrap(item).dtype() == DType::UInt8;
     return is_sequence_index(item) || is_array(item);
 }
 
@@ -62,15 +66,17 @@ Selection apply_index(const Tensor& x, PyObject* index) {
     int64_t number;
     if (PyLong_CheckExact(index) && to_integer(index, number)) {
         if (x.dim() == 0)
-            fail<IndexError>("invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to "
-                             "convert a 0-dim tensor to a number");
+            fail<IndexError>(
+                "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
+                "`tensor.item<T>()` in C++ to "
+                "convert a 0-dim tensor to a number");
         return {select(x, 0, number), {}};
     }
     std::vector<py::object> items;
     if (PyTuple_Check(index))
-        for (py::handle item : py::reinterpret_borrow<py::tuple>(index)) items.push_back(py::reinterpret_borrow<py::object>(item));
-    else
-        items.push_back(py::reinterpret_borrow<py::object>(index));
+        for (py::handle item : py::reinterpret_borrow<py::tuple>(index))
+            items.push_back(py::reinterpret_borrow<py::object>(item));
+    else items.push_back(py::reinterpret_borrow<py::object>(index));
 
     int taken = 0, ellipses = 0;
     for (const py::object& item : items) {
@@ -113,13 +119,15 @@ Selection apply_index(const Tensor& x, PyObject* index) {
                 ++dim;
             } else {
                 set_index(t);
-                dim += t.dtype() == DType::Bool || t.dtype() == DType::UInt8 ? std::max(t.dim(), 1) : 1;
+                dim += t.dtype() == DType::Bool || t.dtype() == DType::UInt8 ? std::max(t.dim(), 1)
+                                                                             : 1;
                 // A mask over several dimensions stands for as many index tensors.
             }
         } else if (to_integer(item, number)) {
             const int64_t size = x.sizes()[own_dim];
             if (number < -size || number >= size)
-                fail<IndexError>("index ", number, " is out of bounds for dimension ", own_dim, " with size ", size);
+                fail<IndexError>("index ", number, " is out of bounds for dimension ", own_dim,
+                                 " with size ", size);
             view = select(view, dim, number);
         } else {
             if (is_tensor(item))
@@ -141,7 +149,8 @@ std::vector<Tensor> compact(const std::vector<Tensor>& indices) {
             continue;
         }
         result.push_back(t);
-        if (t.defined() && (t.dtype() == DType::Bool || t.dtype() == DType::UInt8) && t.dim() > 1) skip = static_cast<size_t>(t.dim() - 1);
+        if (t.defined() && (t.dtype() == DType::Bool || t.dtype() == DType::UInt8) && t.dim() > 1)
+            skip = static_cast<size_t>(t.dim() - 1);
     }
     return result;
 }
@@ -152,9 +161,12 @@ Tensor value_tensor(PyObject* value, DType dtype) {
     Scalar scalar(0);
     if (to_scalar(value, scalar)) return scalar_tensor(scalar, dtype);
     try {
-        return py::module_::import("tapegrad._C").attr("as_tensor")(py::handle(value), py::arg("dtype") = dtype).cast<Tensor>();
+        return py::module_::import("tapegrad._C")
+            .attr("as_tensor")(py::handle(value), py::arg("dtype") = dtype)
+            .cast<Tensor>();
     } catch (const py::error_already_set&) {
-        fail<TypeError>("can't assign a ", Py_TYPE(value)->tp_name, " to a tapegrad.", scalar_type_name(dtype), "Tensor");
+        fail<TypeError>("can't assign a ", Py_TYPE(value)->tp_name, " to a tapegrad.",
+                        scalar_type_name(dtype), "Tensor");
     }
 }
 
@@ -171,7 +183,8 @@ PyObject* get_item(PyObject* self, PyObject* item) {
     return guarded([&]() -> PyObject* {
         const Tensor x = unwrap(self);
         const Selection selection = apply_index(x, item);
-        if (!selection.indices.empty()) return wrap(index(selection.view, compact(selection.indices)));
+        if (!selection.indices.empty())
+            return wrap(index(selection.view, compact(selection.indices)));
         return wrap(selection.view.is_same(x) ? view_alias(x) : selection.view);
     });
 }
@@ -188,10 +201,10 @@ int set_item(PyObject* self, PyObject* item, PyObject* value) {
         }
         const Tensor& target = selection.view;
         const Tensor fitting = trimmed(source, target.dim());
-        if (fitting.dim() == 0)
-            fill_(target, fitting);
+        if (fitting.dim() == 0) fill_(target, fitting);
         else
-            copy_(target, fitting.sizes() == target.sizes() ? fitting : expand(fitting, target.sizes()));
+            copy_(target,
+                  fitting.sizes() == target.sizes() ? fitting : expand(fitting, target.sizes()));
         return 0;
     });
 }

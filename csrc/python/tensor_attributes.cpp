@@ -20,10 +20,14 @@ PyObject* get_grad(PyObject* self, void*) {
         const Tensor x = unwrap(self);
         if (!x->grad && !x.is_leaf() && !x->retains_grad && x.requires_grad()) [[unlikely]] {
             constexpr const char* message =
-                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be "
-                "populated during autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf "
-                "Tensor, use .retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by mistake, make sure "
-                "you access the leaf Tensor instead. See github.com/pytorch/pytorch/pull/30531 for more information.";
+                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its "
+                ".grad attribute won't be "
+                "populated during autograd.backward(). If you indeed want the .grad field to be "
+                "populated for a non-leaf "
+                "Tensor, use .retain_grad() on the non-leaf Tensor. If you access the non-leaf "
+                "Tensor by mistake, make sure "
+                "you access the leaf Tensor instead. See github.com/pytorch/pytorch/pull/30531 for "
+                "more information.";
             if (PyErr_WarnEx(PyExc_UserWarning, message, 1) < 0) return nullptr;
         }
         return wrap(x.grad());
@@ -38,7 +42,8 @@ int set_grad(PyObject* self, PyObject* value, void*) {
             return 0;
         }
         if (!is_tensor(value))
-            fail<TypeError>("assigned grad expected to be a Tensor or None but got grad of type ", Py_TYPE(value)->tp_name);
+            fail<TypeError>("assigned grad expected to be a Tensor or None but got grad of type ",
+                            Py_TYPE(value)->tp_name);
         const Tensor grad = unwrap(value);
         if (grad.is_same(x)) fail("can't assign Variable as its own grad");
         if (grad.dtype() != x.dtype())
@@ -46,8 +51,9 @@ int set_grad(PyObject* self, PyObject* value, void*) {
                  "' to a tensor with dtype '", scalar_type_name(x.dtype()),
                  "'. Please ensure that the gradient and the tensor have the same dtype");
         if (!(grad.sizes() == x.sizes()))
-            fail("attempting to assign a gradient of size '", to_string(grad.sizes()), "' to a tensor of size '",
-                 to_string(x.sizes()), "'. Please ensure that the gradient and the tensor are the same size");
+            fail("attempting to assign a gradient of size '", to_string(grad.sizes()),
+                 "' to a tensor of size '", to_string(x.sizes()),
+                 "'. Please ensure that the gradient and the tensor are the same size");
         x->grad = Ref<TensorImpl>(grad.impl());
         return 0;
     });
@@ -84,7 +90,9 @@ PyObject* get_retains_grad(PyObject* self, void*) {
     const Tensor x = unwrap(self);
     return to_bool(!x.is_leaf() && x->retains_grad);
 }
-PyObject* get_output_nr(PyObject* self, void*) { return PyLong_FromUnsignedLong(unwrap(self)->output_nr); }
+PyObject* get_output_nr(PyObject* self, void*) {
+    return PyLong_FromUnsignedLong(unwrap(self)->output_nr);
+}
 PyObject* get_version(PyObject* self, void*) {
     return guarded([&]() -> PyObject* {
         const Tensor x = unwrap(self);
@@ -102,7 +110,9 @@ PyObject* get_shape(PyObject* self, void*) {
     return guarded([&] { return wrap_size(unwrap(self).sizes()); });
 }
 PyObject* get_ndim(PyObject* self, void*) { return PyLong_FromLong(unwrap(self).dim()); }
-PyObject* get_itemsize(PyObject* self, void*) { return PyLong_FromSize_t(unwrap(self).item_size()); }
+PyObject* get_itemsize(PyObject* self, void*) {
+    return PyLong_FromSize_t(unwrap(self).item_size());
+}
 PyObject* get_nbytes(PyObject* self, void*) {
     const Tensor x = unwrap(self);
     return PyLong_FromLongLong(x.numel() * static_cast<int64_t>(x.item_size()));
@@ -119,27 +129,33 @@ PyObject* get_mT(PyObject* self, void*) {
 PyObject* get_data(PyObject* self, void*) {
     return guarded([&] {
         const Tensor x = unwrap(self);
-        return wrap(from_storage(Storage::alias(x.storage()), x->data, x.sizes(), x.strides(), x.dtype()));
+        return wrap(
+            from_storage(Storage::alias(x.storage()), x->data, x.sizes(), x.strides(), x.dtype()));
     });
 }
 int set_data(PyObject* self, PyObject* value, void*) {
     return guarded([&]() -> int {
         const Tensor x = unwrap(self);
         if (!value || !is_tensor(value))
-            fail<TypeError>("Variable data has to be a tensor, but got ", value ? Py_TYPE(value)->tp_name : "nothing");
+            fail<TypeError>("Variable data has to be a tensor, but got ",
+                            value ? Py_TYPE(value)->tp_name : "nothing");
         replace_data(x, unwrap(value));
         return 0;
     });
 }
 
 PyGetSetDef attributes[] = {
-    {"grad", get_grad, set_grad, "The gradient that backward passes have accumulated, or None.", nullptr},
+    {"grad", get_grad, set_grad, "The gradient that backward passes have accumulated, or None.",
+     nullptr},
     {"requires_grad", get_requires_grad, set_requires_grad_attribute,
      "Whether operations on this tensor are recorded.", nullptr},
-    {"grad_fn", get_grad_fn, set_grad_fn, "The node of the operation that made this tensor; None for leaves.", nullptr},
+    {"grad_fn", get_grad_fn, set_grad_fn,
+     "The node of the operation that made this tensor; None for leaves.", nullptr},
     {"_grad_fn", get_grad_fn, set_grad_fn, nullptr, nullptr},
-    {"is_leaf", get_is_leaf, nullptr, "Whether this tensor is the result of no recorded operation.", nullptr},
-    {"retains_grad", get_retains_grad, nullptr, "Whether retain_grad() was called on this non-leaf tensor.", nullptr},
+    {"is_leaf", get_is_leaf, nullptr, "Whether this tensor is the result of no recorded operation.",
+     nullptr},
+    {"retains_grad", get_retains_grad, nullptr,
+     "Whether retain_grad() was called on this non-leaf tensor.", nullptr},
     {"output_nr", get_output_nr, nullptr, "Which result of grad_fn this tensor is.", nullptr},
     {"_version", get_version, nullptr, "How often the memory was changed in place.", nullptr},
     {"_base", get_base, nullptr, "The tensor whose memory this view shows, or None.", nullptr},
@@ -160,7 +176,8 @@ PyGetSetDef* tensor_getset() { return attributes; }
 
 // Tensor(data) exists for subclasses and for those who are used to it; tapegrad.tensor is the function.
 PyObject* construct_tensor(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
-    if (kwargs && PyDict_GET_SIZE(kwargs) > 0) fail<TypeError>("Tensor() takes no keyword arguments; use tapegrad.tensor");
+    if (kwargs && PyDict_GET_SIZE(kwargs) > 0)
+        fail<TypeError>("Tensor() takes no keyword arguments; use tapegrad.tensor");
     const Py_ssize_t count = PyTuple_GET_SIZE(args);
     bool sizes = true;
     Dims dims;
@@ -173,9 +190,11 @@ PyObject* construct_tensor(PyTypeObject* type, PyObject* args, PyObject* kwargs)
     if (count == 0) return wrap_as(type, empty({0}, DType::Float32));
     if (sizes) return wrap_as(type, empty(dims, DType::Float32));
     if (count != 1) fail<TypeError>("Tensor() takes one sequence or some sizes");
-    if (is_tensor(PyTuple_GET_ITEM(args, 0))) return wrap_as(type, alias(unwrap(PyTuple_GET_ITEM(args, 0))));
-    py::object made = py::module_::import("tapegrad._C").attr("tensor")(
-        py::handle(PyTuple_GET_ITEM(args, 0)), py::arg("dtype") = DType::Float32);
+    if (is_tensor(PyTuple_GET_ITEM(args, 0)))
+        return wrap_as(type, alias(unwrap(PyTuple_GET_ITEM(args, 0))));
+    py::object made = py::module_::import("tapegrad._C")
+                          .attr("tensor")(py::handle(PyTuple_GET_ITEM(args, 0)),
+                                          py::arg("dtype") = DType::Float32);
     if (type == tensor_type) return made.release().ptr();
     return wrap_as(type, alias(unwrap(made.ptr())));
 }
@@ -183,8 +202,10 @@ PyObject* construct_tensor(PyTypeObject* type, PyObject* args, PyObject* kwargs)
 Tensor bitwise_not(const Tensor& x) {
     if (x.dtype() == DType::Bool) return predicate(Predicate::LogicalNot, x);
     if (x.is_floating())
-        fail<TypeError>("~ (operator.invert) is only implemented on integer and Boolean-type tensors");
-    return integer_binary(Integer::BitwiseXor, x, x.dtype() == DType::UInt8 ? int64_t{255} : int64_t{-1});
+        fail<TypeError>(
+            "~ (operator.invert) is only implemented on integer and Boolean-type tensors");
+    return integer_binary(Integer::BitwiseXor, x,
+                          x.dtype() == DType::UInt8 ? int64_t{255} : int64_t{-1});
 }
 
 std::vector<Tensor> unbind_rows(const Tensor& x) { return unbind(x, 0); }
@@ -194,6 +215,8 @@ void track_object(PyObject* object) {
 }
 
 // The mark is the lowest bit of the last word before the object, in all of Python 3.9 to 3.13.
-void allow_finalizer(PyObject* object) { reinterpret_cast<uintptr_t*>(object)[-1] &= ~uintptr_t{1}; }
+void allow_finalizer(PyObject* object) {
+    reinterpret_cast<uintptr_t*>(object)[-1] &= ~uintptr_t{1};
+}
 
 }  // namespace tapegrad::python

@@ -37,7 +37,8 @@ PyObject* new_object(PyTypeObject* type, Tensor&& tensor) {
         object = idle_objects[--idle_count];
         PyObject_Init(reinterpret_cast<PyObject*>(object), type);
     } else {
-        object = type == tensor_type ? PyObject_GC_New(TensorObject, type) : as_object(type->tp_alloc(type, 0));
+        object = type == tensor_type ? PyObject_GC_New(TensorObject, type)
+                                     : as_object(type->tp_alloc(type, 0));
         if (!object) throw py::error_already_set();
     }
     object->dict = nullptr;
@@ -52,7 +53,8 @@ PyObject* new_object(PyTypeObject* type, Tensor&& tensor) {
 // subclass or attributes. The tensor then owns the object instead of the other way around.
 bool worth_keeping(PyObject* self) {
     const TensorObject* object = as_object(self);
-    return object->impl && object->impl->references > 1 && (Py_TYPE(self) != tensor_type || object->dict);
+    return object->impl && object->impl->references > 1 &&
+           (Py_TYPE(self) != tensor_type || object->dict);
 }
 
 void tensor_finalize(PyObject* self) {
@@ -66,7 +68,8 @@ void tensor_finalize(PyObject* self) {
 void tensor_dealloc(PyObject* self) {
     TensorObject* object = as_object(self);
     PyTypeObject* type = Py_TYPE(self);
-    if (type == tensor_type && worth_keeping(self) && PyObject_CallFinalizerFromDealloc(self) < 0) return;
+    if (type == tensor_type && worth_keeping(self) && PyObject_CallFinalizerFromDealloc(self) < 0)
+        return;
     PyObject_GC_UnTrack(self);
     if (object->weak_references) PyObject_ClearWeakRefs(self);
     Py_CLEAR(object->dict);
@@ -75,10 +78,8 @@ void tensor_dealloc(PyObject* self) {
         if (impl->python_object == object) impl->python_object = nullptr;
         impl->release();
     }
-    if (type == tensor_type && idle_count < kIdleObjects)
-        idle_objects[idle_count++] = object;
-    else
-        type->tp_free(self);
+    if (type == tensor_type && idle_count < kIdleObjects) idle_objects[idle_count++] = object;
+    else type->tp_free(self);
     Py_DECREF(type);
 }
 
@@ -87,7 +88,8 @@ int tensor_traverse(PyObject* self, visitproc visit, void* arg) {
     Py_VISIT(object->dict);
     Py_VISIT(Py_TYPE(self));
     // Hooks are seen as this object's own only while nobody in C++ holds the tensor too.
-    if (object->impl && object->impl->references == 1) return traverse_hooks(Tensor(object->impl), visit, arg);
+    if (object->impl && object->impl->references == 1)
+        return traverse_hooks(Tensor(object->impl), visit, arg);
     return 0;
 }
 
@@ -150,10 +152,13 @@ template <class F> PyObject* two_operands(PyObject* left, PyObject* right, F f) 
 }
 
 template <Binary Op> PyObject* binary_slot(PyObject* left, PyObject* right) {
-    return two_operands(left, right, [](const SlotOperand& a, const SlotOperand& b) { return binary(Op, a, b); });
+    return two_operands(
+        left, right, [](const SlotOperand& a, const SlotOperand& b) { return binary(Op, a, b); });
 }
 template <Integer Op> PyObject* integer_slot(PyObject* left, PyObject* right) {
-    return two_operands(left, right, [](const SlotOperand& a, const SlotOperand& b) { return integer_binary(Op, a, b); });
+    return two_operands(left, right, [](const SlotOperand& a, const SlotOperand& b) {
+        return integer_binary(Op, a, b);
+    });
 }
 // number / tensor is a product with the reciprocal, as in PyTorch.
 PyObject* divide_slot(PyObject* left, PyObject* right) {
@@ -187,10 +192,12 @@ template <class F> PyObject* in_place(PyObject* self, PyObject* other, F f) {
     });
 }
 template <Binary Op> PyObject* binary_in_place_slot(PyObject* self, PyObject* other) {
-    return in_place(self, other, [](const Tensor& a, const SlotOperand& b) { binary_in_place(Op, a, b); });
+    return in_place(self, other,
+                    [](const Tensor& a, const SlotOperand& b) { binary_in_place(Op, a, b); });
 }
 template <Integer Op> PyObject* integer_in_place_slot(PyObject* self, PyObject* other) {
-    return in_place(self, other, [](const Tensor& a, const SlotOperand& b) { integer_in_place(Op, a, b); });
+    return in_place(self, other,
+                    [](const Tensor& a, const SlotOperand& b) { integer_in_place(Op, a, b); });
 }
 PyObject* power_in_place_slot(PyObject* self, PyObject* other, PyObject*) {
     return in_place(self, other, [](const Tensor& a, const SlotOperand& b) {
@@ -234,7 +241,8 @@ PyObject* index_slot(PyObject* self) {
     return guarded([&]() -> PyObject* {
         const Tensor x = unwrap(self);
         if (x.is_floating() || x.numel() != 1)
-            fail<TypeError>("only integer tensors of a single element can be converted to an index");
+            fail<TypeError>(
+                "only integer tensors of a single element can be converted to an index");
         py::object value = py::reinterpret_steal<py::object>(item(x));
         return PyNumber_Long(value.ptr());
     });
@@ -319,7 +327,8 @@ bool to_scalar(PyObject* object, Scalar& result) {
     // NumPy's scalars: np.float32(2) * x. Arrays are left to NumPy.
     const char* module = Py_TYPE(object)->tp_name;
     if (std::strncmp(module, "numpy.", 6) == 0 && std::strcmp(module, "numpy.ndarray") != 0) {
-        py::object value = py::reinterpret_steal<py::object>(PyObject_CallMethod(object, "item", nullptr));
+        py::object value =
+            py::reinterpret_steal<py::object>(PyObject_CallMethod(object, "item", nullptr));
         if (!value) throw py::error_already_set();
         if (value.ptr() != object && (PyFloat_Check(value.ptr()) || PyLong_Check(value.ptr())))
             return to_scalar(value.ptr(), result);
@@ -330,7 +339,8 @@ bool to_scalar(PyObject* object, Scalar& result) {
 void define_tensor_type(PyObject* module) {
     static PyMemberDef members[] = {
         {"__dictoffset__", T_PYSSIZET, offsetof(TensorObject, dict), READONLY, nullptr},
-        {"__weaklistoffset__", T_PYSSIZET, offsetof(TensorObject, weak_references), READONLY, nullptr},
+        {"__weaklistoffset__", T_PYSSIZET, offsetof(TensorObject, weak_references), READONLY,
+         nullptr},
         {nullptr, 0, 0, 0, nullptr},
     };
     static PyType_Slot slots[] = {
@@ -404,7 +414,8 @@ void define_tensor_type(PyObject* module) {
 
 void add_method(PyMethodDef* definition) {
     PyObject* method = PyDescr_NewMethod(tensor_type, definition);
-    if (!method || PyObject_SetAttrString(reinterpret_cast<PyObject*>(tensor_type), definition->ml_name, method) < 0)
+    if (!method || PyObject_SetAttrString(reinterpret_cast<PyObject*>(tensor_type),
+                                          definition->ml_name, method) < 0)
         throw py::error_already_set();
     Py_DECREF(method);
 }
@@ -413,7 +424,8 @@ py::object method_sibling(const char* name) {
     PyObject* dict = tensor_type->tp_dict;
     PyObject* found = PyDict_GetItemString(dict, name);
     if (!found) return py::none();
-    if (PyInstanceMethod_Check(found)) return py::reinterpret_borrow<py::object>(PyInstanceMethod_GET_FUNCTION(found));
+    if (PyInstanceMethod_Check(found))
+        return py::reinterpret_borrow<py::object>(PyInstanceMethod_GET_FUNCTION(found));
     return py::none();
 }
 

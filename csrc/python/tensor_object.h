@@ -9,8 +9,7 @@
 namespace tapegrad::python {
 
 struct TensorObject {
-    PyObject_HEAD
-    TensorImpl* impl;  // a reference, unless impl->python_owned
+    PyObject_HEAD TensorImpl* impl;  // a reference, unless impl->python_owned
     PyObject* dict;
     PyObject* weak_references;
 };

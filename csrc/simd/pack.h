@@ -230,7 +230,9 @@ template <class T> struct Pack {
 #endif
     }
     // -1, 0 or 1; 0 for NaN, as in PyTorch.
-    TAPEGRAD_INLINE friend Pack sign(Pack a) { return where(a > 0, Pack(1), where(a < 0, Pack(-1), Pack(0))); }
+    TAPEGRAD_INLINE friend Pack sign(Pack a) {
+        return where(a > 0, Pack(1), where(a < 0, Pack(-1), Pack(0)));
+    }
 
     // a < b ? a : b and a > b ? a : b; b where either is NaN.
     TAPEGRAD_INLINE friend Pack min(Pack a, Pack b) { return Pack(native_min(a.v, b.v)); }
