@@ -118,8 +118,8 @@ template <class From> void fill_cast(kernels::BlockFn* row) {
 
 }  // namespace
 
-void fill_logic(kernels::ElementwiseKernels& k) {
-    // clang-format off
+// clang-format off
+static void fill_tests(kernels::ElementwiseKernels& k) {
 #define TAPEGRAD_FILL(Name) fill_comparison<Name>(k.comparison[int(Comparison::Name)]);
     TAPEGRAD_FILL(Eq) TAPEGRAD_FILL(Ne) TAPEGRAD_FILL(Lt) TAPEGRAD_FILL(Le) TAPEGRAD_FILL(Gt)
     TAPEGRAD_FILL(Ge) TAPEGRAD_FILL(LogicalAnd) TAPEGRAD_FILL(LogicalOr) TAPEGRAD_FILL(LogicalXor)
@@ -128,8 +128,12 @@ void fill_logic(kernels::ElementwiseKernels& k) {
     TAPEGRAD_FILL(IsNan) TAPEGRAD_FILL(IsInf) TAPEGRAD_FILL(IsFinite) TAPEGRAD_FILL(LogicalNot)
     TAPEGRAD_FILL(SignBit)
 #undef TAPEGRAD_FILL
-    // clang-format on
-                    k.where[int(DType::Bool)] = where_block<bool>;
+}
+// clang-format on
+
+void fill_logic(kernels::ElementwiseKernels& k) {
+    fill_tests(k);
+    k.where[int(DType::Bool)] = where_block<bool>;
     k.where[int(DType::UInt8)] = where_block<uint8_t>;
     k.where[int(DType::Int32)] = where_block<int32_t>;
     k.where[int(DType::Int64)] = where_block<int64_t>;
