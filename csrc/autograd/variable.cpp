@@ -234,7 +234,8 @@ void retain_grad(const Tensor& tensor) {
     if (!tensor.requires_grad()) fail("can't retain_grad on Tensor that has requires_grad=False");
     if (tensor->retains_grad) return;
     const AutogradExtra* known = extra_of(tensor);
-    if (!tensor->grad_fn && known && known->origin != ViewOrigin::Ordinary) return;  // as good as a leaf
+    if (!tensor->grad_fn && known && known->origin != ViewOrigin::Ordinary)
+        return;  // as good as a leaf
     Ref<Node> node = grad_fn(tensor);
     if (!node) return;
     AutogradExtra& extra = make_extra(tensor);
