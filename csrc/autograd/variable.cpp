@@ -167,9 +167,11 @@ void mark_view(const Tensor& view, const Tensor& base) {
     AutogradExtra& extra = make_extra(view);
     extra.base = base_extra && base_extra->base.defined() ? base_extra->base : base;
     extra.view_version = view.version();
-    if (inference_mode()) extra.origin = ViewOrigin::Inference;
-    else if (!grad_enabled()) extra.origin = ViewOrigin::NoGrad;
-    else if (base_extra && base_extra->base.defined()) extra.origin = base_extra->origin;
+    const ViewOrigin inherited =
+        base_extra && base_extra->base.defined() ? base_extra->origin : ViewOrigin::Ordinary;
+    if (inference_mode() || inherited == ViewOrigin::Inference)
+        extra.origin = ViewOrigin::Inference;
+    else extra.origin = grad_enabled() ? inherited : ViewOrigin::NoGrad;
 }
 
 void check_inplace(const Tensor& tensor, bool recorded) {
@@ -213,7 +215,7 @@ void rebase_history(const Tensor& tensor, const Ref<Node>& node) {
 }
 
 void set_requires_grad(const Tensor& tensor, bool requires_grad) {
-    if (!tensor.is_leaf()) {
+    if (tensor->grad_fn) {
         if (!requires_grad)
             fail(
                 "you can only change requires_grad flags of leaf variables. If you want to use a "

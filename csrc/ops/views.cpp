@@ -616,7 +616,8 @@ void record_parts(const Tensor& x, const std::vector<Tensor>& parts, const char*
     for (const Tensor& part : parts) {
         if (node) set_history(part, node);
         mark_view(part, x);
-        if (AutogradExtra* extra = extra_of(part); extra && grad_enabled() && !inference_mode())
+        if (AutogradExtra* extra = extra_of(part);
+            extra && grad_enabled() && extra->origin != ViewOrigin::Inference)
             extra->origin = ViewOrigin::MultiOutput;
     }
 }

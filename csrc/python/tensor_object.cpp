@@ -36,6 +36,8 @@ PyObject* new_object(PyTypeObject* type, Tensor&& tensor) {
     if (type == tensor_type && idle_count > 0) {
         object = idle_objects[--idle_count];
         PyObject_Init(reinterpret_cast<PyObject*>(object), type);
+        allow_finalizer(
+            reinterpret_cast<PyObject*>(object));  // its former life may have used it up
     } else {
         object = type == tensor_type ? PyObject_GC_New(TensorObject, type)
                                      : as_object(type->tp_alloc(type, 0));
