@@ -272,6 +272,13 @@ private:
     void capture(size_t input, TensorList& grads) {
         const Edge& edge = inputs_[input];
         if (edge.nr >= grads.size()) return;
+        for (size_t i = 0; i < input;
+             ++i) {  // asked for twice: one gradient, one call of the hooks
+            if (inputs_[i].node == edge.node && inputs_[i].nr == edge.nr) {
+                results_[input] = results_[i];
+                return;
+            }
+        }
         // The hooks of a leaf see its gradient also when it is returned instead of accumulated.
         auto* leaf = dynamic_cast<AccumulateGrad*>(edge.node.get());
         if (leaf && grads[edge.nr].defined()) {

@@ -209,6 +209,8 @@ const Tensor& unary_in_place(Unary op, const Tensor& x, double p0, double p1) {
     const BlockFn kernel = unary_kernel(op, info, x.dtype());
     const bool recorded = recording(x);
     check_inplace(x, recorded);
+    // What a view holds after the change is no result of this node but a part of its base.
+    if (recorded && info.uses == kUsesResult && is_view(x)) return copy_(x, unary(op, x, p0, p1));
     Ref<UnaryNode> node;
     if (recorded) {
         node = Ref<UnaryNode>(new UnaryNode(op, info, parameters));
@@ -221,14 +223,7 @@ const Tensor& unary_in_place(Unary op, const Tensor& x, double p0, double p1) {
     x.bump_version();
     if (node) {
         rebase_history(x, node);
-        if (info.uses == kUsesResult) {
-            if (is_view(x)) {
-                GradMode off(false);
-                node->saved = SavedTensor(clone(x), false);
-            } else {
-                node->saved = SavedTensor(x, true);
-            }
-        }
+        if (info.uses == kUsesResult) node->saved = SavedTensor(x, true);
     }
     return x;
 }
@@ -346,8 +341,8 @@ public:
         if ((uses_ & kUsesA) && a_is_tensor_) a_ = SavedTensor(a.tensor(), false);
         if ((uses_ & kUsesB) && b_is_tensor_) b_ = SavedTensor(b.tensor(), false);
     }
-    void save_result(const Tensor& y, bool is_result) {
-        if (uses_ & kUsesResult) result_ = SavedTensor(y, is_result);
+    void save_result(const Tensor& y) {
+        if (uses_ & kUsesResult) result_ = SavedTensor(y, true);
     }
     bool uses_a() const { return uses_ & kUsesA; }
 
@@ -560,7 +555,7 @@ Tensor binary(Binary op, const Arg& a, const Arg& b) {
         Ref<BinaryNode> node(new BinaryNode(op, info, a, b));
         node->save_operands(a, b);
         set_history(out, node);
-        node->save_result(out, true);
+        node->save_result(out);
     }
     return out;
 }
@@ -575,6 +570,8 @@ const Tensor& binary_in_place(Binary op, const Tensor& a, const Arg& b) {
     refuse_partial_overlap(a, b);
     const bool recorded = recording_args(Arg(a), b);
     check_inplace(a, recorded);
+    const bool uses_result = (info.lhs_uses | info.rhs_uses) & kUsesResult;
+    if (recorded && uses_result && is_view(a)) return copy_(a, binary(op, a, b));  // as for unary
     Ref<BinaryNode> node;
     Tensor original;
     if (recorded) {
@@ -584,14 +581,8 @@ const Tensor& binary_in_place(Binary op, const Tensor& a, const Arg& b) {
     apply_in_place(kernel, a, b, dtype, cost_of(op));
     a.bump_version();
     if (node) {
-        const bool view = is_view(a);
         rebase_history(a, node);
-        if (view) {
-            GradMode off(false);
-            node->save_result(clone(a), false);
-        } else {
-            node->save_result(a, true);
-        }
+        node->save_result(a);
     }
     return a;
 }

@@ -210,7 +210,7 @@ Tensor mean(const Tensor& x_given, const Dims& dims, bool keepdim, OptionalDType
     Tensor out = run(kernel_table().reduce.sum[int(x.dtype())], "mean", l, keepdim, x.dtype());
     {
         GradMode off(false);
-        binary_in_place(Binary::Div, out, static_cast<double>(l.n));
+        out = out / static_cast<double>(l.n);
     }
     record(
         out, x, numbered(dims, "MeanBackward0", "MeanBackward1"),
