@@ -11,7 +11,10 @@ Example:
 # ruff: noqa: I001  (the order counts: later modules use names of earlier ones)
 from typing import TYPE_CHECKING
 
-from . import _C
+from ._openmp import short_spins
+
+with short_spins():
+    from . import _C
 from ._C import *  # noqa: F403  (the functions and dtypes of the core; they shadow int, float and bool)
 from ._device import device
 from ._tensor import Tensor, is_tensor
