@@ -272,8 +272,8 @@ private:
     void capture(size_t input, TensorList& grads) {
         const Edge& edge = inputs_[input];
         if (edge.nr >= grads.size()) return;
-        for (size_t i = 0; i < input;
-             ++i) {  // asked for twice: one gradient, one call of the hooks
+        // Asked for twice: one gradient, one call of the hooks.
+        for (size_t i = 0; i < input; ++i) {
             if (inputs_[i].node == edge.node && inputs_[i].nr == edge.nr) {
                 results_[input] = results_[i];
                 return;
