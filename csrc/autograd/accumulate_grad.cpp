@@ -10,6 +10,7 @@ namespace tapegrad {
 
 AccumulateGrad::AccumulateGrad(const Tensor& leaf) : variable_(leaf) {
     sequence = std::numeric_limits<uint64_t>::max();  // as soon as it is ready
+    may_park = true;
     add_result(leaf);
 }
 
@@ -40,23 +41,23 @@ void AccumulateGrad::unpark(const Tensor& leaf) noexcept {
 
 void AccumulateGrad::backward(TensorList& grads, TensorList&) {
     if (!grads[0].defined() || !variable_->requires_grad) return;
-    if (AutogradExtra& extra = make_extra(variable_); extra.leaf_hook) {
+    AutogradExtra& extra = *extra_of(variable_);  // which holds this node
+    if (extra.leaf_hook) {
         if (Tensor changed = extra.leaf_hook->call(grads[0]); changed.defined())
             grads[0] = std::move(changed);
     }
     Tensor grad = std::move(grads[0]);
     if (!variable_->grad) {
         // A gradient that nobody else holds becomes .grad as it is.
-        const bool mine = is_sole_owner(grad) && grad.strides() == variable_.strides() &&
-                          grad.storage()->owns_memory();
-        if (grad_enabled())
-            variable_->grad = Ref<TensorImpl>(tape_operations.clone_like(grad, variable_).impl());
-        else if (mine) {
+        const bool mine =
+            !grad_enabled() && is_sole_owner(grad) && grad.strides() == variable_.strides();
+        if (mine) {
             grad->grad_fn.reset();
             grad->requires_grad = false;
-            variable_->grad = Ref<TensorImpl>(grad.impl());
-        } else
-            variable_->grad = Ref<TensorImpl>(tape_operations.clone_like(grad, variable_).impl());
+        } else {
+            grad = tape_operations.clone_like(grad, variable_);
+        }
+        variable_->grad = Ref<TensorImpl>(grad.impl());
     } else {
         Tensor sum(variable_->grad);
         if (grad_enabled()) {
@@ -66,7 +67,7 @@ void AccumulateGrad::backward(TensorList& grads, TensorList&) {
             tape_operations.add_in_place(sum, grad);
         }
     }
-    if (Ref<AccumulateHook> hook = make_extra(variable_).accumulate_hook) hook->call(variable_);
+    if (Ref<AccumulateHook> hook = extra.accumulate_hook) hook->call(variable_);
 }
 
 }  // namespace tapegrad

@@ -9,17 +9,7 @@
 
 namespace tapegrad {
 
-bool is_sole_owner(const Tensor& tensor) noexcept {
-    const Ref<Storage>& storage = tensor.storage();
-    return tensor->references == 1 && !tensor->python_object && storage->use_count() == 1 &&
-           storage->owns_memory();
-}
-
-void accumulate_gradient(Tensor& into, Tensor grad) {
-    if (!into.defined()) {
-        into = std::move(grad);
-        return;
-    }
+void add_gradient(Tensor& into, Tensor grad) {
     if (grad_enabled() && (into.requires_grad() || grad.requires_grad())) {
         into = tape_operations.add(into, grad);
         return;
@@ -75,16 +65,16 @@ public:
 
     TensorList run(TensorList& grads) {
         prepare();
-        for (size_t i = 0; i < roots_.size(); ++i) deliver(roots_[i], std::move(grads[i]));
+        for (size_t i = 0; i < roots_.size(); ++i)
+            if (grads[i].defined())
+                deliver(roots_[i], progress_of(roots_[i].node.get()), std::move(grads[i]));
         for (const Edge& root : roots_) {
             Node::Progress& progress = progress_of(root.node.get());
             if (progress.dependencies == 0 && !is_queued(root.node.get())) push(root.node.get());
         }
         while (!ready_.empty()) {
             std::pop_heap(ready_.begin(), ready_.end(), earlier);
-            Node* node = ready_.back();
-            ready_.pop_back();
-            evaluate(node);
+            evaluate(ready_.pop_back());
         }
         finished_ = true;
         return std::move(results_);
@@ -127,14 +117,13 @@ private:
 
     // Counts how many gradients each node will receive.
     void prepare() {
-        std::vector<Node*> stack;
+        SmallVector<Node*, 16> stack;
         for (const Edge& root : roots_) {
             if (reached(root.node.get())) continue;
             reach(root.node.get());
             stack.push_back(root.node.get());
             while (!stack.empty()) {
-                Node* node = stack.back();
-                stack.pop_back();
+                Node* node = stack.pop_back();
                 for (const Edge& edge : node->edges) {
                     Node* next = edge.node.get();
                     if (!next) continue;
@@ -196,10 +185,9 @@ private:
         std::push_heap(ready_.begin(), ready_.end(), earlier);
     }
 
-    void deliver(const Edge& edge, Tensor grad) {
-        SmallVector<Tensor, 1>& grads = progress_of(edge.node.get()).grads;
-        if (grads.size() < edge.node->results.size()) grads.resize(edge.node->results.size());
-        if (grad.defined()) accumulate_gradient(grads[edge.nr], std::move(grad));
+    static void deliver(const Edge& edge, Node::Progress& progress, Tensor grad) {
+        if (progress.grads.empty()) progress.grads.resize(edge.node->results.size());
+        accumulate_gradient(progress.grads[edge.nr], std::move(grad));
     }
 
     void evaluate(Node* node) {
@@ -330,8 +318,10 @@ private:
         for (size_t i = 0; i < node->edges.size(); ++i) {
             const Edge& edge = node->edges[i];
             if (!edge.node) continue;
-            deliver(edge, inputs ? std::move((*inputs)[i]) : Tensor());
-            if (--progress_of(edge.node.get()).dependencies == 0) push(edge.node.get());
+            Node::Progress& progress = progress_of(edge.node.get());
+            if (inputs && (*inputs)[i].defined())
+                deliver(edge, progress, std::move((*inputs)[i]));
+            if (--progress.dependencies == 0) push(edge.node.get());
         }
     }
 
@@ -358,7 +348,7 @@ private:
     std::span<const Edge> roots_;
     std::span<const Edge> inputs_;
     const BackwardOptions& options_;
-    std::vector<Node*> ready_;
+    SmallVector<Node*, 16> ready_;  // a heap
     std::unordered_map<Node*, Node::Progress> table_;
     TensorList results_;
 };

@@ -25,9 +25,17 @@ bool current_run_executes(const Node* node);
 bool current_run_is_full();
 
 // Whether the tensor's memory belongs to this one reference alone, so that it may be reused.
-bool is_sole_owner(const Tensor& tensor) noexcept;
+inline bool is_sole_owner(const Tensor& tensor) noexcept {
+    const Storage& storage = *tensor.storage();
+    return tensor->references == 1 && !tensor->python_object && storage.use_count() == 1 &&
+           storage.owns_memory();
+}
 
-// into += grad, in place where nobody else can see it.
-void accumulate_gradient(Tensor& into, Tensor grad);
+// into += grad, in place where nobody else can see it. Both are defined.
+void add_gradient(Tensor& into, Tensor grad);
+inline void accumulate_gradient(Tensor& into, Tensor grad) {
+    if (into.defined()) add_gradient(into, std::move(grad));
+    else into = std::move(grad);
+}
 
 }  // namespace tapegrad

@@ -8,36 +8,33 @@ thread_local ThreadState thread_state;
 Ref<Counted> (*capture_forward_trace)() = nullptr;
 
 namespace {
-// Dead nodes wait here for their turn.
-std::vector<Node*> dead;
+// Dead nodes wait here for their turn, linked through the place of their wrapper, which is gone too.
+Node* dead = nullptr;
 bool burying = false;
 }  // namespace
 
-Node::~Node() { --live_count; }
+void Node::DeleteExtras::operator()(NodeExtras* extras) const noexcept { delete extras; }
 
 NodeExtras& Node::extras() {
-    if (!extras_) extras_ = std::make_unique<NodeExtras>();
+    if (!extras_) extras_.reset(new NodeExtras);
     return *extras_;
 }
 
 void Node::destroy() noexcept {
-    if (park()) return;
-    if (!burying) {
-        burying = true;
-        delete this;
-        if (!dead.empty()) bury();
-        burying = false;
-    } else {
-        dead.push_back(this);
+    if (may_park && park()) return;
+    if (burying) {
+        python_object = dead;
+        dead = this;
+        return;
     }
-}
-
-void Node::bury() noexcept {
-    while (!dead.empty()) {
-        Node* node = dead.back();
-        dead.pop_back();
+    burying = true;
+    delete this;
+    while (dead) {
+        Node* node = dead;
+        dead = static_cast<Node*>(node->python_object);
         delete node;
     }
+    burying = false;
 }
 
 }  // namespace tapegrad

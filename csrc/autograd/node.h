@@ -62,7 +62,7 @@ public:
     virtual std::string formula() const { return {}; }
     virtual void visit_saved(SavedVisitor&) const {}
 
-    void add_edge(Edge edge) { edges.push_back(std::move(edge)); }
+    void add_edge(Edge edge) { edges.emplace_back(std::move(edge)); }
     bool has_edge(size_t input) const noexcept { return static_cast<bool>(edges[input].node); }
     // Whether the run that is executing this node asks for the gradient of an input. Only for backward().
     bool wants(size_t input) const noexcept {
@@ -70,7 +70,7 @@ public:
     }
     // Registers one more result; its number is returned.
     uint32_t add_result(const Tensor& tensor) {
-        results.push_back(ResultInfo{tensor.sizes(), tensor.dtype()});
+        results.emplace_back(tensor.sizes(), tensor.dtype());
         return static_cast<uint32_t>(results.size() - 1);
     }
     NodeExtras& extras();
@@ -81,7 +81,10 @@ public:
     uint64_t sequence;  // later operations have larger numbers
     SmallVector<Edge, 2> edges;
     SmallVector<ResultInfo, 1> results;
-    std::unique_ptr<NodeExtras> extras_;  // hooks and the like: most nodes have none
+    struct DeleteExtras {
+        void operator()(NodeExtras* extras) const noexcept;
+    };
+    std::unique_ptr<NodeExtras, DeleteExtras> extras_;  // hooks and the like: most nodes have none
     void* python_object = nullptr;        // the wrapper, while there is one (not owned)
 
     // The engine's marks; valid while run is the number of a current run.
@@ -96,14 +99,12 @@ public:
     static inline uint64_t next_sequence = 0;
 
 protected:
-    ~Node() override;
-    // A node that is worth keeping for its next use says so here instead of being destroyed.
+    ~Node() override { --live_count; }
+    // A node that sets may_park is asked, instead of being destroyed, whether it stays for another use.
     virtual bool park() noexcept { return false; }
+    bool may_park = false;
     // Nodes die in a queue, not in each other's destructors: a chain of any length needs no stack.
     void destroy() noexcept final;
-
-private:
-    static void bury() noexcept;
 };
 
 // Hooks. The bindings implement them with Python callables.

@@ -45,63 +45,73 @@ namespace {
 
 }  // namespace
 
-SavedTensor::SavedTensor(const Tensor& tensor, bool is_result) {
-    if (!tensor.defined()) return;
-    saved_ = true;
+void SavedTensor::save_unusual(const Tensor& tensor) {
     if (tensor->inference && !inference_mode())
         fail(
             "Inference tensors cannot be saved for backward. Please do not use Tensors created in "
-            "inference mode in "
-            "computation tracked by autograd. To work around this, you can make a clone to get a "
-            "normal tensor and "
-            "use it in autograd, or use `tapegrad.no_grad()` instead of "
-            "`tapegrad.inference_mode()`.");
-    version_ = tensor.version();
-    is_result_ = is_result;
-    result_nr_ = tensor->output_nr;
-    if (thread_state.saved_tensor_hooks) [[unlikely]] {
-        pack(*thread_state.saved_tensor_hooks, tensor);
-        return;
-    }
-    tensor_ = is_result ? alias(tensor) : tensor;
+            "inference mode in computation tracked by autograd. To work around this, you can make "
+            "a clone to get a normal tensor and use it in autograd, or use `tapegrad.no_grad()` "
+            "instead of `tapegrad.inference_mode()`.");
+    if (thread_state.saved_tensor_hooks) pack(*thread_state.saved_tensor_hooks, tensor);
+    else keep(Kind::Whole, is_result_ ? alias(tensor).impl() : tensor.impl());
 }
 
 void SavedTensor::pack(SavedTensorHooks& hooks, const Tensor& original) {
     GradMode off(false);
-    packed_ = hooks.pack(alias(original));
+    Ref<PackedTensor> packed = hooks.pack(alias(original));
     if (!is_result_) {
-        packed_->edge = gradient_edge(original);
-        packed_->leaf = original->requires_grad;
+        packed->edge = gradient_edge(original);
+        packed->leaf = original->requires_grad;
     }
-    tensor_.reset();
+    drop();
+    keep(Kind::Packed, packed.get());
 }
 
-void SavedTensor::register_hooks(SavedTensorHooks& hooks) {
-    if (released_) refuse_released();
-    if (packed_)
+void SavedTensor::register_hooks(SavedTensorHooks& hooks, const Node& owner) {
+    if (kind_ == Kind::Released) refuse_released();
+    if (kind_ == Kind::Packed)
         fail(
             "Calling register_hooks on a saved tensor whose hooks have already been set. Hint: "
-            "only one pair "
-            "of hooks is allowed at a time.");
-    if (!saved_) fail("Calling register_hooks on a saved tensor with value None is forbidden");
-    Tensor original = std::move(tensor_);
-    pack(hooks, original);
+            "only one pair of hooks is allowed at a time.");
+    if (kind_ == Kind::Nothing)
+        fail("Calling register_hooks on a saved tensor with value None is forbidden");
+    pack(hooks, stored(owner));
 }
 
-Tensor SavedTensor::unpack(const Node* owner) const {
-    if (!saved_) return {};
-    if (released_) refuse_released();
-    Node* maker = const_cast<Node*>(owner);
-    if (!packed_) {
-        if (version_ != tensor_.version())
-            refuse_modified(tensor_, version_, is_result_ ? owner : node_of(tensor_),
-                            is_result_ ? result_nr_ : tensor_->output_nr);
-        if (!is_result_) return tensor_;
-        Tensor result = alias(tensor_);
-        if (owner) {
-            result->grad_fn = Ref<Counted>(maker);
-            result->output_nr = result_nr_;
-        }
+// What is kept, as a tensor; not for values that hooks have packed.
+Tensor SavedTensor::stored(const Node& owner) const {
+    if (kind_ == Kind::Whole) return Tensor(whole_);
+    const ResultInfo& info = owner.results[result_nr_];
+    return from_storage(Ref<Storage>(memory_), memory_->data(), info.sizes,
+                        contiguous_strides(info.sizes), info.dtype);
+}
+
+void SavedTensor::check_unchanged(const Node& owner, const Tensor& tensor) const {
+    if (version_ != tensor.version())
+        refuse_modified(tensor, version_, is_result_ ? &owner : node_of(tensor),
+                        is_result_ ? result_nr_ : tensor->output_nr);
+}
+
+Tensor SavedTensor::other_values(const Node& owner) const {
+    if (kind_ != Kind::Memory) return unpack(owner);
+    Tensor result = stored(owner);
+    check_unchanged(owner, result);
+    return result;
+}
+
+Tensor SavedTensor::unpack(const Node& owner) const {
+    if (kind_ == Kind::Nothing) return {};
+    if (kind_ == Kind::Released) refuse_released();
+    auto become_result = [&](const Tensor& tensor) {
+        tensor->grad_fn = Ref<Counted>(const_cast<Node*>(&owner));
+        tensor->output_nr = result_nr_;
+    };
+    if (kind_ != Kind::Packed) {
+        const Tensor tensor = stored(owner);
+        check_unchanged(owner, tensor);
+        if (!is_result_) return tensor;
+        Tensor result = kind_ == Kind::Whole ? alias(tensor) : tensor;
+        become_result(result);
         return result;
     }
     Tensor values;
@@ -112,8 +122,7 @@ Tensor SavedTensor::unpack(const Node* owner) const {
     // The hooks give values; the place on the tape is that of the tensor that was saved.
     Tensor result = alias(values);
     if (is_result_) {
-        result->grad_fn = Ref<Counted>(maker);
-        result->output_nr = result_nr_;
+        become_result(result);
     } else if (const Edge& edge = packed_->edge) {
         if (packed_->leaf) {
             result->requires_grad = true;

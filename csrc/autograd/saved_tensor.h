@@ -1,6 +1,9 @@
 // A value that a backward pass will need, with the version it had when it was saved.
 #pragma once
 
+#include <cstring>
+#include <type_traits>
+
 #include "autograd/node.h"
 
 namespace tapegrad {
@@ -23,40 +26,104 @@ public:
     virtual ~SavedTensorHooks() = default;
     virtual Ref<PackedTensor> pack(const Tensor& tensor) = 0;
 };
+
+// Small, because most nodes have one or two: a tagged pointer to what is kept, and the version it had.
 class SavedTensor {
 public:
     SavedTensor() noexcept = default;
-    // is_result: the tensor is a result of the very node that saves it. Its data is kept without its
-    // place on the tape, which would make a cycle.
-    SavedTensor(const Tensor& tensor, bool is_result);
-
-    // The saved tensor with its place on the tape. Raises if it was released or overwritten.
-    Tensor unpack(const Node* owner) const;
-    // Only the values, for fused kernels: cheaper than unpack.
-    const Tensor& values(const Node* owner, Tensor& holder) const {
-        if (tensor_.defined() && version_ == tensor_.version()) [[likely]]
-            return tensor_;
-        holder = unpack(owner);
-        return holder;
+    // is_result: the tensor is a result of the very node that saves it, registered there already. It is
+    // kept without its place on the tape, which would make a cycle.
+    SavedTensor(const Tensor& tensor, bool is_result) {
+        if (!tensor.defined()) return;
+        version_ = tensor.version();
+        is_result_ = is_result;
+        result_nr_ = tensor->output_nr & kMaxResultNr;
+        if (tensor->inference || thread_state.saved_tensor_hooks) [[unlikely]]
+            save_unusual(tensor);
+        else if (!is_result) keep(Kind::Whole, tensor.impl());
+        else if (tensor.is_contiguous() && tensor->data == tensor.storage()->data())
+            keep(Kind::Memory, tensor.storage().get());
+        else keep(Kind::Whole, alias(tensor).impl());
     }
-    bool defined() const noexcept { return saved_; }
+    SavedTensor(SavedTensor&& other) noexcept { take(other); }
+    SavedTensor& operator=(SavedTensor&& other) noexcept {
+        if (this != &other) {
+            drop();
+            take(other);
+        }
+        return *this;
+    }
+    ~SavedTensor() { drop(); }
+
+    // The saved tensor with its place on the tape. Raises if it was released or overwritten. owner is
+    // the node that saved it.
+    Tensor unpack(const Node& owner) const;
+    // Only the values, for fused kernels: cheaper than unpack.
+    Tensor values(const Node& owner) const {
+        if (kind_ == Kind::Whole && version_ == whole_->storage->version()) [[likely]]
+            return Tensor(whole_);
+        return other_values(owner);
+    }
+    // The values as they lie in memory, where they are contiguous, unchanged, and of the same type and
+    // number as those of a gradient of the owner's only result; null otherwise.
+    const char* plain_values(const Tensor& grad) const noexcept {
+        if (kind_ == Kind::Whole) {
+            const bool plain = whole_->contiguous && whole_->dtype == grad.dtype() &&
+                               whole_->numel == grad.numel() &&
+                               version_ == whole_->storage->version();
+            return plain ? whole_->data : nullptr;
+        }
+        return kind_ == Kind::Memory && version_ == memory_->version() ? memory_->data() : nullptr;
+    }
+    bool defined() const noexcept { return kind_ != Kind::Nothing; }
     void release() noexcept {
-        tensor_.reset();
-        packed_.reset();
-        released_ = saved_;
+        if (kind_ == Kind::Nothing) return;
+        drop();
+        kind_ = Kind::Released;
     }
     // Hooks for this one value, set through the node's _raw_saved_* attribute.
-    void register_hooks(SavedTensorHooks& hooks);
+    void register_hooks(SavedTensorHooks& hooks, const Node& owner);
 
 private:
-    void pack(SavedTensorHooks& hooks, const Tensor& original);
+    enum class Kind : uint8_t {
+        Nothing,
+        Released,
+        Whole,   // a tensor
+        Memory,  // of a result that fills its storage; what else it needs is in the owner's results
+        Packed,  // what hooks made of it
+    };
+    static constexpr uint32_t kMaxResultNr = (1u << 16) - 1;
 
-    Tensor tensor_;
-    Ref<PackedTensor> packed_;
+    template <class T> void keep(Kind kind, T* object) noexcept {
+        kind_ = kind;
+        object->retain();
+        if constexpr (std::is_same_v<T, TensorImpl>) whole_ = object;
+        else if constexpr (std::is_same_v<T, Storage>) memory_ = object;
+        else packed_ = object;
+    }
+    void take(SavedTensor& other) noexcept {
+        std::memcpy(static_cast<void*>(this), &other, sizeof *this);
+        other.kind_ = Kind::Nothing;
+    }
+    void drop() noexcept {
+        if (kind_ == Kind::Whole) whole_->release();
+        else if (kind_ == Kind::Memory) memory_->release();
+        else if (kind_ == Kind::Packed) packed_->release();
+    }
+    void save_unusual(const Tensor& tensor);
+    void pack(SavedTensorHooks& hooks, const Tensor& original);
+    void check_unchanged(const Node& owner, const Tensor& tensor) const;
+    Tensor stored(const Node& owner) const;
+    Tensor other_values(const Node& owner) const;
+
+    union {
+        TensorImpl* whole_ = nullptr;
+        Storage* memory_;
+        PackedTensor* packed_;
+    };
     uint32_t version_ = 0;
-    uint32_t result_nr_ = 0;
-    bool saved_ = false;
-    bool released_ = false;
+    uint16_t result_nr_ = 0;
+    Kind kind_ = Kind::Nothing;
     bool is_result_ = false;
 };
 

@@ -17,10 +17,6 @@ void AutogradExtra::forget_accumulator() noexcept {
     accumulator_parked = false;
 }
 
-AutogradExtra* extra_of(const Tensor& tensor) noexcept {
-    return static_cast<AutogradExtra*>(tensor->autograd_extra.get());
-}
-
 AutogradExtra& make_extra(const Tensor& tensor) {
     if (!tensor->autograd_extra) tensor->autograd_extra = make_ref<AutogradExtra>();
     return *extra_of(tensor);
@@ -131,16 +127,6 @@ Ref<Node> grad_fn(const Tensor& tensor) {
     return Ref<Node>(node_of(tensor));
 }
 
-Edge gradient_edge(const Tensor& tensor) {
-    if (tensor->autograd_extra) [[unlikely]] {
-        if (Ref<Node> node = grad_fn(tensor)) return Edge{std::move(node), tensor->output_nr};
-    } else if (Node* node = node_of(tensor)) {
-        return Edge{Ref<Node>(node), tensor->output_nr};
-    }
-    if (tensor->requires_grad) return Edge{gradient_accumulator(tensor), 0};
-    return {};
-}
-
 Ref<Node> gradient_accumulator(const Tensor& leaf) {
     AutogradExtra& extra = make_extra(leaf);
     if (extra.accumulator_parked) {
@@ -153,11 +139,9 @@ Ref<Node> gradient_accumulator(const Tensor& leaf) {
     return node;
 }
 
-void set_history(const Tensor& out, const Ref<Node>& node) {
-    out->output_nr = node->add_result(out);
-    out->grad_fn = node;
-    if (thread_state.anomaly && !node->extras().forward_trace && capture_forward_trace)
-        node->extras().forward_trace = capture_forward_trace();
+void keep_forward_trace(Node& node) {
+    if (!node.extras().forward_trace && capture_forward_trace)
+        node.extras().forward_trace = capture_forward_trace();
 }
 
 void mark_view(const Tensor& view, const Tensor& base) {

@@ -9,6 +9,9 @@ namespace tapegrad {
 // How a view came to be, where that forbids writing into it.
 enum class ViewOrigin : uint8_t { Ordinary, NoGrad, Inference, MultiOutput, CustomFunction };
 
+// In anomaly mode: where the operation was called.
+void keep_forward_trace(Node& node);
+
 // What only some tensors have.
 struct AutogradExtra final : Counted {
     // Leaves: the node that adds to .grad, while the graph holds one; it keeps the tensor, not the reverse.
@@ -28,7 +31,9 @@ struct AutogradExtra final : Counted {
     void forget_accumulator() noexcept;
 };
 
-AutogradExtra* extra_of(const Tensor& tensor) noexcept;
+inline AutogradExtra* extra_of(const Tensor& tensor) noexcept {
+    return static_cast<AutogradExtra*>(tensor->autograd_extra.get());
+}
 AutogradExtra& make_extra(const Tensor& tensor);
 
 inline bool is_view(const Tensor& tensor) noexcept {
@@ -42,10 +47,19 @@ inline Node* node_of(const Tensor& tensor) noexcept {
 
 // The node behind the tensor, brought up to date where the base of a view was written to.
 Ref<Node> grad_fn(const Tensor& tensor);
-// Where the gradient of the tensor goes; an empty edge if nowhere.
-Edge gradient_edge(const Tensor& tensor);
 // The node of a leaf that adds to its .grad: one per leaf.
 Ref<Node> gradient_accumulator(const Tensor& leaf);
+// Where the gradient of the tensor goes; an empty edge if nowhere.
+inline Edge gradient_edge(const Tensor& tensor) {
+    if (tensor->autograd_extra) {
+        if (Ref<Node> node = is_view(tensor) ? grad_fn(tensor) : Ref<Node>(node_of(tensor)))
+            return Edge{std::move(node), tensor->output_nr};
+    } else if (Node* node = node_of(tensor)) {
+        return Edge{Ref<Node>(node), tensor->output_nr};
+    }
+    if (tensor->requires_grad) return Edge{gradient_accumulator(tensor), 0};
+    return {};
+}
 
 // Whether an operation on these is to be recorded.
 template <class... Tensors> bool recording(const Tensors&... tensors) noexcept {
@@ -53,7 +67,12 @@ template <class... Tensors> bool recording(const Tensors&... tensors) noexcept {
 }
 
 // Makes out a result of node.
-void set_history(const Tensor& out, const Ref<Node>& node);
+inline void set_history(const Tensor& out, const Ref<Node>& node) {
+    out->output_nr = node->add_result(out);
+    out->grad_fn = node;
+    if (thread_state.anomaly) [[unlikely]]
+        keep_forward_trace(*node);
+}
 
 // Declares view a view of base's memory that gradients pass through.
 void mark_view(const Tensor& view, const Tensor& base);

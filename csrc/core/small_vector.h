@@ -40,9 +40,16 @@ public:
     const T& operator[](size_t i) const noexcept { return data_[i]; }
     T& back() noexcept { return data_[size_ - 1]; }
 
-    void push_back(T value) {
-        if (size_ == capacity_) reserve(2 * size_t{capacity_});
-        new (data_ + size_++) T(std::move(value));
+    void push_back(T value) { emplace_back(std::move(value)); }
+    template <class... Args> T& emplace_back(Args&&... args) {
+        if (size_ == capacity_) [[unlikely]]
+            reserve(2 * size_t{capacity_});
+        return *new (data_ + size_++) T{std::forward<Args>(args)...};
+    }
+    T pop_back() {
+        T value = std::move(back());
+        data_[--size_].~T();
+        return value;
     }
     void resize(size_t count) {
         reserve(count);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/allocator.h"
 #include "core/refcount.h"
 
 namespace tapegrad {
@@ -35,9 +36,17 @@ public:
     static int64_t live_count() noexcept { return live_count_; }
 
 private:
-    explicit Storage(size_t bytes);
+    explicit Storage(size_t bytes)
+        : data_(bytes <= kInlineBytes ? inline_ : static_cast<char*>(tapegrad::allocate(bytes))),
+          bytes_(bytes) {
+        ++live_count_;
+    }
     Storage(void* data, size_t bytes, void* owner, void (*free)(void*), bool read_only);
-    ~Storage();
+    ~Storage() {
+        --live_count_;
+        if (free_) free_(owner_);
+        else if (data_ != inline_) deallocate(data_, bytes_);
+    }
 
     uint32_t references_ = 0;
     uint32_t version_ = 0;

@@ -57,6 +57,25 @@ Tensor empty(const Dims& sizes, DType dtype) {
     return Tensor(std::move(impl));
 }
 
+Tensor empty_like_contiguous(const Tensor& like) {
+    Ref<TensorImpl> impl(new TensorImpl);
+    impl->dtype = like.dtype();
+    impl->inference = inference_tensors;
+    impl->sizes = like.sizes();
+    const int count = like.dim();
+    impl->strides.resize(count);
+    // Not like's own strides: those of dimensions of one element may be anything.
+    int64_t stride = 1;
+    for (int i = count - 1; i >= 0; --i) {
+        impl->strides[i] = stride;
+        stride *= std::max<int64_t>(like.sizes()[i], 1);
+    }
+    impl->numel = like.numel();
+    impl->storage = Storage::allocate(static_cast<size_t>(like.numel()) * like.item_size());
+    impl->data = impl->storage->data();
+    return Tensor(std::move(impl));
+}
+
 Tensor empty_strided(const Dims& sizes, const Dims& strides, DType dtype) {
     int64_t extent = 1;
     for (int i = 0; i < sizes.size(); ++i)

@@ -64,6 +64,8 @@ public:
     TensorImpl* impl() const noexcept { return impl_.get(); }
     TensorImpl* operator->() const noexcept { return impl_.get(); }
     void reset() noexcept { impl_.reset(); }
+    // Gives up the reference without releasing it.
+    TensorImpl* detach() noexcept { return impl_.detach(); }
 
     DType dtype() const noexcept { return impl_->dtype; }
     int dim() const noexcept { return impl_->sizes.size(); }
@@ -102,6 +104,8 @@ private:
 
 // Fresh contiguous memory, not initialised.
 Tensor empty(const Dims& sizes, DType dtype);
+// The same with the sizes of a contiguous tensor: nothing is left to check.
+Tensor empty_like_contiguous(const Tensor& like);
 // Fresh memory with the given strides, which must address every element once.
 Tensor empty_strided(const Dims& sizes, const Dims& strides, DType dtype);
 // Another window on the storage; no relation on the tape. offset is in elements from the start of base.

@@ -9,7 +9,6 @@ namespace {
 
 constexpr int kMaxOperands = 4;
 constexpr int64_t kBlock = 512;        // elements of a buffered block: at most 4 KB an operand
-constexpr int64_t kGrain = 32 * 1024;  // elements of light work that are worth a thread
 
 void fill_block(char* buffer, const char* value, size_t bytes, int64_t n) {
     switch (bytes) {
@@ -189,11 +188,21 @@ void run_range(const Space& space, BlockFn kernel, const double* parameters, int
 
 }  // namespace
 
+void run_contiguous_parallel(BlockFn kernel, const void* const* in, int count, void* out, int64_t n,
+                             size_t item_bytes, const double* parameters, Cost cost) {
+    parallel_for(n, grain_of(cost), [&](int64_t begin, int64_t end) {
+        const int64_t offset = begin * static_cast<int64_t>(item_bytes);
+        const void* part[kMaxOperands];
+        for (int k = 0; k < count; ++k) part[k] = static_cast<const char*>(in[k]) + offset;
+        kernel(part, static_cast<char*>(out) + offset, end - begin, parameters);
+    });
+}
+
 void run_elementwise(BlockFn kernel, const Tensor& out, const Operand* operands, int count,
                      const size_t* operand_bytes, const double* parameters, Cost cost) {
     const int64_t n = out.numel();
     if (n == 0) return;
-    const int64_t grain = kGrain / static_cast<int64_t>(cost);
+    const int64_t grain = grain_of(cost);
     bool plain = out.is_contiguous();
     for (int k = 0; k < count && plain; ++k) {
         const Tensor* t = operands[k].tensor;

@@ -29,6 +29,19 @@ private:
 // Work per element, for the decision about threads: 1 for arithmetic, some tens for exp and the like.
 enum class Cost { Light = 1, Heavy = 8 };
 
+// Elements that are worth a thread.
+inline constexpr int64_t kLightGrain = 32 * 1024;
+constexpr int64_t grain_of(Cost cost) { return kLightGrain / static_cast<int64_t>(cost); }
+
+// Operands that are contiguous and as long as the output, all of one item size.
+void run_contiguous_parallel(BlockFn kernel, const void* const* in, int count, void* out, int64_t n,
+                             size_t item_bytes, const double* parameters, Cost cost);
+inline void run_contiguous(BlockFn kernel, const void* const* in, int count, void* out, int64_t n,
+                           size_t item_bytes, const double* parameters, Cost cost) {
+    if (n <= grain_of(cost)) kernel(in, out, n, parameters);
+    else run_contiguous_parallel(kernel, in, count, out, n, item_bytes, parameters, cost);
+}
+
 // out must not be expanded; it may be one of the operands (same window), and must not overlap another.
 void run_elementwise(BlockFn kernel, const Tensor& out, const Operand* operands, int count,
                      size_t operand_bytes, const double* parameters = nullptr,

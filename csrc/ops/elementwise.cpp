@@ -93,12 +93,10 @@ template <class F> UnaryInfo unary_info(const char* name, Domain domain) {
     return info;
 }
 
-const UnaryInfo& info_of(Unary op) {
 #define TAPEGRAD_INFO(Name, Domain) unary_info<formulas::Name>(#Name, k##Domain),
-    static const UnaryInfo infos[] = {TAPEGRAD_UNARY(TAPEGRAD_INFO)};
+const UnaryInfo unary_infos[] = {TAPEGRAD_UNARY(TAPEGRAD_INFO)};
 #undef TAPEGRAD_INFO
-    return infos[static_cast<int>(op)];
-}
+const UnaryInfo& info_of(Unary op) { return unary_infos[static_cast<int>(op)]; }
 
 Cost cost_of(const UnaryInfo& info) { return info.domain == kNumbers ? Cost::Light : Cost::Heavy; }
 
@@ -123,34 +121,33 @@ public:
     void backward(TensorList& grads, TensorList& inputs) override {
         if (!wants(0)) return;
         Tensor g = std::move(grads[0]);
-        Tensor holder;
         if (grad_enabled()) {
-            const Tensor value = info_.uses ? saved.unpack(this) : Tensor();
+            const Tensor value = info_.uses ? saved.unpack(*this) : Tensor();
             inputs[0] = info_.derivative(g, value, value, parameters_);
             return;
         }
         const BlockFn kernel = kernel_table().elementwise.unary_backward[int(op_)][int(g.dtype())];
-        const bool reuse = is_sole_owner_of(g);
-        Tensor out = reuse ? g : empty(g.sizes(), g.dtype());
-        if (info_.uses) {
-            const Tensor& value = saved.values(this, holder);
-            const Tensor cast = value.dtype() == g.dtype() ? value : cast_values(value, g.dtype());
-            const Operand operands[] = {g, cast};
-            kernels::run_elementwise(kernel, out, operands, 2, g.item_size(), parameters_,
-                                     cost_of(info_));
-        } else {
-            const Operand operands[] = {g};
-            kernels::run_elementwise(kernel, out, operands, 1, g.item_size(), parameters_,
-                                     cost_of(info_));
+        const bool contiguous = g.is_contiguous(), reuse = contiguous && is_sole_owner(g);
+        if (const char* value = contiguous && info_.uses ? saved.plain_values(g) : nullptr;
+            value || (contiguous && !info_.uses)) {
+            const void* in[] = {g.data(), value};
+            Tensor out = reuse ? g : empty_like_contiguous(g);
+            kernels::run_contiguous(kernel, in, info_.uses ? 2 : 1, out.data(), g.numel(),
+                                    g.item_size(), parameters_, cost_of(info_));
+            inputs[0] = std::move(out);
+            return;
         }
+        Tensor out = reuse ? g : empty(g.sizes(), g.dtype());
+        const Tensor value = info_.uses ? cast_values(saved.values(*this), g.dtype()) : g;
+        const Operand operands[] = {g, value};
+        kernels::run_elementwise(kernel, out, operands, info_.uses ? 2 : 1, g.item_size(),
+                                 parameters_, cost_of(info_));
         inputs[0] = std::move(out);
     }
 
     SavedTensor saved;
 
 private:
-    static bool is_sole_owner_of(const Tensor& g) { return is_sole_owner(g) && g.is_contiguous(); }
-
     const Unary op_;
     const UnaryInfo& info_;
     double parameters_[kMaxParameters];
@@ -185,10 +182,18 @@ Tensor unary(Unary op, const Tensor& x, double p0, double p1) {
     if (op == Unary::Sign && x.dtype() == DType::Bool) return clone(x);
     const DType dtype = input->dtype();
     const BlockFn kernel = unary_kernel(op, info, dtype);
-    Tensor out = empty(x.sizes(), dtype);
-    const Operand operand(*input);
-    kernels::run_elementwise(kernel, out, &operand, 1, input->item_size(), parameters,
-                             cost_of(info));
+    Tensor out;
+    if (input->is_contiguous()) {
+        out = empty_like_contiguous(*input);
+        const void* in[] = {input->data()};
+        kernels::run_contiguous(kernel, in, 1, out.data(), out.numel(), out.item_size(), parameters,
+                                cost_of(info));
+    } else {
+        out = empty(x.sizes(), dtype);
+        const Operand operand(*input);
+        kernels::run_elementwise(kernel, out, &operand, 1, input->item_size(), parameters,
+                                 cost_of(info));
+    }
     if (recording(x)) {
         Ref<UnaryNode> node(new UnaryNode(op, info, parameters));
         node->add_edge(gradient_edge(x));
@@ -273,12 +278,10 @@ template <class F> BinaryInfo binary_info(const char* name, bool floats) {
     return info;
 }
 
-const BinaryInfo& info_of(Binary op) {
 #define TAPEGRAD_INFO(Name, Domain) binary_info<formulas::Name>(#Name, k##Domain),
-    static const BinaryInfo infos[] = {TAPEGRAD_BINARY(TAPEGRAD_INFO)};
+const BinaryInfo binary_infos[] = {TAPEGRAD_BINARY(TAPEGRAD_INFO)};
 #undef TAPEGRAD_INFO
-    return infos[static_cast<int>(op)];
-}
+const BinaryInfo& info_of(Binary op) { return binary_infos[static_cast<int>(op)]; }
 
 Cost cost_of(Binary op) {
     return op == Binary::Pow || op == Binary::Atan2 || op == Binary::Fmod || op == Binary::Remainder
@@ -323,12 +326,70 @@ private:
     }
 };
 
+// Operands of one floating type that lie in memory as the result does, or are a number: the frequent case,
+// which needs no conversion, no strides and no look at shapes.
+class PlainOperands {
+public:
+    // like: a contiguous tensor of the result's shape and type; the first operand.
+    explicit PlainOperands(const Tensor& like) : like_(like) { in_[count_++] = like.data(); }
+    PlainOperands(const Arg& a, const Arg& b)
+        : like_(a.is_tensor() ? a.tensor() : b.tensor()),
+          ok_(is_plain(a, b)) {
+        if (!ok_) return;
+        for (const Arg* arg : {&a, &b}) {
+            if (arg->is_tensor()) in_[count_++] = arg->tensor().data();
+            else ok_ = ok_ && add_number(arg->scalar());
+        }
+    }
+    PlainOperands(const PlainOperands&) = delete;
+
+    explicit operator bool() const { return ok_; }
+    const Tensor& like() const { return like_; }
+    bool add(const SavedTensor& saved, bool is_tensor, const Scalar& scalar) {
+        if (!is_tensor) return add_number(scalar);
+        in_[count_] = saved.plain_values(like_);
+        return in_[count_++] != nullptr;
+    }
+    void run(BlockFn kernel, const Tensor& out, Cost cost) const {
+        kernels::run_contiguous(kernel, in_, count_, out.data(), out.numel(), out.item_size(),
+                                nullptr, cost);
+    }
+
+private:
+    static bool is_plain(const Arg& a, const Arg& b) {
+        if (a.is_tensor() && b.is_tensor()) {
+            const Tensor &x = a.tensor(), &y = b.tensor();
+            return x.dtype() == y.dtype() && x.is_floating() && x.is_contiguous() &&
+                   y.is_contiguous() && x.sizes() == y.sizes();
+        }
+        const Tensor& x = a.is_tensor() ? a.tensor() : b.tensor();
+        const Scalar& number = a.is_tensor() ? b.scalar() : a.scalar();
+        return x.is_floating() && x.is_contiguous() && number.kind() != DType::Bool;
+    }
+    // A number becomes as many as there are elements: only worth it for few.
+    bool add_number(const Scalar& scalar) {
+        const int64_t n = like_.numel();
+        if (n > kNumbers) return false;
+        if (like_.dtype() == DType::Float32)
+            std::fill_n(reinterpret_cast<float*>(numbers_), n, scalar.to<float>());
+        else std::fill_n(numbers_, n, scalar.to<double>());
+        in_[count_++] = numbers_;
+        return true;
+    }
+
+    static constexpr int64_t kNumbers = 256;
+    const Tensor& like_;
+    bool ok_ = true;
+    int count_ = 0;
+    const void* in_[4];
+    alignas(64) double numbers_[kNumbers];
+};
+
 class BinaryNode final : public Node {
 public:
     BinaryNode(Binary op, const BinaryInfo& info, const Arg& a, const Arg& b)
         : op_(op),
           info_(info),
-          name_(numbered_name(op, a.is_tensor(), b.is_tensor())),
           scalar_(a.is_tensor() ? b.scalar() : a.scalar()),
           a_is_tensor_(a.is_tensor()),
           b_is_tensor_(b.is_tensor()) {
@@ -346,7 +407,9 @@ public:
     }
     bool uses_a() const { return uses_ & kUsesA; }
 
-    const char* name() const noexcept override { return name_; }
+    const char* name() const noexcept override {
+        return numbered_name(op_, a_is_tensor_, b_is_tensor_);
+    }
     std::string formula() const override {
         std::string text;
         if (has_edge(0)) text += "self: " + info_.lhs_formula;
@@ -371,7 +434,7 @@ public:
         if (grad_enabled()) {
             const Tensor a = value(a_, a_is_tensor_, kUsesA, g),
                          b = value(b_, b_is_tensor_, kUsesB, g);
-            const Tensor y = result_.unpack(this);
+            const Tensor y = result_.unpack(*this);
             if (wants(0)) inputs[0] = info_.lhs(g, a, b, y);
             if (wants(1)) inputs[1] = info_.rhs(g, a, b, y);
             return;
@@ -389,36 +452,43 @@ public:
 private:
     Tensor value(const SavedTensor& saved, bool is_tensor, unsigned use, const Tensor& g) {
         if (!(uses_ & use)) return {};
-        return is_tensor ? saved.unpack(this) : scalar_tensor(scalar_, g.dtype());
+        return is_tensor ? saved.unpack(*this) : scalar_tensor(scalar_, g.dtype());
     }
 
+    // One derivative, computed in one pass over memory.
     Tensor fused(bool lhs, const Tensor& g, bool may_reuse) {
         const auto& table = kernel_table().elementwise;
         const unsigned uses = lhs ? info_.lhs_uses : info_.rhs_uses;
         const BlockFn kernel =
             (lhs ? table.binary_lhs : table.binary_rhs)[int(op_)][int(g.dtype())];
-        Tensor holders[3], casts[3];
+        const bool contiguous = g.is_contiguous();
+        const bool reuse = may_reuse && contiguous && is_sole_owner(g);
+        Tensor out;
+        if (contiguous) {
+            PlainOperands plain(g);
+            if ((!(uses & kUsesA) || plain.add(a_, a_is_tensor_, scalar_)) &&
+                (!(uses & kUsesB) || plain.add(b_, b_is_tensor_, scalar_)) &&
+                (!(uses & kUsesResult) || plain.add(result_, true, scalar_))) {
+                out = reuse ? g : empty_like_contiguous(g);
+                plain.run(kernel, out, cost_of(op_));
+                return out;
+            }
+        }
+        out = reuse ? g : empty(g.sizes(), g.dtype());
+        Tensor values[3];
         Operand operands[4] = {g, g, g, g};
         int count = 1;
-        auto add_operand = [&](const SavedTensor& saved, bool is_tensor, unsigned use, int at) {
-            if (!(uses & use)) return;
+        auto add = [&](const SavedTensor& saved, bool is_tensor) {
             if (!is_tensor) {
                 operands[count++] = constant_operand(scalar_, g.dtype());
                 return;
             }
-            const Tensor& saved_value = saved.values(this, holders[at]);
-            if (saved_value.dtype() == g.dtype()) {
-                operands[count++] = Operand(saved_value);
-            } else {
-                casts[at] = cast_values(saved_value, g.dtype());
-                operands[count++] = Operand(casts[at]);
-            }
+            Tensor& value = values[count - 1] = cast_values(saved.values(*this), g.dtype());
+            operands[count++] = Operand(value);
         };
-        add_operand(a_, a_is_tensor_, kUsesA, 0);
-        add_operand(b_, b_is_tensor_, kUsesB, 1);
-        add_operand(result_, true, kUsesResult, 2);
-        const bool reuse = may_reuse && is_sole_owner(g) && g.is_contiguous();
-        Tensor out = reuse ? g : empty(g.sizes(), g.dtype());
+        if (uses & kUsesA) add(a_, a_is_tensor_);
+        if (uses & kUsesB) add(b_, b_is_tensor_);
+        if (uses & kUsesResult) add(result_, true);
         kernels::run_elementwise(kernel, out, operands, count, g.item_size(), nullptr,
                                  cost_of(op_));
         return out;
@@ -426,7 +496,6 @@ private:
 
     const Binary op_;
     const BinaryInfo& info_;
-    const char* name_;
     Scalar scalar_;
     const bool a_is_tensor_, b_is_tensor_;
     unsigned uses_ = 0;
@@ -541,12 +610,16 @@ void apply_in_place(BlockFn kernel, const Tensor& a, const Arg& b, DType compute
 
 Tensor binary(Binary op, const Arg& a, const Arg& b) {
     const BinaryInfo& info = info_of(op);
-    const DType dtype = compute_type(a, b, info.floats);
-    const BlockFn kernel = kernel_table().elementwise.binary[int(op)][int(dtype)];
-    check_operands(op, a, b, dtype);
-    if (!kernel) refuse_dtype(info.name, dtype);
-    Tensor out = empty(broadcast_shape(a, b), dtype);
-    {
+    Tensor out;
+    if (const PlainOperands plain(a, b); plain) {
+        out = empty_like_contiguous(plain.like());
+        plain.run(kernel_table().elementwise.binary[int(op)][int(out.dtype())], out, cost_of(op));
+    } else {
+        const DType dtype = compute_type(a, b, info.floats);
+        const BlockFn kernel = kernel_table().elementwise.binary[int(op)][int(dtype)];
+        check_operands(op, a, b, dtype);
+        if (!kernel) refuse_dtype(info.name, dtype);
+        out = empty(broadcast_shape(a, b), dtype);
         Prepared pa(a, dtype), pb(b, dtype);
         const Operand operands[] = {pa.operand, pb.operand};
         kernels::run_elementwise(kernel, out, operands, 2, item_size(dtype), nullptr, cost_of(op));
@@ -677,7 +750,7 @@ public:
         visitor.tensor("condition", condition_);
     }
     void backward(TensorList& grads, TensorList& inputs) override {
-        const Tensor condition = condition_.unpack(this);
+        const Tensor condition = condition_.unpack(*this);
         if (wants(0)) inputs[0] = where(condition, grads[0], 0);
         if (wants(1)) inputs[1] = where(condition, 0, grads[0]);
     }

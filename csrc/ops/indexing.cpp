@@ -381,7 +381,7 @@ public:
         for (const Tensor& index : indices)
             saved_.push_back(index.defined() ? SavedTensor(index, false) : SavedTensor());
     }
-    std::vector<Tensor> unpack(const Node* owner) const {
+    std::vector<Tensor> unpack(const Node& owner) const {
         std::vector<Tensor> indices;
         for (const SavedTensor& saved : saved_)
             indices.push_back(saved.defined() ? saved.unpack(owner) : Tensor());
@@ -415,7 +415,7 @@ public:
     void backward(TensorList& grads, TensorList& inputs) override {
         if (!wants(0)) return;
         Tensor result = zeros(sizes_, grads[0].dtype());
-        index_put_(result, indices_.unpack(this), grads[0], true);
+        index_put_(result, indices_.unpack(*this), grads[0], true);
         inputs[0] = std::move(result);
     }
 
@@ -445,7 +445,7 @@ public:
         visitor.boolean("accumulate", accumulate_);
     }
     void backward(TensorList& grads, TensorList& inputs) override {
-        const std::vector<Tensor> indices = indices_.unpack(this);
+        const std::vector<Tensor> indices = indices_.unpack(*this);
         const Tensor& g = grads[0];
         if (wants(0))
             inputs[0] = accumulate_ ? g : index_put(g, indices, scalar_tensor(0, g.dtype()), false);
@@ -527,7 +527,7 @@ public:
     void release_saved() override { mask_.release(); }
     void visit_saved(SavedVisitor& visitor) const override { visitor.tensor("mask", mask_); }
     void backward(TensorList& grads, TensorList& inputs) override {
-        const Tensor mask = mask_.unpack(this);
+        const Tensor mask = mask_.unpack(*this);
         if (wants(0)) inputs[0] = sum_to(masked_fill(grads[0], mask, 0), sizes_);
         if (tensor_value_ && wants(1))
             inputs[1] =
@@ -607,7 +607,7 @@ public:
     void visit_saved(SavedVisitor& visitor) const override { visitor.tensor("mask", mask_); }
     void backward(TensorList& grads, TensorList& inputs) override {
         if (!wants(0)) return;
-        Tensor mask = mask_.unpack(this);
+        Tensor mask = mask_.unpack(*this);
         Dims shape = broadcast(mask.sizes(), sizes_);
         if (shape.empty()) shape = {1};
         Tensor result = zeros(shape, grads[0].dtype());

@@ -75,7 +75,7 @@ public:
     }
     void backward(TensorList& grads, TensorList& inputs) override {
         const Tensor& g = grads[0];
-        const Tensor a = a_.unpack(this), b = b_.unpack(this);
+        const Tensor a = a_.unpack(*this), b = b_.unpack(*this);
         if (wants(0)) inputs[0] = lhs_(g, a, b);
         if (wants(1)) inputs[1] = rhs_(g, a, b);
     }
@@ -282,9 +282,9 @@ public:
     void backward(TensorList& grads, TensorList& inputs) override {
         const Tensor g = as_matrix(grads[0].dim() == 1 ? reshape(grads[0], {1, -1}) : grads[0]);
         if (has_bias_ && wants(0)) inputs[0] = sum(g, {0}, false, std::nullopt);
-        if (wants(input())) inputs[input()] = reshape_if(mm(g, weight_.unpack(this)), input_sizes_);
+        if (wants(input())) inputs[input()] = reshape_if(mm(g, weight_.unpack(*this)), input_sizes_);
         if (wants(input() + 1)) {
-            const Tensor x = x_.unpack(this);
+            const Tensor x = x_.unpack(*this);
             inputs[input() + 1] = mm(swapped(g), as_matrix(x.dim() == 1 ? reshape(x, {1, -1}) : x));
         }
     }

@@ -41,7 +41,7 @@ public:
     void backward(TensorList& grads, TensorList& inputs) override {
         if (!wants(0)) return;
         const Tensor& g = grads[0];
-        const Tensor y = result.unpack(this);
+        const Tensor y = result.unpack(*this);
         if (grad_enabled()) {
             const Dims dims = y.dim() ? Dims{dim_} : Dims{};
             inputs[0] = logarithm_ ? g - exp(y) * sum(g, dims, true, std::nullopt)
@@ -127,8 +127,8 @@ public:
 
     void backward(TensorList& grads, TensorList& inputs) override {
         if (!wants(0)) return;
-        const Tensor x = logits.unpack(this), t = target.unpack(this), w = weight.unpack(this);
-        const Tensor weights = row_weight.unpack(this);
+        const Tensor x = logits.unpack(*this), t = target.unpack(*this), w = weight.unpack(*this);
+        const Tensor weights = row_weight.unpack(*this);
         // Each row's share of the gradient.
         Tensor scale = grads[0];
         if (reduction == Reduction::Mean) scale = scale / weight_sum;
@@ -144,7 +144,7 @@ public:
 
 private:
     Tensor fused(const Tensor& x, const Tensor& t, const Tensor& w, const Tensor& scale) {
-        const Tensor normalizer = log_normalizer.unpack(this);
+        const Tensor normalizer = log_normalizer.unpack(*this);
         const Tensor rows_scale = contiguous_values(scale);
         Tensor out = empty(x.sizes(), x.dtype());
         const Tensor data = contiguous_values(x);
@@ -313,7 +313,7 @@ public:
         visitor.tensor("target", target_);
     }
     void backward(TensorList& grads, TensorList& inputs) override {
-        const Tensor a = input_.unpack(this), b = target_.unpack(this);
+        const Tensor a = input_.unpack(*this), b = target_.unpack(*this);
         Tensor difference = a - b;
         const double factor =
             reduction_ == Reduction::Mean ? 2.0 / static_cast<double>(difference.numel()) : 2.0;
@@ -395,11 +395,11 @@ public:
         if (pos_weight_.defined()) visitor.tensor("pos_weight", pos_weight_);
     }
     void backward(TensorList& grads, TensorList& inputs) override {
-        const Tensor x = input_.unpack(this), t = target_.unpack(this),
-                     p = pos_weight_.unpack(this);
+        const Tensor x = input_.unpack(*this), t = target_.unpack(*this),
+                     p = pos_weight_.unpack(*this);
         Tensor g = grads[0];
         if (reduction_ == Reduction::Mean) g = g / static_cast<double>(x.numel());
-        if (const Tensor weight = weight_.unpack(this); weight.defined()) g = g * weight;
+        if (const Tensor weight = weight_.unpack(*this); weight.defined()) g = g * weight;
         const Tensor s = sigmoid(x);
         if (wants(0)) inputs[0] = g * (p.defined() ? (1 - t) * s - p * t * (1 - s) : s - t);
         if (wants(1)) {

@@ -386,7 +386,7 @@ public:
         visitor.scalar("p", p_);
     }
     void backward(TensorList& grads, TensorList& inputs) override {
-        if (wants(0)) inputs[0] = apply_mask(grads[0], mask_.unpack(this), p_);
+        if (wants(0)) inputs[0] = apply_mask(grads[0], mask_.unpack(*this), p_);
     }
 
 private:

@@ -130,11 +130,11 @@ public:
         if (!wants(0) || !grads[0].defined()) return;
         inputs[0] = rule_(restore(grads[0], input_sizes, mask, keepdim), *this);
     }
-    Tensor saved_input() const { return input.unpack(this); }
+    Tensor saved_input() const { return input.unpack(*this); }
     // The result with its reduced dimensions restored.
-    Tensor saved_result() const { return restore(result.unpack(this), input_sizes, mask, keepdim); }
+    Tensor saved_result() const { return restore(result.unpack(*this), input_sizes, mask, keepdim); }
     Tensor saved_indices() const {
-        return restore(indices.unpack(this), input_sizes, mask, keepdim);
+        return restore(indices.unpack(*this), input_sizes, mask, keepdim);
     }
     int64_t reduced_count() const {
         int64_t count = 1;

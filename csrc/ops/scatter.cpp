@@ -94,7 +94,7 @@ public:
     void backward(TensorList& grads, TensorList& inputs) override {
         if (!wants(0)) return;
         Tensor result = zeros(sizes_, grads[0].dtype());
-        scatter_add_(result, dim_, index_.unpack(this), grads[0]);
+        scatter_add_(result, dim_, index_.unpack(*this), grads[0]);
         inputs[0] = std::move(result);
     }
 
@@ -285,7 +285,7 @@ public:
         visitor.integer("dim", dim_);
     }
     void backward(TensorList& grads, TensorList& inputs) override {
-        const Tensor index = index_.unpack(this);
+        const Tensor index = index_.unpack(*this);
         if (wants(0)) inputs[0] = scatter(grads[0], dim_, index, 0);
         if (tensor_source_ && wants(1))
             inputs[1] = pad_to(gather(grads[0], dim_, index), source_sizes_);
@@ -316,7 +316,7 @@ public:
     }
     void backward(TensorList& grads, TensorList& inputs) override {
         if (wants(1))
-            inputs[1] = pad_to(gather(grads[0], dim_, index_.unpack(this)), source_sizes_);
+            inputs[1] = pad_to(gather(grads[0], dim_, index_.unpack(*this)), source_sizes_);
         if (wants(0)) inputs[0] = std::move(grads[0]);
     }
 
@@ -399,7 +399,7 @@ public:
     void backward(TensorList& grads, TensorList& inputs) override {
         if (!wants(0)) return;
         Tensor result = zeros(sizes_, grads[0].dtype());
-        index_add_(result, dim_, index_.unpack(this), grads[0]);
+        index_add_(result, dim_, index_.unpack(*this), grads[0]);
         inputs[0] = std::move(result);
     }
 
@@ -429,7 +429,7 @@ public:
     }
     void backward(TensorList& grads, TensorList& inputs) override {
         if (wants(1))
-            inputs[1] = reshape(index_select(grads[0], dim_, index_.unpack(this)), source_sizes_);
+            inputs[1] = reshape(index_select(grads[0], dim_, index_.unpack(*this)), source_sizes_);
         if (wants(0)) inputs[0] = std::move(grads[0]);
     }
 

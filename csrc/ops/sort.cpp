@@ -28,7 +28,7 @@ public:
     void backward(TensorList& grads, TensorList& inputs) override {
         if (!wants(0)) return;
         Tensor result = zeros(sizes_, grads[0].dtype());
-        scatter_(result, dim_, indices_.unpack(this), grads[0]);
+        scatter_(result, dim_, indices_.unpack(*this), grads[0]);
         inputs[0] = std::move(result);
     }
 

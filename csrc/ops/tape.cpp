@@ -1,5 +1,6 @@
 // Gives the tape the tensor operations that it needs itself.
 #include "autograd/variable.h"
+#include "kernels/elementwise_driver.h"
 #include "kernels/table.h"
 #include "ops/copy.h"
 #include "ops/elementwise.h"
@@ -24,6 +25,15 @@ Tensor clone_like(const Tensor& grad, const Tensor& variable) {
 }
 
 void add_in_place(const Tensor& into, const Tensor& grad) {
+    if (into.is_contiguous() && grad.is_contiguous() && into.dtype() == grad.dtype() &&
+        into.sizes() == grad.sizes() && !into.storage()->read_only()) {
+        const void* in[] = {into.data(), grad.data()};
+        kernels::run_contiguous(
+            kernel_table().elementwise.binary[int(Binary::Add)][int(into.dtype())], in, 2,
+            into.data(), into.numel(), into.item_size(), nullptr, kernels::Cost::Light);
+        into.bump_version();
+        return;
+    }
     GradMode off(false);
     binary_in_place(Binary::Add, into, grad);
 }

@@ -358,14 +358,14 @@ PyObject* get_saved_tensors(PyObject* self, void*) {
         const FunctionNode& node = node_of_context(self);
         py::tuple result(node.saved.size());
         for (size_t i = 0; i < node.saved.size(); ++i)
-            result[i] = py::cast(node.saved[i].unpack(&node));
+            result[i] = py::cast(node.saved[i].unpack(node));
         return result.release().ptr();
     });
 }
 PyObject* get_raw_saved_tensors(PyObject* self, void*) {
     return guarded([&]() -> PyObject* {
         const FunctionNode& node = node_of_context(self);
-        if (node.released && !node.saved.empty()) node.saved[0].unpack(&node);  // raises
+        if (node.released && !node.saved.empty()) node.saved[0].unpack(node);  // raises
         py::tuple result(node.saved.size());
         for (size_t i = 0; i < node.saved.size(); ++i)
             result[i] = raw_saved_tensor(node, node.saved[i]);

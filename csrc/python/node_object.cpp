@@ -121,7 +121,7 @@ public:
     FindSaved(const char* name, const Node& node, bool raw) : name_(name), node_(node), raw_(raw) {}
     void tensor(const char* name, const SavedTensor& value) override {
         if (wanted(name))
-            found = raw_ ? raw_saved_tensor(node_, value) : py::cast(value.unpack(&node_));
+            found = raw_ ? raw_saved_tensor(node_, value) : py::cast(value.unpack(node_));
     }
     void scalar(const char* name, double value) override {
         if (wanted(name) && !raw_) found = py::float_(value);

@@ -80,7 +80,7 @@ void bind_saved_tensor_hooks(py::module_& m) {
                                "A saved value on which pack and unpack hooks can be set.")
         .def("register_hooks", [](RawSavedTensor& self, py::object pack, py::object unpack) {
             PythonSavedTensorHooks hooks(std::move(pack), std::move(unpack));
-            self.value->register_hooks(hooks);
+            self.value->register_hooks(hooks, *self.node);
         });
     m.def("_push_saved_tensors_hooks", [](py::object pack, py::object unpack) {
         if (stack().disabled) fail(stack().disabled_message);

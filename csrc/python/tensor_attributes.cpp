@@ -214,9 +214,4 @@ void track_object(PyObject* object) {
     if (!PyObject_GC_IsTracked(object)) PyObject_GC_Track(object);
 }
 
-// The mark is the lowest bit of the last word before the object, in all of Python 3.9 to 3.13.
-void allow_finalizer(PyObject* object) {
-    reinterpret_cast<uintptr_t*>(object)[-1] &= ~uintptr_t{1};
-}
-
 }  // namespace tapegrad::python

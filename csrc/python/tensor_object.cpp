@@ -45,8 +45,7 @@ PyObject* new_object(PyTypeObject* type, Tensor&& tensor) {
     }
     object->dict = nullptr;
     object->weak_references = nullptr;
-    object->impl = tensor.impl();
-    object->impl->retain();
+    object->impl = tensor.detach();
     object->impl->python_object = object;
     return reinterpret_cast<PyObject*>(object);
 }
