@@ -8,7 +8,7 @@ thread_local ThreadState thread_state;
 Ref<Counted> (*capture_forward_trace)() = nullptr;
 
 namespace {
-// Dead nodes wait here for their turn, linked through the place of their wrapper, which is gone too.
+// Dead nodes wait here for their turn.
 Node* dead = nullptr;
 bool burying = false;
 }  // namespace
@@ -23,7 +23,7 @@ NodeExtras& Node::extras() {
 void Node::destroy() noexcept {
     if (may_park && park()) return;
     if (burying) {
-        python_object = dead;
+        next_dead = dead;
         dead = this;
         return;
     }
@@ -31,7 +31,7 @@ void Node::destroy() noexcept {
     delete this;
     while (dead) {
         Node* node = dead;
-        dead = static_cast<Node*>(node->python_object);
+        dead = node->next_dead;
         delete node;
     }
     burying = false;

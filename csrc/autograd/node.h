@@ -78,14 +78,17 @@ public:
     static void* operator new(size_t size) { return Pool::take(size); }
     static void operator delete(void* memory, size_t size) noexcept { Pool::give(memory, size); }
 
-    uint64_t sequence;  // later operations have larger numbers
+    union {
+        uint64_t sequence;  // later operations have larger numbers
+        Node* next_dead;    // of what waits to be deleted
+    };
     SmallVector<Edge, 2> edges;
     SmallVector<ResultInfo, 1> results;
     struct DeleteExtras {
         void operator()(NodeExtras* extras) const noexcept;
     };
     std::unique_ptr<NodeExtras, DeleteExtras> extras_;  // hooks and the like: most nodes have none
-    void* python_object = nullptr;        // the wrapper, while there is one (not owned)
+    void* python_object = nullptr;  // the wrapper, while there is one (not owned)
 
     // The engine's marks; valid while run is the number of a current run.
     struct Progress {

@@ -51,14 +51,12 @@ Ref<Node> grad_fn(const Tensor& tensor);
 Ref<Node> gradient_accumulator(const Tensor& leaf);
 // Where the gradient of the tensor goes; an empty edge if nowhere.
 inline Edge gradient_edge(const Tensor& tensor) {
-    if (tensor->autograd_extra) {
-        if (Ref<Node> node = is_view(tensor) ? grad_fn(tensor) : Ref<Node>(node_of(tensor)))
-            return Edge{std::move(node), tensor->output_nr};
-    } else if (Node* node = node_of(tensor)) {
-        return Edge{Ref<Node>(node), tensor->output_nr};
-    }
-    if (tensor->requires_grad) return Edge{gradient_accumulator(tensor), 0};
-    return {};
+    Edge edge;
+    if (is_view(tensor)) edge.node = grad_fn(tensor);
+    else if (Node* node = node_of(tensor)) edge.node = Ref<Node>(node);
+    if (edge.node) edge.nr = tensor->output_nr;
+    else if (tensor->requires_grad) edge.node = gradient_accumulator(tensor);
+    return edge;
 }
 
 // Whether an operation on these is to be recorded.

@@ -1,4 +1,4 @@
-// Sizes or strides of a tensor: a short list of integers, inline up to six.
+// Sizes or strides of a tensor: a short list of integers, inline up to four.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,7 @@ namespace tapegrad {
 
 class Dims {
 public:
-    static constexpr int kInline = 6;
+    static constexpr int kInline = 4;
 
     Dims() noexcept = default;
     explicit Dims(int count) { resize(count); }
@@ -81,8 +81,8 @@ private:
     void grow(int count);
     void copy(const Dims& other) {
         if (other.size_ <= kInline && data_ == inline_) [[likely]] {
-            // All six places, set or not: a few moves instead of a call for a length known only now. (A
-            // list on the heap has room for more than six.)
+            // All places, set or not: two moves instead of a call for a length known only now. (A list on
+            // the heap has room for more.)
             std::memcpy(inline_, other.data_, sizeof inline_);
         } else {
             resize(other.size_);

@@ -58,20 +58,18 @@ Tensor empty(const Dims& sizes, DType dtype) {
 }
 
 Tensor empty_like_contiguous(const Tensor& like) {
-    Ref<TensorImpl> impl(new TensorImpl);
-    impl->dtype = like.dtype();
-    impl->inference = inference_tensors;
-    impl->sizes = like.sizes();
-    const int count = like.dim();
-    impl->strides.resize(count);
-    // Not like's own strides: those of dimensions of one element may be anything.
+    const TensorImpl& model = *like.impl();
+    Ref<TensorImpl> impl(new TensorImpl(model.dtype, model.sizes, model.strides, model.numel));
+    // Strides of dimensions of one element may be anything in the model.
+    const int64_t* sizes = model.sizes.data();
+    int64_t* strides = impl->strides.data();
     int64_t stride = 1;
-    for (int i = count - 1; i >= 0; --i) {
-        impl->strides[i] = stride;
-        stride *= std::max<int64_t>(like.sizes()[i], 1);
+    for (int i = model.sizes.size() - 1; i >= 0; --i) {
+        strides[i] = stride;
+        stride *= std::max<int64_t>(sizes[i], 1);
     }
-    impl->numel = like.numel();
-    impl->storage = Storage::allocate(static_cast<size_t>(like.numel()) * like.item_size());
+    impl->inference = inference_tensors;
+    impl->storage = Storage::allocate(static_cast<size_t>(model.numel) * item_size(model.dtype));
     impl->data = impl->storage->data();
     return Tensor(std::move(impl));
 }

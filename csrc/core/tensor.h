@@ -17,6 +17,13 @@ extern thread_local bool inference_tensors __attribute__((tls_model("initial-exe
 class TensorImpl final : public Pooled {
 public:
     TensorImpl() noexcept { ++live_count; }
+    TensorImpl(DType dtype_, const Dims& sizes_, const Dims& strides_, int64_t numel_)
+        : dtype(dtype_),
+          numel(numel_),
+          sizes(sizes_),
+          strides(strides_) {
+        ++live_count;
+    }
     ~TensorImpl() {
         --live_count;
         if (python_owned) release_python_object(python_object);
@@ -34,9 +41,10 @@ public:
     bool contiguous = true;
     bool requires_grad = false;  // asked for by the user: this is a leaf
     bool retains_grad = false;
-    bool inference = false;  // made in inference mode: has no version that could be checked
-    uint32_t output_nr = 0;  // which result of grad_fn this is
-    char* data = nullptr;    // of the first element
+    bool inference = false;     // made in inference mode: has no version that could be checked
+    bool python_owned = false;  // the tensor owns its Python object, not the other way around
+    uint32_t output_nr = 0;     // which result of grad_fn this is
+    char* data = nullptr;       // of the first element
     int64_t numel = 1;
     Dims sizes;
     Dims strides;  // in elements
@@ -44,8 +52,7 @@ public:
     Ref<Counted> grad_fn;  // an autograd Node
     Ref<TensorImpl> grad;
     Ref<Counted> autograd_extra;    // an AutogradExtra: hooks, view relation, accumulator
-    void* python_object = nullptr;  // the one wrapper of this tensor; owned as python_owned says
-    bool python_owned = false;
+    void* python_object = nullptr;  // the one wrapper of this tensor
 
     static inline int64_t live_count = 0;
     static inline void (*release_python_object)(void*) = nullptr;  // of the bindings

@@ -45,8 +45,8 @@ PyObject* new_object(PyTypeObject* type, Tensor&& tensor) {
     }
     object->dict = nullptr;
     object->weak_references = nullptr;
-    object->impl = tensor.detach();
-    object->impl->python_object = object;
+    new (&object->tensor) Tensor(std::move(tensor));
+    object->tensor->python_object = object;
     return reinterpret_cast<PyObject*>(object);
 }
 
@@ -54,13 +54,13 @@ PyObject* new_object(PyTypeObject* type, Tensor&& tensor) {
 // subclass or attributes. The tensor then owns the object instead of the other way around.
 bool worth_keeping(PyObject* self) {
     const TensorObject* object = as_object(self);
-    return object->impl && object->impl->references > 1 &&
+    return object->tensor && object->tensor->references > 1 &&
            (Py_TYPE(self) != tensor_type || object->dict);
 }
 
 void tensor_finalize(PyObject* self) {
     if (!worth_keeping(self)) return;
-    TensorImpl* impl = as_object(self)->impl;
+    TensorImpl* impl = as_object(self)->impl();
     impl->python_owned = true;
     Py_INCREF(self);
     impl->release();
@@ -74,8 +74,7 @@ void tensor_dealloc(PyObject* self) {
     PyObject_GC_UnTrack(self);
     if (object->weak_references) PyObject_ClearWeakRefs(self);
     Py_CLEAR(object->dict);
-    if (TensorImpl* impl = object->impl) {
-        object->impl = nullptr;
+    if (TensorImpl* impl = object->tensor.detach()) {
         if (impl->python_object == object) impl->python_object = nullptr;
         impl->release();
     }
@@ -89,15 +88,15 @@ int tensor_traverse(PyObject* self, visitproc visit, void* arg) {
     Py_VISIT(object->dict);
     Py_VISIT(Py_TYPE(self));
     // Hooks are seen as this object's own only while nobody in C++ holds the tensor too.
-    if (object->impl && object->impl->references == 1)
-        return traverse_hooks(Tensor(object->impl), visit, arg);
+    if (object->tensor && object->tensor->references == 1)
+        return traverse_hooks(object->tensor, visit, arg);
     return 0;
 }
 
 int tensor_clear(PyObject* self) {
     TensorObject* object = as_object(self);
     Py_CLEAR(object->dict);
-    if (object->impl && object->impl->references == 1) clear_hooks(Tensor(object->impl));
+    if (object->tensor && object->tensor->references == 1) clear_hooks(object->tensor);
     return 0;
 }
 
@@ -111,7 +110,7 @@ int tensor_setattr(PyObject* self, PyObject* name, PyObject* value) {
 // A tensor that owns its Python object is gone: the object goes with it.
 void release_owned_object(void* python_object) {
     TensorObject* object = static_cast<TensorObject*>(python_object);
-    object->impl = nullptr;
+    object->tensor.detach();
     Py_DECREF(reinterpret_cast<PyObject*>(object));
 }
 
@@ -121,30 +120,22 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
 
 // ----------------------------------------------------------------------------- operators
 
-// An operand of a number slot. Unknown objects leave the operation to the other side.
-class SlotOperand {
-public:
-    bool read(PyObject* object) {
-        if (is_tensor(object)) {
-            tensor_ = Tensor(as_object(object)->impl);
-            return true;
-        }
-        return to_scalar(object, scalar_);
+// An operand of a number slot; false for other objects, which leave the operation to the other side.
+bool read_operand(PyObject* object, Arg& operand) {
+    if (is_tensor(object)) {
+        operand = Arg(unwrap(object));
+        return true;
     }
-    operator Arg() const { return tensor_.defined() ? Arg(tensor_) : Arg(scalar_); }
-    const Tensor& tensor() const { return tensor_; }
-    bool is_tensor_operand() const { return tensor_.defined(); }
-    const Scalar& scalar() const { return scalar_; }
-
-private:
-    Tensor tensor_;
-    Scalar scalar_{0};
-};
+    Scalar number(0);
+    if (!to_scalar(object, number)) return false;
+    operand = Arg(number);
+    return true;
+}
 
 template <class F> PyObject* two_operands(PyObject* left, PyObject* right, F f) {
     return guarded([&]() -> PyObject* {
-        SlotOperand a, b;
-        if (!a.read(left) || !b.read(right)) {
+        Arg a(0), b(0);
+        if (!read_operand(left, a) || !read_operand(right, b)) {
             if (PyErr_Occurred()) return nullptr;
             Py_RETURN_NOTIMPLEMENTED;
         }
@@ -153,25 +144,23 @@ template <class F> PyObject* two_operands(PyObject* left, PyObject* right, F f) 
 }
 
 template <Binary Op> PyObject* binary_slot(PyObject* left, PyObject* right) {
-    return two_operands(
-        left, right, [](const SlotOperand& a, const SlotOperand& b) { return binary(Op, a, b); });
+    return two_operands(left, right, [](const Arg& a, const Arg& b) { return binary(Op, a, b); });
 }
 template <Integer Op> PyObject* integer_slot(PyObject* left, PyObject* right) {
-    return two_operands(left, right, [](const SlotOperand& a, const SlotOperand& b) {
-        return integer_binary(Op, a, b);
-    });
+    return two_operands(left, right,
+                        [](const Arg& a, const Arg& b) { return integer_binary(Op, a, b); });
 }
 // number / tensor is a product with the reciprocal, as in PyTorch.
 PyObject* divide_slot(PyObject* left, PyObject* right) {
-    return two_operands(left, right, [](const SlotOperand& a, const SlotOperand& b) {
-        if (a.is_tensor_operand()) return binary(Binary::Div, a, b);
+    return two_operands(left, right, [](const Arg& a, const Arg& b) {
+        if (a.is_tensor()) return binary(Binary::Div, a, b);
         return unary(Unary::Reciprocal, b.tensor()) * a;
     });
 }
 PyObject* power_slot(PyObject* left, PyObject* right, PyObject* modulus) {
     if (modulus != Py_None) Py_RETURN_NOTIMPLEMENTED;
-    return two_operands(left, right, [](const SlotOperand& a, const SlotOperand& b) {
-        return b.is_tensor_operand() ? binary(Binary::Pow, a, b) : pow(a.tensor(), b.scalar());
+    return two_operands(left, right, [](const Arg& a, const Arg& b) {
+        return b.is_tensor() ? binary(Binary::Pow, a, b) : pow(a.tensor(), b.scalar());
     });
 }
 PyObject* matmul_slot(PyObject* left, PyObject* right) {
@@ -182,8 +171,8 @@ PyObject* matmul_slot(PyObject* left, PyObject* right) {
 // x += y: the tensor itself is the result. Anything but a tensor or a number leaves it to +.
 template <class F> PyObject* in_place(PyObject* self, PyObject* other, F f) {
     return guarded([&]() -> PyObject* {
-        SlotOperand b;
-        if (!b.read(other)) {
+        Arg b(0);
+        if (!read_operand(other, b)) {
             if (PyErr_Occurred()) return nullptr;
             Py_RETURN_NOTIMPLEMENTED;
         }
@@ -193,16 +182,14 @@ template <class F> PyObject* in_place(PyObject* self, PyObject* other, F f) {
     });
 }
 template <Binary Op> PyObject* binary_in_place_slot(PyObject* self, PyObject* other) {
-    return in_place(self, other,
-                    [](const Tensor& a, const SlotOperand& b) { binary_in_place(Op, a, b); });
+    return in_place(self, other, [](const Tensor& a, const Arg& b) { binary_in_place(Op, a, b); });
 }
 template <Integer Op> PyObject* integer_in_place_slot(PyObject* self, PyObject* other) {
-    return in_place(self, other,
-                    [](const Tensor& a, const SlotOperand& b) { integer_in_place(Op, a, b); });
+    return in_place(self, other, [](const Tensor& a, const Arg& b) { integer_in_place(Op, a, b); });
 }
 PyObject* power_in_place_slot(PyObject* self, PyObject* other, PyObject*) {
-    return in_place(self, other, [](const Tensor& a, const SlotOperand& b) {
-        if (b.is_tensor_operand()) binary_in_place(Binary::Pow, a, b);
+    return in_place(self, other, [](const Tensor& a, const Arg& b) {
+        if (b.is_tensor()) binary_in_place(Binary::Pow, a, b);
         else pow_(a, b.scalar());
     });
 }
@@ -253,8 +240,8 @@ PyObject* compare_slot(PyObject* left, PyObject* right, int op) {
     constexpr Comparison comparisons[] = {Comparison::Lt, Comparison::Le, Comparison::Eq,
                                           Comparison::Ne, Comparison::Gt, Comparison::Ge};
     return guarded([&]() -> PyObject* {
-        SlotOperand a, b;
-        if (!a.read(left) || !b.read(right)) {
+        Arg a(0), b(0);
+        if (!read_operand(left, a) || !read_operand(right, b)) {
             if (PyErr_Occurred()) return nullptr;
             Py_RETURN_NOTIMPLEMENTED;
         }

@@ -9,9 +9,16 @@
 namespace tapegrad::python {
 
 struct TensorObject {
-    PyObject_HEAD TensorImpl* impl;  // a reference, unless impl->python_owned
+    PyObject_HEAD
+        // Made and destroyed by hand, like all of the object. It holds a reference unless the tensor owns the
+        // object (python_owned).
+        union {
+        Tensor tensor;
+    };
     PyObject* dict;
     PyObject* weak_references;
+
+    TensorImpl* impl() const noexcept { return tensor.impl(); }
 };
 
 extern PyTypeObject* tensor_type;
@@ -21,8 +28,8 @@ inline bool is_tensor(PyObject* object) noexcept {
 }
 
 // The tensor of a Python object that is known to be one.
-inline Tensor unwrap(PyObject* object) noexcept {
-    return Tensor(reinterpret_cast<TensorObject*>(object)->impl);
+inline const Tensor& unwrap(PyObject* object) noexcept {
+    return reinterpret_cast<TensorObject*>(object)->tensor;
 }
 
 // A new reference to the Python object of a tensor: always the same one while it lives. None if undefined.
