@@ -43,7 +43,7 @@ struct Unwanted {
 };
 
 class Run;
-thread_local Run* active_run = nullptr;
+thread_local Run* active_run __attribute__((tls_model("initial-exec"))) = nullptr;
 
 class Run {
 public:
@@ -191,54 +191,47 @@ private:
     }
 
     void evaluate(Node* node) {
-        TensorList grads;
-        bool needed;
-        {
-            Node::Progress& progress = progress_of(node);
-            needed = progress.needed;
-            grads.resize(node->results.size());
-            for (size_t i = 0; i < progress.grads.size(); ++i)
-                grads[i] = std::move(progress.grads[i]);
-            progress.grads.clear();
-        }
+        Node::Progress& progress = progress_of(node);
+        TensorList& grads = progress.grads;  // nothing more is delivered to this node
+        if (grads.empty()) grads.resize(node->results.size());
         if (node->extras_) run_result_hooks(node, grads);
         if (!options_.accumulate) {
             for (size_t i = 0; i < inputs_.size(); ++i)
                 if (inputs_[i].node.get() == node) capture(i, grads);
         }
-        if (!needed) {
-            pass_on(node, nullptr);
-            return;
-        }
-        if (node->extras_ && node->extras_->pre_hook)
-            Ref<NodePreHook>(node->extras_->pre_hook)->call(grads);
-
-        bool any = node->accepts_undefined();
-        for (const Tensor& grad : grads) any |= grad.defined();
         TensorList inputs(node->edges.size());
-        const bool has_post_hook = node->extras_ && node->extras_->post_hook;
+        if (progress.needed) differentiate(*node, grads, inputs);
+        grads.clear();
+        pass_on(*node, inputs);
+    }
+
+    void differentiate(Node& node, TensorList& grads, TensorList& inputs) {
+        if (node.extras_ && node.extras_->pre_hook)
+            Ref<NodePreHook>(node.extras_->pre_hook)->call(grads);
+        bool any = node.accepts_undefined();
+        for (const Tensor& grad : grads) any |= grad.defined();
         if (any) {
+            const bool has_post_hook = node.extras_ && node.extras_->post_hook;
             TensorList kept;
             if (has_post_hook) kept = grads;
-            Unwanted unwanted(inputs_.empty() ? 0 : unwanted_inputs(*node));
-            if (thread_state.anomaly) {
-                run_with_anomaly_checks(*node, grads, inputs);
-            } else {
-                node->backward(grads, inputs);
+            Unwanted unwanted(inputs_.empty() ? 0 : unwanted_inputs(node));
+            if (thread_state.anomaly) [[unlikely]]
+                run_with_anomaly_checks(node, grads, inputs);
+            else node.backward(grads, inputs);
+            if (!options_.keep_graph) node.release_saved();
+            if (has_post_hook) Ref<NodePostHook>(node.extras_->post_hook)->call(inputs, kept);
+            if (inputs.size() < node.edges.size())
+                fail("Function ", node.name(),
+                     " returned an incorrect number of gradients (expected ", node.edges.size(),
+                     ", got ", inputs.size(), ")");
+            for (size_t i = 0; i < inputs.size(); ++i) {
+                if (!inputs[i].defined()) continue;
+                if (node.wants(i)) fit(node, i, inputs[i]);
+                else inputs[i].reset();
             }
-            if (!options_.keep_graph) node->release_saved();
-            if (has_post_hook) Ref<NodePostHook>(node->extras_->post_hook)->call(inputs, kept);
         } else if (!options_.keep_graph) {
-            node->release_saved();
+            node.release_saved();
         }
-        if (inputs.size() < node->edges.size())
-            fail("Function ", node->name(), " returned an incorrect number of gradients (expected ",
-                 node->edges.size(), ", got ", inputs.size(), ")");
-        for (size_t i = 0; i < inputs.size(); ++i) {
-            if (!node->wants(i)) inputs[i].reset();
-            if (inputs[i].defined()) fit(*node, i, inputs[i]);
-        }
-        pass_on(node, &inputs);
     }
 
     // Inputs that lead to nothing that was asked for need no gradient.
@@ -303,6 +296,10 @@ private:
     static void fit(const Node& node, size_t index, Tensor& grad) {
         const Edge& edge = node.edges[index];
         const ResultInfo& info = edge.node->results[edge.nr];
+        if (grad.dtype() != info.dtype || !(grad.sizes() == info.sizes)) [[unlikely]]
+            make_fit(node, index, grad, info);
+    }
+    static void make_fit(const Node& node, size_t index, Tensor& grad, const ResultInfo& info) {
         if (!(grad.sizes() == info.sizes)) {
             if (!is_expandable_to(info.sizes, grad.sizes()))
                 fail("Function ", node.name(), " returned an invalid gradient at index ", index,
@@ -314,13 +311,12 @@ private:
     }
 
     // Hands the gradients to the next nodes; those that wait for no other become ready.
-    void pass_on(Node* node, TensorList* inputs) {
-        for (size_t i = 0; i < node->edges.size(); ++i) {
-            const Edge& edge = node->edges[i];
+    void pass_on(Node& node, TensorList& inputs) {
+        for (size_t i = 0; i < node.edges.size(); ++i) {
+            const Edge& edge = node.edges[i];
             if (!edge.node) continue;
             Node::Progress& progress = progress_of(edge.node.get());
-            if (inputs && (*inputs)[i].defined())
-                deliver(edge, progress, std::move((*inputs)[i]));
+            if (inputs[i].defined()) deliver(edge, progress, std::move(inputs[i]));
             if (--progress.dependencies == 0) push(edge.node.get());
         }
     }

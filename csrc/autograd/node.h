@@ -95,7 +95,7 @@ public:
         uint64_t run = 0;
         int32_t dependencies = 0;
         bool needed = true;
-        SmallVector<Tensor, 1> grads;
+        TensorList grads;  // what has arrived for each result; empty: nothing
     } progress;
 
     static inline int64_t live_count = 0;

@@ -16,8 +16,9 @@ namespace {
 constexpr int64_t kReleaseFactor = 8;
 
 BlockingHooks blocking_hooks{nullptr, nullptr};
-thread_local int keep_lock_depth = 0;
-thread_local bool inside_region = false;
+// In the initial TLS block: one instruction to reach.
+thread_local int keep_lock_depth __attribute__((tls_model("initial-exec"))) = 0;
+thread_local bool inside_region __attribute__((tls_model("initial-exec"))) = false;
 bool forked = false;
 int thread_count = 0;
 

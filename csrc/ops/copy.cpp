@@ -38,6 +38,10 @@ void fill_values(const Tensor& out, const Scalar& value) {
         return;
     }
     visit_dtype(out.dtype(), [&]<class T>() {
+        if (out.numel() == 1) {
+            *out.data<T>() = value.to<T>();
+            return;
+        }
         const Operand operand = Operand::constant<T>(value.to<T>());
         kernels::run_elementwise(
             kernel_table().elementwise.cast[int(out.dtype())][int(out.dtype())], out, &operand, 1,

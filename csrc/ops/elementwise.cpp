@@ -332,18 +332,19 @@ class PlainOperands {
 public:
     // like: a contiguous tensor of the result's shape and type; the first operand.
     explicit PlainOperands(const Tensor& like) : like_(like) { in_[count_++] = like.data(); }
-    PlainOperands(const Arg& a, const Arg& b)
-        : like_(a.is_tensor() ? a.tensor() : b.tensor()),
-          ok_(is_plain(a, b)) {
-        if (!ok_) return;
-        for (const Arg* arg : {&a, &b}) {
-            if (arg->is_tensor()) in_[count_++] = arg->tensor().data();
-            else ok_ = ok_ && add_number(arg->scalar());
-        }
+    // Of two operands one of which is a number.
+    PlainOperands(const Arg& a, const Arg& b) : like_(a.is_tensor() ? a.tensor() : b.tensor()) {
+        const Scalar& number = a.is_tensor() ? b.scalar() : a.scalar();
+        if (!like_.is_floating() || !like_.is_contiguous() || number.kind() == DType::Bool ||
+            !add_number(number))
+            return;
+        in_[a.is_tensor() ? 1 : 0] = in_[0];
+        in_[a.is_tensor() ? 0 : 1] = like_.data();
+        count_ = 2;
     }
     PlainOperands(const PlainOperands&) = delete;
 
-    explicit operator bool() const { return ok_; }
+    bool complete() const { return count_ == 2; }
     const Tensor& like() const { return like_; }
     bool add(const SavedTensor& saved, bool is_tensor, const Scalar& scalar) {
         if (!is_tensor) return add_number(scalar);
@@ -356,16 +357,6 @@ public:
     }
 
 private:
-    static bool is_plain(const Arg& a, const Arg& b) {
-        if (a.is_tensor() && b.is_tensor()) {
-            const Tensor &x = a.tensor(), &y = b.tensor();
-            return x.dtype() == y.dtype() && x.is_floating() && x.is_contiguous() &&
-                   y.is_contiguous() && x.sizes() == y.sizes();
-        }
-        const Tensor& x = a.is_tensor() ? a.tensor() : b.tensor();
-        const Scalar& number = a.is_tensor() ? b.scalar() : a.scalar();
-        return x.is_floating() && x.is_contiguous() && number.kind() != DType::Bool;
-    }
     // A number becomes as many as there are elements: only worth it for few.
     bool add_number(const Scalar& scalar) {
         const int64_t n = like_.numel();
@@ -379,7 +370,6 @@ private:
 
     static constexpr int64_t kNumbers = 256;
     const Tensor& like_;
-    bool ok_ = true;
     int count_ = 0;
     const void* in_[4];
     alignas(64) double numbers_[kNumbers];
@@ -608,22 +598,45 @@ void apply_in_place(BlockFn kernel, const Tensor& a, const Arg& b, DType compute
 
 }  // namespace
 
+namespace {
+
+// Contiguous, of one floating type and one shape.
+bool lie_alike(const Tensor& a, const Tensor& b) {
+    return a.dtype() == b.dtype() && a.is_floating() && a.is_contiguous() && b.is_contiguous() &&
+           a.sizes() == b.sizes();
+}
+
+Tensor binary_values(Binary op, const BinaryInfo& info, const Arg& a, const Arg& b) {
+    const auto& row = kernel_table().elementwise.binary[int(op)];
+    if (a.is_tensor() && b.is_tensor()) {
+        if (lie_alike(a.tensor(), b.tensor())) {
+            Tensor out = empty_like_contiguous(a.tensor());
+            const void* in[] = {a.tensor().data(), b.tensor().data()};
+            kernels::run_contiguous(row[int(out.dtype())], in, 2, out.data(), out.numel(),
+                                    out.item_size(), nullptr, cost_of(op));
+            return out;
+        }
+    } else if (const PlainOperands plain(a, b); plain.complete()) {
+        Tensor out = empty_like_contiguous(plain.like());
+        plain.run(row[int(out.dtype())], out, cost_of(op));
+        return out;
+    }
+    const DType dtype = compute_type(a, b, info.floats);
+    const BlockFn kernel = row[int(dtype)];
+    check_operands(op, a, b, dtype);
+    if (!kernel) refuse_dtype(info.name, dtype);
+    Tensor out = empty(broadcast_shape(a, b), dtype);
+    Prepared pa(a, dtype), pb(b, dtype);
+    const Operand operands[] = {pa.operand, pb.operand};
+    kernels::run_elementwise(kernel, out, operands, 2, item_size(dtype), nullptr, cost_of(op));
+    return out;
+}
+
+}  // namespace
+
 Tensor binary(Binary op, const Arg& a, const Arg& b) {
     const BinaryInfo& info = info_of(op);
-    Tensor out;
-    if (const PlainOperands plain(a, b); plain) {
-        out = empty_like_contiguous(plain.like());
-        plain.run(kernel_table().elementwise.binary[int(op)][int(out.dtype())], out, cost_of(op));
-    } else {
-        const DType dtype = compute_type(a, b, info.floats);
-        const BlockFn kernel = kernel_table().elementwise.binary[int(op)][int(dtype)];
-        check_operands(op, a, b, dtype);
-        if (!kernel) refuse_dtype(info.name, dtype);
-        out = empty(broadcast_shape(a, b), dtype);
-        Prepared pa(a, dtype), pb(b, dtype);
-        const Operand operands[] = {pa.operand, pb.operand};
-        kernels::run_elementwise(kernel, out, operands, 2, item_size(dtype), nullptr, cost_of(op));
-    }
+    Tensor out = binary_values(op, info, a, b);
     if (recording_args(a, b)) {
         Ref<BinaryNode> node(new BinaryNode(op, info, a, b));
         node->save_operands(a, b);

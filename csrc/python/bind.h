@@ -46,6 +46,7 @@ void bind_autograd(py::module_& m);
 void bind_nodes(py::module_& m);
 void bind_custom_functions(py::module_& m);
 void bind_runtime(py::module_& m);
+void bind_shortcuts(py::module_& m);
 void bind_docs(py::module_& m);
 
 }  // namespace tapegrad::python

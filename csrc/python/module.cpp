@@ -23,5 +23,6 @@ PYBIND11_MODULE(_C, m) {
     bind_custom_functions(m);
     bind_optim(m);
     bind_runtime(m);
+    bind_shortcuts(m);
     bind_docs(m);
 }
