@@ -70,7 +70,7 @@ tidy:  ## clang-tidy on the C++ sources (slow; needs build/dev)
 example:  ## Train a digit classifier
 	$(PYTHON) examples/digits.py
 
-bench:  ## Measure against a NumPy tape and torch; writes benchmarks/RESULTS.md
+bench:  ## Measure against other engines; writes benchmarks/RESULTS.md and step_time.svg
 	$(PYTHON) -m benchmarks
 
 ci:  ## What continuous integration runs

@@ -92,7 +92,7 @@ def _process_rows(keys: Sequence[str], engines: Sequence[Engine], rounds: int) -
                 if row.key in _PEAK_WORKLOADS:
                     figure = process.peak_memory(engine.name, _PEAK_WORKLOADS[row.key])
                 elif row.key == "installed-size":
-                    figure = process.installed_size(str(engine.package))
+                    figure = _installed_size(str(engine.package), row.notes, engine.name)
                 else:
                     figure = imports[engine.name][row.key == "import-memory"]
                 if figure is not None:
@@ -100,6 +100,15 @@ def _process_rows(keys: Sequence[str], engines: Sequence[Engine], rounds: int) -
             except (OSError, RuntimeError, ValueError) as error:
                 row.problems[engine.name] = str(error)
     return rows
+
+
+def _installed_size(package: str, notes: dict[str, str], engine: str) -> float:
+    try:
+        return process.installed_size(package)
+    except ValueError:
+        figure = process.in_place_size(package)
+        notes[engine] = "measured in the source tree: this machine's kernels only, no debug data"
+        return figure
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -141,11 +150,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         output = _HERE / "RESULTS.md"
     drawn = None
     if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
         path = output.parent / "step_time.svg"
-        try:
-            drawn = path.name if picture.draw(rows, engines, path) else None
-        except ImportError as error:
-            print(f"no picture ({error})", file=sys.stderr)
+        drawn = path.name if picture.draw(rows, engines, path) else None
     text = report.document(rows, engines, settings, drawn)
     print(text)
     if output is not None:
