@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import picture, process, report
+from . import checkpoint, picture, process, report
 from .engines import DEFAULT, NAMES, Engine, load
 from .measure import Row, Settings, measure
 from .workloads import WORKLOADS, Workload
@@ -116,9 +116,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     by_key: dict[str, Workload] = {w.key: w for w in WORKLOADS}
-    every = [*by_key, *_PROCESS_ROWS]
+    every = [*by_key, *_PROCESS_ROWS, checkpoint.KEY]
     if options.list:
         titles = {key: workload.title for key, workload in by_key.items()} | _PROCESS_ROWS
+        titles[checkpoint.KEY] = checkpoint.TITLE
         print("\n".join(f"{key:<16} {titles[key]}" for key in every))
         return 0
     names = options.engines.split(",")
@@ -144,6 +145,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"{row.key:<24} {', '.join(times)}", file=sys.stderr, flush=True)
             rows += found
     rows += _process_rows([k for k in keys if k in _PROCESS_ROWS], engines, settings.rounds)
+    sections = []
+    if checkpoint.KEY in keys and any(engine.package == "tapegrad" for engine in engines):
+        sections.append(checkpoint.render(checkpoint.measure()))
 
     output = options.output
     if output is None and keys == every:
@@ -153,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         output.parent.mkdir(parents=True, exist_ok=True)
         path = output.parent / "step_time.svg"
         drawn = path.name if picture.draw(rows, engines, path) else None
-    text = report.document(rows, engines, settings, drawn)
+    text = report.document(rows, engines, settings, drawn, sections)
     print(text)
     if output is not None:
         output.write_text(text, encoding="utf-8")

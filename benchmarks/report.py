@@ -136,9 +136,13 @@ def versions(engines: Sequence[Engine]) -> str:
 
 
 def document(
-    rows: Sequence[Row], engines: Sequence[Engine], settings: Settings, picture: str | None
+    rows: Sequence[Row],
+    engines: Sequence[Engine],
+    settings: Settings,
+    picture: str | None,
+    sections: Sequence[str] = (),
 ) -> str:
-    """Return the whole of RESULTS.md."""
+    """Return the whole of RESULTS.md; `sections` are finished texts that have no engines."""
     date = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
     table = [row for row in rows if row.group != "sweep"]
     sweep = [row for row in rows if row.group == "sweep"]
@@ -152,8 +156,9 @@ def document(
         "A ratio above 1 means that tapegrad needs less. `torch` is PyTorch with its faster "
         "number of threads, `best other` the best of all other engines. An empty cell: the "
         "engine cannot do it, or has no such figure. Memory and import time are over NumPy's.",
-        render(table, engines),
     ]
+    if table:
+        parts.append(render(table, engines))
     if remarks := notes(table):
         parts.append("\n".join(f"* {line}" for line in remarks))
     if sweep:
@@ -161,6 +166,7 @@ def document(
         if picture:
             parts.append(f"![Time of a training step over the size of the model]({picture})")
         parts.append(render(sweep, engines))
+    parts += sections
     if any(row.spread for row in rows):
         parts.append(
             "## Spread\n\nFirst and third quartile of each figure, relative to the median."
