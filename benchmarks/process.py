@@ -137,28 +137,38 @@ def in_place_size(package: str, requires: tuple[str, ...] = ("numpy",)) -> int:
 
 
 def _debug_bytes(path: Path) -> int:
-    """Return how many bytes of a file are debug information (of 64-bit ELF files; else 0)."""
+    """Return how many bytes of a file `strip` would remove."""
+    debug = (".debug", ".symtab", ".strtab")
+    return sum(len(content) for _, content in elf_sections(path, debug))
+
+
+def elf_sections(path: Path, beginnings: tuple[str, ...]) -> list[tuple[str, bytes]]:
+    """Return name and content of the sections of a 64-bit ELF file whose names begin so.
+
+    Any other file has none.
+    """
     with path.open("rb") as file:
         header = file.read(64)
         if header[:6] != b"\x7fELF\x02\x01":
-            return 0
+            return []
         (table,) = struct.unpack_from("<Q", header, 40)
         size, count, names = struct.unpack_from("<HHH", header, 58)
         file.seek(table)
         entries = file.read(size * count)
-        # Of each section: where its name begins, and its offset and size in the file.
-        sections = [
-            (
-                struct.unpack_from("<I", entries, size * index)[0],
-                *struct.unpack_from("<QQ", entries, size * index + 24),
-            )
-            for index in range(count)
-        ]
-        _, offset, length = sections[names]
-        file.seek(offset)
-        text = file.read(length)
-    debug = (b".debug", b".symtab", b".strtab")  # what `strip` removes
-    return sum(length for name, _, length in sections if text[name:].startswith(debug))
+
+        def content(index: int) -> bytes:
+            offset, length = struct.unpack_from("<QQ", entries, size * index + 24)
+            file.seek(offset)
+            return file.read(length)
+
+        texts = content(names)
+        found = []
+        for index in range(count):
+            (start,) = struct.unpack_from("<I", entries, size * index)
+            name = texts[start : texts.index(b"\0", start)].decode()
+            if name.startswith(beginnings):
+                found.append((name, content(index)))
+        return found
 
 
 def _normalised(name: str) -> str:
