@@ -379,6 +379,20 @@ class TestWorkers:
         gc.collect()
         assert multiprocessing.active_children() == []
 
+    @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")
+    def test_no_pipe_is_left(self):
+        persistent = DataLoader(make(), 5, num_workers=2, persistent_workers=True)
+        list(persistent)
+        list(DataLoader(make(), 5, num_workers=1))
+        before, alive = len(os.listdir("/proc/self/fd")), tg._C._live_counts()
+        for _ in range(20):
+            list(persistent)
+            list(DataLoader(make(), 5, num_workers=1))
+            next(iter(DataLoader(make(), 5, num_workers=1)))
+        assert len(os.listdir("/proc/self/fd")) == before
+        gc.collect()
+        assert tg._C._live_counts() == alive
+
     def test_an_iterable_dataset_is_divided_by_its_workers(self):
         class Numbers(IterableDataset):
             def __iter__(self):
