@@ -1,7 +1,8 @@
 """The same bits at any number of threads; close results on every instruction set.
 
-Run as a program, this file writes the results of all rows into an .npz file, so that the tests can
-compare processes that were started with different TAPEGRAD_ISA.
+Run as a program, this file does what the tests need of processes that were started with different
+TAPEGRAD_ISA: it writes the results of all rows into an .npz file, or (`--threads`) compares numbers
+of threads.
 """
 
 from __future__ import annotations
@@ -114,14 +115,20 @@ def large_samples(op: Op, make: Make) -> list[Sample]:
     return found
 
 
-def same_bits(op: Op, sample: Sample, threads: Callable[[int], None], layout: str) -> None:
+def same_bits(
+    op: Op,
+    sample: Sample,
+    threads: Callable[[int], None],
+    layout: str,
+    counts: tuple[int, ...] = THREADS,
+) -> None:
     def run(count: int) -> list[np.ndarray]:
         threads(count)
         tg.manual_seed(7)
         return results(op, sample, LAYOUTS[layout])
 
     want = run(1)
-    for count in THREADS:
+    for count in counts:
         for a, b in zip(run(count), want, strict=True):
             message = f"{op.name}({sample}) in {a.dtype}: {count} threads"
             assert a.tobytes() == b.tobytes(), message
@@ -272,6 +279,30 @@ def test_instruction_sets_agree(isa: str, here: dict, tmp_path: Path) -> None:
             np.testing.assert_allclose(other[key], want, rough, rough * scale, err_msg=key)
 
 
+OTHER_ISAS = [isa for isa in tg.__config__.available_isas() if isa != tg.__config__.isa()]
+
+
+@pytest.mark.parametrize("isa", OTHER_ISAS)
+def test_same_bits_at_any_number_of_threads_on_other_instruction_sets(isa: str) -> None:
+    done = subprocess.run(
+        [sys.executable, __file__, "--threads"],
+        env=subprocess_environment(TAPEGRAD_ISA=isa),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == isa
+
+
+def compare_threads() -> None:
+    for op in TABLE:
+        for dtype in sorted({"float32", "float64"} & set(op.dtypes)):
+            for sample in large_samples(op, Make(dtype, 1)):
+                same_bits(op, sample, tg.set_num_threads, "contiguous", (3, 8))
+
+
 def test_unknown_instruction_set_is_refused() -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import tapegrad"],
@@ -286,5 +317,8 @@ def test_unknown_instruction_set_is_refused() -> None:
 
 
 if __name__ == "__main__":
-    np.savez(sys.argv[1], **all_results())
+    if sys.argv[1] == "--threads":
+        compare_threads()
+    else:
+        np.savez(sys.argv[1], **all_results())
     print(tg.__config__.isa())
