@@ -3,6 +3,8 @@
 import gc
 import multiprocessing
 import os
+import subprocess
+import sys
 import time
 from collections import namedtuple
 
@@ -378,6 +380,22 @@ class TestWorkers:
         del left_early, loader
         gc.collect()
         assert multiprocessing.active_children() == []
+
+    def test_what_workers_print_is_seen(self):
+        program = """
+import tapegrad as tg
+class Talks(tg.utils.data.Dataset):
+    def __len__(self):
+        return 2
+    def __getitem__(self, i):
+        print("sample", i)
+        return i
+list(tg.utils.data.DataLoader(Talks(), num_workers=2))
+"""
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        )
+        assert sorted(done.stdout.splitlines()) == ["sample 0", "sample 1"]
 
     @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")
     def test_no_pipe_is_left(self):

@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import queue
+import sys
 import threading
 import traceback
 from collections import deque
@@ -163,6 +164,9 @@ def _run(theirs: Any, ours: Any, others: list[Any], server: Any, *rest: Any) -> 
     for connection in others:
         connection.close()
     _Server(theirs, *server).run(*rest)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
     os._exit(0)  # skips exit handlers that belong to the main process
 
 
