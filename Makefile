@@ -7,7 +7,7 @@ PY_FILES = .
 
 .DEFAULT_GOAL := help
 .PHONY: help dev editable wheel test test-cpp test-all-pythons sanitize lint format typecheck tidy \
-        example bench ci clean
+        example bench instructions ci clean
 
 help:  ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {print "\n" substr($$0, 5)} \
@@ -70,8 +70,11 @@ tidy:  ## clang-tidy on the C++ sources (slow; needs build/dev)
 example:  ## Train a digit classifier
 	$(PYTHON) examples/digits.py
 
-bench:  ## Measure against a NumPy tape and torch; writes benchmarks/RESULTS.md
+bench:  ## Measure against other engines; writes benchmarks/RESULTS.md and step_time.svg
 	$(PYTHON) -m benchmarks
+
+instructions:  ## Count instructions of the per-operation path (valgrind, an installed package)
+	$(PYTHON) -m benchmarks.instructions
 
 ci:  ## What continuous integration runs
 	.ci/run

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import picture, process, report
+from . import checkpoint, picture, process, report
 from .engines import DEFAULT, NAMES, Engine, load
 from .measure import Row, Settings, measure
 from .workloads import WORKLOADS, Workload
@@ -92,7 +92,7 @@ def _process_rows(keys: Sequence[str], engines: Sequence[Engine], rounds: int) -
                 if row.key in _PEAK_WORKLOADS:
                     figure = process.peak_memory(engine.name, _PEAK_WORKLOADS[row.key])
                 elif row.key == "installed-size":
-                    figure = process.installed_size(str(engine.package))
+                    figure = _installed_size(str(engine.package), row.notes, engine.name)
                 else:
                     figure = imports[engine.name][row.key == "import-memory"]
                 if figure is not None:
@@ -102,14 +102,24 @@ def _process_rows(keys: Sequence[str], engines: Sequence[Engine], rounds: int) -
     return rows
 
 
+def _installed_size(package: str, notes: dict[str, str], engine: str) -> float:
+    try:
+        return process.installed_size(package)
+    except ValueError:
+        figure = process.in_place_size(package)
+        notes[engine] = "measured in the source tree: this machine's kernels only, no debug data"
+        return figure
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 1 if an engine failed or disagreed."""
     parser = _parser()
     options = parser.parse_args(arguments)
     by_key: dict[str, Workload] = {w.key: w for w in WORKLOADS}
-    every = [*by_key, *_PROCESS_ROWS]
+    every = [*by_key, *_PROCESS_ROWS, checkpoint.KEY]
     if options.list:
         titles = {key: workload.title for key, workload in by_key.items()} | _PROCESS_ROWS
+        titles[checkpoint.KEY] = checkpoint.TITLE
         print("\n".join(f"{key:<16} {titles[key]}" for key in every))
         return 0
     names = options.engines.split(",")
@@ -135,18 +145,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"{row.key:<24} {', '.join(times)}", file=sys.stderr, flush=True)
             rows += found
     rows += _process_rows([k for k in keys if k in _PROCESS_ROWS], engines, settings.rounds)
+    sections = []
+    if checkpoint.KEY in keys and any(engine.package == "tapegrad" for engine in engines):
+        sections.append(checkpoint.render(checkpoint.measure()))
 
     output = options.output
     if output is None and keys == every:
         output = _HERE / "RESULTS.md"
     drawn = None
     if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
         path = output.parent / "step_time.svg"
-        try:
-            drawn = path.name if picture.draw(rows, engines, path) else None
-        except ImportError as error:
-            print(f"no picture ({error})", file=sys.stderr)
-    text = report.document(rows, engines, settings, drawn)
+        drawn = path.name if picture.draw(rows, engines, path) else None
+    text = report.document(rows, engines, settings, drawn, sections)
     print(text)
     if output is not None:
         output.write_text(text, encoding="utf-8")

@@ -1,11 +1,16 @@
-"""Instruction counts of the per-operation path, which repeat exactly where times do not.
+"""Instruction counts of the per-operation path, which repeat where times do not.
 
-`python -m benchmarks.instructions` runs a loop over each operation under
-`valgrind --tool=callgrind` and compares the instructions per operation with the committed
-figures in `instructions.json`. It fails if one has grown by more than 10 %; `--update` writes
-the new figures, to be committed with the change that explains them. Counts depend on the
-interpreter and the processor architecture, so there is a set for each; without one, or without
-valgrind, the command says so and succeeds.
+`python -m benchmarks.instructions` runs loops over some cases under `valgrind --tool=callgrind`
+and prints the instructions per run beside the committed figures in `instructions.json`.
+
+* `--check` fails if a figure has grown by more than 10 %. The file that counts is the one in the
+  tree: a change that is worth its instructions comes with new figures in the same commit.
+* `--update` writes the new figures.
+
+Counts depend on the compiler, on Python, on the processor architecture and on the instruction set
+of the kernels, so the file says what they were made with. Where that differs, or valgrind is
+missing, the command says so and succeeds. The package must have kernels for an instruction set
+that valgrind knows, as a wheel has; an in-place build for a machine with AVX-512 has none.
 
 The loops run in one child process. Between them it calls `getppid`, which callgrind is told to
 take as the end of a part; so start-up and imports are never counted.
@@ -22,77 +27,170 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from .process import elf_sections
 
 FIGURES = Path(__file__).resolve().with_name("instructions.json")
-OPERATIONS = {
-    "add": "a + b",
-    "mul_scalar": "a * 1.5",
-    "tanh": "tanh(a)",
-    "tanh_method": "a.tanh()",
-    "add_backward": "(a + b).backward()",
-}
 _TOLERANCE = 0.10
-_RUNS = 2000
 _MARKER = "getppid"  # a function that nothing else calls
+_ISAS = ("v3", "v2", "neon")  # those that valgrind knows, the best one first
 
 
-def _key() -> str:
-    """Return what the counts depend on."""
-    version = ".".join(platform.python_version_tuple()[:2])
-    return f"{platform.python_implementation().lower()}-{version}-{platform.machine()}"
+@dataclass(frozen=True)
+class Case:
+    """What is counted: source text over tensors of one element, or a call that is built first.
+
+    The count is that of `runs` runs, divided by them and by the number of operations in each.
+    """
+
+    title: str
+    text: str
+    runs: int = 1000
+    operations: int = 1
+    recorded: bool = True
 
 
-def _child(engine_name: str) -> None:
-    """Run the loops, each between two calls of the marker."""
+CASES = {
+    "add": Case("`a + b`, recorded", "a + b"),
+    "add-no-grad": Case("`a + b` in no_grad", "a + b", recorded=False),
+    "mul-scalar": Case("`a * 1.5`, recorded", "a * 1.5"),
+    "tanh": Case("`tanh(a)`, recorded", "tanh(a)"),
+    "tanh-method": Case("`a.tanh()`, recorded", "a.tanh()"),
+    "add-backward": Case("`(a + b).backward()`", "(a + b).backward()"),
+    "chain": Case("chain of 100 mixed ops with backward, per op", "chain()", 20, 100),
+    "xor": Case("step of an XOR MLP, by hand", "xor()", 50),
+}
+
+
+class Skipped(Exception):
+    """Figures cannot be made or compared here."""
+
+
+def environment() -> dict[str, str]:
+    """Return what the counts depend on.
+
+    Raises:
+        Skipped: if the package has no kernels that run under valgrind.
+    """
+    import tapegrad
+
+    available = tapegrad.__config__.available_isas()
+    isa = next((name for name in _ISAS if name in available), None)
+    if isa is None:
+        raise Skipped(
+            f"{Path(tapegrad.__file__).parent} has kernels for {', '.join(available)} only, which "
+            "valgrind does not know; install the package (`pip install .`) and use that"
+        )
+    python = platform.python_implementation(), platform.python_version(), platform.machine()
+    return {
+        "python": " ".join(python),
+        "python built with": platform.python_compiler(),
+        "tapegrad built with": _compiler(Path(tapegrad._C.__file__ or "")),
+        "kernels": isa,
+    }
+
+
+def _compiler(extension: Path) -> str:
+    """Return the compiler that a shared library names as its own."""
+    for name, content in elf_sections(extension, (".comment",)):
+        if name == ".comment":
+            texts = content.rstrip(b"\0").split(b"\0")
+            return ", ".join(sorted({text.decode(errors="replace") for text in texts}))
+    return "unknown"
+
+
+def _namespace() -> dict[str, Any]:
+    import tapegrad
+
+    from . import expressions
     from .engines import load
+    from .workloads import XOR
 
-    engine = load(engine_name)
-    for text in ("pass", *OPERATIONS.values()):
-        case = engine.statement("a + b")
-        assert case is not None
-        namespace = dict(case.namespace)
-        source = f"def loop(a, b, tanh, runs):\n    for _ in range(runs):\n        {text}\n"
-        exec(source, namespace)
-        a, b, tanh = namespace["a"], namespace["b"], namespace["tanh"]
-        namespace["loop"](a, b, tanh, 200)  # free lists and specialised byte code are in place
-        os.getppid()
-        namespace["loop"](a, b, tanh, _RUNS)
-        os.getppid()
+    engine = load("tapegrad")
+    engine.activate()
+    chain = engine.gradients(expressions.mixed_chain, expressions.arrays(2, (1,), (1,), (1,)))
+    step = engine.training(XOR)
+    assert chain is not None and step is not None
+    a, b = (tapegrad.tensor([value], requires_grad=True) for value in (0.5, 0.25))
+    return {
+        "a": a,
+        "b": b,
+        "tanh": tapegrad.tanh,
+        "chain": chain.statement,
+        "xor": step.statement,
+        "set_grad_enabled": tapegrad.set_grad_enabled,
+    }
 
 
-def count(engine_name: str = "tapegrad") -> dict[str, int]:
-    """Return the instructions per operation, without those of the loop.
+def _loop(text: str, names: dict[str, Any]) -> Callable[[int], None]:
+    """Return a function that runs `text` as often as it is told, over local variables."""
+    source = (
+        f"def make({', '.join(names)}):\n"
+        "    def loop(runs):\n"
+        "        for _ in range(runs):\n"
+        f"            {text}\n"
+        "    return loop\n"
+    )
+    namespace: dict[str, Any] = {}
+    exec(source, namespace)
+    loop: Callable[[int], None] = namespace["make"](**names)
+    return loop
+
+
+def _child() -> None:
+    """Run the loops, each between two calls of the marker; first empty ones."""
+    names = _namespace()
+    set_grad_enabled = names["set_grad_enabled"]
+    counts = sorted({case.runs for case in CASES.values()})
+    loops = [(_loop("pass", names), runs, True) for runs in counts]
+    loops += [(_loop(case.text, names), case.runs, case.recorded) for case in CASES.values()]
+    for loop, runs, recorded in loops:
+        with set_grad_enabled(recorded):
+            loop(max(20, runs // 10))  # free lists and specialised byte code are in place
+            os.getppid()
+            loop(runs)
+            os.getppid()
+
+
+def count(isa: str) -> dict[str, int]:
+    """Return the instructions per operation, without those of the loop around it.
 
     Raises:
         RuntimeError: if the run under callgrind fails.
     """
     root = Path(__file__).resolve().parent.parent
     path = os.pathsep.join(p for p in (str(root), os.environ.get("PYTHONPATH", "")) if p)
+    # One thread, one order of hashes, one set of kernels, so that every run counts the same.
+    fixed = {
+        "PYTHONPATH": path,
+        "PYTHONHASHSEED": "0",
+        "TAPEGRAD_ISA": isa,
+        "TAPEGRAD_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    runs = sorted({case.runs for case in CASES.values()})
     with tempfile.TemporaryDirectory() as folder:
         command = ["valgrind", "--tool=callgrind", f"--dump-before={_MARKER}"]
         command += [f"--callgrind-out-file={folder}/out", sys.executable]
-        command += ["-m", "benchmarks.instructions", "--child", engine_name]
-        # One thread and one order of hashes, so that every run counts the same.
-        fixed = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        command += ["-m", "benchmarks.instructions", "--child"]
         done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            env={**os.environ, "PYTHONPATH": path, **fixed},
-            check=False,
+            command, capture_output=True, text=True, env={**os.environ, **fixed}, check=False
         )
         # Part 1 ends where the first loop begins, part 2 where it ends, and so on.
-        expected = 2 * (len(OPERATIONS) + 1)
+        expected = 2 * (len(runs) + len(CASES))
         parts = [Path(folder, f"out.{number}") for number in range(1, expected + 1)]
         if done.returncode or not all(part.exists() for part in parts):
             raise RuntimeError(f"the run under callgrind failed:\n{done.stderr[-2000:]}")
-        loops = [_total(part) for part in parts[1::2]]
-    empty, *operations = loops
+        totals = [_total(part) for part in parts[1::2]]
+    empty = dict(zip(runs, totals, strict=False))
     return {
-        name: round((instructions - empty) / _RUNS)
-        for name, instructions in zip(OPERATIONS, operations, strict=True)
+        name: round((total - empty[case.runs]) / (case.runs * case.operations))
+        for (name, case), total in zip(CASES.items(), totals[len(runs) :], strict=True)
     }
 
 
@@ -103,49 +201,80 @@ def _total(part: Path) -> int:
     return int(match.group(1))
 
 
-def compare(found: dict[str, int], committed: dict[str, int]) -> list[str]:
-    """Return a line for each operation that has grown too much."""
+def grown(found: dict[str, int], committed: dict[str, int]) -> list[str]:
+    """Return the cases that need more instructions than is tolerated."""
     return [
-        f"{name}: {instructions} instructions, {instructions / committed[name] - 1:+.1%} "
-        f"over the committed {committed[name]}"
-        for name, instructions in found.items()
-        if name in committed and instructions > committed[name] * (1 + _TOLERANCE)
+        name
+        for name, figure in found.items()
+        if name in committed and figure > committed[name] * (1 + _TOLERANCE)
     ]
 
 
+def table(found: dict[str, int], committed: dict[str, int]) -> str:
+    """Return the figures in columns: committed, found, and the difference."""
+    width = max(len(case.title) for case in CASES.values())
+    lines = [f"{'instructions per run':<{width}} {'committed':>10} {'now':>10}"]
+    for name, figure in found.items():
+        before = committed.get(name)
+        line = f"{CASES[name].title:<{width}} {before or '':>10} {figure:>10}"
+        lines.append(line + (f" {figure / before - 1:>+8.1%}" if before else ""))
+    return "\n".join(lines)
+
+
+def _committed() -> dict[str, Any]:
+    if not FIGURES.exists():
+        return {"environment": {}, "figures": {}}
+    content: dict[str, Any] = json.loads(FIGURES.read_text())
+    return content
+
+
+def _require_same(here: dict[str, str], there: dict[str, str]) -> None:
+    different = [
+        f"{name}: {here.get(name)}, not {there.get(name)}"
+        for name in dict.fromkeys((*here, *there))
+        if here.get(name) != there.get(name)
+    ]
+    if different:
+        raise Skipped("the committed figures were made elsewhere (" + "; ".join(different) + ")")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return 1 if an operation has grown."""
+    """Run the command; return 1 if `--check` finds that something has grown."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.instructions", description=(__doc__ or "").split("\n")[0]
     )
-    parser.add_argument("--update", action="store_true", help="write the new figures")
-    parser.add_argument("--engine", default="tapegrad", help=argparse.SUPPRESS)
-    parser.add_argument("--child", metavar="ENGINE", help=argparse.SUPPRESS)
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument("--check", action="store_true", help="fail if a figure has grown by 10 %%")
+    action.add_argument("--update", action="store_true", help="write the new figures")
+    action.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.child:
-        _child(options.child)
-        return 0
-    if shutil.which("valgrind") is None:
-        print("instruction counts: skipped, valgrind is not installed")
+        _child()
         return 0
 
-    all_figures = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
-    committed: dict[str, int] = all_figures.get(_key(), {})
-    if not committed and not options.update:
-        print(f"instruction counts: skipped, no figures for {_key()}; --update makes them")
+    committed = _committed()
+    try:
+        if shutil.which("valgrind") is None:
+            raise Skipped("valgrind is not installed")
+        here = environment()
+        if options.check:
+            _require_same(here, committed["environment"])
+    except Skipped as reason:
+        print(f"instruction counts: skipped, {reason}")
         return 0
-    found = count(options.engine)
-    for name, instructions in found.items():
-        before = f" (committed: {committed[name]})" if name in committed else ""
-        print(f"{OPERATIONS[name]:<20} {instructions:>8} instructions{before}")
+    found = count(here["kernels"])
+    print(table(found, committed["figures"]))
     if options.update:
-        all_figures[_key()] = found
-        FIGURES.write_text(json.dumps(all_figures, indent=2, sort_keys=True) + "\n")
-        return 0
-    grown = compare(found, committed)
-    for line in grown:
-        print(f"grown: {line}", file=sys.stderr)
-    return 1 if grown else 0
+        content = {"environment": here, "figures": found}
+        FIGURES.write_text(json.dumps(content, indent=2) + "\n")
+    failed = grown(found, committed["figures"]) if options.check else []
+    if failed:
+        print(
+            f"grown by more than {_TOLERANCE:.0%}: {', '.join(failed)}. If it is worth it, commit "
+            "the figures that `python -m benchmarks.instructions --update` writes.",
+            file=sys.stderr,
+        )
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

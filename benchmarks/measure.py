@@ -1,11 +1,21 @@
-"""Timing: first all engines must agree, then they take turns, and medians are compared."""
+"""Timing: first all engines must agree, then they take turns, and medians are compared.
+
+Engines take turns, so that a disturbance of the machine hits all of them. But the threads of one
+engine spin for a while after its last parallel region, and would take the cores from the next one.
+So each turn begins with an untimed phase: until the others' threads sleep, then with runs of the
+engine itself, which bring back its threads and caches.
+"""
 
 from __future__ import annotations
 
 import gc
+import os
 import statistics
+import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -15,25 +25,35 @@ from .workloads import Workload
 
 @dataclass(frozen=True)
 class Settings:
-    """How long to measure: `rounds` blocks of about `block` seconds for each engine."""
+    """How long to measure: `rounds` blocks of about `block` seconds for each engine.
+
+    Before each block the engine runs for about `warm_up` seconds, at least once.
+    """
 
     rounds: int = 9
     block: float = 0.05
+    warm_up: float = 0.015
 
     @classmethod
     def quick(cls) -> Settings:
         """Enough for a look, too little for a comparison."""
-        return cls(rounds=3, block=0.01)
+        return cls(rounds=3, block=0.01, warm_up=0.005)
 
 
 @dataclass
 class Row:
-    """One line of the table: seconds (or bytes) by engine name, and why one is missing."""
+    """One line of the table: medians in seconds (or bytes) by engine name, and what goes with them.
+
+    `spread` has the first and the third quartile, `notes` what a reader should know of a figure,
+    `problems` why one is missing.
+    """
 
     key: str
     title: str
     group: str
     seconds: dict[str, float] = field(default_factory=dict)
+    spread: dict[str, tuple[float, float]] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
 
 
@@ -61,6 +81,40 @@ def check_agreement(
             raise Disagreement(f"result {index} is {distance / reference:.1e} (relative) away")
 
 
+def wait_for_quiet(limit: float = 0.25) -> None:
+    """Sleep until the other threads of this process do, at most `limit` seconds.
+
+    Where the system does not tell what threads do, sleep for as long as most pools spin.
+    """
+    end = time.perf_counter() + limit
+    quiet = 0
+    while quiet < 2 and time.perf_counter() < end:
+        running = _running_threads()
+        if running is None:
+            time.sleep(0.02)
+            return
+        quiet = quiet + 1 if running == 0 else 0
+        time.sleep(0.001)
+
+
+def _running_threads() -> int | None:
+    """Return how many other threads of this process are not asleep, None if that is unknown."""
+    own = threading.get_native_id()
+    try:
+        tasks = [task for task in os.listdir("/proc/self/task") if int(task) != own]
+    except OSError:
+        return None
+    count = 0
+    for task in tasks:
+        try:
+            text = Path("/proc/self/task", task, "stat").read_text()
+        except OSError:  # it has ended
+            continue
+        # The name is in parentheses and may have any character; the state follows it.
+        count += text.rpartition(")")[2].split()[0] == "R"
+    return count
+
+
 class _Contestant:
     """A case that is timed in blocks of a fixed number of runs."""
 
@@ -70,7 +124,9 @@ class _Contestant:
         self.timer = case.timer()
         self.blocks: list[dict[str, float]] = []
         engine.activate()
+        wait_for_quiet()
         self.runs = 1 if case.phases else self._calibrate(settings.block)
+        self.warm_up = max(1, round(self.runs * settings.warm_up / settings.block))
 
     def _calibrate(self, block: float) -> int:
         """Return how many runs take about `block` seconds."""
@@ -84,17 +140,21 @@ class _Contestant:
 
     def block(self) -> None:
         """Take one block."""
+        wait_for_quiet()
         self.engine.activate()
         if self.case.phases is not None:
             self.blocks.append(_without_collector(self.case.phases))
             return
-        # The other engines have had the caches and the cores; short blocks get a start.
-        if self.runs > 1:
-            self.timer.timeit(max(1, self.runs // 10))
+        self.timer.timeit(self.warm_up)
         self.blocks.append({"": self.timer.timeit(self.runs) / self.runs})
 
-    def median(self, phase: str) -> float:
-        return statistics.median(block[phase] for block in self.blocks)
+    def quartiles(self, phase: str) -> tuple[float, float, float]:
+        """Return the first quartile, the median and the third quartile of all blocks."""
+        times = [block[phase] for block in self.blocks]
+        if len(times) == 1:
+            return times[0], times[0], times[0]
+        first, median, third = statistics.quantiles(times, n=4, method="inclusive")
+        return first, median, third
 
 
 def _without_collector(phases: Callable[[], dict[str, float]]) -> dict[str, float]:
@@ -145,5 +205,8 @@ def measure(workload: Workload, engines: Iterable[Engine], settings: Settings) -
             contestant.block()
     for row, phase in zip(rows, phases, strict=True):
         for contestant in contestants:
-            row.seconds[contestant.engine.name] = contestant.median(phase) / workload.per
+            first, median, third = contestant.quartiles(phase)
+            name, per = contestant.engine.name, workload.per
+            row.seconds[name] = median / per
+            row.spread[name] = (first / per, third / per)
     return rows

@@ -6,10 +6,12 @@ Run as a module it is the child: `python -m benchmarks.process import "import to
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
 import statistics
+import struct
 import subprocess
 import sys
 import time
@@ -110,10 +112,63 @@ def installed_size(package: str) -> int:
         try:
             distribution = metadata.distribution(name)
         except metadata.PackageNotFoundError:
+            if name == package:
+                raise ValueError(f"{package} is not installed") from None
             continue
         total += _own_size(distribution)
         waiting += [_requirement(text) for text in distribution.requires or () if _applies(text)]
     return total
+
+
+def in_place_size(package: str, requires: tuple[str, ...] = ("numpy",)) -> int:
+    """Return the size of a package that is imported from its sources, and of what it requires.
+
+    Debug information, which the compilers of a development build add, is not counted.
+    """
+    specification = importlib.util.find_spec(package)
+    if specification is None or not specification.submodule_search_locations:
+        raise ValueError(f"no package is called {package!r}")
+    total = sum(installed_size(name) for name in requires)
+    for folder in specification.submodule_search_locations:
+        for path in Path(folder).rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                total += path.stat().st_size - _debug_bytes(path)
+    return total
+
+
+def _debug_bytes(path: Path) -> int:
+    """Return how many bytes of a file `strip` would remove."""
+    debug = (".debug", ".symtab", ".strtab")
+    return sum(len(content) for _, content in elf_sections(path, debug))
+
+
+def elf_sections(path: Path, beginnings: tuple[str, ...]) -> list[tuple[str, bytes]]:
+    """Return name and content of the sections of a 64-bit ELF file whose names begin so.
+
+    Any other file has none.
+    """
+    with path.open("rb") as file:
+        header = file.read(64)
+        if header[:6] != b"\x7fELF\x02\x01":
+            return []
+        (table,) = struct.unpack_from("<Q", header, 40)
+        size, count, names = struct.unpack_from("<HHH", header, 58)
+        file.seek(table)
+        entries = file.read(size * count)
+
+        def content(index: int) -> bytes:
+            offset, length = struct.unpack_from("<QQ", entries, size * index + 24)
+            file.seek(offset)
+            return file.read(length)
+
+        texts = content(names)
+        found = []
+        for index in range(count):
+            (start,) = struct.unpack_from("<I", entries, size * index)
+            name = texts[start : texts.index(b"\0", start)].decode()
+            if name.startswith(beginnings):
+                found.append((name, content(index)))
+        return found
 
 
 def _normalised(name: str) -> str:

@@ -72,6 +72,30 @@ def render(rows: Sequence[Row], engines: Sequence[Engine]) -> str:
     return "\n".join(lines)
 
 
+def render_spread(rows: Sequence[Row], engines: Sequence[Engine]) -> str:
+    """Return a Markdown table of the quartiles of each figure, as a percentage of the median."""
+    header = ["workload", *(engine.label for engine in engines)]
+    lines = ["| " + " | ".join(header) + " |", "|---|" + "---:|" * len(engines)]
+    for row in rows:
+        if not row.spread:
+            continue
+        cells = [row.title]
+        for engine in engines:
+            if engine.name in row.spread:
+                median = row.seconds[engine.name]
+                low, high = (100 * (value / median - 1) for value in row.spread[engine.name])
+                cells.append(f"{low:+.0f} {high:+.0f} %")
+            else:
+                cells.append("")
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def notes(rows: Sequence[Row]) -> list[str]:
+    """Return a line for each figure that needs an explanation."""
+    return [f"{row.title}: {name}: {text}" for row in rows for name, text in row.notes.items()]
+
+
 def _formatter(row: Row) -> Callable[[float], str]:
     return {"memory": format_bytes, "size": format_megabytes}.get(row.group, format_time)
 
@@ -112,9 +136,13 @@ def versions(engines: Sequence[Engine]) -> str:
 
 
 def document(
-    rows: Sequence[Row], engines: Sequence[Engine], settings: Settings, picture: str | None
+    rows: Sequence[Row],
+    engines: Sequence[Engine],
+    settings: Settings,
+    picture: str | None,
+    sections: Sequence[str] = (),
 ) -> str:
-    """Return the whole of RESULTS.md."""
+    """Return the whole of RESULTS.md; `sections` are finished texts that have no engines."""
     date = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
     table = [row for row in rows if row.group != "sweep"]
     sweep = [row for row in rows if row.group == "sweep"]
@@ -123,17 +151,27 @@ def document(
         "Written by `python -m benchmarks`; do not edit.",
         f"* machine: {machine()}\n* versions: {versions(engines)}\n* date: {date}\n"
         f"* method: float32; all engines compute the same numbers (checked first); "
-        f"{settings.rounds} interleaved rounds of {settings.block * 1e3:.0f} ms, medians",
+        f"{settings.rounds} interleaved rounds of {settings.block * 1e3:.0f} ms, each after a wait "
+        "for the other engines' threads to sleep and a warm-up; medians",
         "A ratio above 1 means that tapegrad needs less. `torch` is PyTorch with its faster "
         "number of threads, `best other` the best of all other engines. An empty cell: the "
         "engine cannot do it, or has no such figure. Memory and import time are over NumPy's.",
-        render(table, engines),
     ]
+    if table:
+        parts.append(render(table, engines))
+    if remarks := notes(table):
+        parts.append("\n".join(f"* {line}" for line in remarks))
     if sweep:
         parts.append("## Step time over model size")
         if picture:
             parts.append(f"![Time of a training step over the size of the model]({picture})")
         parts.append(render(sweep, engines))
+    parts += sections
+    if any(row.spread for row in rows):
+        parts.append(
+            "## Spread\n\nFirst and third quartile of each figure, relative to the median."
+        )
+        parts.append(render_spread(rows, engines))
     failed = problems(rows)
     if failed:
         parts.append("## Failed\n\n" + "\n".join(f"* {line}" for line in failed))

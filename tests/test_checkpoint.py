@@ -1,8 +1,10 @@
 """Checkpointing: values, number of recomputations, randomness, errors, memory."""
 
 import contextlib
+import functools
 import gc
 import itertools
+import math
 import warnings
 import weakref
 
@@ -572,6 +574,26 @@ def test_nothing_is_saved_between_forward_and_backward():
     assert len(packed) == 1
     assert packed[0].tolist() == x.tolist()
     y.sum().backward()
+
+
+@kinds
+@pytest.mark.parametrize("depth", [16, 64, 144])
+def test_memory_grows_with_the_square_root_of_the_depth(use_reentrant, depth):
+    size, segments = 4096, math.isqrt(depth)
+
+    def peak(run):
+        x = tapegrad.ones(size, requires_grad=True)
+        x.grad = tapegrad.zeros(size)
+        before = tapegrad.memory_stats()["allocated_bytes"]
+        tapegrad.reset_peak_memory()
+        run(x).sum().backward()
+        return (tapegrad.memory_stats()["peak_bytes"] - before) / (4 * size)
+
+    chain = [tapegrad.tanh] * depth
+    plain = peak(lambda x: functools.reduce(lambda y, f: f(y), chain, x))
+    assert depth <= plain <= depth + 4
+    cut = peak(lambda x: checkpoint_sequential(chain, segments, x, use_reentrant=use_reentrant))
+    assert segments <= cut <= 2 * segments + 4
 
 
 @kinds

@@ -1,6 +1,10 @@
 """Datasets, samplers, collation and loaders."""
 
+import gc
+import multiprocessing
 import os
+import subprocess
+import sys
 import time
 from collections import namedtuple
 
@@ -277,3 +281,182 @@ class TestWorkers:
 
         loader = DataLoader(Env(4), num_workers=2, worker_init_fn=init)
         assert [b.item() for b in loader] == [0, 1, 0, 1]
+
+    def test_an_exception_that_cannot_be_sent_is_described(self):
+        class Local(Exception):
+            pass
+
+        class Broken(Squares):
+            def __getitem__(self, i):
+                raise Local("sample of a class that the main process cannot look up")
+
+        class Unsendable(Squares):
+            def __getitem__(self, i):
+                return lambda: i
+
+        with pytest.raises(RuntimeError, match="cannot look up"):
+            list(DataLoader(Broken(), num_workers=1))
+        with pytest.raises(RuntimeError, match="lambda"):
+            list(DataLoader(Unsendable(), batch_size=None, num_workers=1))
+
+    def test_an_exception_of_the_init_function_is_passed_on(self):
+        def init(worker):
+            raise ValueError("no seat for this worker")
+
+        with pytest.raises(ValueError, match="no seat for this worker"):
+            list(DataLoader(Squares(), num_workers=1, worker_init_fn=init))
+
+    def test_large_requests_and_batches_pass_each_other(self):
+        """Neither side waits for the other to make room in the pipe."""
+        n = 300_000
+        data = TensorDataset(tg.arange(3 * n))
+        loader = DataLoader(data, batch_size=n, shuffle=True, num_workers=1, timeout=30)
+        seen = tg.cat([rows for (rows,) in loader])
+        assert tg.equal(seen.sort().values, tg.arange(3 * n))
+
+    def test_seeds_come_from_the_generator(self):
+        class Random(Squares):
+            def __getitem__(self, i):
+                return float(tg.rand(1)), np.random.rand()
+
+        def draw(seed):
+            generator = tg.Generator().manual_seed(seed)
+            loader = DataLoader(Random(6), num_workers=2, generator=generator)
+            return [[v.item() for v in row] for _ in range(2) for row in loader]
+
+        assert draw(1) == draw(1) != draw(2)
+        assert len({v for row in draw(1) for v in row}) == 24
+
+    def test_persistent_workers_keep_their_processes(self):
+        class Process(Squares):
+            calls = 0
+
+            def __getitem__(self, i):
+                self.calls += 1
+                return os.getpid(), self.calls, i
+
+        loader = DataLoader(Process(4), num_workers=2, persistent_workers=True)
+        first, second = (
+            [[int(v) for v in row] for row in loader],
+            [[int(v) for v in row] for row in loader],
+        )
+        assert [row[2] for row in first] == [row[2] for row in second] == [0, 1, 2, 3]
+        assert [row[0] for row in first] == [row[0] for row in second]
+        assert [row[1] for row in second] == [3, 3, 4, 4]
+        assert os.getpid() not in {row[0] for row in first}
+
+    def test_an_epoch_of_persistent_workers_can_be_left_early(self):
+        loader = DataLoader(Squares(50), num_workers=2, persistent_workers=True)
+        old = iter(loader)
+        assert next(old)["y"].item() == 0
+        for _ in range(2):
+            assert [b["y"].item() for b in loader] == [i * i for i in range(50)]
+        with pytest.raises(RuntimeError, match="begun a new epoch"):
+            next(old)
+
+    def test_persistent_workers_that_died_are_replaced(self):
+        class Fragile(Squares):
+            def __getitem__(self, i):
+                if i == 2 and not os.environ.get("TAPEGRAD_TEST_STRONG"):
+                    os._exit(1)
+                return i
+
+        loader = DataLoader(Fragile(4), num_workers=1, persistent_workers=True)
+        with pytest.raises(RuntimeError, match="exited unexpectedly"):
+            list(loader)
+        os.environ["TAPEGRAD_TEST_STRONG"] = "1"
+        try:
+            assert [b.item() for b in loader] == [0, 1, 2, 3]
+        finally:
+            del os.environ["TAPEGRAD_TEST_STRONG"]
+
+    @pytest.mark.parametrize("persistent", [False, True])
+    def test_no_process_is_left(self, persistent):
+        loader = DataLoader(make(), num_workers=2, persistent_workers=persistent)
+        assert len(list(loader)) == 10
+        left_early = iter(loader)
+        next(left_early)
+        assert len(multiprocessing.active_children()) == 2
+        del left_early, loader
+        gc.collect()
+        assert multiprocessing.active_children() == []
+
+    def test_what_workers_print_is_seen(self):
+        program = """
+import tapegrad as tg
+class Talks(tg.utils.data.Dataset):
+    def __len__(self):
+        return 2
+    def __getitem__(self, i):
+        print("sample", i)
+        return i
+list(tg.utils.data.DataLoader(Talks(), num_workers=1))
+"""
+        buffered = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env=buffered,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.splitlines() == ["sample 0", "sample 1"]
+
+    @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")
+    def test_no_pipe_is_left(self):
+        persistent = DataLoader(make(), 5, num_workers=2, persistent_workers=True)
+        list(persistent)
+        list(DataLoader(make(), 5, num_workers=1))
+        before, alive = len(os.listdir("/proc/self/fd")), tg._C._live_counts()
+        for _ in range(20):
+            list(persistent)
+            list(DataLoader(make(), 5, num_workers=1))
+            next(iter(DataLoader(make(), 5, num_workers=1)))
+        assert len(os.listdir("/proc/self/fd")) == before
+        gc.collect()
+        assert tg._C._live_counts() == alive
+
+    def test_an_iterable_dataset_is_divided_by_its_workers(self):
+        class Numbers(IterableDataset):
+            def __iter__(self):
+                info = get_worker_info()
+                return iter(range(info.id, 11, info.num_workers))
+
+        for persistent in (False, True):
+            loader = DataLoader(
+                Numbers(), batch_size=2, num_workers=2, persistent_workers=persistent
+            )
+            for _ in range(2):
+                batches = [b.tolist() for b in loader]
+                assert batches == [[0, 2], [1, 3], [4, 6], [5, 7], [8, 10], [9]]
+        singles = DataLoader(Numbers(), batch_size=None, num_workers=3)
+        assert list(singles) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+        whole = DataLoader(Numbers(), batch_size=2, num_workers=2, drop_last=True)
+        assert [b.tolist() for b in whole] == [[0, 2], [1, 3], [4, 6], [5, 7], [8, 10]]
+
+    def test_workers_and_a_model_that_uses_threads(self):
+        """Workers are forked while the main process's threads compute; they compute as well."""
+        before = tg.get_num_threads()
+        tg.set_num_threads(2)
+        try:
+
+            class Products(Squares):
+                def __getitem__(self, i):
+                    g = tg.Generator().manual_seed(i)
+                    a = tg.randn(300, 300, generator=g, requires_grad=True)
+                    (a @ a).tanh().sum().backward()
+                    return a.grad
+
+            def train(workers):
+                tg.manual_seed(0)
+                net = tg.nn.Linear(300, 10)
+                optimizer = tg.optim.SGD(net.parameters(), lr=1e-3)
+                for x in DataLoader(Products(6), num_workers=workers, timeout=60 * (workers > 0)):
+                    optimizer.zero_grad()
+                    net(x).square().mean().backward()
+                    optimizer.step()
+                return net.weight
+
+            assert tg.equal(train(0), train(2))
+        finally:
+            tg.set_num_threads(before)

@@ -1,7 +1,8 @@
 """The same bits at any number of threads; close results on every instruction set.
 
-Run as a program, this file writes the results of all rows into an .npz file, so that the tests can
-compare processes that were started with different TAPEGRAD_ISA.
+Run as a program, this file does what the tests need of processes that were started with different
+TAPEGRAD_ISA: it writes the results of all rows into an .npz file, or (`--threads`) compares numbers
+of threads.
 """
 
 from __future__ import annotations
@@ -10,23 +11,25 @@ import os
 import subprocess
 import sys
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import tapegrad as tg
-from op_row import Make, Op, Sample, outputs, prepare
+from op_row import Make, Op, S, Sample, outputs, prepare
 from op_table import TABLE
-from support import array, contiguous
+from support import LAYOUTS, array, contiguous
 
 
-def results(op: Op, sample: Sample) -> list[np.ndarray]:
+def results(op: Op, sample: Sample, layout: Callable = contiguous) -> list[np.ndarray]:
     """Values, and gradients where there are any."""
     inputs: list = []
 
     def leaf(values: np.ndarray, differentiable: bool) -> tg.Tensor:
-        made = contiguous(values)
+        made = layout(values)
         if differentiable and op.diff:
             inputs.append(made.requires_grad_())
         return made
@@ -51,16 +54,99 @@ def threads():
     tg.set_num_threads(before)
 
 
-@pytest.mark.parametrize("op", [op for op in TABLE if op.large], ids=lambda op: op.name)
+THREADS = (2, 3, 4, 8)
+
+# Inputs above every threading threshold for the rows that have none in the table.
+LARGE: dict[str, Callable[[Make], list[Sample]]] = {
+    "mm": lambda m: [S(m(257, 311), m(311, 403))],
+    "mv": lambda m: [S(m(3001, 1003), m(1003)), S(m(7, 100_003), m(100_003))],
+    "dot": lambda m: [S(m(300_001), m(300_001))],
+    "outer": lambda m: [S(m(301), m(1003))],
+    "stack": lambda m: [S([m(300, 501), m(300, 501)], dim=d) for d in (0, 1, 2)],
+    "split": lambda m: [S(m(300, 1003), 100), S(m(300, 1003), [3, 1000], dim=1)],
+    "chunk": lambda m: [S(m(300, 1003), 3), S(m(300, 1003), 2, dim=1)],
+    "unbind": lambda m: [S(m(3, 100_003)), S(m(100_003, 3), dim=1)],
+    "transpose": lambda m: [S(m(301, 1003), 0, 1)],
+    "t": lambda m: [S(m(301, 1003))],
+    "permute": lambda m: [S(m(50, 60, 101), (2, 0, 1))],
+    "reshape": lambda m: [S(m(300, 1003), (1003, 300))],
+    "view": lambda m: [S(m(300, 1003), 1003, 300)],
+    "expand": lambda m: [S(m(1003), 301, 1003), S(m(301, 1), 301, 1003), S(m(), 300_001)],
+    "squeeze": lambda m: [S(m(1, 300_001))],
+    "unsqueeze": lambda m: [S(m(300_001), 0)],
+    "flatten": lambda m: [S(m(301, 1003))],
+    "movedim": lambda m: [S(m(50, 60, 101), 0, -1)],
+    "diagonal": lambda m: [S(m(601, 603)), S(m(300, 1003), 3, 1, 0)],
+    "diag": lambda m: [S(m(601, 603)), S(m(701))],
+    "tril": lambda m: [S(m(301, 1003), 5)],
+    "triu": lambda m: [S(m(301, 1003), 5)],
+    "flip": lambda m: [S(m(301, 1003), (0, -1))],
+    "getitem": lambda m: [
+        S(m(301, 1003), (slice(None, None, 2), slice(3, None))),
+        S(m(301, 1003), m.index(301, 5000)),  # the same rows many times
+        S(m(301, 1003), (m.index(301, 200_003), m.index(1003, 200_003))),
+        S(m(301, 1003), (slice(None), m.index(1003, 2000))),
+        S(m(301, 1003), m.mask(301, 1003)),
+    ],
+    "setitem": lambda m: [
+        S(m(301, 1003), slice(1, None), m(300, 1003)),
+        S(m(301, 1003), m.mask(301, 1003), m()),
+        S(m(301, 1003), m.random.permutation(301), m(301, 1003)),
+    ],
+    "gather": lambda m: [
+        S(m(301, 1003), 0, m.place(301, 400, 1003)),
+        S(m(301, 1003), 1, m.place(1003, 301, 2000)),
+    ],
+    "masked_select": lambda m: [S(m(301, 1003), m.mask(301, 1003)), S(m(301, 1003), m.mask(1003))],
+    "dropout": lambda m: [S(m(300_001), 0.5, True)],
+    "allclose": lambda m: [S(x := m(300_001), x), S(m(300_001), m(300_001))],
+    "equal": lambda m: [S(x := m(300_001), x)],
+    # Above the table's sizes: a product that the BLAS library computes.
+    "matmul": lambda m: [S(m(701, 1103), m(1103, 903))] if m.dtype == "float32" else [],
+}
+
+
+def large_samples(op: Op, make: Make) -> list[Sample]:
+    found = list(op.large(make)) if op.large else []
+    if op.name in LARGE:
+        found += LARGE[op.name](make)
+    elif op.large is None:
+        pytest.fail(f"the row {op.name!r} has no large inputs: neither in the table nor here")
+    return found
+
+
+def same_bits(
+    op: Op,
+    sample: Sample,
+    threads: Callable[[int], None],
+    layout: str,
+    counts: tuple[int, ...] = THREADS,
+) -> None:
+    def run(count: int) -> list[np.ndarray]:
+        threads(count)
+        tg.manual_seed(7)
+        return results(op, sample, LAYOUTS[layout])
+
+    want = run(1)
+    for count in counts:
+        for a, b in zip(run(count), want, strict=True):
+            message = f"{op.name}({sample}) in {a.dtype}: {count} threads"
+            assert a.tobytes() == b.tobytes(), message
+
+
+@pytest.mark.parametrize("op", TABLE, ids=lambda op: op.name)
 def test_same_bits_at_any_number_of_threads(op: Op, threads) -> None:
-    dtype = "float32" if "float32" in op.dtypes else "int64"
-    for sample in op.large(Make(dtype, 1)):
-        threads(1)
-        want = results(op, sample)
-        for count in (2, 3, 8):
-            threads(count)
-            for a, b in zip(results(op, sample), want, strict=True):
-                assert a.tobytes() == b.tobytes(), f"{op.name}({sample}): {count} threads"
+    dtypes = {"float32", "float64", "int64"} & set(op.dtypes) or {op.dtypes[0]}
+    for dtype in sorted(dtypes):
+        for sample in large_samples(op, Make(dtype, 1)):
+            same_bits(op, sample, threads, "contiguous")
+
+
+@pytest.mark.parametrize("op", [op for op in TABLE if not op.view], ids=lambda op: op.name)
+def test_same_bits_of_transposed_inputs(op: Op, threads) -> None:
+    dtype = "float32" if "float32" in op.dtypes else op.dtypes[0]
+    for sample in large_samples(op, Make(dtype, 2)):
+        same_bits(op, sample, threads, "transposed")
 
 
 def test_same_bits_in_each_run() -> None:
@@ -73,24 +159,62 @@ def test_same_bits_in_each_run() -> None:
                 np.testing.assert_array_equal(a, b, err_msg=f"{op.name}({sample})")
 
 
-def test_training_has_the_same_bits_at_any_number_of_threads(threads) -> None:
-    def train(count: int) -> bytes:
+OPTIMIZERS: dict[str, Callable[..., Any]] = {
+    "sgd": lambda p: tg.optim.SGD(p, lr=0.1),
+    "momentum": lambda p: tg.optim.SGD(p, lr=0.05, momentum=0.9, nesterov=True, weight_decay=1e-3),
+    "adam": lambda p: tg.optim.Adam(p, lr=1e-2),
+    "adamw": lambda p: tg.optim.AdamW(p, lr=1e-2, weight_decay=0.1),
+    "rmsprop": lambda p: tg.optim.RMSprop(p, lr=1e-3, momentum=0.5, centered=True),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_training_has_the_same_bits_at_any_number_of_threads(
+    name: str, dtype: str, threads: Callable[[int], None]
+) -> None:
+    """Batches in random order, dropout, the loss of each step and the parameters at the end."""
+    nn, data = tg.nn, tg.utils.data
+
+    def train(count: int) -> list[bytes]:
         threads(count)
         tg.manual_seed(3)
-        x, y = tg.randn(2048, 64), tg.randint(0, 10, (2048,))
-        w1 = (tg.randn(256, 64) * 0.1).requires_grad_()
-        w2 = (tg.randn(10, 256) * 0.1).requires_grad_()
-        for _ in range(3):
-            loss = tg.nn.functional.cross_entropy((x @ w1.T).tanh() @ w2.T, y)
+        kind = getattr(tg, dtype)
+        x, y = tg.randn(2048, 64, dtype=kind), tg.randint(0, 10, (2048,))
+        # Weights above the threshold from which an optimiser uses several threads.
+        net = nn.Sequential(
+            nn.Linear(64, 512), nn.Tanh(), nn.Dropout(0.2), nn.Linear(512, 128), nn.ReLU()
+        )
+        net.append(nn.Linear(128, 10))
+        net.to(kind)
+        optimizer = OPTIMIZERS[name](net.parameters())
+        seen = []
+        for rows, classes in data.DataLoader(data.TensorDataset(x, y), 512, shuffle=True):
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(net(rows), classes)
             loss.backward()
-            with tg.no_grad():
-                for w in (w1, w2):
-                    w -= 0.1 * w.grad
-                    w.grad = None
-        return array(w1).tobytes() + array(w2).tobytes()
+            optimizer.step()
+            seen.append(array(loss))
+        assert len({loss.tobytes() for loss in seen}) > 1, "nothing was learnt"
+        return [value.tobytes() for value in (*seen, *map(array, net.parameters()))]
 
     want = train(1)
-    assert all(train(count) == want for count in (2, 3, 8))
+    for count in THREADS:
+        assert train(count) == want, f"{count} threads"
+
+
+def test_second_derivatives_have_the_same_bits_at_any_number_of_threads(threads) -> None:
+    def product(count: int) -> list[bytes]:
+        threads(count)
+        tg.manual_seed(4)
+        x, w, v = tg.randn(700, 300), tg.randn(300, 200, requires_grad=True), tg.randn(300, 200)
+        loss = ((x @ w).tanh().softmax(1) ** 2).sum()
+        (g,) = tg.autograd.grad(loss, w, create_graph=True)
+        (hv,) = tg.autograd.grad(g, w, v)
+        return [array(g).tobytes(), array(hv).tobytes()]
+
+    want = product(1)
+    assert all(product(count) == want for count in THREADS)
 
 
 def test_thread_count_is_checked() -> None:
@@ -155,6 +279,30 @@ def test_instruction_sets_agree(isa: str, here: dict, tmp_path: Path) -> None:
             np.testing.assert_allclose(other[key], want, rough, rough * scale, err_msg=key)
 
 
+OTHER_ISAS = [isa for isa in tg.__config__.available_isas() if isa != tg.__config__.isa()]
+
+
+@pytest.mark.parametrize("isa", OTHER_ISAS)
+def test_same_bits_at_any_number_of_threads_on_other_instruction_sets(isa: str) -> None:
+    done = subprocess.run(
+        [sys.executable, __file__, "--threads"],
+        env=subprocess_environment(TAPEGRAD_ISA=isa),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == isa
+
+
+def compare_threads() -> None:
+    for op in TABLE:
+        for dtype in sorted({"float32", "float64"} & set(op.dtypes)):
+            for sample in large_samples(op, Make(dtype, 1)):
+                same_bits(op, sample, tg.set_num_threads, "contiguous", (3, 8))
+
+
 def test_unknown_instruction_set_is_refused() -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import tapegrad"],
@@ -169,5 +317,8 @@ def test_unknown_instruction_set_is_refused() -> None:
 
 
 if __name__ == "__main__":
-    np.savez(sys.argv[1], **all_results())
+    if sys.argv[1] == "--threads":
+        compare_threads()
+    else:
+        np.savez(sys.argv[1], **all_results())
     print(tg.__config__.isa())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -156,25 +157,230 @@ def test_number_of_threads() -> None:
         tg.set_num_threads(before)
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity on this system")
-def test_affinity_is_respected() -> None:
-    program = (
-        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
-        "import tapegrad; print(tapegrad.get_num_threads())"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "1"
+# ---------------------------------------------------------------- settings at the start
 
 
-@pytest.mark.parametrize("variable", ["OMP_NUM_THREADS"])
-def test_thread_count_from_the_environment(variable: str) -> None:
+def count_in_a_new_process(before_import: str = "", **environment: str) -> int:
+    kept = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
     done = subprocess.run(
-        [sys.executable, "-c", "import tapegrad; print(tapegrad.get_num_threads())"],
-        env={**os.environ, variable: "1"},
+        [
+            sys.executable,
+            "-c",
+            f"{before_import}\nimport tapegrad as t; print(t.get_num_threads())",
+        ],
+        env={**kept, **environment},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert done.stdout.strip() == "1"
+    return int(done.stdout)
+
+
+@pytest.mark.parametrize("variable", ["TAPEGRAD_NUM_THREADS", "OMP_NUM_THREADS"])
+@pytest.mark.parametrize("count", [1, 3])
+def test_thread_count_from_the_environment(variable: str, count: int) -> None:
+    assert count_in_a_new_process(**{variable: str(count)}) == count
+
+
+def test_own_variable_comes_before_that_of_openmp() -> None:
+    assert count_in_a_new_process(TAPEGRAD_NUM_THREADS="3", OMP_NUM_THREADS="5") == 3
+
+
+@pytest.mark.parametrize("text", ["", "0", "-2", "many"])
+def test_a_variable_without_a_number_is_ignored(text: str) -> None:
+    assert count_in_a_new_process(TAPEGRAD_NUM_THREADS=text) == count_in_a_new_process()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity on this system")
+def test_affinity_is_respected() -> None:
+    pin = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})"
+    assert count_in_a_new_process(pin) == 1
+    # Who asks for a number gets it.
+    assert count_in_a_new_process(pin, TAPEGRAD_NUM_THREADS="2") == 2
+    assert count_in_a_new_process() <= len(os.sched_getaffinity(0))
+
+
+def with_cpu_quota(quota: str, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that sees `quota` as the limit of its control group."""
+    script = 'mount -t tmpfs none /sys/fs/cgroup && echo "$0" > /sys/fs/cgroup/cpu.max && exec "$@"'
+    spaces = ["unshare", "--user", "--map-root-user", "--mount"]
+    kept = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    return subprocess.run(
+        [*spaces, "sh", "-c", script, quota, *command],
+        env=kept,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs Linux's namespaces")
+def test_quota_of_the_control_group_is_respected() -> None:
+    if with_cpu_quota("max 100000", "true").returncode:
+        pytest.skip("namespaces are not allowed here")
+    free = count_in_a_new_process()
+    program = "import tapegrad; print(tapegrad.get_num_threads())"
+    for quota, limit in (
+        ("50000 100000", 1),
+        ("100000 100000", 1),
+        ("150000 100000", 2),
+        ("max 100000", free),
+    ):
+        done = with_cpu_quota(quota, sys.executable, "-c", program)
+        assert done.returncode == 0, done.stderr
+        assert int(done.stdout) == min(free, limit), quota
+
+
+# ---------------------------------------------------------------- forked children
+
+forks = pytest.mark.skipif(
+    not hasattr(os, "fork") or tg.__name__ != "tapegrad", reason="PyTorch does not promise it"
+)
+
+TRAINING = """
+import os, signal, sys, threading, tapegrad as tg
+from tapegrad import nn
+tg.set_num_threads(2)
+
+def train():
+    tg.manual_seed(0)
+    net = nn.Sequential(nn.Linear(100, 400), nn.Tanh(), nn.Linear(400, 10))
+    optimizer = tg.optim.Adam(net.parameters(), lr=1e-2)
+    x, y = tg.randn(512, 100), tg.randint(0, 10, (512,))
+    for _ in range(5):
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(net(x), y)
+        loss.backward()
+        optimizer.step()
+    return loss.item(), [p.sum().item() for p in net.parameters()]
+
+def status(child):
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+"""
+
+
+def run_program(text: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", TRAINING + text],
+        timeout=120,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@forks
+def test_forked_children_train_and_end_as_usual() -> None:
+    """To the same numbers, and Python's end runs its exit handlers; so do their children."""
+    run_program("""
+before = train()
+for generation in range(3):
+    child = os.fork()
+    if child:
+        code = status(child)
+        if generation == 0:
+            assert train() == before
+        sys.exit(code)
+    signal.alarm(60)
+    if train() != before:
+        sys.exit(3)
+""")
+
+
+@forks
+def test_children_forked_while_threads_compute() -> None:
+    run_program("""
+stop = threading.Event()
+def compute():
+    x = tg.randn(400, 400, requires_grad=True)
+    while not stop.is_set():
+        (x @ x).tanh().sum().backward()
+        tg.randn(50_000).sort()
+threads = [threading.Thread(target=compute) for _ in range(2)]
+for thread in threads:
+    thread.start()
+for _ in range(20):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        train()
+        os._exit(0)
+    assert status(child) == 0
+stop.set()
+for thread in threads:
+    thread.join()
+""")
+
+
+@forks
+def test_pool_of_forked_processes() -> None:
+    run_program("""
+import multiprocessing
+before = train()
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    results = [pool.apply_async(train) for _ in range(4)]
+    assert all(result.get(60) == before for result in results)
+""")
+
+
+# ---------------------------------------------------------------- other libraries' threads
+
+
+def some_results() -> list[bytes]:
+    tg.manual_seed(1)
+    x, w = tg.randn(400, 300), tg.randn(300, 500, requires_grad=True)
+    loss = (x @ w).softmax(1).log().mean(0).tanh().sum()
+    loss.backward()
+    return [array(loss).tobytes(), array(w.grad).tobytes()]
+
+
+def results_beside(work: Callable[[], Any]) -> list[list[bytes]]:
+    """Our results while another thread does `work` again and again."""
+    stop = threading.Event()
+
+    def repeat() -> None:
+        while not stop.is_set():
+            work()
+
+    thread = threading.Thread(target=repeat)
+    thread.start()
+    try:
+        return [some_results() for _ in range(10)]
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_threads_of_numpy_change_no_results() -> None:
+    alone = some_results()
+    a = np.random.default_rng(0).random((500, 500))
+    want = a @ a
+    assert all(found == alone for found in results_beside(lambda: a @ a))
+    # Nor do we change theirs.
+    np.testing.assert_array_equal(a @ a, want)
+    a @ a
+    assert some_results() == alone
+
+
+def test_threads_of_torch_change_no_results() -> None:
+    torch = pytest.importorskip("torch")
+    alone = some_results()
+    before = torch.get_num_threads()
+    ours = tg.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        assert tg.get_num_threads() == ours
+        x = torch.randn(500, 500, requires_grad=True)
+
+        def work() -> None:
+            (x @ x).tanh().sum().backward()
+
+        assert all(found == alone for found in results_beside(work))
+        work()
+        assert some_results() == alone
+        tg.set_num_threads(3)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+        tg.set_num_threads(ours)

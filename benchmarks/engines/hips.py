@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -95,6 +96,39 @@ class HipsEngine(Engine):
             return list(parameters)
 
         return Case(step, values)
+
+    def chain(self, length: int) -> Case:
+        leaf = np.array([0.5], dtype=np.float32)
+        start = np.ones(1, dtype=np.float32)
+
+        def function(x: Any) -> Any:
+            y = x
+            for _ in range(length // 2):
+                y = y * np.float32(0.9999)
+                y = y + x
+            return y
+
+        record = self.autograd.make_vjp(function)
+
+        def phases() -> dict[str, float]:
+            begin = time.perf_counter()
+            back, y = record(leaf)
+            recorded = time.perf_counter()
+            back(start)
+            finished = time.perf_counter()
+            del back, y
+            end = time.perf_counter()
+            return {
+                "forward": recorded - begin,
+                "backward": finished - recorded,
+                "destruction": end - finished,
+            }
+
+        def values() -> list[np.ndarray]:
+            back, y = record(leaf)
+            return [y, back(start)]
+
+        return Case(phases, values, phases=phases)
 
     def hessian_vector(
         self,

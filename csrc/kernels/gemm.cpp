@@ -202,7 +202,8 @@ template <class T> void run(const Product<T>& p) {
         dot ? dot_product(p) : tile(p);
         return;
     }
-    const int64_t panel = 2 * Pack<T>::size;
+    // Not less than the columns of a dot_block: those left over are added up in another order.
+    constexpr int64_t panel = 2 * Pack<T>::size < 8 ? 8 : 2 * Pack<T>::size;
     if (dot || p.m < 16 || p.n >= 8 * panel || (p.n % panel == 0 && 2 * p.n >= p.m)) {
         int64_t grain = kGrainCost / (work / p.n + 1) / panel * panel;
         if (grain < panel) grain = panel;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -11,7 +12,7 @@ import tapegrad
 from .collate import default_collate, default_convert
 from .dataset import Dataset, IterableDataset
 from .sampler import BatchSampler, RandomSampler, SequentialSampler
-from .worker import load_in_workers
+from .worker import Workers
 
 __all__ = ["DataLoader"]
 
@@ -29,7 +30,8 @@ class DataLoader:
         sampler: an iterable of indices, instead of `shuffle`.
         batch_sampler: an iterable of lists of indices, instead of the four options around it.
         num_workers: number of processes that load batches; 0 (the default) is fastest for data in
-            memory.
+            memory. Of an :class:`IterableDataset` each of them gives all samples: it divides them
+            by what :func:`get_worker_info` says.
         collate_fn: makes a batch of a list of samples. Default: :func:`default_collate`.
         pin_memory: accepted for compatibility.
         drop_last: leave out a last batch that is smaller. Default: False.
@@ -38,7 +40,10 @@ class DataLoader:
         multiprocessing_context: accepted for compatibility; workers are forked.
         generator: the random generator of the order. Default: the global one.
         prefetch_factor: batches that each worker loads in advance. Default: 2.
-        persistent_workers: accepted for compatibility; workers live for one epoch.
+        persistent_workers: keep the processes, with their copies of the dataset, for the next
+            epoch. Default: False.
+        pin_memory_device: accepted for compatibility.
+        in_order: accepted for compatibility; batches come in order.
 
     Raises:
         ValueError: for options that exclude each other or are out of range.
@@ -72,6 +77,8 @@ class DataLoader:
         *,
         prefetch_factor: int | None = None,
         persistent_workers: bool = False,
+        pin_memory_device: str = "",
+        in_order: bool = True,
     ) -> None:
         if num_workers < 0:
             raise ValueError(
@@ -103,8 +110,6 @@ class DataLoader:
                         f"DataLoader with IterableDataset: expected unspecified {name} option, but "
                         f"got {name}={value}"
                     )
-            if num_workers:
-                raise ValueError("an IterableDataset can only be loaded with num_workers=0")
         if sampler is not None and shuffle:
             raise ValueError("sampler option is mutually exclusive with shuffle")
         if batch_sampler is not None:
@@ -139,6 +144,8 @@ class DataLoader:
         self.worker_init_fn = worker_init_fn
         self.generator = generator
         self.prefetch_factor = prefetch_factor
+        self.persistent_workers = persistent_workers
+        self._workers: Workers | None = None
         self._whole = batched and collate_fn is None and isinstance(dataset, Dataset)
 
     def __len__(self) -> int:
@@ -167,16 +174,37 @@ class DataLoader:
         return self.collate_fn([self.dataset[i] for i in indices])
 
     def __iter__(self) -> Iterator[Any]:
-        if isinstance(self.dataset, IterableDataset):
+        stream = isinstance(self.dataset, IterableDataset)
+        if self.num_workers:
+            return self._iterate_in_workers(None if stream else self._source())
+        if stream:
             return self._iterate_stream()
-        if self.num_workers == 0:
-            if self._in_plain_order():
-                return self._iterate_tensors()
-            return map(self._fetch, self._source())
+        if self._in_plain_order():
+            return self._iterate_tensors()
+        return map(self._fetch, self._source())
+
+    def _iterate_in_workers(self, source: Any) -> Iterator[Any]:
         seed = int(tapegrad.randint(2**31 - 1, (1,), generator=self.generator))
-        return load_in_workers(
-            iter(self._source()),
-            self._fetch,
+        if not self.persistent_workers:
+            return self._one_epoch(source, seed)
+        if self._workers is None or not self._workers.usable():
+            if self._workers is not None:
+                self._workers.close()
+            self._workers = self._start_workers(source is None, seed)
+            weakref.finalize(self, self._workers.close)
+        return self._workers.epoch(source)
+
+    def _one_epoch(self, source: Any, seed: int) -> Iterator[Any]:
+        workers = self._start_workers(source is None, seed)
+        try:
+            yield from workers.epoch(source)
+        finally:
+            workers.close()
+
+    def _start_workers(self, stream: bool, seed: int) -> Workers:
+        return Workers(
+            self._iterate_stream if stream else self._fetch,
+            stream,
             self.dataset,
             self.num_workers,
             self.prefetch_factor or 2,

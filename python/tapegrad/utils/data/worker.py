@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
+import queue
+import sys
+import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import repeat
 from multiprocessing.connection import wait
 from typing import Any, NamedTuple
 
@@ -16,7 +21,7 @@ import tapegrad
 
 from ..._C import Tensor
 
-__all__ = ["WorkerInfo", "get_worker_info", "load_in_workers"]
+__all__ = ["WorkerInfo", "Workers", "get_worker_info"]
 
 
 class WorkerInfo(NamedTuple):
@@ -42,6 +47,9 @@ def get_worker_info() -> WorkerInfo | None:
     return _info
 
 
+# ---------------------------------------------------------------------- messages
+
+
 class _Array(NamedTuple):
     """A tensor on its way from a worker."""
 
@@ -63,6 +71,17 @@ class _Failure(NamedTuple):
         raise error
 
 
+class _End(NamedTuple):
+    """Says that a worker's stream has ended."""
+
+
+class _Request(NamedTuple):
+    """Asks for a batch of an epoch; `indices` is None where the dataset is a stream."""
+
+    epoch: int
+    indices: Any
+
+
 def _map(value: Any, kind: type, change: Callable[[Any], Any]) -> Any:
     """Changes all values of a type inside nested lists, tuples and dicts."""
     if isinstance(value, kind):
@@ -76,119 +95,215 @@ def _map(value: Any, kind: type, change: Callable[[Any], Any]) -> Any:
     return value
 
 
-def _serve(
-    connection: Any,
-    fetch: Callable[[Any], Any],
-    info: WorkerInfo,
-    init: Callable[[int], None] | None,
-) -> None:
-    """What a worker does: answers lists of indices by batches until it is told to stop."""
-    global _info
-    _info = info
-    failure = None
-    try:
-        tapegrad.manual_seed(info.seed)
-        np.random.seed(info.seed % 2**32)
-        if init is not None:
-            init(info.id)
-    except Exception as error:
-        failure = _Failure(type(error), traceback.format_exc())
-    try:
-        while True:
-            indices = connection.recv()
-            if indices is None:
-                return
-            answer: Any = failure
-            if failure is None:
-                try:
-                    answer = _map(fetch(indices), Tensor, lambda t: _Array(t.detach().numpy()))
-                except Exception as error:
-                    answer = _Failure(type(error), traceback.format_exc())
-            connection.send(answer)
-    except (EOFError, BrokenPipeError, KeyboardInterrupt):
-        return  # the main process has gone or stopped listening
-    finally:
-        connection.close()
+# ---------------------------------------------------------------------- in the worker
 
 
-def load_in_workers(
-    batches: Iterator[Any],
-    fetch: Callable[[Any], Any],
-    dataset: Any,
-    num_workers: int,
-    prefetch: int,
-    timeout: float,
-    init: Callable[[int], None] | None,
-    seed: int,
-) -> Iterator[Any]:
-    """Batches, in order, fetched by forked processes that take turns."""
-    if "fork" not in multiprocessing.get_all_start_methods():
-        raise RuntimeError(
-            "num_workers > 0 needs the fork start method, which this system does not have; "
-            "use num_workers=0"
-        )
-    context = multiprocessing.get_context("fork")
-    connections: list[Any] = []
-    processes: list[Any] = []
-    try:
-        for worker in range(num_workers):
-            ours, theirs = context.Pipe()
-            info = WorkerInfo(worker, num_workers, seed + worker, dataset)
-            process = context.Process(
-                target=_run, args=(theirs, ours, list(connections), fetch, info, init), daemon=True
-            )
-            process.start()
-            theirs.close()
-            connections.append(ours)
-            processes.append(process)
-        waiting: deque[int] = deque()
-        for turn, indices in enumerate(batches):
-            worker = turn % num_workers
-            if len(waiting) >= num_workers * prefetch:
-                yield _receive(waiting.popleft(), connections, processes, timeout)
-            _send(worker, indices, connections, processes)
-            waiting.append(worker)
-        while waiting:
-            yield _receive(waiting.popleft(), connections, processes, timeout)
-    finally:
-        for connection in connections:
-            connection.close()
-        for process in processes:
-            process.join(timeout=0.5)
-            if process.is_alive():
-                process.terminate()
-                process.join()
+class _Server:
+    """What a worker does: answers requests until it is told to stop."""
+
+    def __init__(self, connection: Any, load: Callable[..., Any], stream: bool) -> None:
+        self.connection = connection
+        self.load = load
+        self.stream = stream
+        self.epoch = -1
+        self.batches: Iterator[Any] = iter(())
+        self.requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+
+    def run(self, info: WorkerInfo, init: Callable[[int], None] | None) -> None:
+        global _info
+        _info = info
+        # Requests are taken off the pipe at once: a main process that waits for room in it would
+        # not take the batch that this process waits to send.
+        threading.Thread(target=self.receive, daemon=True).start()
+        failure = None
+        try:
+            tapegrad.manual_seed(info.seed)
+            np.random.seed(info.seed % 2**32)
+            if init is not None:
+                init(info.id)
+        except Exception as error:
+            failure = _Failure(type(error), traceback.format_exc())
+        try:
+            while (request := self.requests.get()) is not None:
+                self.send(request.epoch, failure or self.answer(request))
+        except (BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
+            return  # the main process has gone or stopped listening
+
+    def receive(self) -> None:
+        with contextlib.suppress(EOFError, OSError):
+            while (request := self.connection.recv()) is not None:
+                self.requests.put(request)
+        self.requests.put(None)
+
+    def answer(self, request: _Request) -> Any:
+        try:
+            if not self.stream:
+                batch = self.load(request.indices)
+            else:
+                if request.epoch != self.epoch:
+                    self.epoch, self.batches = request.epoch, self.load()
+                batch = next(self.batches, _End())
+            return _map(batch, Tensor, lambda t: _Array(t.detach().numpy()))
+        except Exception as error:
+            return _Failure(type(error), traceback.format_exc())
+
+    def send(self, epoch: int, answer: Any) -> None:
+        try:
+            self.connection.send((epoch, answer))
+        except OSError:
+            raise
+        except Exception:  # something that cannot be pickled; nothing of it has been sent
+            text = answer.text if isinstance(answer, _Failure) else traceback.format_exc()
+            self.connection.send((epoch, _Failure(RuntimeError, text)))
 
 
-def _run(theirs: Any, ours: Any, others: list[Any], *rest: Any) -> None:
+def _run(theirs: Any, ours: Any, others: list[Any], server: Any, *rest: Any) -> None:
     # The fork copied the main process's ends of the pipes: close them, so that the end of the
     # main process is noticed.
     ours.close()
     for connection in others:
         connection.close()
-    _serve(theirs, *rest)
+    _Server(theirs, *server).run(*rest)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
     os._exit(0)  # skips exit handlers that belong to the main process
 
 
-def _died(worker: int, processes: list[Any]) -> RuntimeError:
-    return RuntimeError(f"DataLoader worker (pid(s) {processes[worker].pid}) exited unexpectedly")
+# ---------------------------------------------------------------------- in the main process
 
 
-def _send(worker: int, indices: Any, connections: list[Any], processes: list[Any]) -> None:
-    try:
-        connections[worker].send(indices)
-    except (BrokenPipeError, ConnectionResetError):
-        raise _died(worker, processes) from None
+class Workers:
+    """Forked processes that take turns in loading batches, for one epoch or for several.
 
+    Args:
+        load: makes a batch of indices; for a stream, returns an iterator over batches.
+        stream: whether the dataset is an iterable without indices.
+        dataset: what `get_worker_info` shows.
+        count: number of processes.
+        prefetch: batches that each of them loads in advance.
+        timeout: seconds to wait for a batch; 0 waits for ever.
+        init: called in each process with its number.
+        seed: the first process's seed; the others have the numbers after it.
+    """
 
-def _receive(worker: int, connections: list[Any], processes: list[Any], timeout: float) -> Any:
-    connection = connections[worker]
-    if timeout and not wait([connection], timeout):
-        raise RuntimeError(f"DataLoader timed out after {timeout} seconds")
-    try:
-        answer = connection.recv()
-    except (EOFError, ConnectionResetError):
-        raise _died(worker, processes) from None
-    if isinstance(answer, _Failure):
-        answer.reraise(worker)
-    return _map(answer, _Array, lambda array: tapegrad.from_numpy(array.values))
+    def __init__(
+        self,
+        load: Callable[..., Any],
+        stream: bool,
+        dataset: Any,
+        count: int,
+        prefetch: int,
+        timeout: float,
+        init: Callable[[int], None] | None,
+        seed: int,
+    ) -> None:
+        if "fork" not in multiprocessing.get_all_start_methods():
+            raise RuntimeError(
+                "num_workers > 0 needs the fork start method, which this system does not have; "
+                "use num_workers=0"
+            )
+        context = multiprocessing.get_context("fork")
+        self.prefetch = prefetch
+        self.timeout = timeout
+        self.current = 0  # number of the epoch
+        self.broken = False  # one of them has died or is too slow
+        self.owner = os.getpid()
+        self.connections: list[Any] = []
+        self.processes: list[Any] = []
+        try:
+            for worker in range(count):
+                ours, theirs = context.Pipe()
+                info = WorkerInfo(worker, count, seed + worker, dataset)
+                others = list(self.connections)
+                process = context.Process(
+                    target=_run,
+                    args=(theirs, ours, others, (load, stream), info, init),
+                    daemon=True,
+                )
+                process.start()
+                theirs.close()
+                self.connections.append(ours)
+                self.processes.append(process)
+        except BaseException:
+            self.close()
+            raise
+
+    def epoch(self, batches: Iterable[Any] | None) -> Iterator[Any]:
+        """The batches of one epoch, in order; `batches` are lists of indices, None for a stream."""
+        self.current += 1
+        return self._epoch(self.current, repeat(None) if batches is None else batches)
+
+    def _epoch(self, epoch: int, batches: Iterable[Any]) -> Iterator[Any]:
+        waiting: deque[int] = deque()  # the workers that owe a batch, in order
+        alive = deque(range(len(self.processes)))
+        source = iter(batches)
+        more = True
+        while True:
+            while more and alive and len(waiting) < len(self.processes) * self.prefetch:
+                try:
+                    indices = next(source)
+                except StopIteration:
+                    more = False
+                    break
+                self._send(alive[0], _Request(epoch, indices))
+                waiting.append(alive[0])
+                alive.rotate(-1)
+            if not waiting:
+                return
+            worker = waiting.popleft()
+            answer = self._receive(worker, epoch)
+            if isinstance(answer, _End):
+                if worker in alive:
+                    alive.remove(worker)
+                continue
+            yield _map(answer, _Array, lambda array: tapegrad.from_numpy(array.values))
+
+    def usable(self) -> bool:
+        """Whether all processes still answer, and belong to this one."""
+        return os.getpid() == self.owner and not self.broken
+
+    def close(self) -> None:
+        """End the processes."""
+        if os.getpid() != self.owner:  # in a child that has inherited this object
+            return
+        for connection in self.connections:
+            with contextlib.suppress(OSError):  # it has gone already
+                connection.send(None)
+            connection.close()
+        for process in self.processes:
+            process.join(timeout=0.5)
+            if process.is_alive():
+                process.terminate()
+                process.join()
+        self.connections.clear()
+        self.processes.clear()
+
+    def _died(self, worker: int) -> RuntimeError:
+        self.broken = True
+        process = self.processes[worker]
+        return RuntimeError(f"DataLoader worker (pid(s) {process.pid}) exited unexpectedly")
+
+    def _send(self, worker: int, request: _Request) -> None:
+        try:
+            self.connections[worker].send(request)
+        except (BrokenPipeError, ConnectionResetError):
+            raise self._died(worker) from None
+
+    def _receive(self, worker: int, epoch: int) -> Any:
+        while True:
+            if epoch != self.current:
+                raise RuntimeError("the DataLoader's workers have begun a new epoch")
+            connection = self.connections[worker]
+            if self.timeout and not wait([connection], self.timeout):
+                self.broken = True
+                raise RuntimeError(f"DataLoader timed out after {self.timeout} seconds")
+            try:
+                number, answer = connection.recv()
+            except (EOFError, ConnectionResetError):
+                raise self._died(worker) from None
+            if number == epoch:  # else of an epoch that was left early
+                break
+        if isinstance(answer, _Failure):
+            answer.reraise(worker)
+        return answer
