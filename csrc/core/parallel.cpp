@@ -1,8 +1,11 @@
 #include "core/parallel.h"
 
-#include <omp.h>
 #include <pthread.h>
 #include <sched.h>
+#include <unistd.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 
 #include <algorithm>
 #include <cmath>
@@ -42,7 +45,9 @@ int default_thread_count() {
     if (int count = positive_from_environment("TAPEGRAD_NUM_THREADS")) return count;
     if (int count = positive_from_environment("OMP_NUM_THREADS")) return count;
     cpu_set_t set;
-    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : omp_get_num_procs();
+    int count = sched_getaffinity(0, sizeof set, &set) == 0
+                    ? CPU_COUNT(&set)
+                    : static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
     if (int quota = cgroup_cpus()) count = std::min(count, quota);
     return std::max(count, 1);
 }
@@ -80,29 +85,35 @@ void set_blocking_hooks(BlockingHooks hooks) { blocking_hooks = hooks; }
 KeepLock::KeepLock() { ++keep_lock_depth; }
 KeepLock::~KeepLock() { --keep_lock_depth; }
 
-void detail::parallel_run(int64_t n, int64_t grain, ParallelBody body, void* context) {
-    grain = std::max<int64_t>(grain, 1);
-    const int64_t grains = (n + grain - 1) / grain;
-    const int threads = static_cast<int>(std::min<int64_t>(num_threads(), grains));
+void detail::parallel_run(int64_t n, int64_t unit, int64_t enough, ParallelBody body,
+                          void* context) {
     if (inside_region) {
         body(context, 0, n);
         return;
     }
-    Release release(grains >= kReleaseFactor);
+    unit = std::max<int64_t>(unit, 1);
+    const int64_t portions = n / std::max<int64_t>(enough, 1);
+    const int threads = static_cast<int>(std::min<int64_t>(num_threads(), portions));
+    Release release(portions >= kReleaseFactor);
     if (threads == 1 || forked) {
         body(context, 0, n);
         return;
     }
+#ifdef _OPENMP
+    const int64_t units = (n + unit - 1) / unit;
 #pragma omp parallel num_threads(threads)
     {
         inside_region = true;
         // The runtime may give fewer threads than asked for.
         const int64_t team = omp_get_num_threads(), rank = omp_get_thread_num();
-        const int64_t begin = grains * rank / team * grain;
-        const int64_t end = std::min(n, grains * (rank + 1) / team * grain);
+        const int64_t begin = units * rank / team * unit;
+        const int64_t end = std::min(n, units * (rank + 1) / team * unit);
         if (begin < end) body(context, begin, end);
         inside_region = false;
     }
+#else
+    body(context, 0, n);
+#endif
 }
 
 }  // namespace tapegrad

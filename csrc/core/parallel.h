@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 
 namespace tapegrad {
 
@@ -29,24 +30,29 @@ public:
 
 namespace detail {
 using ParallelBody = void (*)(void* context, int64_t begin, int64_t end);
-void parallel_run(int64_t n, int64_t grain, ParallelBody body, void* context);
+void parallel_run(int64_t n, int64_t unit, int64_t enough, ParallelBody body, void* context);
 }  // namespace detail
 
-// Calls f(begin, end) on disjoint chunks of [0, n), each a multiple of grain long except the last.
-// Which thread runs which chunk, and how many chunks there are, must not matter to the result.
-template <class F> void parallel_for(int64_t n, int64_t grain, F&& f) {
+// Calls f(begin, end) on disjoint chunks of [0, n) that begin at multiples of unit. As many threads take
+// part as have `enough` each: to wake one costs as much as some ten microseconds of work. Which thread
+// runs which chunk, and how many chunks there are, must not matter to the result.
+template <class F> void parallel_for(int64_t n, int64_t unit, int64_t enough, F&& f) {
     if (n <= 0) return;
-    if (n <= grain) {
+    if (n < 2 * enough) {
         f(int64_t{0}, n);
         return;
     }
     using Body = std::remove_reference_t<F>;
     detail::parallel_run(
-        n, grain,
+        n, unit, enough,
         [](void* context, int64_t begin, int64_t end) {
             (*static_cast<Body*>(context))(begin, end);
         },
         const_cast<void*>(static_cast<const void*>(&f)));
+}
+// For chunks that are all worth a thread.
+template <class F> void parallel_for(int64_t n, int64_t grain, F&& f) {
+    parallel_for(n, grain, grain, std::forward<F>(f));
 }
 
 }  // namespace tapegrad

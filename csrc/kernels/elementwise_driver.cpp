@@ -8,7 +8,7 @@ namespace tapegrad::kernels {
 namespace {
 
 constexpr int kMaxOperands = 4;
-constexpr int64_t kBlock = 512;        // elements of a buffered block: at most 4 KB an operand
+constexpr int64_t kBlock = 512;  // elements of a buffered block: at most 4 KB an operand
 
 void fill_block(char* buffer, const char* value, size_t bytes, int64_t n) {
     switch (bytes) {
@@ -190,7 +190,7 @@ void run_range(const Space& space, BlockFn kernel, const double* parameters, int
 
 void run_contiguous_parallel(BlockFn kernel, const void* const* in, int count, void* out, int64_t n,
                              size_t item_bytes, const double* parameters, Cost cost) {
-    parallel_for(n, grain_of(cost), [&](int64_t begin, int64_t end) {
+    parallel_for(n, kUnit, enough_of(cost), [&](int64_t begin, int64_t end) {
         const int64_t offset = begin * static_cast<int64_t>(item_bytes);
         const void* part[kMaxOperands];
         for (int k = 0; k < count; ++k) part[k] = static_cast<const char*>(in[k]) + offset;
@@ -202,14 +202,13 @@ void run_elementwise(BlockFn kernel, const Tensor& out, const Operand* operands,
                      const size_t* operand_bytes, const double* parameters, Cost cost) {
     const int64_t n = out.numel();
     if (n == 0) return;
-    const int64_t grain = grain_of(cost);
     bool plain = out.is_contiguous();
     for (int k = 0; k < count && plain; ++k) {
         const Tensor* t = operands[k].tensor;
         plain = t ? t->is_contiguous() && t->numel() == n : n == 1;
     }
     if (plain) {
-        parallel_for(n, grain, [&](int64_t begin, int64_t end) {
+        parallel_for(n, kUnit, enough_of(cost), [&](int64_t begin, int64_t end) {
             const void* in[kMaxOperands];
             for (int k = 0; k < count; ++k)
                 in[k] =
@@ -222,7 +221,7 @@ void run_elementwise(BlockFn kernel, const Tensor& out, const Operand* operands,
     }
     Space space;
     build(space, out, operands, count, operand_bytes);
-    parallel_for(n, grain, [&](int64_t begin, int64_t end) {
+    parallel_for(n, kUnit, enough_of(cost), [&](int64_t begin, int64_t end) {
         run_range(space, kernel, parameters, begin, end);
     });
 }

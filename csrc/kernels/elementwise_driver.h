@@ -27,18 +27,18 @@ private:
 };
 
 // Work per element, for the decision about threads: 1 for arithmetic, some tens for exp and the like.
-enum class Cost { Light = 1, Heavy = 8 };
+enum class Cost { Light, Heavy };
 
-// Elements that are worth a thread.
-inline constexpr int64_t kLightGrain = 32 * 1024;
-constexpr int64_t grain_of(Cost cost) { return kLightGrain / static_cast<int64_t>(cost); }
+// Elements that are worth a thread (some 10 us, measured), and the multiple at which they are cut.
+constexpr int64_t enough_of(Cost cost) { return cost == Cost::Light ? 64 * 1024 : 32 * 1024; }
+inline constexpr int64_t kUnit = 1024;
 
 // Operands that are contiguous and as long as the output, all of one item size.
 void run_contiguous_parallel(BlockFn kernel, const void* const* in, int count, void* out, int64_t n,
                              size_t item_bytes, const double* parameters, Cost cost);
 inline void run_contiguous(BlockFn kernel, const void* const* in, int count, void* out, int64_t n,
                            size_t item_bytes, const double* parameters, Cost cost) {
-    if (n <= grain_of(cost)) kernel(in, out, n, parameters);
+    if (n < 2 * enough_of(cost)) kernel(in, out, n, parameters);
     else run_contiguous_parallel(kernel, in, count, out, n, item_bytes, parameters, cost);
 }
 

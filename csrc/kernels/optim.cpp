@@ -12,7 +12,7 @@ using kernels::AdamOptions;
 using kernels::RmspropOptions;
 using kernels::SgdOptions;
 
-constexpr int64_t kGrain = 16384;
+constexpr int64_t kGrain = 32768;
 
 // The elements of one pack: at(p) loads them from array p, at.put(p, v) stores them.
 template <class T> struct Whole {

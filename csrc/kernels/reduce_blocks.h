@@ -20,7 +20,7 @@ namespace tapegrad::TAPEGRAD_ISA {
 inline constexpr int64_t kRowBlock = 4096;  // elements of a row that make one partial result
 inline constexpr int64_t kColRows = 128;    // rows of a column block
 inline constexpr int64_t kColStrip = 512;   // columns that are accumulated at a time
-inline constexpr int64_t kWork = 32768;     // elements that are worth a thread of their own
+inline constexpr int64_t kWork = 65536;     // elements that are worth a thread of their own
 
 template <class T> inline constexpr bool kIsFloat = std::is_floating_point_v<T>;
 
@@ -39,7 +39,7 @@ TAPEGRAD_INLINE Division divide(int64_t a, int64_t b) {
 
 // f(begin, end) over [0, count) in parallel, each item being work for `each` elements.
 template <class F> TAPEGRAD_INLINE void for_items(int64_t count, int64_t each, const F& f) {
-    if (count * each <= kWork) f(int64_t{0}, count);
+    if (count * each < 2 * kWork) f(int64_t{0}, count);
     else parallel_for(count, max_of(1, kWork / max_of(1, each)), f);
 }
 
