@@ -193,7 +193,7 @@ void run_elementwise(BlockFn kernel, const Tensor& out, const Operand* operands,
                      const size_t* operand_bytes, const double* parameters, Cost cost) {
     const int64_t n = out.numel();
     if (n == 0) return;
-    const int64_t grain = kGrain / static_cast<int64_t>(cost);
+    int64_t grain = kGrain / static_cast<int64_t>(cost);
     bool plain = out.is_contiguous();
     for (int k = 0; k < count && plain; ++k) {
         const Tensor* t = operands[k].tensor;
@@ -213,6 +213,8 @@ void run_elementwise(BlockFn kernel, const Tensor& out, const Operand* operands,
     }
     Space space;
     build(space, out, operands, count, operand_bytes);
+    // What is written to an element several times must not depend on who comes last.
+    if (n > grain && has_internal_overlap(out)) grain = n;
     parallel_for(n, grain, [&](int64_t begin, int64_t end) {
         run_range(space, kernel, parameters, begin, end);
     });

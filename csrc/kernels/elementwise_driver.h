@@ -29,7 +29,7 @@ private:
 // Work per element, for the decision about threads: 1 for arithmetic, some tens for exp and the like.
 enum class Cost { Light = 1, Heavy = 8 };
 
-// out must not be expanded; it may be one of the operands (same window), and must not overlap another.
+// out may be one of the operands (same window), and must not overlap another.
 void run_elementwise(BlockFn kernel, const Tensor& out, const Operand* operands, int count,
                      size_t operand_bytes, const double* parameters = nullptr,
                      Cost cost = Cost::Light);

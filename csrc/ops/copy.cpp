@@ -4,6 +4,7 @@
 
 #include "kernels/elementwise_driver.h"
 #include "kernels/table.h"
+#include "ops/overlap.h"
 #include "ops/record.h"
 
 namespace tapegrad {
@@ -134,30 +135,20 @@ bool is_same_window(const Tensor& a, const Tensor& b) {
            a.strides() == b.strides();
 }
 
-// Two windows without holes that share only a part of their memory, or show it in another order, are
-// refused as in PyTorch; other overlaps are resolved by a copy.
-void refuse_partial_overlap(const Tensor& self, const Tensor& source) {
-    if (!is_non_overlapping_and_dense(self) || !is_non_overlapping_and_dense(source)) return;
-    const char *first = self.data<char>(), *other = source.data<char>();
-    if (first < other + source.numel() * static_cast<int64_t>(source.item_size()) &&
-        other < first + self.numel() * static_cast<int64_t>(self.item_size()))
-        fail(
-            "unsupported operation: some elements of the input tensor and the written-to tensor "
-            "refer to a single memory "
-            "location. Please clone() the tensor before performing the operation.");
-}
-
 }  // namespace
 
 const Tensor& copy_(const Tensor& self, const Tensor& source) {
+    const bool recorded = recording(self, source);
+    check_inplace(self, recorded);
+    if (!self.is_same(source)) {
+        refuse_internal_overlap(self);
+        refuse_partial_overlap(self, source);
+    }
     if (!is_expandable_to(source.sizes(), self.sizes()))
         fail("output with shape ", to_string(self.sizes()), " doesn't match the broadcast shape ",
              to_string(broadcast(self.sizes(), source.sizes())));
-    const bool recorded = recording(self, source);
-    check_inplace(self, recorded);
     Tensor from = source;
-    if (source.storage()->data() == self.storage()->data() && !is_same_window(self, source)) {
-        refuse_partial_overlap(self, source);
+    if (shares_memory(source, self) && !is_same_window(self, source)) {
         GradMode off(false);
         from = clone(source);
     }
@@ -174,11 +165,12 @@ const Tensor& copy_(const Tensor& self, const Tensor& source) {
 }
 
 const Tensor& fill_(const Tensor& self, const Arg& value) {
+    const bool recorded = grad_enabled() && (self.requires_grad() || value.requires_grad());
+    check_inplace(self, recorded);
     if (value.is_tensor() && value.tensor().dim() != 0)
         fail("fill_ only supports 0-dimension value tensor but got tensor with ",
              value.tensor().dim(), " dimensions.");
-    const bool recorded = grad_enabled() && (self.requires_grad() || value.requires_grad());
-    check_inplace(self, recorded);
+    if (value.is_tensor()) refuse_internal_overlap(self);
     Ref<Node> node;
     if (recorded) {
         node = Ref<Node>(new FillNode(value.is_tensor()));

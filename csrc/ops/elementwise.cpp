@@ -8,6 +8,7 @@
 #include "kernels/elementwise_driver.h"
 #include "kernels/table.h"
 #include "ops/copy.h"
+#include "ops/overlap.h"
 #include "ops/record.h"
 #include "ops/reductions.h"
 
@@ -202,13 +203,15 @@ Tensor unary(Unary op, const Tensor& x, double p0, double p1) {
 const Tensor& unary_in_place(Unary op, const Tensor& x, double p0, double p1) {
     const UnaryInfo& info = info_of(op);
     const double parameters[kMaxParameters] = {p0, p1};
+    const bool recorded = recording(x);
+    check_inplace(x, recorded);
     if (op == Unary::Sign && x.dtype() == DType::Bool) return copy_(x, clone(x));
+    const bool refused_bool = x.dtype() == DType::Bool && (op == Unary::Neg || op == Unary::Relu);
+    if (!refused_bool) refuse_internal_overlap(x);
     if (info.domain == kFloats && !x.is_floating())
         fail("result type Float can't be cast to the desired output type ",
              scalar_type_name(x.dtype()));
     const BlockFn kernel = unary_kernel(op, info, x.dtype());
-    const bool recorded = recording(x);
-    check_inplace(x, recorded);
     // What a view holds after the change is no result of this node but a part of its base.
     if (recorded && info.uses == kUsesResult && is_view(x)) return copy_(x, unary(op, x, p0, p1));
     Ref<UnaryNode> node;
@@ -475,7 +478,6 @@ void check_operands(Binary op, const Arg& a, const Arg& b, DType dtype) {
             "to invert a mask, use "
             "the `~` or `logical_not()` operator instead.");
     }
-    if (op == Binary::Remainder || op == Binary::Fmod) check_divisor(b, dtype);
     if (op == Binary::Pow && !is_floating(dtype) && !b.is_tensor() && b.scalar().to_int() < 0)
         fail("Integers to negative integer powers are not allowed.");
 }
@@ -499,21 +501,10 @@ bool overlaps(const Tensor& a, const Arg& b) {
              t.strides() == a.strides());
 }
 
-// Windows without holes that share a part of their memory: what PyTorch refuses. Other overlaps are
-// resolved by a copy.
-void refuse_partial_overlap(const Tensor& a, const Arg& b) {
-    if (!overlaps(a, b) || !is_non_overlapping_and_dense(a) ||
-        !is_non_overlapping_and_dense(b.tensor()))
-        return;
-    const char *first = a.data<char>(), *other = b.tensor().data<char>();
-    const int64_t bytes = a.numel() * static_cast<int64_t>(a.item_size());
-    const int64_t other_bytes = b.tensor().numel() * static_cast<int64_t>(b.tensor().item_size());
-    if (first == other && bytes == other_bytes) return;
-    if (first < other + other_bytes && other < first + bytes)
-        fail(
-            "unsupported operation: some elements of the input tensor and the written-to tensor "
-            "refer to a single memory "
-            "location. Please clone() the tensor before performing the operation.");
+// What PyTorch refuses; other overlaps are resolved by a copy.
+void refuse_overlaps(const Tensor& a, const Arg& b) {
+    refuse_internal_overlap(a);
+    if (b.is_tensor()) refuse_partial_overlap(a, b.tensor());
 }
 
 // a = kernel(a, b) in place.
@@ -544,8 +535,9 @@ Tensor binary(Binary op, const Arg& a, const Arg& b) {
     const DType dtype = compute_type(a, b, info.floats);
     const BlockFn kernel = kernel_table().elementwise.binary[int(op)][int(dtype)];
     check_operands(op, a, b, dtype);
-    if (!kernel) refuse_dtype(info.name, dtype);
     Tensor out = empty(broadcast_shape(a, b), dtype);
+    if (!kernel) refuse_dtype(info.name, dtype);
+    if (op == Binary::Remainder || op == Binary::Fmod) check_divisor(b, dtype);
     {
         Prepared pa(a, dtype), pb(b, dtype);
         const Operand operands[] = {pa.operand, pb.operand};
@@ -564,12 +556,13 @@ const Tensor& binary_in_place(Binary op, const Tensor& a, const Arg& b) {
     const BinaryInfo& info = info_of(op);
     const DType dtype = compute_type(a, b, info.floats);
     const BlockFn kernel = kernel_table().elementwise.binary[int(op)][int(dtype)];
-    check_operands(op, a, b, dtype);
-    if (!kernel) refuse_dtype(info.name, dtype);
-    check_in_place_result(a, broadcast_shape(a, b), dtype);
-    refuse_partial_overlap(a, b);
     const bool recorded = recording_args(Arg(a), b);
     check_inplace(a, recorded);
+    check_operands(op, a, b, dtype);
+    refuse_overlaps(a, b);
+    check_in_place_result(a, broadcast_shape(a, b), dtype);
+    if (!kernel) refuse_dtype(info.name, dtype);
+    if (op == Binary::Remainder || op == Binary::Fmod) check_divisor(b, dtype);
     const bool uses_result = (info.lhs_uses | info.rhs_uses) & kUsesResult;
     if (recorded && uses_result && is_view(a)) return copy_(a, binary(op, a, b));  // as for unary
     Ref<BinaryNode> node;
@@ -645,11 +638,12 @@ Tensor integer_binary(Integer op, const Arg& a, const Arg& b) {
 
 const Tensor& integer_in_place(Integer op, const Tensor& a, const Arg& b) {
     const DType dtype = result_type(a, b);
-    const BlockFn kernel = integer_kernel(op, dtype);
-    if (op == Integer::FloorDivide) check_divisor(b, dtype);
-    check_in_place_result(a, broadcast_shape(a, b), dtype);
     const bool recorded = recording_args(Arg(a), b);
     check_inplace(a, recorded);
+    refuse_overlaps(a, b);
+    check_in_place_result(a, broadcast_shape(a, b), dtype);
+    const BlockFn kernel = integer_kernel(op, dtype);
+    if (op == Integer::FloorDivide) check_divisor(b, dtype);
     apply_in_place(kernel, a, b, dtype, Cost::Heavy);
     a.bump_version();
     if (recorded) {
@@ -738,9 +732,13 @@ Tensor clamp(const Tensor& x, const Arg* low, const Arg* high) {
 
 const Tensor& clamp_(const Tensor& x, const Arg* low, const Arg* high) {
     constexpr double inf = std::numeric_limits<double>::infinity();
+    if (!low && !high) check_inplace(x, recording(x));
     if (scalar_clamp(x, low, high))
         return unary_in_place(Unary::Clamp, x, bound(low, -inf), bound(high, inf));
     if (low && high) {
+        check_inplace(x, recording_args(Arg(x), *low, *high));
+        refuse_overlaps(x, *low);
+        refuse_overlaps(x, *high);
         const Tensor result = clamp(clone(x), low, high);
         check_in_place_result(x, result.sizes(), result.dtype());
         return copy_(x, result);
