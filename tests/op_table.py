@@ -627,6 +627,7 @@ add_row("getitem", read, reads, "index", dtypes=ALL, call=lambda t, x, i: x[i], 
                   "[2, 3] at index 0"),
                 E(lambda t: t.ones(2, 3)[t.tensor([1.0])], IndexError,
                   "tensors used as indices must be long, int, byte or bool tensors"),
+                E(lambda t: t.tensor(1.0)[:1], IndexError, "slice() cannot be applied to a 0-dim tensor."),
                 E(lambda t: t.tensor(1.0)[0], IndexError,
                   "invalid index of a 0-dim tensor. Use `tensor.item()`")))
 add_row("setitem", write, writes, "index", dtypes=ALL, call=lambda t, *a: write(*a), method=None,

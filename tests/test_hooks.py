@@ -42,6 +42,51 @@ def test_hooks_of_a_leaf(lib) -> None:
 
 
 @both
+@pytest.mark.parametrize("stop", ["requires_grad_", "detach_"])
+def test_hooks_of_what_was_a_leaf(lib, stop: str) -> None:
+    """They see what arrives from earlier graphs, though nothing is kept, and live on."""
+    seen = []
+    x = leaf(lib, 2.0)
+    x.register_hook(lambda g: seen.append(g.item()))
+    x.register_post_accumulate_grad_hook(lambda t: seen.append(t.grad))
+    y = x * 3
+    x.requires_grad_(False) if stop == "requires_grad_" else x.detach_()
+    y.backward()
+    assert seen == [3.0, None]
+    assert x.grad is None
+    x.requires_grad_()
+    (x * 5).backward()
+    assert seen == [3.0, None, 5.0, x.grad]
+
+
+@both
+def test_hooks_of_a_result_that_becomes_a_leaf(lib) -> None:
+    seen = []
+    x = leaf(lib, 2.0)
+    y = x * 2
+    y.register_hook(lambda g: seen.append(g.item()))
+    y.retain_grad()
+    z = y * 3
+    y.detach_()
+    assert (y.requires_grad, y.retains_grad) == (False, True)
+    z.backward()
+    assert (seen, x.grad.item(), y.grad.item()) == ([3.0], 6.0, 3.0)
+    y.requires_grad_()
+    (y * 7).backward()
+    assert (seen, y.grad.item()) == ([3.0, 7.0], 10.0)
+
+
+@both
+def test_leaf_that_became_a_result(lib) -> None:
+    x, y = leaf(lib, 2.0), leaf(lib, 5.0)
+    z = x * 3
+    x.requires_grad_(False)
+    x.mul_(y)
+    with raises(lib, RuntimeError, "leaf variable has been moved into the graph interior"):
+        z.backward()
+
+
+@both
 def test_hook_sees_the_sum_of_all_uses(lib) -> None:
     seen = []
     x = leaf(lib, 2.0)

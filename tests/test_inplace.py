@@ -741,3 +741,42 @@ def test_gradients_of_programs_agree_with_differences(program: list) -> None:
     weights = contiguous(np.linspace(0.5, 1.5, 6).reshape(2, 3))
     start = contiguous(np.linspace(-1, 1.3, 6).reshape(2, 3)).requires_grad_()
     assert tg.autograd.gradcheck(run, (start,))
+
+
+@both
+def test_detach_in_place_in_inference_mode(lib: Any) -> None:
+    x = lib.ones(2, requires_grad=True)
+    y, view = x * 1, x[:1]
+    with lib.inference_mode():
+        for tensor in (x, y, view):
+            assert tensor.detach_() is tensor
+    assert (x.requires_grad, y.grad_fn is None, view._is_view()) == (True, False, True)
+    with lib_raises(lib, RuntimeError, "Can't detach views in-place. Use detach() instead."):
+        view.detach_()
+
+
+WHOLE: dict[str, Any] = {
+    "[:]": slice(None),
+    "[0:]": slice(0, None),
+    "[:2]": slice(2),
+    "[:9]": slice(9),
+    "[:, :]": (slice(None), slice(None)),
+    "[..., :]": (..., slice(None)),
+}
+
+
+@both
+@pytest.mark.parametrize("name", WHOLE)
+def test_assigning_to_whole_dimensions_makes_no_view(lib: Any, name: str) -> None:
+    x, y, v = (lib.ones(s, requires_grad=True) for s in ((2, 3), (2, 3), (3,)))
+    a, b, c = x * 1, y * 1, lib.zeros(2, 3)
+    a[WHOLE[name]] = v
+    b[WHOLE[name]] = 2.0
+    c[WHOLE[name]] = v.sum()
+    names = [type(t.grad_fn).__name__ for t in (a, b, c)]
+    assert names == ["CopyBackwards", "FillBackward3", "FillBackward3"]
+    (a.sum() + b.sum() + c.sum()).backward()
+    assert (x.grad.sum(), y.grad.sum(), v.grad.tolist()) == (0, 0, [8.0, 8.0, 8.0])
+    d = x * 1
+    d[-2:] = v
+    assert type(d.grad_fn).__name__ == "CopySlices"

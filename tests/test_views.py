@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tapegrad as tg
+from both import both
 from op_row import Make, Op, outputs
 from op_table import TABLE
 from support import array, contiguous, raises, strided
@@ -306,3 +307,22 @@ def unbroadcast(grad: np.ndarray, shape: tuple) -> np.ndarray:
     grad = grad.sum(axis=tuple(range(grad.ndim - len(shape))))
     ones = tuple(d for d, s in enumerate(shape) if s == 1)
     return grad.sum(axis=ones, keepdims=True).reshape(shape)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "name"),
+    [
+        ((2, 3, 4), (4, 5), "UnsafeViewBackward0"),
+        ((2, 3, 4), (2, 4, 5), "UnsafeViewBackward0"),
+        ((2, 3, 4), (4,), "UnsafeViewBackward0"),
+        ((2, 1, 3, 4), (5, 4, 2), "UnsafeViewBackward0"),
+        ((4,), (4, 3), "SqueezeBackward4"),
+    ],
+)
+@both
+def test_products_are_no_views(lib: Any, a: tuple, b: tuple, name: str) -> None:
+    out = lib.ones(a, requires_grad=True) @ lib.ones(b)
+    assert (out._is_view(), out._base, type(out.grad_fn).__name__) == (False, None, name)
+    out.mul_(2)
+    assert type(out.grad_fn).__name__ == "MulBackward0"
+    assert not (lib.ones(a) @ lib.ones(b))._is_view()
