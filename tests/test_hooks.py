@@ -11,9 +11,7 @@ import pytest
 
 import tapegrad
 from both import both, leaf, raises
-
-ITERATIONS = 10_000
-
+from support import counts, repeat
 
 # Hooks on tensors --------------------------------------------------------------------------
 
@@ -673,6 +671,15 @@ def test_saved_values(lib) -> None:
     with pytest.raises(AttributeError):
         y.grad_fn._saved_nonsense
     assert "_saved_self" in dir(y.grad_fn)
+    square = x**2
+    assert (square.grad_fn._saved_exponent, square.grad_fn._saved_self) == (2, x)
+    total = lib.ones(2, 3, requires_grad=True).sum((0, 1), keepdim=True)
+    node = total.grad_fn
+    assert (node._saved_dim, node._saved_keepdim, node._saved_self_sym_sizes) == (
+        (0, 1),
+        True,
+        (2, 3),
+    )
 
 
 FREED = (
@@ -803,13 +810,6 @@ def test_module_hook_as_context_manager(lib) -> None:
 
 
 # Memory ------------------------------------------------------------------------------------
-
-
-def counts() -> dict[str, int]:
-    # An object that comes back from its finalizer is freed by the next round.
-    for _ in range(3):
-        gc.collect()
-    return dict(tapegrad._C._live_counts())
 
 
 def tensor_hooks() -> Callable[[], None]:
@@ -975,8 +975,7 @@ def test_no_leak_without_the_collector(make: Callable) -> None:
     before = counts()
     gc.disable()
     try:
-        for _ in range(ITERATIONS):
-            step()
+        repeat(step)
         after = dict(tapegrad._C._live_counts())
     finally:
         gc.enable()

@@ -14,14 +14,9 @@ import numpy as np
 import pytest
 
 import tapegrad as tg
+from support import counts, repeat
 
 F = tg.nn.functional
-ITERATIONS = 10_000
-
-
-def counts() -> dict[str, int]:
-    gc.collect()
-    return dict(tg._C._live_counts())
 
 
 def resident() -> int:
@@ -198,8 +193,7 @@ def test_memory_does_not_grow(make: Callable) -> None:
     for _ in range(500):
         step()
     before, alive = resident(), counts()
-    for _ in range(ITERATIONS):
-        step()
+    repeat(step)
     assert counts() == alive
     assert resident() - before < 4 << 20
 

@@ -11,6 +11,54 @@ namespace tapegrad {
 
 using kernels::Operand;
 
+Tensor empty_in_order(const Dims& sizes, DType dtype,
+                      std::initializer_list<const Tensor*> operands) {
+    const int count = sizes.size();
+    constexpr int kMost = 64;
+    if (count < 2 || count > kMost) return empty(sizes, dtype);
+    for (int64_t size : sizes)
+        if (size == 0) return empty(sizes, dtype);
+    if (operands.size() == 1 && is_non_overlapping_and_dense(**operands.begin()))
+        return empty_strided(sizes, (*operands.begin())->strides(), dtype);
+    auto stride = [&](const Tensor& x, int d) {
+        const int own = d - (count - x.dim());
+        return own < 0 || (x.sizes()[own] == 1 && sizes[d] != 1) ? 0 : x.strides()[own];
+    };
+    // Whether dimension a lies outside of b: the first operand that is not repeated along either decides.
+    auto outside = [&](int a, int b) {
+        for (const Tensor* x : operands) {
+            if (!x) continue;
+            const int64_t sa = stride(*x, a), sb = stride(*x, b);
+            if (sa == 0 || sb == 0) continue;
+            if (sa != sb) return sa > sb ? 1 : -1;
+            if (sizes[a] > sizes[b]) return 1;
+        }
+        return 0;
+    };
+    int order[kMost];  // from the innermost on
+    for (int i = 0; i < count; ++i) order[i] = count - 1 - i;
+    for (int i = 1; i < count; ++i) {
+        int at = i;
+        for (int j = i - 1; j >= 0; --j) {
+            const int answer = outside(order[j], order[at]);
+            if (answer < 0) break;
+            if (answer == 0) continue;
+            std::swap(order[j], order[at]);
+            at = j;
+        }
+    }
+    bool rows = true;
+    for (int i = 0; i < count; ++i) rows &= order[i] == count - 1 - i;
+    if (rows) return empty(sizes, dtype);
+    Dims strides(count);
+    int64_t next = 1;
+    for (int i = 0; i < count; ++i) {
+        strides[order[i]] = next;
+        next *= sizes[order[i]];
+    }
+    return empty_strided(sizes, strides, dtype);
+}
+
 void copy_values(const Tensor& out, const Tensor& x) {
     const Operand operand(x);
     const auto& casts = kernel_table().elementwise.cast;
@@ -112,18 +160,22 @@ void record_as(const Tensor& out, const Tensor& input, Args... args) {
 
 }  // namespace
 
-Tensor clone(const Tensor& x) {
-    Tensor out = empty(x.sizes(), x.dtype());
+namespace {
+Tensor copy_into(const Tensor& out, const Tensor& x) {
     copy_values(out, x);
     if (recording(x)) record_as<CloneNode>(out, x);
     return out;
 }
+}  // namespace
 
-Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : clone(x); }
+Tensor clone(const Tensor& x) { return copy_into(empty_result(x.sizes(), x.dtype(), x), x); }
+Tensor contiguous_clone(const Tensor& x) { return copy_into(empty(x.sizes(), x.dtype()), x); }
+Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : contiguous_clone(x); }
 
 Tensor to_dtype(const Tensor& x, DType dtype) {
     if (x.dtype() == dtype) return x;
-    Tensor out = cast_values(x, dtype);
+    Tensor out = empty_result(x.sizes(), dtype, x);
+    copy_values(out, x);
     if (recording(x) && is_floating(dtype)) record_as<ToCopyNode>(out, x, x.dtype());
     return out;
 }

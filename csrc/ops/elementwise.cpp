@@ -132,14 +132,16 @@ public:
         }
         const BlockFn kernel = kernel_table().elementwise.unary_backward[int(op_)][int(g.dtype())];
         const bool reuse = is_sole_owner_of(g);
-        Tensor out = reuse ? g : empty(g.sizes(), g.dtype());
+        Tensor out;
         if (info_.uses) {
             const Tensor& value = saved.values(this, holder);
             const Tensor cast = value.dtype() == g.dtype() ? value : cast_values(value, g.dtype());
+            out = reuse ? g : empty_result(g.sizes(), g.dtype(), g, cast);
             const Operand operands[] = {g, cast};
             kernels::run_elementwise(kernel, out, operands, 2, g.item_size(), parameters_,
                                      cost_of(info_));
         } else {
+            out = reuse ? g : empty_result(g.sizes(), g.dtype(), g);
             const Operand operands[] = {g};
             kernels::run_elementwise(kernel, out, operands, 1, g.item_size(), parameters_,
                                      cost_of(info_));
@@ -186,7 +188,7 @@ Tensor unary(Unary op, const Tensor& x, double p0, double p1) {
     if (op == Unary::Sign && x.dtype() == DType::Bool) return clone(x);
     const DType dtype = input->dtype();
     const BlockFn kernel = unary_kernel(op, info, dtype);
-    Tensor out = empty(x.sizes(), dtype);
+    Tensor out = empty_result(x.sizes(), dtype, x);
     const Operand operand(*input);
     kernels::run_elementwise(kernel, out, &operand, 1, input->item_size(), parameters,
                              cost_of(info));
@@ -235,7 +237,7 @@ const char* unary_name(Unary op) { return info_of(op).name.c_str(); }
 int unary_parameters(Unary op) { return info_of(op).parameters; }
 
 Tensor predicate(Predicate op, const Tensor& x) {
-    Tensor out = empty(x.sizes(), DType::Bool);
+    Tensor out = empty_result(x.sizes(), DType::Bool, x);
     const Operand operand(x);
     kernels::run_elementwise(kernel_table().elementwise.predicate[int(op)][int(x.dtype())], out,
                              &operand, 1, x.item_size());
@@ -421,7 +423,12 @@ private:
         add_operand(b_, b_is_tensor_, kUsesB, 1);
         add_operand(result_, true, kUsesResult, 2);
         const bool reuse = may_reuse && is_sole_owner(g) && g.is_contiguous();
-        Tensor out = reuse ? g : empty(g.sizes(), g.dtype());
+        Tensor out = reuse ? g : Tensor();
+        if (!reuse)
+            out = g.is_contiguous()
+                      ? empty(g.sizes(), g.dtype())
+                      : empty_in_order(g.sizes(), g.dtype(),
+                                       {&g, count > 1 ? operands[1].tensor : nullptr});
         kernels::run_elementwise(kernel, out, operands, count, g.item_size(), nullptr,
                                  cost_of(op_));
         return out;
@@ -535,7 +542,7 @@ Tensor binary(Binary op, const Arg& a, const Arg& b) {
     const DType dtype = compute_type(a, b, info.floats);
     const BlockFn kernel = kernel_table().elementwise.binary[int(op)][int(dtype)];
     check_operands(op, a, b, dtype);
-    Tensor out = empty(broadcast_shape(a, b), dtype);
+    Tensor out = empty_result(broadcast_shape(a, b), dtype, a, b);
     if (!kernel) refuse_dtype(info.name, dtype);
     if (op == Binary::Remainder || op == Binary::Fmod) check_divisor(b, dtype);
     {
@@ -584,7 +591,7 @@ const char* binary_name(Binary op) { return info_of(op).name.c_str(); }
 
 Tensor compare(Comparison op, const Arg& a, const Arg& b) {
     const DType dtype = result_type(a, b);
-    Tensor out = empty(broadcast_shape(a, b), DType::Bool);
+    Tensor out = empty_result(broadcast_shape(a, b), DType::Bool, a, b);
     Prepared pa(a, dtype), pb(b, dtype);
     const Operand operands[] = {pa.operand, pb.operand};
     kernels::run_elementwise(kernel_table().elementwise.comparison[int(op)][int(dtype)], out,
@@ -623,7 +630,7 @@ Tensor integer_binary(Integer op, const Arg& a, const Arg& b) {
     const DType dtype = result_type(a, b);
     const BlockFn kernel = integer_kernel(op, dtype);
     if (op == Integer::FloorDivide) check_divisor(b, dtype);
-    Tensor out = empty(broadcast_shape(a, b), dtype);
+    Tensor out = empty_result(broadcast_shape(a, b), dtype, a, b);
     Prepared pa(a, dtype), pb(b, dtype);
     const Operand operands[] = {pa.operand, pb.operand};
     kernels::run_elementwise(kernel, out, operands, 2, item_size(dtype), nullptr, Cost::Heavy);
@@ -693,7 +700,11 @@ Tensor where(const Tensor& condition, const Arg& a, const Arg& b) {
     Dims shape = condition.sizes();
     if (a.is_tensor()) shape = broadcast(shape, a.tensor().sizes());
     if (b.is_tensor()) shape = broadcast(shape, b.tensor().sizes());
-    Tensor out = empty(shape, dtype);
+    auto tensor_of = [](const Arg& arg) { return arg.is_tensor() ? &arg.tensor() : nullptr; };
+    auto plain = [](const Arg& arg) { return !arg.is_tensor() || arg.tensor().is_contiguous(); };
+    Tensor out = condition.is_contiguous() && plain(a) && plain(b)
+                     ? empty(shape, dtype)
+                     : empty_in_order(shape, dtype, {&condition, tensor_of(a), tensor_of(b)});
     Prepared pa(a, dtype), pb(b, dtype);
     const Operand operands[] = {condition, pa.operand, pb.operand};
     const size_t bytes[] = {1, item_size(dtype), item_size(dtype)};

@@ -247,7 +247,7 @@ Tensor write_scattered(const Tensor& x, int dim, const Tensor& index, const Arg&
         const Tensor& given = source.tensor();
         values =
             given.dim() == index.dim() ? alias(given, index.sizes(), given.strides(), 0) : given;
-        values = values.storage()->data() == x.storage()->data() ? clone(values)
+        values = values.storage()->data() == x.storage()->data() ? contiguous_clone(values)
                                                                  : contiguous_values(values);
     } else {
         values = full({}, source.scalar(), x.dtype());
@@ -879,7 +879,7 @@ Tensor index_add(const Tensor& x, int64_t dim_given, const Tensor& index, const 
         GradMode off(false);
         KeepLock keep;
         check_index_add(x, dim, index, source);
-        out = clone(x);
+        out = contiguous_clone(x);
         add_slices(out, dim, index, source, alpha);
     }
     if (recording(x, source))
@@ -902,7 +902,7 @@ const Tensor& index_add_(const Tensor& x, int64_t dim_given, const Tensor& index
         refuse_overlap(x, source);
         const bool direct = x.is_contiguous() && source.storage()->data() != x.storage()->data() &&
                             index.storage()->data() != x.storage()->data();
-        Tensor target = direct ? x : clone(x);
+        Tensor target = direct ? x : contiguous_clone(x);
         add_slices(target, dim, index, source, alpha);
         if (!direct) copy_values(x, target);
     }

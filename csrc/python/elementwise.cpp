@@ -376,8 +376,14 @@ void bind_elementwise(py::module_& m) {
 
     // Copies and conversions.
     def_both(
-        m, "clone", [](const Tensor& x, py::object) { return clone(x); }, py::kw_only(),
-        py::arg("memory_format") = py::none());
+        m, "clone",
+        [](const Tensor& x, const py::object& format) {
+            // Formats are strings, and "preserve" is the default.
+            const bool keep =
+                format.is_none() || std::string(py::str(format)).ends_with("preserve_format");
+            return keep ? clone(x) : contiguous_clone(x);
+        },
+        py::kw_only(), py::arg("memory_format") = py::none());
     def_method(
         "contiguous", [](const Tensor& x, py::object) { return contiguous(x); },
         py::arg("memory_format") = py::none());

@@ -382,8 +382,11 @@ class SavedTensor:
 
 class _FunctionBase(Node):
     saved_tensors: tuple[Any, ...]
+    _raw_saved_tensors: tuple[Any, ...]
     needs_input_grad: tuple[_bool, ...]
     to_save: tuple[Any, ...]
+    dirty_tensors: tuple[Any, ...] | None
+    non_differentiable: tuple[Any, ...] | None
     def save_for_backward(self, *tensors: Tensor | None) -> None: ...
     def mark_dirty(self, *tensors: Tensor) -> None: ...
     def mark_non_differentiable(self, *tensors: Tensor) -> None: ...
