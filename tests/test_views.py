@@ -407,3 +407,4 @@ def test_memory_format_of_a_copy() -> None:
     assert x.clone(memory_format=tg.contiguous_format).stride() == (2, 1)
     assert x.contiguous().stride() == (2, 1)
     assert repr(tg.contiguous_format) == "tapegrad.contiguous_format"
+    assert repr(x.stride()) == "(1, 3)"  # a plain tuple

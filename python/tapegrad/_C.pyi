@@ -385,8 +385,8 @@ class _FunctionBase(Node):
     _raw_saved_tensors: tuple[Any, ...]
     needs_input_grad: tuple[_bool, ...]
     to_save: tuple[Any, ...]
-    dirty_tensors: tuple[Any, ...] | None
-    non_differentiable: tuple[Any, ...] | None
+    dirty_tensors: tuple[Any, ...]
+    non_differentiable: tuple[Any, ...]
     def save_for_backward(self, *tensors: Tensor | None) -> None: ...
     def mark_dirty(self, *tensors: Tensor) -> None: ...
     def mark_non_differentiable(self, *tensors: Tensor) -> None: ...
