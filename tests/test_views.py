@@ -330,6 +330,10 @@ def test_products_are_no_views(lib: Any, a: tuple, b: tuple, name: str) -> None:
     assert not (lib.ones(a) @ lib.ones(b))._is_view()
 
 
+def zeros(lib: Any, *shape: int) -> Any:
+    return lib.zeros(shape, dtype=lib.int64)
+
+
 # Element-wise results lie in memory as their operands do.
 RESULTS: dict[str, Callable[[Any, Any, Any], Any]] = {
     "clone": lambda lib, x, y: x.clone(),
@@ -353,6 +357,13 @@ RESULTS: dict[str, Callable[[Any, Any, Any], Any]] = {
     "broadcast rows": lambda lib, x, y: x[:1] * y,
     "row": lambda lib, x, y: x[0] + y,
     "contiguous": lambda lib, x, y: x.contiguous(),
+    "index_fill": lambda lib, x, y: x.index_fill(0, lib.tensor([1]), 5.0),
+    "index_put": lambda lib, x, y: x.index_put((lib.tensor([1]),), lib.ones((), dtype=x.dtype)),
+    "index_copy": lambda lib, x, y: x.index_copy(0, lib.tensor([1]), y[:1]),
+    "scatter": lambda lib, x, y: x.scatter(0, zeros(lib, 1, 1, 1), 5.0),
+    "scatter_add": lambda lib, x, y: x.scatter_add(0, zeros(lib, 1, 1, 1), y),
+    "masked_fill": lambda lib, x, y: x.masked_fill(x > 0, 5.0),
+    "masked_scatter": lambda lib, x, y: x.masked_scatter(x > 0, y),
     "relu of a sum": lambda lib, x, y: (x + y).relu(),
 }
 ARRANGED: dict[str, Callable[[Any], Any]] = {

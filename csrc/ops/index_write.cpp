@@ -23,7 +23,7 @@ void write_slices(const Tensor& out, int dim, const Tensor& index, const Tensor&
 
 Tensor copy_of(const Tensor& x) {
     GradMode off(false);
-    return clone(x);
+    return contiguous_clone(x);
 }
 
 void check_range(const Tensor& index, const Tensor& x, int dim, const char* function,
@@ -214,7 +214,8 @@ void write_fill(const Tensor& out, int dim, const Tensor& index, const Arg& valu
 Tensor index_fill(const Tensor& x, int64_t dim_given, const Tensor& index, const Arg& value) {
     const int dim = wrap_dim(dim_given, x.dim());
     check_index_fill(x, dim, index, value);
-    const Tensor out = copy_of(x);
+    const Tensor out = empty_result(x.sizes(), x.dtype(), x);
+    copy_values(out, x);
     write_fill(out, dim, index, value);
     if (recording_args(Arg(x), value))
         set_history(out, Ref<Node>(new IndexFillNode(x, dim, index, value)));

@@ -269,7 +269,7 @@ Tensor write_scattered(const Tensor& x, int dim, const Tensor& index, const Arg&
 
 Tensor copy_of(const Tensor& x) {
     GradMode off(false);
-    return clone(x);
+    return contiguous_clone(x);
 }
 
 // Gives a gradient of the leading part of a tensor the tensor's own shape.
