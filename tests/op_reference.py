@@ -162,6 +162,61 @@ def put_add(x: np.ndarray, dim: int, index: np.ndarray, src: np.ndarray) -> np.n
     return x
 
 
+def put_reduced(
+    x: np.ndarray,
+    dim: int,
+    index: np.ndarray,
+    src: np.ndarray,
+    reduce: str,
+    *,
+    include_self: bool = True,
+) -> np.ndarray:
+    groups: dict[tuple, list] = {}
+    for place in np.ndindex(index.shape):
+        target = list(place)
+        target[dim] = index[place]
+        groups.setdefault(tuple(target), []).append(src[place])
+    combine = {"sum": np.sum, "prod": np.prod, "mean": np.sum, "amax": np.max, "amin": np.min}[
+        reduce
+    ]
+    out = np.copy(x)
+    for place, values in groups.items():
+        if include_self:
+            values = [x[place], *values]
+        result = combine(np.array(values, dtype=x.dtype))
+        if reduce == "mean":
+            result = result / len(values) if x.dtype.kind == "f" else result // len(values)
+        out[place] = result
+    return out
+
+
+def index_copy(x: np.ndarray, dim: int, index: np.ndarray, source: np.ndarray) -> np.ndarray:
+    x = np.copy(x)
+    np.moveaxis(x, dim, 0)[index] = np.moveaxis(source, dim, 0)
+    return x
+
+
+def index_add(
+    x: np.ndarray, dim: int, index: np.ndarray, source: np.ndarray, alpha: float = 1
+) -> np.ndarray:
+    x = np.copy(x)
+    scaled = (source * alpha).astype(x.dtype)
+    np.add.at(np.moveaxis(x, dim, 0), index, np.moveaxis(scaled, dim, 0))
+    return x
+
+
+def index_fill(x: np.ndarray, dim: int, index: np.ndarray, value: Any) -> np.ndarray:
+    x = np.copy(x)
+    np.moveaxis(x, dim, 0)[index] = value
+    return x
+
+
+def masked_scatter(x: np.ndarray, mask: np.ndarray, source: np.ndarray) -> np.ndarray:
+    x, mask = (np.copy(a) for a in np.broadcast_arrays(x, mask))
+    x[mask] = source.reshape(-1)[: mask.sum()]
+    return x
+
+
 def masked_fill(x: np.ndarray, mask: np.ndarray, value: Any) -> np.ndarray:
     return np.where(mask, np.asarray(value, dtype=x.dtype), x)
 

@@ -30,15 +30,20 @@ from op_reference import (
     flatten,
     floor_mod,
     gelu,
+    index_add,
+    index_copy,
+    index_fill,
     joined,
     last,
     log_softmax,
     logsumexp,
     masked_fill,
+    masked_scatter,
     norm,
     over,
     power,
     put_add,
+    put_reduced,
     read,
     reduced,
     sigmoid,
@@ -622,10 +627,11 @@ add_row("getitem", read, reads, "index", dtypes=ALL, call=lambda t, x, i: x[i], 
                   "[2, 3] at index 0"),
                 E(lambda t: t.ones(2, 3)[t.tensor([1.0])], IndexError,
                   "tensors used as indices must be long, int, byte or bool tensors"),
+                E(lambda t: t.tensor(1.0)[:1], IndexError, "slice() cannot be applied to a 0-dim tensor."),
                 E(lambda t: t.tensor(1.0)[0], IndexError,
                   "invalid index of a 0-dim tensor. Use `tensor.item()`")))
 add_row("setitem", write, writes, "index", dtypes=ALL, call=lambda t, *a: write(*a), method=None,
-        covers=("index_put", "index_put_", "copy_slices", "copy", "copy_", "fill_", "fill", "index_fill"))
+        covers=("index_put", "index_put_", "copy_slices", "copy", "copy_", "fill_", "fill"))
 add_row("gather", take, lambda m: [S(m(3, 4), 0, m.place(3, 2, 4)), S(m(3, 4), -1, m.place(4, 2, 5)),
                                    S(m(3), 0, m.place(3, 0)), S(m(), 0, m.place(1, 2))],
         "index", dtypes=ALL,
@@ -658,6 +664,59 @@ add_row("scatter_add", put_add, lambda m: [
             S(m(3, 4), 1, m.place(4, 3, 2), m(3, 2))],
         "index", dtypes=NUMBERS, inplace="scatter_add_",
         large=lambda m: [S(m(50, 100), 0, m.place(50, 3000, 100), m(3000, 100))])
+
+
+def reductions_into(m: Make) -> Iterable[Sample]:
+    for reduce in ("sum", "prod", "mean", "amax", "amin"):
+        for own in (True, False):
+            values = m.distinct(7, 4)
+            yield S(values[:3], 0, m.place(3, 4, 4), values[3:], reduce, include_self=own)
+        yield S(m.distinct(3, 1), 1, m.place(1, 3, 2), m.distinct(3, 2) * 3 + 1, reduce)
+    yield S(m(3), 0, m.place(3, 0), m(0), "sum")
+
+
+add_row("scatter_reduce", put_reduced, reductions_into, "index", dtypes=NUMBERS,
+        inplace="scatter_reduce_", special=False, tol=4,
+        large=lambda m: [S(m(50, 100), 0, m.place(50, 3000, 100), m(3000, 100), "amax")],
+        errors=(E(lambda t: t.ones(2).scatter_reduce(0, t.tensor([2]), t.ones(1), "sum"), RuntimeError,
+                  SIX.format(2, 0, 2)),
+                E(lambda t: t.ones(2).scatter_reduce(0, t.tensor([1]), t.ones(1), "median"), RuntimeError,
+                  "reduce argument must be either sum, prod, mean, amax or amin, got median")))
+add_row("index_add", index_add, lambda m: [
+            S(m(3, 4), 0, m.place(3, 5), m(5, 4)), S(m(3, 4), -1, m.place(4, 2), m(3, 2), alpha=2),
+            S(m(3), 0, m.place(3, 0), m(0)), S(m(2, 3, 2), 1, m.place(3, 4), m(2, 4, 2), alpha=3)],
+        "index", dtypes=NUMBERS, inplace="index_add_",
+        large=lambda m: [S(m(50, 100), 0, m.place(50, 3000), m(3000, 100))],
+        errors=(E(lambda t: t.ones(2).index_add(0, t.tensor([2]), t.ones(1)), RuntimeError, SIX.format(2, 0, 2)),
+                E(lambda t: t.ones(2).index_add(0, t.tensor([0, 1]), t.ones(1)), RuntimeError,
+                  "index_add_(): Number of indices (2) should be equal to source.size(dim): (1), for dim: 0")))
+add_row("index_copy", index_copy, lambda m: [
+            S(m(3, 4), 0, np.array([2, 0]), m(2, 4)), S(m(3, 4), -1, np.array([1]), m(3, 1)),
+            S(m(3), 0, m.place(3, 0), m(0)), S(m(2, 3, 2), 1, np.array([2, 1, 0]), m(2, 3, 2))],
+        "index", dtypes=ALL, inplace="index_copy_",
+        errors=(E(lambda t: t.ones(2).index_copy(0, t.tensor([2]), t.ones(1)), IndexError,
+                  "index_copy_(): index 2 is out of bounds for dimension 0 with size 2"),
+                E(lambda t: t.ones(2).index_copy(0, t.tensor([0, 1]), t.ones(1)), IndexError,
+                  "index_copy_(): Number of indices (2) should be equal to source.size(dim) (1)"),
+                E(lambda t: t.ones(2, 3).index_copy(0, t.tensor([0]), t.ones(1, 2)), RuntimeError,
+                  "index_copy_(): Source/destination tensor must have same slice shapes. Destination "
+                  "slice shape: 3 at dimension 0 and source slice shape: 2 at dimension 0.")))
+add_row("index_fill", index_fill, lambda m: [
+            S(m(3, 4), 0, np.array([2, 2, 0]), 1), S(m(3, 4), -1, np.array([-1]), 1), S(m(3, 4), 1, np.array([3]), m()),
+            S(m(3), 0, m.place(3, 0), 1), S(m(2, 3, 2), 1, np.array([1, 0]), 0)],
+        "index", dtypes=ALL, inplace="index_fill_",
+        errors=(E(lambda t: t.ones(2).index_fill(0, t.tensor([2]), 1), IndexError, SIX.format(2, 0, 2)),
+                E(lambda t: t.ones(2).index_fill(0, t.tensor([1]), t.ones(1)), RuntimeError,
+                  "index_fill_ only supports a 0-dimensional value tensor, but got tensor with 1 "
+                  "dimension(s).")))
+add_row("masked_scatter", masked_scatter, lambda m: [
+            S(m(2, 3), m.mask(2, 3), m(7)), S(m(2, 3), m.mask(3), m(2, 3)), S(m(3), m.mask(3), m(3)),
+            S(m(0), m.mask(0), m(0)), S(m(2, 3), m.mask(2, 1), m(3, 2))],
+        "index", dtypes=ALL, inplace="masked_scatter_",
+        errors=(E(lambda t: t.ones(2).masked_scatter(t.tensor([True, True]), t.ones(1)), RuntimeError,
+                  "Number of elements of source < number of ones in mask"),
+                E(lambda t: t.ones(2).masked_scatter(t.tensor([1, 0]), t.ones(2)), RuntimeError,
+                  "masked_scatter_ only supports boolean masks, but got mask with dtype Long")))
 
 
 # ---------------------------------------------------------------- losses

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -126,3 +127,17 @@ TOLERANCE = {"float32": (2e-6, 2e-6), "float64": (1e-13, 1e-13)}
 def tolerance(dtype: str, factor: float = 1.0) -> tuple[float, float]:
     rtol, atol = TOLERANCE.get(dtype, (0.0, 0.0))
     return rtol * factor, atol * factor
+
+
+def counts() -> dict[str, int]:
+    """How many tensors, nodes and storages are alive."""
+    # An object that comes back from its finalizer is freed by the next round.
+    for _ in range(3):
+        gc.collect()
+    return dict(tg._C._live_counts())
+
+
+def repeat(step: Callable[[], Any], times: int = 10_000) -> None:
+    """Run a step so often that what it leaves behind would be seen."""
+    for _ in range(times):
+        step()

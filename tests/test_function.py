@@ -1433,3 +1433,31 @@ def test_cycle_through_ctx_is_collected(lib) -> None:
     gc.collect()
     if lib is tapegrad:
         assert refs[0]() is None
+
+
+def test_saved_tensors_that_go_with_their_reader(lib: Any) -> None:
+    class Once(lib.autograd.Function):
+        clear_saved_tensors_on_access = True
+
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            ctx.save_for_backward(x)
+            return x * 2
+
+        @staticmethod
+        def backward(ctx: Any, grad: Any) -> Any:
+            (x,) = ctx.saved_tensors
+            assert ctx._raw_saved_tensors == ()
+            return grad * x
+
+    again = "saved_tensors can only be accessed once when clear_saved_tensors_on_access=True"
+    x = lib.ones(2, requires_grad=True)
+    y = Once.apply(x)
+    y.sum().backward(retain_graph=True)
+    assert x.grad.tolist() == [1.0, 1.0]
+    with raises(lib, RuntimeError, again):
+        y.sum().backward()
+    node = Once.apply(x).grad_fn
+    assert node.saved_tensors[0] is x
+    with raises(lib, RuntimeError, again):
+        node.saved_tensors

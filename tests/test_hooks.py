@@ -11,9 +11,7 @@ import pytest
 
 import tapegrad
 from both import both, leaf, raises
-
-ITERATIONS = 10_000
-
+from support import counts, repeat
 
 # Hooks on tensors --------------------------------------------------------------------------
 
@@ -39,6 +37,51 @@ def test_hooks_of_a_leaf(lib) -> None:
     assert x.grad.item() == 8.0
     (g,) = lib.autograd.grad(x * 3, x)
     assert g.item() == 6.0
+
+
+@both
+@pytest.mark.parametrize("stop", ["requires_grad_", "detach_"])
+def test_hooks_of_what_was_a_leaf(lib, stop: str) -> None:
+    """They see what arrives from earlier graphs, though nothing is kept, and live on."""
+    seen = []
+    x = leaf(lib, 2.0)
+    x.register_hook(lambda g: seen.append(g.item()))
+    x.register_post_accumulate_grad_hook(lambda t: seen.append(t.grad))
+    y = x * 3
+    x.requires_grad_(False) if stop == "requires_grad_" else x.detach_()
+    y.backward()
+    assert seen == [3.0, None]
+    assert x.grad is None
+    x.requires_grad_()
+    (x * 5).backward()
+    assert seen == [3.0, None, 5.0, x.grad]
+
+
+@both
+def test_hooks_of_a_result_that_becomes_a_leaf(lib) -> None:
+    seen = []
+    x = leaf(lib, 2.0)
+    y = x * 2
+    y.register_hook(lambda g: seen.append(g.item()))
+    y.retain_grad()
+    z = y * 3
+    y.detach_()
+    assert (y.requires_grad, y.retains_grad) == (False, True)
+    z.backward()
+    assert (seen, x.grad.item(), y.grad.item()) == ([3.0], 6.0, 3.0)
+    y.requires_grad_()
+    (y * 7).backward()
+    assert (seen, y.grad.item()) == ([3.0, 7.0], 10.0)
+
+
+@both
+def test_leaf_that_became_a_result(lib) -> None:
+    x, y = leaf(lib, 2.0), leaf(lib, 5.0)
+    z = x * 3
+    x.requires_grad_(False)
+    x.mul_(y)
+    with raises(lib, RuntimeError, "leaf variable has been moved into the graph interior"):
+        z.backward()
 
 
 @both
@@ -628,6 +671,15 @@ def test_saved_values(lib) -> None:
     with pytest.raises(AttributeError):
         y.grad_fn._saved_nonsense
     assert "_saved_self" in dir(y.grad_fn)
+    square = x**2
+    assert (square.grad_fn._saved_exponent, square.grad_fn._saved_self) == (2, x)
+    total = lib.ones(2, 3, requires_grad=True).sum((0, 1), keepdim=True)
+    node = total.grad_fn
+    assert (node._saved_dim, node._saved_keepdim, node._saved_self_sym_sizes) == (
+        (0, 1),
+        True,
+        (2, 3),
+    )
 
 
 FREED = (
@@ -758,13 +810,6 @@ def test_module_hook_as_context_manager(lib) -> None:
 
 
 # Memory ------------------------------------------------------------------------------------
-
-
-def counts() -> dict[str, int]:
-    # An object that comes back from its finalizer is freed by the next round.
-    for _ in range(3):
-        gc.collect()
-    return dict(tapegrad._C._live_counts())
 
 
 def tensor_hooks() -> Callable[[], None]:
@@ -930,8 +975,7 @@ def test_no_leak_without_the_collector(make: Callable) -> None:
     before = counts()
     gc.disable()
     try:
-        for _ in range(ITERATIONS):
-            step()
+        repeat(step)
         after = dict(tapegrad._C._live_counts())
     finally:
         gc.enable()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import warnings
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tapegrad as tg
+from both import both
+from both import raises as lib_raises
 from op_row import Make, Op, expected, prepare
 from op_table import TABLE
 from support import array, check, contiguous, dtype_of, raises, strided, tolerance
@@ -198,28 +201,216 @@ def test_output_shape_message() -> None:
         tg.ones(1, 3).add_(tg.ones(2, 3))
 
 
-def test_overlapping_memory() -> None:
-    x = tg.ones(1, 3).expand(2, 3)
+PARTLY = (
+    "unsupported operation: some elements of the input tensor and the written-to tensor refer to a "
+    "single memory location. Please clone() the tensor before performing the operation."
+)
+
+
+def matrix(lib: Any) -> Any:
+    return lib.arange(16.0, dtype=lib.float64).reshape(4, 4)
+
+
+def zeros(lib: Any, *shape: int) -> Any:
+    return lib.zeros(shape, dtype=lib.int64)
+
+
+# Writes whose operands meet in memory, in ways that are refused.
+MEETING: dict[str, Callable[[Any, Any], Any]] = {
+    "transposed": lambda lib, x: x.add_(x.T),
+    "transposed self": lambda lib, x: x.T.mul_(x),
+    "own row": lambda lib, x: x.sub_(x[0]),
+    "own element": lambda lib, x: x.div_(x[1, 1]),
+    "scaled": lambda lib, x: x.add_(x[0], alpha=0.5),
+    "shifted": lambda lib, x: x[:2].add_(x[1:3]),
+    "vector of a scalar": lambda lib, x: x[0, 0].view(1).add_(x[0, 0]),
+    "other type": lambda lib, x: x.add_(x.detach().T),
+    "integers": lambda lib, x: x.floor_divide_(x.T),
+    "clamp": lambda lib, x: x.clamp_(x[0], x[1]),
+    "probabilities": lambda lib, x: x.bernoulli_(x.T),
+    "copy": lambda lib, x: x.copy_(x.T),
+    "copy a row": lambda lib, x: x.copy_(x[0]),
+    "assign": lambda lib, x: x.__setitem__(slice(None), x.T),
+    "mask": lambda lib, x: (lambda b: b[:2].masked_fill_(b[1:3], True))(x > 3),
+    "index_put, values": lambda lib, x: x.index_put_((lib.tensor([0, 1]),), x[2:]),
+    "index_put, index": lambda lib, x: (lambda i: i.index_put_((i[:2],), i[:2] * 1))(lib.arange(6)),
+    "scatter": lambda lib, x: x.scatter_(0, zeros(lib, 2, 4), x[2:]),
+    "scatter, index": lambda lib, x: (lambda i: i.scatter_(0, i, 1))(lib.arange(6)),
+    "scatter_add": lambda lib, x: x.scatter_add_(0, zeros(lib, 4, 4), x),
+    "scatter_reduce": lambda lib, x: x.scatter_reduce_(0, zeros(lib, 4, 4), x, "amax"),
+    "index_add": lambda lib, x: x.index_add_(0, lib.tensor([0, 1]), x[:2]),
+    "index_copy": lambda lib, x: x.index_copy_(0, lib.tensor([0, 1]), x[2:]),
+    "index_fill": lambda lib, x: (lambda i: i.index_fill_(0, i[:2], 1))(lib.arange(6)),
+}
+
+
+@both
+@pytest.mark.parametrize("name", MEETING)
+def test_operands_that_share_memory_partly(lib: Any, name: str) -> None:
+    x = matrix(lib)
+    with lib_raises(lib, RuntimeError, PARTLY):
+        MEETING[name](lib, x)
+    assert (x.tolist(), x._version) == (matrix(lib).tolist(), 0)
+
+
+# The same memory in the same order, other parts of it, and windows with holes are allowed.
+APART: dict[str, Callable[[Any, Any], Any]] = {
+    "itself": lambda lib, x: x.add_(x),
+    "same window": lambda lib, x: x.mul_(x.view(16).view(4, 4)),
+    "other rows": lambda lib, x: x[:2].add_(x[2:]),
+    "other columns": lambda lib, x: x[:, :2].add_(x[:, 2:]),
+    "every second": lambda lib, x: x.view(16)[::2].add_(x.view(16)[1::2]),
+    "own column": lambda lib, x: x.add_(x[:, 0]),
+    "copy of itself": lambda lib, x: x.copy_(x),
+    "filled with its own element": lambda lib, x: x.fill_(x[1, 1]),
+    "masked by its own element": lambda lib, x: x.masked_fill_(x > 3, x[1, 1]),
+    "interleaved": lambda lib, x: x.as_strided((2, 3), (3, 2)).add_(1),
+}
+
+
+@both
+@pytest.mark.parametrize("name", APART)
+def test_operands_that_share_memory_without_harm(lib: Any, name: str) -> None:
+    x, kept = matrix(lib), matrix(tg)
+    APART[name](lib, x)
+    if lib is not tg:  # as here
+        APART[name](tg, kept)
+        assert x.tolist() == kept.tolist()
+    assert x._version == 1
+
+
+EXPANDED_REFUSED: dict[str, Callable[[Any, Any], Any]] = {
+    "add_": lambda lib, x: x.add_(1),
+    "scaled": lambda lib, x: x.add_(lib.ones(3), alpha=2),
+    "mul_": lambda lib, x: x.mul_(lib.ones(3)),
+    "copy_": lambda lib, x: x.copy_(lib.zeros(2, 3)),
+    "exp_": lambda lib, x: x.exp_(),
+    "clamp_": lambda lib, x: x.clamp_(0, 1),
+    "fill_ with a tensor": lambda lib, x: x.fill_(lib.tensor(0.0)),
+    "uniform_": lambda lib, x: x.uniform_(),
+    "bernoulli_": lambda lib, x: x.bernoulli_(0.5),
+    "scatter_": lambda lib, x: x.scatter_(0, zeros(lib, 1, 1), 0.0),
+    "scatter_add_": lambda lib, x: x.scatter_add_(0, zeros(lib, 1, 1), lib.ones(1, 1)),
+    "index_add_": lambda lib, x: x.index_add_(0, zeros(lib, 1), lib.ones(1, 3)),
+    "index_copy_": lambda lib, x: x.index_copy_(0, zeros(lib, 1), lib.zeros(1, 3)),
+    "masked_scatter_": lambda lib, x: x.masked_scatter_(x > 0, lib.zeros(6)),
+    "assign": lambda lib, x: x.__setitem__(slice(None), 0.0),
+}
+
+
+@both
+@pytest.mark.parametrize("name", EXPANDED_REFUSED)
+def test_expanded_tensor_is_refused(lib: Any, name: str) -> None:
+    x = lib.ones(1, 3).expand(2, 3)
+    with lib_raises(lib, RuntimeError, OVERLAP):
+        EXPANDED_REFUSED[name](lib, x)
+    assert (x[0].tolist(), x._version) == ([1.0, 1.0, 1.0], 0)
+
+
+EXPANDED_ALLOWED: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
+    "fill_": (lambda lib, x: x.fill_(5), ""),
+    "zero_": (lambda lib, x: x.zero_(), ""),
+    "a row": (lambda lib, x: x.__setitem__(0, 5.0), ""),
+    "masked_fill_": (
+        lambda lib, x: x.masked_fill_(
+            lib.tensor([[True, False, False], [False, True, False]]), 5.0
+        ),
+        "Use of masked_fill_ on expanded tensors is deprecated.",
+    ),
+    "index_put_": (
+        lambda lib, x: x.index_put_((lib.tensor([1]), lib.tensor([2])), lib.tensor(5.0)),
+        "Use of index_put_ on expanded tensors is deprecated.",
+    ),
+    "index_fill_": (
+        lambda lib, x: x.index_fill_(1, lib.tensor([1]), 5.0),
+        "Use of index_fill_ on expanded tensors is deprecated.",
+    ),
+}
+
+
+@both
+@pytest.mark.parametrize("name", EXPANDED_ALLOWED)
+def test_expanded_tensor_is_written(lib: Any, name: str) -> None:
+    write, warning = EXPANDED_ALLOWED[name]
+    want = {"zero_": [0.0] * 3, "masked_fill_": [5.0, 5.0, 1.0], "index_put_": [1.0, 1.0, 5.0]}
+    want["index_fill_"] = [1.0, 5.0, 1.0]
+    x = lib.ones(1, 3).expand(2, 3)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        write(lib, x)
+    assert x.tolist() == [want.get(name, [5.0] * 3)] * 2
+    assert x._version == 1
+    assert all(str(w.message).startswith(warning) for w in caught)
+    if lib is tg:  # PyTorch warns once in a process
+        assert len(caught) == bool(warning)
+
+
+@both
+def test_order_of_reasons_to_refuse(lib: Any) -> None:
+    """The tape first, then the operation itself, overlaps, shapes, dtypes."""
+    x = matrix(lib).requires_grad_()
     for write in (
-        lambda: x.add_(1),
-        lambda: x.mul_(tg.ones(3)),
-        lambda: x.copy_(tg.zeros(2, 3)),
-        lambda: x.exp_(),
+        lambda: x.add_(x.T),
+        lambda: x.add_(lib.ones(5)),
+        lambda: x.add_(x[0], alpha=2),
+        lambda: x.copy_(lib.ones(5)),
+        lambda: x.masked_fill_(lib.ones(4), 1.0),
+        lambda: x.clamp_(),
+        lambda: x.index_add_(7, zeros(lib, 1), x),
     ):
-        with raises(RuntimeError, OVERLAP):
+        with lib_raises(lib, RuntimeError, LEAF_VIEW if x._is_view() else LEAF):
             write()
-    assert x[0].tolist() == [1.0, 1.0, 1.0]
+    i = lib.arange(16).reshape(4, 4)
+    with lib_raises(lib, RuntimeError, PARTLY):
+        i.div_(i.T)
+    with lib_raises(lib, RuntimeError, PARTLY):
+        i[:2].add_(i.view(16)[1:6])
+    with lib_raises(lib, RuntimeError, OVERLAP):
+        i[0].expand(2, 4).sin_()
+    with lib_raises(lib, RuntimeError, "Integers to negative integer powers are not allowed."):
+        i[0].expand(2, 4).pow_(-1)
+    with lib_raises(lib, RuntimeError, "result type Float can't be cast"):
+        i.sin_()
 
 
-def test_partly_overlapping_operands() -> None:
-    x = tg.arange(6.0)
-    with raises(
+@both
+def test_alpha_of_another_kind(lib: Any) -> None:
+    i = lib.arange(3)
+    with lib_raises(
+        lib,
         RuntimeError,
-        "unsupported operation: some elements of the input tensor and the "
-        "written-to tensor refer to a single memory location.",
+        "For integral input tensors, argument alpha must not be a floating point number.",
     ):
-        x[1:].add_(x[:-1])
-    assert x.tolist() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+        i.add(i, alpha=0.5)
+    with lib_raises(lib, RuntimeError, "Boolean alpha only supported for Boolean results."):
+        i.add(i, alpha=True)
+    wide = lib.ones((), dtype=lib.float64).add(lib.tensor([2**24 + 1]), alpha=0.5)
+    assert wide.dtype is lib.float64
+    assert wide.tolist() == [2**23 + 1.5]
+
+
+@both
+def test_scatter_with_reduce_has_no_derivative(lib: Any) -> None:
+    x = lib.ones(3, requires_grad=True)
+    index = lib.tensor([0, 0, 2])
+    out = x.scatter(0, index, 2.0, reduce="add")
+    assert out.tolist() == [5.0, 1.0, 3.0]
+    assert x.detach().scatter(0, index, 2.0, reduce="multiply").tolist() == [4.0, 1.0, 2.0]
+    with lib_raises(lib, RuntimeError, "derivative for aten::scatter is not implemented"):
+        out.sum().backward()
+    with lib_raises(lib, RuntimeError, "reduce argument must be either add or multiply."):
+        x.scatter(0, index, 2.0, reduce="sum")
+
+
+@both
+def test_second_derivative_of_a_product_with_zeros(lib: Any) -> None:
+    x = lib.ones(2, requires_grad=True)
+    source = lib.tensor([0.0, 0.0, 3.0], requires_grad=True)
+    out = x.scatter_reduce(0, lib.tensor([0, 0, 1]), source, "prod")
+    (grad,) = lib.autograd.grad(out.sum(), source, create_graph=True)
+    assert grad.tolist() == [0.0, 0.0, 1.0]
+    with lib_raises(lib, RuntimeError, "scatter_reduce(): Double backward is unsupported for src"):
+        grad.sum().backward()
 
 
 WRITES: dict[str, Callable] = {
@@ -550,3 +741,42 @@ def test_gradients_of_programs_agree_with_differences(program: list) -> None:
     weights = contiguous(np.linspace(0.5, 1.5, 6).reshape(2, 3))
     start = contiguous(np.linspace(-1, 1.3, 6).reshape(2, 3)).requires_grad_()
     assert tg.autograd.gradcheck(run, (start,))
+
+
+@both
+def test_detach_in_place_in_inference_mode(lib: Any) -> None:
+    x = lib.ones(2, requires_grad=True)
+    y, view = x * 1, x[:1]
+    with lib.inference_mode():
+        for tensor in (x, y, view):
+            assert tensor.detach_() is tensor
+    assert (x.requires_grad, y.grad_fn is None, view._is_view()) == (True, False, True)
+    with lib_raises(lib, RuntimeError, "Can't detach views in-place. Use detach() instead."):
+        view.detach_()
+
+
+WHOLE: dict[str, Any] = {
+    "[:]": slice(None),
+    "[0:]": slice(0, None),
+    "[:2]": slice(2),
+    "[:9]": slice(9),
+    "[:, :]": (slice(None), slice(None)),
+    "[..., :]": (..., slice(None)),
+}
+
+
+@both
+@pytest.mark.parametrize("name", WHOLE)
+def test_assigning_to_whole_dimensions_makes_no_view(lib: Any, name: str) -> None:
+    x, y, v = (lib.ones(s, requires_grad=True) for s in ((2, 3), (2, 3), (3,)))
+    a, b, c = x * 1, y * 1, lib.zeros(2, 3)
+    a[WHOLE[name]] = v
+    b[WHOLE[name]] = 2.0
+    c[WHOLE[name]] = v.sum()
+    names = [type(t.grad_fn).__name__ for t in (a, b, c)]
+    assert names == ["CopyBackwards", "FillBackward3", "FillBackward3"]
+    (a.sum() + b.sum() + c.sum()).backward()
+    assert (x.grad.sum(), y.grad.sum(), v.grad.tolist()) == (0, 0, [8.0, 8.0, 8.0])
+    d = x * 1
+    d[-2:] = v
+    assert type(d.grad_fn).__name__ == "CopySlices"

@@ -17,16 +17,11 @@ import numpy as np
 import pytest
 
 import tapegrad as tg
+from support import counts, repeat
 from tapegrad.autograd import graph
 from tapegrad.utils.checkpoint import checkpoint
 
 F = tg.nn.functional
-ITERATIONS = 10_000
-
-
-def counts() -> dict[str, int]:
-    gc.collect()
-    return dict(tg._C._live_counts())
 
 
 def resident() -> int:
@@ -635,8 +630,7 @@ def test_memory_does_not_grow(make: Callable) -> None:
     for _ in range(500):
         step()
     before, alive = resident(), counts()
-    for _ in range(ITERATIONS):
-        step()
+    repeat(step)
     assert counts() == alive
     assert resident() - before < 4 << 20
 

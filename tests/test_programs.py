@@ -8,6 +8,7 @@ PyTorch the gradients of programs are compared with finite differences.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,9 @@ try:
 except ImportError:
     torch = None
 
+# More of them find rarer programs: TAPEGRAD_EXAMPLES=2000 pytest tests/test_programs.py
+EXAMPLES = int(os.environ.get("TAPEGRAD_EXAMPLES", "120"))
+
 needs_torch = pytest.mark.skipif(torch is None, reason="needs PyTorch")
 
 
@@ -39,6 +43,16 @@ def length(x: Any, k: int) -> int:
 def index(lib: Any, x: Any, k: int) -> Any:
     """Positions along the first dimension, some of them twice."""
     return lib.tensor([k % length(x, 0), 0, -1], dtype=lib.int64)
+
+
+def places(lib: Any, x: Any, k: int) -> Any:
+    """A position for each slice along a dimension."""
+    return lib.arange(length(x, k)) * (k + 1) % length(x, k)
+
+
+def order(lib: Any, x: Any, k: int) -> Any:
+    """The positions along the first dimension, each once."""
+    return (lib.arange(length(x, 0)) + k) % length(x, 0)
 
 
 def rotated(x: Any, k: int) -> list[int]:
@@ -57,9 +71,6 @@ def assign(place: Callable, value: Callable) -> Callable:
 
     return step
 
-
-INDEXED_WRITES = ("index_put_", "set_mask", "set_rows", "scatter_", "scatter_add_")
-FILLS = ("copy_", "fill_", "zero_", "masked_fill_")
 
 # Each step is a function of the library, a tensor, one that expands to its shape, and a number.
 # What it returns joins the pool.
@@ -97,6 +108,7 @@ WRITES: dict[str, Step] = {
     "add_": lambda lib, x, y, k: x.add_(y),
     "add_number": lambda lib, x, y, k: x.add_(0.25 * k),
     "sub_": lambda lib, x, y, k: x.sub_(y),
+    "add_scaled": lambda lib, x, y, k: x.add_(y, alpha=0.5),
     "mul_": lambda lib, x, y, k: x.mul_(y),
     "mul_number": lambda lib, x, y, k: x.mul_(0.5 - 0.25 * k),
     "div_": lambda lib, x, y, k: x.div_(y * y + 1),
@@ -113,15 +125,31 @@ WRITES: dict[str, Step] = {
     "index_put_": lambda lib, x, y, k: x.index_put_(
         (index(lib, x, k)[:2],), y.sum() * 0.5, accumulate=k % 2 == 0
     ),
+    "index_put_part": lambda lib, x, y, k: x.index_put_((index(lib, x, k)[:1],), y),
+    "index_add_": lambda lib, x, y, k: x.index_add_(
+        axis(x, k), places(lib, x, k), (x * 0.5 + y), alpha=0.5 * k
+    ),
+    "index_add_part": lambda lib, x, y, k: x.index_add_(0, places(lib, y, k), y),
+    "index_copy_": lambda lib, x, y, k: x.index_copy_(0, order(lib, x, k), x.sin() + y),
+    "index_fill_": lambda lib, x, y, k: x.index_fill_(
+        axis(x, k), places(lib, x, k)[:1], y.sum() if k % 2 else 0.5
+    ),
+    "masked_scatter_": lambda lib, x, y, k: x.masked_scatter_(x.detach() > 0.1 * k, x.sin() + y),
+    "scatter_reduce_": lambda lib, x, y, k: x.scatter_reduce_(
+        0,
+        lib.zeros_like(x, dtype=lib.int64),
+        x.cos() + y,
+        ("sum", "mean", "amax", "amin")[k % 4],
+        include_self=k > 2,
+    ),
     "scatter_add_": lambda lib, x, y, k: x.scatter_add_(
         0, lib.zeros_like(x, dtype=lib.int64), (y + x * 0.5)
     ),
     "scatter_": lambda lib, x, y, k: x.scatter_(
         0, lib.zeros_like(x, dtype=lib.int64), (y + x.detach())
     ),
-    "set_slice": assign(
-        lambda lib, x, k: slice(None, 1) if length(x, 0) > 1 else 0, lambda lib, x, y, k: y.mean()
-    ),
+    "set_slice": assign(lambda lib, x, k: slice(None, 1), lambda lib, x, y, k: y.mean()),
+    "set_all": assign(lambda lib, x, k: slice(None), lambda lib, x, y, k: y),
     "set_column": assign(lambda lib, x, k: (..., -1), lambda lib, x, y, k: 0.5 * k),
     "set_row": assign(lambda lib, x, k: 0, lambda lib, x, y, k: x[-1] * 0.5),
     "set_mask": assign(lambda lib, x, k: x.detach() > 0.1 * k, lambda lib, x, y, k: y.sum() * 0.1),
@@ -147,11 +175,11 @@ RESULTS: dict[str, Step] = {
     "clone": lambda lib, x, y, k: x.clone(),
     "contiguous": lambda lib, x, y, k: x.contiguous(),
     "sum": lambda lib, x, y, k: x.sum(axis(x, k)) if k % 2 else x.sum(),
-    "mean": lambda lib, x, y, k: x.mean(axis(x, k), keepdim=True) * 1,
+    "mean": lambda lib, x, y, k: x.mean(axis(x, k), keepdim=k > 2),
     "amax": lambda lib, x, y, k: x.amax(axis(x, k)),
     "cumsum": lambda lib, x, y, k: x.cumsum(axis(x, k)),
     "softmax": lambda lib, x, y, k: x.softmax(axis(x, k)),
-    "matmul": lambda lib, x, y, k: (x @ x.transpose(-2, -1)).sin(),
+    "matmul": lambda lib, x, y, k: x @ x.transpose(-2, -1),
     "matmul_vector": lambda lib, x, y, k: x.reshape(2, -1).T @ x.flatten()[:2],
     "cat": lambda lib, x, y, k: lib.cat([x, y.expand(x.shape)], axis(x, k)),
     "stack": lambda lib, x, y, k: lib.stack([x, y.expand(x.shape) * 2], axis(x, k)),
@@ -239,13 +267,7 @@ class Machine:
             x.register_hook(lambda grad: seen.append(array_of(grad)) or grad * self.factor)
             self.seen.append((x, seen))
             return None
-        if call.name in RESULTS:  # a result's strides may differ from PyTorch's, views of it not
-            x, y = x.contiguous(), y.contiguous()
-        elif call.name in (*INDEXED_WRITES, *FILLS) and 0 in x.stride():
-            return (
-                None  # PyTorch allows the first kind, and counts a version when it refuses others
-            )
-        elif call.name in (*WRITES, "requires_grad_"):
+        if call.name in (*WRITES, "requires_grad_"):
             # PyTorch takes a view whose base has just joined the tape for a leaf until it is asked.
             outcome(lambda: x.grad_fn)
         with contextlib.nullcontext() if call.recorded else self.lib.no_grad():
@@ -290,20 +312,22 @@ def outcome(f: Callable) -> tuple[Any, str]:
 
 
 # What PyTorch refuses in backward and this library need not. A write into a view keeps a copy of
-# what its derivative needs; saved results survive detach_(); a leaf that was written to after its
-# requires_grad was taken back gets its gradient.
+# what its derivative needs; saved results survive detach_().
 STRICTER = (
     "RuntimeError: one of the variables needed for gradient",
     "RuntimeError: Trying to use a saved tensor that has been detache",
-    "RuntimeError: leaf variable has been moved into the graph interi",
 )
+
+
+STALE = ("RuntimeError: A view was created", "RuntimeError: Output ")
 
 
 def observed(tensor: Any, peek: bool) -> list:
     """What the user can ask a tensor. Looking at grad_fn renews it, so that is not always done."""
     facts = [
         tuple(tensor.shape),
-        tensor.stride() if tensor.numel() > 1 else None,
+        # Of a single element along a dimension the stride says nothing.
+        [s for s, n in zip(tensor.stride(), tensor.shape, strict=True) if n > 1],
         tensor.requires_grad,
         tensor._is_view(),
         outcome(lambda: tensor._version),
@@ -337,8 +361,8 @@ def run_both(program: list[Call], peek: bool, factor: float = 1.0) -> tuple[Mach
     for position, call in enumerate(program):
         what = f"step {position} {call}"
         a, b = outcome(lambda c=call: mine.run(c)), outcome(lambda c=call: other.run(c))
-        # For one of several reasons.
-        both_refuse = a[1] and ("view" in b[1] or "unsupported operation" in a[1])
+        # Of an operand that lost its meaning and another reason, either may come first.
+        both_refuse = a[1] and b[1].startswith(STALE)
         assert a == b or both_refuse, f"{what}\n{a}\n{b}"
         compare_state(mine, other, peek, what)
     compare_state(mine, other, True, "at the end")
@@ -385,7 +409,7 @@ def compare_gradients(mine: Machine, other: Machine, create_graph: bool) -> None
 
 
 @needs_torch
-@settings(max_examples=120, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(programs, st.booleans(), st.booleans())
 def test_programs_agree_with_torch(program: list, peek: bool, create_graph: bool) -> None:
     mine, other = run_both(program, peek)
@@ -393,7 +417,7 @@ def test_programs_agree_with_torch(program: list, peek: bool, create_graph: bool
 
 
 @needs_torch
-@settings(max_examples=120, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(programs, st.booleans())
 def test_backward_of_programs_agrees_with_torch(program: list, twice: bool) -> None:
     """`.grad` of leaves and of tensors that retain it, what hooks see, and a second pass."""

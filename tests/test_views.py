@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tapegrad as tg
+from both import both
 from op_row import Make, Op, outputs
 from op_table import TABLE
 from support import array, contiguous, raises, strided
@@ -306,3 +309,113 @@ def unbroadcast(grad: np.ndarray, shape: tuple) -> np.ndarray:
     grad = grad.sum(axis=tuple(range(grad.ndim - len(shape))))
     ones = tuple(d for d, s in enumerate(shape) if s == 1)
     return grad.sum(axis=ones, keepdims=True).reshape(shape)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "name"),
+    [
+        ((2, 3, 4), (4, 5), "UnsafeViewBackward0"),
+        ((2, 3, 4), (2, 4, 5), "UnsafeViewBackward0"),
+        ((2, 3, 4), (4,), "UnsafeViewBackward0"),
+        ((2, 1, 3, 4), (5, 4, 2), "UnsafeViewBackward0"),
+        ((4,), (4, 3), "SqueezeBackward4"),
+    ],
+)
+@both
+def test_products_are_no_views(lib: Any, a: tuple, b: tuple, name: str) -> None:
+    out = lib.ones(a, requires_grad=True) @ lib.ones(b)
+    assert (out._is_view(), out._base, type(out.grad_fn).__name__) == (False, None, name)
+    out.mul_(2)
+    assert type(out.grad_fn).__name__ == "MulBackward0"
+    assert not (lib.ones(a) @ lib.ones(b))._is_view()
+
+
+def zeros(lib: Any, *shape: int) -> Any:
+    return lib.zeros(shape, dtype=lib.int64)
+
+
+# Element-wise results lie in memory as their operands do.
+RESULTS: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "clone": lambda lib, x, y: x.clone(),
+    "number": lambda lib, x, y: x + 1,
+    "tanh": lambda lib, x, y: x.tanh(),
+    "sign of a mask": lambda lib, x, y: (x > 0).sign(),
+    "mul": lambda lib, x, y: x * y,
+    "reverse": lambda lib, x, y: y - x,
+    "rsub": lambda lib, x, y: 1 - x,
+    "compare": lambda lib, x, y: x > y,
+    "isnan": lambda lib, x, y: x.isnan(),
+    "where": lambda lib, x, y: lib.where(x > 0, x, y),
+    "where, number": lambda lib, x, y: lib.where(x > 0, x, 0.0),
+    "pow": lambda lib, x, y: x**2,
+    "clamp": lambda lib, x, y: x.clamp(0, 1),
+    "floor_divide": lambda lib, x, y: x.long() // (y.long() + 9),
+    "double": lambda lib, x, y: x.float(),
+    "zeros_like": lambda lib, x, y: lib.zeros_like(x),
+    "rand_like": lambda lib, x, y: lib.rand_like(x),
+    "broadcast": lambda lib, x, y: x + y[..., :1],
+    "broadcast rows": lambda lib, x, y: x[:1] * y,
+    "row": lambda lib, x, y: x[0] + y,
+    "contiguous": lambda lib, x, y: x.contiguous(),
+    "index_fill": lambda lib, x, y: x.index_fill(0, lib.tensor([1]), 5.0),
+    "index_put": lambda lib, x, y: x.index_put((lib.tensor([1]),), lib.ones((), dtype=x.dtype)),
+    "index_copy": lambda lib, x, y: x.index_copy(0, lib.tensor([1]), y[:1]),
+    "scatter": lambda lib, x, y: x.scatter(0, zeros(lib, 1, 1, 1), 5.0),
+    "scatter_add": lambda lib, x, y: x.scatter_add(0, zeros(lib, 1, 1, 1), y),
+    "masked_fill": lambda lib, x, y: x.masked_fill(x > 0, 5.0),
+    "masked_scatter": lambda lib, x, y: x.masked_scatter(x > 0, y),
+    "relu of a sum": lambda lib, x, y: (x + y).relu(),
+}
+ARRANGED: dict[str, Callable[[Any], Any]] = {
+    "permuted": lambda x: x.permute(2, 0, 1),
+    "transposed": lambda x: x.transpose(0, 1),
+    "reversed": lambda x: x.permute(2, 1, 0),
+    "every second": lambda x: x[:, ::2],
+    "every second, permuted": lambda x: x.permute(1, 2, 0)[..., ::2],
+    "expanded": lambda x: x[:, :1].expand(4, 6, 8),
+    "expanded, permuted": lambda x: x[:, :1].expand(4, 6, 8).permute(1, 2, 0),
+    "cube": lambda x: x[:4, :4, :4].permute(1, 0, 2),
+}
+
+
+def laid_out(x: Any) -> list:
+    """Strides where they matter."""
+    return [s for s, n in zip(x.stride(), x.shape, strict=True) if n != 1]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs PyTorch")
+@pytest.mark.parametrize("arranged", ARRANGED)
+@pytest.mark.parametrize("name", RESULTS)
+def test_results_keep_the_order_of_dimensions(name: str, arranged: str) -> None:
+    import torch
+
+    def run(lib: Any, mixed: bool) -> tuple[Any, Any]:
+        values = np.cos(np.arange(4.0 * 6 * 8)).reshape(4, 6, 8)
+        x = ARRANGED[arranged](contiguous(values, lib))
+        y = contiguous(values.reshape(-1)[: x.numel()].reshape(tuple(x.shape)).copy(), lib)
+        y = y if mixed else y.permute(2, 1, 0).contiguous().permute(2, 1, 0)
+        out = RESULTS[name](lib, x, y)
+        grad = None
+        if name in ("number", "tanh", "mul", "reverse", "where", "pow"):
+            leaf = x.detach().requires_grad_()
+            result = RESULTS[name](lib, leaf, y)
+            (grad,) = lib.autograd.grad(result, leaf, result.detach() + 1)
+        return out, grad
+
+    for mixed in (True, False):
+        (a, g), (b, h) = run(tg, mixed), run(torch, mixed)
+        assert laid_out(a) == laid_out(b)
+        if name != "rand_like":
+            np.testing.assert_allclose(array(a), b.numpy(), 1e-12)
+        if g is not None:
+            assert laid_out(g) == laid_out(h)
+            np.testing.assert_allclose(array(g), h.numpy(), 1e-12)
+
+
+def test_memory_format_of_a_copy() -> None:
+    x = tg.ones(2, 3).T
+    assert x.clone().stride() == x.clone(memory_format=tg.preserve_format).stride() == (1, 3)
+    assert x.clone(memory_format=tg.contiguous_format).stride() == (2, 1)
+    assert x.contiguous().stride() == (2, 1)
+    assert repr(tg.contiguous_format) == "tapegrad.contiguous_format"
+    assert repr(x.stride()) == "(1, 3)"  # a plain tuple

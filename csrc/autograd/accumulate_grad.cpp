@@ -40,14 +40,17 @@ void AccumulateGrad::unpark(const Tensor& leaf) noexcept {
 }
 
 void AccumulateGrad::backward(TensorList& grads, TensorList&) {
-    if (!grads[0].defined() || !variable_->requires_grad) return;
+    if (!grads[0].defined()) return;
     AutogradExtra& extra = *extra_of(variable_);  // which holds this node
     if (extra.leaf_hook) {
         if (Tensor changed = extra.leaf_hook->call(grads[0]); changed.defined())
             grads[0] = std::move(changed);
     }
+    if (variable_->grad_fn) fail("leaf variable has been moved into the graph interior");
     Tensor grad = std::move(grads[0]);
-    if (!variable_->grad) {
+    if (!variable_->requires_grad) {
+        // Hooks see the gradient of what was a leaf, but nothing is kept.
+    } else if (!variable_->grad) {
         // A gradient that nobody else holds becomes .grad as it is.
         const bool mine =
             !grad_enabled() && is_sole_owner(grad) && grad.strides() == variable_.strides();

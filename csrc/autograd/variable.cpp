@@ -178,11 +178,6 @@ void check_inplace(const Tensor& tensor, bool recorded) {
         if (tensor.requires_grad() && tensor.is_leaf())
             fail("a leaf Variable that requires grad is being used in an in-place operation.");
     }
-    if (has_internal_overlap(tensor))
-        fail(
-            "unsupported operation: more than one element of the written-to tensor refers to a "
-            "single memory "
-            "location. Please clone() the tensor before performing the operation.");
 }
 
 void rebase_history(const Tensor& tensor, const Ref<Node>& node) {
@@ -233,7 +228,12 @@ void retain_grad(const Tensor& tensor) {
 
 void detach_in_place(const Tensor& tensor) {
     AutogradExtra* extra = extra_of(tensor);
+    if (inference_mode()) return;
     if (extra && extra->base.defined()) fail("Can't detach views in-place. Use detach() instead.");
+    // Hooks belong to the tensor: they come along when it starts a graph of its own.
+    if (const Node* node = node_of(tensor); node && node->extras_)
+        for (const auto& entry : node->extras_->result_hooks)
+            if (entry.nr == tensor->output_nr) make_extra(tensor).leaf_hook = entry.hook;
     tensor->requires_grad = false;
     tensor->grad_fn.reset();
     tensor->output_nr = 0;

@@ -79,7 +79,17 @@ void build(Space& space, const Tensor& out, const Operand* operands, int count,
         space.data[k + 1] = operands[k].tensor ? operands[k].tensor->data<char>()
                                                : const_cast<char*>(operands[k].value);
     }
-    for (int d = 0; d < dims; ++d) {
+    // The output's dimensions from the outermost in memory to the innermost, so that operands in its
+    // own order are read in one go.
+    int order[64];
+    for (int i = 0; i < dims; ++i) {
+        int at = i;
+        for (; at > 0 && out.strides()[order[at - 1]] < out.strides()[i]; --at)
+            order[at] = order[at - 1];
+        order[at] = i;
+    }
+    for (int i = 0; i < dims; ++i) {
+        const int d = order[i];
         if (out.sizes()[d] == 1) continue;
         const int at = space.dims++;
         space.sizes[at] = out.sizes()[d];
@@ -100,16 +110,6 @@ void build(Space& space, const Tensor& out, const Operand* operands, int count,
         space.dims = 1;
         space.sizes[0] = 1;
         for (int k = 0; k < space.operands; ++k) space.strides[k][0] = 1;
-    }
-    // The output's fastest dimension innermost: matters for transposed windows.
-    if (space.strides[0][space.dims - 1] != 1) {
-        for (int d = 0; d < space.dims - 1; ++d) {
-            if (space.strides[0][d] != 1) continue;
-            std::swap(space.sizes[d], space.sizes[space.dims - 1]);
-            for (int k = 0; k < space.operands; ++k)
-                std::swap(space.strides[k][d], space.strides[k][space.dims - 1]);
-            break;
-        }
     }
 }
 
@@ -221,7 +221,10 @@ void run_elementwise(BlockFn kernel, const Tensor& out, const Operand* operands,
     }
     Space space;
     build(space, out, operands, count, operand_bytes);
-    parallel_for(n, kUnit, enough_of(cost), [&](int64_t begin, int64_t end) {
+    // What is written to an element several times must not depend on who comes last.
+    const int64_t enough =
+        n >= 2 * enough_of(cost) && has_internal_overlap(out) ? n : enough_of(cost);
+    parallel_for(n, kUnit, enough, [&](int64_t begin, int64_t end) {
         run_range(space, kernel, parameters, begin, end);
     });
 }

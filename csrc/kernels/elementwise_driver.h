@@ -42,7 +42,7 @@ inline void run_contiguous(BlockFn kernel, const void* const* in, int count, voi
     else run_contiguous_parallel(kernel, in, count, out, n, item_bytes, parameters, cost);
 }
 
-// out must not be expanded; it may be one of the operands (same window), and must not overlap another.
+// out may be one of the operands (same window), and must not overlap another.
 void run_elementwise(BlockFn kernel, const Tensor& out, const Operand* operands, int count,
                      size_t operand_bytes, const double* parameters = nullptr,
                      Cost cost = Cost::Light);

@@ -4,11 +4,60 @@
 
 #include "kernels/elementwise_driver.h"
 #include "kernels/table.h"
+#include "ops/overlap.h"
 #include "ops/record.h"
 
 namespace tapegrad {
 
 using kernels::Operand;
+
+Tensor empty_in_order(const Dims& sizes, DType dtype,
+                      std::initializer_list<const Tensor*> operands) {
+    const int count = sizes.size();
+    constexpr int kMost = 64;
+    if (count < 2 || count > kMost) return empty(sizes, dtype);
+    for (int64_t size : sizes)
+        if (size == 0) return empty(sizes, dtype);
+    if (operands.size() == 1 && is_non_overlapping_and_dense(**operands.begin()))
+        return empty_strided(sizes, (*operands.begin())->strides(), dtype);
+    auto stride = [&](const Tensor& x, int d) {
+        const int own = d - (count - x.dim());
+        return own < 0 || (x.sizes()[own] == 1 && sizes[d] != 1) ? 0 : x.strides()[own];
+    };
+    // Whether dimension a lies outside of b: the first operand that is not repeated along either decides.
+    auto outside = [&](int a, int b) {
+        for (const Tensor* x : operands) {
+            if (!x) continue;
+            const int64_t sa = stride(*x, a), sb = stride(*x, b);
+            if (sa == 0 || sb == 0) continue;
+            if (sa != sb) return sa > sb ? 1 : -1;
+            if (sizes[a] > sizes[b]) return 1;
+        }
+        return 0;
+    };
+    int order[kMost];  // from the innermost on
+    for (int i = 0; i < count; ++i) order[i] = count - 1 - i;
+    for (int i = 1; i < count; ++i) {
+        int at = i;
+        for (int j = i - 1; j >= 0; --j) {
+            const int answer = outside(order[j], order[at]);
+            if (answer < 0) break;
+            if (answer == 0) continue;
+            std::swap(order[j], order[at]);
+            at = j;
+        }
+    }
+    bool rows = true;
+    for (int i = 0; i < count; ++i) rows &= order[i] == count - 1 - i;
+    if (rows) return empty(sizes, dtype);
+    Dims strides(count);
+    int64_t next = 1;
+    for (int i = 0; i < count; ++i) {
+        strides[order[i]] = next;
+        next *= sizes[order[i]];
+    }
+    return empty_strided(sizes, strides, dtype);
+}
 
 void copy_values(const Tensor& out, const Tensor& x) {
     const Operand operand(x);
@@ -115,18 +164,22 @@ void record_as(const Tensor& out, const Tensor& input, Args... args) {
 
 }  // namespace
 
-Tensor clone(const Tensor& x) {
-    Tensor out = empty(x.sizes(), x.dtype());
+namespace {
+Tensor copy_into(const Tensor& out, const Tensor& x) {
     copy_values(out, x);
     if (recording(x)) record_as<CloneNode>(out, x);
     return out;
 }
+}  // namespace
 
-Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : clone(x); }
+Tensor clone(const Tensor& x) { return copy_into(empty_result(x.sizes(), x.dtype(), x), x); }
+Tensor contiguous_clone(const Tensor& x) { return copy_into(empty(x.sizes(), x.dtype()), x); }
+Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : contiguous_clone(x); }
 
 Tensor to_dtype(const Tensor& x, DType dtype) {
     if (x.dtype() == dtype) return x;
-    Tensor out = cast_values(x, dtype);
+    Tensor out = empty_result(x.sizes(), dtype, x);
+    copy_values(out, x);
     if (recording(x) && is_floating(dtype)) record_as<ToCopyNode>(out, x, x.dtype());
     return out;
 }
@@ -138,30 +191,20 @@ bool is_same_window(const Tensor& a, const Tensor& b) {
            a.strides() == b.strides();
 }
 
-// Two windows without holes that share only a part of their memory, or show it in another order, are
-// refused as in PyTorch; other overlaps are resolved by a copy.
-void refuse_partial_overlap(const Tensor& self, const Tensor& source) {
-    if (!is_non_overlapping_and_dense(self) || !is_non_overlapping_and_dense(source)) return;
-    const char *first = self.data<char>(), *other = source.data<char>();
-    if (first < other + source.numel() * static_cast<int64_t>(source.item_size()) &&
-        other < first + self.numel() * static_cast<int64_t>(self.item_size()))
-        fail(
-            "unsupported operation: some elements of the input tensor and the written-to tensor "
-            "refer to a single memory "
-            "location. Please clone() the tensor before performing the operation.");
-}
-
 }  // namespace
 
 const Tensor& copy_(const Tensor& self, const Tensor& source) {
+    const bool recorded = recording(self, source);
+    check_inplace(self, recorded);
+    if (!self.is_same(source)) {
+        refuse_internal_overlap(self);
+        refuse_partial_overlap(self, source);
+    }
     if (!is_expandable_to(source.sizes(), self.sizes()))
         fail("output with shape ", to_string(self.sizes()), " doesn't match the broadcast shape ",
              to_string(broadcast(self.sizes(), source.sizes())));
-    const bool recorded = recording(self, source);
-    check_inplace(self, recorded);
     Tensor from = source;
-    if (source.storage()->data() == self.storage()->data() && !is_same_window(self, source)) {
-        refuse_partial_overlap(self, source);
+    if (shares_memory(source, self) && !is_same_window(self, source)) {
         GradMode off(false);
         from = clone(source);
     }
@@ -178,11 +221,12 @@ const Tensor& copy_(const Tensor& self, const Tensor& source) {
 }
 
 const Tensor& fill_(const Tensor& self, const Arg& value) {
+    const bool recorded = grad_enabled() && (self.requires_grad() || value.requires_grad());
+    check_inplace(self, recorded);
     if (value.is_tensor() && value.tensor().dim() != 0)
         fail("fill_ only supports 0-dimension value tensor but got tensor with ",
              value.tensor().dim(), " dimensions.");
-    const bool recorded = grad_enabled() && (self.requires_grad() || value.requires_grad());
-    check_inplace(self, recorded);
+    if (value.is_tensor()) refuse_internal_overlap(self);
     Ref<Node> node;
     if (recorded) {
         node = Ref<Node>(new FillNode(value.is_tensor()));

@@ -1,9 +1,26 @@
 // Copies and conversions.
 #pragma once
 
+#include <initializer_list>
+
 #include "ops/arg.h"
 
 namespace tapegrad {
+
+// Fresh memory for the result of an element-wise operation. Its dimensions lie in memory in the order
+// that those of the operands have (numbers: null), the first ones first, as in PyTorch.
+Tensor empty_in_order(const Dims& sizes, DType dtype,
+                      std::initializer_list<const Tensor*> operands);
+inline Tensor empty_result(const Dims& sizes, DType dtype, const Tensor& x) {
+    return x.is_contiguous() ? empty(sizes, dtype) : empty_in_order(sizes, dtype, {&x});
+}
+inline Tensor empty_result(const Dims& sizes, DType dtype, const Arg& a, const Arg& b) {
+    const Tensor* first = a.is_tensor() ? &a.tensor() : nullptr;
+    const Tensor* second = b.is_tensor() ? &b.tensor() : nullptr;
+    if ((!first || first->is_contiguous()) && (!second || second->is_contiguous())) [[likely]]
+        return empty(sizes, dtype);
+    return empty_in_order(sizes, dtype, {first, second});
+}
 
 // out[...] = x, broadcast and converted; no tape, no checks of shape.
 void copy_values(const Tensor& out, const Tensor& x);
@@ -13,7 +30,8 @@ Tensor contiguous_values(const Tensor& x);
 Tensor cast_values(const Tensor& x, DType dtype);
 void fill_values(const Tensor& out, const Scalar& value);
 
-Tensor clone(const Tensor& x);
+Tensor clone(const Tensor& x);  // with the order of dimensions that x has
+Tensor contiguous_clone(const Tensor& x);
 Tensor contiguous(const Tensor& x);
 Tensor to_dtype(const Tensor& x, DType dtype);
 const Tensor& copy_(const Tensor& self, const Tensor& source);

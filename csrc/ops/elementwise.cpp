@@ -8,6 +8,7 @@
 #include "kernels/elementwise_driver.h"
 #include "kernels/table.h"
 #include "ops/copy.h"
+#include "ops/overlap.h"
 #include "ops/record.h"
 #include "ops/reductions.h"
 
@@ -137,8 +138,8 @@ public:
             inputs[0] = std::move(out);
             return;
         }
-        Tensor out = reuse ? g : empty(g.sizes(), g.dtype());
         const Tensor value = info_.uses ? cast_values(saved.values(*this), g.dtype()) : g;
+        Tensor out = reuse ? g : empty_result(g.sizes(), g.dtype(), g, value);
         const Operand operands[] = {g, value};
         kernels::run_elementwise(kernel, out, operands, info_.uses ? 2 : 1, g.item_size(),
                                  parameters_, cost_of(info_));
@@ -189,7 +190,7 @@ Tensor unary(Unary op, const Tensor& x, double p0, double p1) {
         kernels::run_contiguous(kernel, in, 1, out.data(), out.numel(), out.item_size(), parameters,
                                 cost_of(info));
     } else {
-        out = empty(x.sizes(), dtype);
+        out = empty_result(x.sizes(), dtype, x);
         const Operand operand(*input);
         kernels::run_elementwise(kernel, out, &operand, 1, input->item_size(), parameters,
                                  cost_of(info));
@@ -207,13 +208,15 @@ Tensor unary(Unary op, const Tensor& x, double p0, double p1) {
 const Tensor& unary_in_place(Unary op, const Tensor& x, double p0, double p1) {
     const UnaryInfo& info = info_of(op);
     const double parameters[kMaxParameters] = {p0, p1};
+    const bool recorded = recording(x);
+    check_inplace(x, recorded);
     if (op == Unary::Sign && x.dtype() == DType::Bool) return copy_(x, clone(x));
+    const bool refused_bool = x.dtype() == DType::Bool && (op == Unary::Neg || op == Unary::Relu);
+    if (!refused_bool) refuse_internal_overlap(x);
     if (info.domain == kFloats && !x.is_floating())
         fail("result type Float can't be cast to the desired output type ",
              scalar_type_name(x.dtype()));
     const BlockFn kernel = unary_kernel(op, info, x.dtype());
-    const bool recorded = recording(x);
-    check_inplace(x, recorded);
     // What a view holds after the change is no result of this node but a part of its base.
     if (recorded && info.uses == kUsesResult && is_view(x)) return copy_(x, unary(op, x, p0, p1));
     Ref<UnaryNode> node;
@@ -237,7 +240,7 @@ const char* unary_name(Unary op) { return info_of(op).name.c_str(); }
 int unary_parameters(Unary op) { return info_of(op).parameters; }
 
 Tensor predicate(Predicate op, const Tensor& x) {
-    Tensor out = empty(x.sizes(), DType::Bool);
+    Tensor out = empty_result(x.sizes(), DType::Bool, x);
     const Operand operand(x);
     kernels::run_elementwise(kernel_table().elementwise.predicate[int(op)][int(x.dtype())], out,
                              &operand, 1, x.item_size());
@@ -464,7 +467,6 @@ private:
                 return out;
             }
         }
-        out = reuse ? g : empty(g.sizes(), g.dtype());
         Tensor values[3];
         Operand operands[4] = {g, g, g, g};
         int count = 1;
@@ -479,6 +481,11 @@ private:
         if (uses & kUsesA) add(a_, a_is_tensor_);
         if (uses & kUsesB) add(b_, b_is_tensor_);
         if (uses & kUsesResult) add(result_, true);
+        if (reuse) out = g;
+        else if (contiguous) out = empty_like_contiguous(g);
+        else
+            out = empty_in_order(g.sizes(), g.dtype(),
+                                 {&g, count > 1 ? operands[1].tensor : nullptr});
         kernels::run_elementwise(kernel, out, operands, count, g.item_size(), nullptr,
                                  cost_of(op_));
         return out;
@@ -534,7 +541,6 @@ void check_operands(Binary op, const Arg& a, const Arg& b, DType dtype) {
             "to invert a mask, use "
             "the `~` or `logical_not()` operator instead.");
     }
-    if (op == Binary::Remainder || op == Binary::Fmod) check_divisor(b, dtype);
     if (op == Binary::Pow && !is_floating(dtype) && !b.is_tensor() && b.scalar().to_int() < 0)
         fail("Integers to negative integer powers are not allowed.");
 }
@@ -558,21 +564,10 @@ bool overlaps(const Tensor& a, const Arg& b) {
              t.strides() == a.strides());
 }
 
-// Windows without holes that share a part of their memory: what PyTorch refuses. Other overlaps are
-// resolved by a copy.
-void refuse_partial_overlap(const Tensor& a, const Arg& b) {
-    if (!overlaps(a, b) || !is_non_overlapping_and_dense(a) ||
-        !is_non_overlapping_and_dense(b.tensor()))
-        return;
-    const char *first = a.data<char>(), *other = b.tensor().data<char>();
-    const int64_t bytes = a.numel() * static_cast<int64_t>(a.item_size());
-    const int64_t other_bytes = b.tensor().numel() * static_cast<int64_t>(b.tensor().item_size());
-    if (first == other && bytes == other_bytes) return;
-    if (first < other + other_bytes && other < first + bytes)
-        fail(
-            "unsupported operation: some elements of the input tensor and the written-to tensor "
-            "refer to a single memory "
-            "location. Please clone() the tensor before performing the operation.");
+// What PyTorch refuses; other overlaps are resolved by a copy.
+void refuse_overlaps(const Tensor& a, const Arg& b) {
+    refuse_internal_overlap(a);
+    if (b.is_tensor()) refuse_partial_overlap(a, b.tensor());
 }
 
 // a = kernel(a, b) in place.
@@ -624,8 +619,9 @@ Tensor binary_values(Binary op, const BinaryInfo& info, const Arg& a, const Arg&
     const DType dtype = compute_type(a, b, info.floats);
     const BlockFn kernel = row[int(dtype)];
     check_operands(op, a, b, dtype);
+    Tensor out = empty_result(broadcast_shape(a, b), dtype, a, b);
     if (!kernel) refuse_dtype(info.name, dtype);
-    Tensor out = empty(broadcast_shape(a, b), dtype);
+    if (op == Binary::Remainder || op == Binary::Fmod) check_divisor(b, dtype);
     Prepared pa(a, dtype), pb(b, dtype);
     const Operand operands[] = {pa.operand, pb.operand};
     kernels::run_elementwise(kernel, out, operands, 2, item_size(dtype), nullptr, cost_of(op));
@@ -650,12 +646,13 @@ const Tensor& binary_in_place(Binary op, const Tensor& a, const Arg& b) {
     const BinaryInfo& info = info_of(op);
     const DType dtype = compute_type(a, b, info.floats);
     const BlockFn kernel = kernel_table().elementwise.binary[int(op)][int(dtype)];
-    check_operands(op, a, b, dtype);
-    if (!kernel) refuse_dtype(info.name, dtype);
-    check_in_place_result(a, broadcast_shape(a, b), dtype);
-    refuse_partial_overlap(a, b);
     const bool recorded = recording_args(Arg(a), b);
     check_inplace(a, recorded);
+    check_operands(op, a, b, dtype);
+    refuse_overlaps(a, b);
+    check_in_place_result(a, broadcast_shape(a, b), dtype);
+    if (!kernel) refuse_dtype(info.name, dtype);
+    if (op == Binary::Remainder || op == Binary::Fmod) check_divisor(b, dtype);
     const bool uses_result = (info.lhs_uses | info.rhs_uses) & kUsesResult;
     if (recorded && uses_result && is_view(a)) return copy_(a, binary(op, a, b));  // as for unary
     Ref<BinaryNode> node;
@@ -677,7 +674,7 @@ const char* binary_name(Binary op) { return info_of(op).name.c_str(); }
 
 Tensor compare(Comparison op, const Arg& a, const Arg& b) {
     const DType dtype = result_type(a, b);
-    Tensor out = empty(broadcast_shape(a, b), DType::Bool);
+    Tensor out = empty_result(broadcast_shape(a, b), DType::Bool, a, b);
     Prepared pa(a, dtype), pb(b, dtype);
     const Operand operands[] = {pa.operand, pb.operand};
     kernels::run_elementwise(kernel_table().elementwise.comparison[int(op)][int(dtype)], out,
@@ -716,7 +713,7 @@ Tensor integer_binary(Integer op, const Arg& a, const Arg& b) {
     const DType dtype = result_type(a, b);
     const BlockFn kernel = integer_kernel(op, dtype);
     if (op == Integer::FloorDivide) check_divisor(b, dtype);
-    Tensor out = empty(broadcast_shape(a, b), dtype);
+    Tensor out = empty_result(broadcast_shape(a, b), dtype, a, b);
     Prepared pa(a, dtype), pb(b, dtype);
     const Operand operands[] = {pa.operand, pb.operand};
     kernels::run_elementwise(kernel, out, operands, 2, item_size(dtype), nullptr, Cost::Heavy);
@@ -731,11 +728,12 @@ Tensor integer_binary(Integer op, const Arg& a, const Arg& b) {
 
 const Tensor& integer_in_place(Integer op, const Tensor& a, const Arg& b) {
     const DType dtype = result_type(a, b);
-    const BlockFn kernel = integer_kernel(op, dtype);
-    if (op == Integer::FloorDivide) check_divisor(b, dtype);
-    check_in_place_result(a, broadcast_shape(a, b), dtype);
     const bool recorded = recording_args(Arg(a), b);
     check_inplace(a, recorded);
+    refuse_overlaps(a, b);
+    check_in_place_result(a, broadcast_shape(a, b), dtype);
+    const BlockFn kernel = integer_kernel(op, dtype);
+    if (op == Integer::FloorDivide) check_divisor(b, dtype);
     apply_in_place(kernel, a, b, dtype, Cost::Heavy);
     a.bump_version();
     if (recorded) {
@@ -785,7 +783,11 @@ Tensor where(const Tensor& condition, const Arg& a, const Arg& b) {
     Dims shape = condition.sizes();
     if (a.is_tensor()) shape = broadcast(shape, a.tensor().sizes());
     if (b.is_tensor()) shape = broadcast(shape, b.tensor().sizes());
-    Tensor out = empty(shape, dtype);
+    auto tensor_of = [](const Arg& arg) { return arg.is_tensor() ? &arg.tensor() : nullptr; };
+    auto plain = [](const Arg& arg) { return !arg.is_tensor() || arg.tensor().is_contiguous(); };
+    Tensor out = condition.is_contiguous() && plain(a) && plain(b)
+                     ? empty(shape, dtype)
+                     : empty_in_order(shape, dtype, {&condition, tensor_of(a), tensor_of(b)});
     Prepared pa(a, dtype), pb(b, dtype);
     const Operand operands[] = {condition, pa.operand, pb.operand};
     const size_t bytes[] = {1, item_size(dtype), item_size(dtype)};
@@ -824,9 +826,13 @@ Tensor clamp(const Tensor& x, const Arg* low, const Arg* high) {
 
 const Tensor& clamp_(const Tensor& x, const Arg* low, const Arg* high) {
     constexpr double inf = std::numeric_limits<double>::infinity();
+    if (!low && !high) check_inplace(x, recording(x));
     if (scalar_clamp(x, low, high))
         return unary_in_place(Unary::Clamp, x, bound(low, -inf), bound(high, inf));
     if (low && high) {
+        check_inplace(x, recording_args(Arg(x), *low, *high));
+        refuse_overlaps(x, *low);
+        refuse_overlaps(x, *high);
         const Tensor result = clamp(clone(x), low, high);
         check_in_place_result(x, result.sizes(), result.dtype());
         return copy_(x, result);

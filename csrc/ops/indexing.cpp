@@ -10,6 +10,7 @@
 #include "ops/copy.h"
 #include "ops/elementwise.h"
 #include "ops/offsets.h"
+#include "ops/overlap.h"
 #include "ops/record.h"
 #include "ops/reductions.h"
 #include "ops/views.h"
@@ -125,6 +126,7 @@ struct Plan {
     int64_t outer = 1, count = 1, inner = 1;
     std::vector<int64_t> outer_offsets, inner_offsets;  // no inner ones: the block is contiguous
     Tensor selected;                                    // the count offsets that the indices give
+    bool overlapping = false;                           // one element may have several addresses
     int64_t numel() const { return outer * count * inner; }
 };
 
@@ -227,6 +229,7 @@ Plan make_plan(const Tensor& x, const std::vector<Tensor>& indices) {
         fresh = false;
     }
     plan.outer_offsets = offset_table(outer_sizes, outer_strides);
+    plan.overlapping = has_internal_overlap(x);
     if (!is_contiguous(inner_sizes, inner_strides))
         plan.inner_offsets = offset_table(inner_sizes, inner_strides);
     return plan;
@@ -274,7 +277,9 @@ template <class T, bool kAdd> void put(T* x, const T* values, bool single, const
             }
         }
     };
-    if (plan.outer > 1) {
+    if (plan.overlapping) {
+        for (int64_t o = 0; o < plan.outer; ++o) part(o, 0, plan.inner);
+    } else if (plan.outer > 1) {
         parallel_for(plan.outer, grain_for(plan.count * plan.inner),
                      [&](int64_t begin, int64_t end) {
                          for (int64_t o = begin; o < end; ++o) part(o, 0, plan.inner);
@@ -284,10 +289,6 @@ template <class T, bool kAdd> void put(T* x, const T* values, bool single, const
         parallel_for(plan.inner, std::max<int64_t>(64, grain_for(plan.count)),
                      [&](int64_t begin, int64_t end) { part(0, begin, end); });
     }
-}
-
-bool shares_memory(const Tensor& a, const Tensor& b) {
-    return a.storage()->data() == b.storage()->data();
 }
 
 // out = where(mask, value, x); mask and x broadcast to out.
@@ -338,20 +339,29 @@ void check_index_put(const Tensor& x, const Tensor& values) {
 // more; it has the sizes of x.
 template <class Target>
 Tensor write_indexed(const Tensor& x, const std::vector<Tensor>& indices,
-                     const Tensor& values_given, bool accumulate, Target target) {
+                     const Tensor& values_given, bool accumulate, bool writes_in_place,
+                     Target target) {
     check_index_put(x, values_given);
     check_indices(x, indices);
+    if (writes_in_place) warn_of_internal_overlap(x, "index_put_", "tensor[indices] = tensor");
     GradMode off(false);
     KeepLock keep;  // indices must not change between check and use
-    Tensor values = shares_memory(values_given, x) ? clone(values_given) : values_given;
+    Tensor values =
+        writes_in_place && shares_memory(values_given, x) ? clone(values_given) : values_given;
     if (!accumulate && values.numel() == 1) {
         int at = 0;
         const Tensor* mask = only_mask(indices, at);
         if (mask && values.dim() <= x.dim() - mask->dim() + 1) {
+            if (writes_in_place) refuse_partial_overlap(x, *mask);
             const Tensor out = target();
             put_by_mask(out, *mask, at, values);
             return out;
         }
+    }
+    if (writes_in_place) {
+        refuse_overlap(x, values_given);
+        for (const Tensor& index : indices)
+            if (index.defined()) refuse_overlap(x, index);
     }
     const Plan probe = make_plan(x, indices);
     if (!is_expandable_to(values.sizes(), probe.result_sizes))
@@ -481,15 +491,20 @@ const Tensor& index_put_(const Tensor& x, const std::vector<Tensor>& indices, co
     const bool recorded = recording(x, values);
     check_inplace(x, recorded);
     const Ref<Node> node(recorded ? new IndexPutNode(x, indices, values, accumulate) : nullptr);
-    write_indexed(x, indices, values, accumulate, [&] { return x; });
+    write_indexed(x, indices, values, accumulate, true, [&] { return x; });
     x.bump_version();
     if (node) rebase_history(x, node);
     return x;
 }
 
+void put_values(const Tensor& out, const std::vector<Tensor>& indices, const Tensor& values) {
+    const Tensor own = shares_memory(values, out) ? clone(values) : values;
+    write_indexed(out, indices, own, false, false, [&] { return out; });
+}
+
 Tensor index_put(const Tensor& x, const std::vector<Tensor>& indices, const Tensor& values,
                  bool accumulate) {
-    Tensor out = write_indexed(x, indices, values, accumulate, [&] { return clone(x); });
+    Tensor out = write_indexed(x, indices, values, accumulate, false, [&] { return clone(x); });
     if (recording(x, values))
         set_history(out, Ref<Node>(new IndexPutNode(x, indices, values, accumulate)));
     return out;
@@ -541,8 +556,7 @@ private:
     DType value_type_ = DType::Float32;
 };
 
-// Checks mask and value, and gives the shape of the result.
-Dims check_masked_fill(const Tensor& x, const Tensor& mask, const Arg& value) {
+void check_masked_fill(const Tensor& x, const Tensor& mask, const Arg& value) {
     if (value.is_tensor() && value.tensor().dim() != 0)
         fail("masked_fill_ only supports a 0-dimensional value tensor, but got tensor with ",
              value.tensor().dim(), " dimension(s).");
@@ -550,7 +564,6 @@ Dims check_masked_fill(const Tensor& x, const Tensor& mask, const Arg& value) {
         fail("masked_fill_ only supports boolean masks, but got mask with dtype ",
              c_type_name(mask.dtype()));
     if (!value.is_tensor()) check_convertible(value.scalar(), x.dtype());
-    return broadcast(mask.sizes(), x.sizes());
 }
 
 void fill_masked(const Tensor& out, const Tensor& mask, const Arg& value, const Tensor& x) {
@@ -565,10 +578,28 @@ void fill_masked(const Tensor& out, const Tensor& mask, const Arg& value, const 
     });
 }
 
+// Where x shows an element several times, one true place in the mask is enough.
+void fill_masked_in_place(const Tensor& x, const Tensor& mask, const Arg& value) {
+    if (!is_expanded(x)) {
+        fill_masked(x, mask, value, x);
+        return;
+    }
+    GradMode off(false);
+    Dims sizes = x.sizes(), repeated;
+    for (int d = 0; d < x.dim(); ++d)
+        if (sizes[d] > 1 && x.strides()[d] == 0) {
+            repeated.push_back(d);
+            sizes[d] = 1;
+        }
+    const Tensor shown = alias(x, sizes, x.strides(), 0);
+    fill_masked(shown, any(expand(mask, x.sizes()), repeated, true), value, shown);
+}
+
 }  // namespace
 
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Arg& value) {
-    Tensor out = empty(check_masked_fill(x, mask, value), x.dtype());
+    check_masked_fill(x, mask, value);
+    Tensor out = empty(broadcast(mask.sizes(), x.sizes()), x.dtype());
     fill_masked(out, mask, value, x);
     if (recording_args(Arg(x), value))
         set_history(out, Ref<Node>(new MaskedFillNode(x, mask, value)));
@@ -576,19 +607,22 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, const Arg& value) {
 }
 
 const Tensor& masked_fill_(const Tensor& x, const Tensor& mask, const Arg& value) {
-    const Dims shape = check_masked_fill(x, mask, value);
+    const bool recorded = recording_args(Arg(x), value);
+    check_inplace(x, recorded);
+    check_masked_fill(x, mask, value);
+    const Dims shape = broadcast(x.sizes(), mask.sizes());
+    warn_of_internal_overlap(x, "masked_fill_");
+    refuse_partial_overlap(x, mask);
     if (!(shape == x.sizes()))
         fail("output with shape ", to_string(x.sizes()), " doesn't match the broadcast shape ",
              to_string(shape));
-    const bool recorded = recording_args(Arg(x), value);
-    check_inplace(x, recorded);
     Tensor own_mask = mask;
     if (shares_memory(mask, x)) {
         GradMode off(false);
         own_mask = clone(mask);
     }
     const Ref<Node> node(recorded ? new MaskedFillNode(x, own_mask, value) : nullptr);
-    fill_masked(x, own_mask, value, x);
+    fill_masked_in_place(x, own_mask, value);
     x.bump_version();
     if (node) rebase_history(x, node);
     return x;

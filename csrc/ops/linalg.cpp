@@ -197,6 +197,40 @@ Tensor outer(const Tensor& a, const Tensor& b) {
     return unsqueeze(a, 1) * b;
 }
 
+namespace {
+
+// A product in the shape that was asked for. Nobody has the product itself, so this is no view of it.
+class ReshapedProductNode final : public Node {
+public:
+    ReshapedProductNode(const char* name, const Dims& sizes) : name_(name), sizes_(sizes) {}
+    const char* name() const noexcept override { return name_; }
+    std::string formula() const override { return "grad.reshape(sizes)"; }
+    void visit_saved(SavedVisitor& visitor) const override {
+        visitor.dims("self_sym_sizes", sizes_);
+    }
+    void backward(TensorList& grads, TensorList& inputs) override {
+        if (wants(0)) inputs[0] = reshape(grads[0], sizes_);
+    }
+
+private:
+    const char* name_;
+    const Dims sizes_;
+};
+
+Tensor reshaped_product(const Tensor& product, const Dims& sizes,
+                        const char* name = "UnsafeViewBackward0") {
+    Tensor out = alias(product, sizes, contiguous_strides(sizes), 0);
+    out->inference = product->inference;
+    if (recording(product)) {
+        Ref<Node> node(new ReshapedProductNode(name, product.sizes()));
+        node->add_edge(gradient_edge(product));
+        set_history(out, node);
+    }
+    return out;
+}
+
+}  // namespace
+
 Tensor matmul(const Tensor& a, const Tensor& b) {
     const int da = a.dim(), db = b.dim();
     if (da == 0 || db == 0)
@@ -205,7 +239,12 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
     if (da == 2 && db == 2) return mm(a, b);
     if (da == 1 && db == 1) return dot(a, b);
     if (da == 2 && db == 1) return mv(a, b);
-    if (da == 1 && db == 2) return squeeze(mm(unsqueeze(a, 0), b), {0});
+    if (da == 1 && db == 2) {
+        const Tensor out =
+            reshaped_product(mm(unsqueeze(a, 0), b), {b.sizes()[1]}, "SqueezeBackward4");
+        out.bump_version();  // as PyTorch, which squeezes in place
+        return out;
+    }
     if (da >= 3 && db <= 2) {  // the batch is more rows
         const Dims& s = a.sizes();
         Tensor rows = reshape(a, {a.numel() / std::max<int64_t>(s.back(), 1), s.back()});
@@ -215,9 +254,9 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
             rows = reshape(a, {count, 0});
         }
         Dims shape(s.data(), da - 1);
-        if (db == 1) return reshape(mv(rows, b), shape);
+        if (db == 1) return reshaped_product(mv(rows, b), shape);
         shape.push_back(b.sizes()[1]);
-        return reshape(mm(rows, b), shape);
+        return reshaped_product(mm(rows, b), shape);
     }
     // Batches on the right: a vector on the left is a matrix of one row.
     const Tensor left = da == 1 ? unsqueeze(a, 0) : a;
@@ -236,7 +275,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
     if (db != 1) out_shape.push_back(m);
     const Tensor l3 = reshape(expand(left, left_shape), {count, n, k});
     const Tensor r3 = reshape(expand(right, right_shape), {count, k2, m});
-    return reshape(bmm(l3, r3), out_shape);
+    return reshaped_product(bmm(l3, r3), out_shape);
 }
 
 // --------------------------------------------------------------------------------------- linear

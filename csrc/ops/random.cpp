@@ -9,6 +9,7 @@
 #include "kernels/table.h"
 #include "ops/copy.h"
 #include "ops/elementwise.h"
+#include "ops/overlap.h"
 #include "ops/record.h"
 #include "ops/views.h"
 
@@ -145,6 +146,7 @@ Tensor draw_each(const Tensor& p, Generator& generator) {
 template <class F> const Tensor& in_place(const Tensor& x, const char* name, F write) {
     const bool recorded = recording(x);
     check_inplace(x, recorded);
+    refuse_internal_overlap(x);
     write();
     x.bump_version();
     if (recorded) {
@@ -274,14 +276,16 @@ const Tensor& bernoulli_(const Tensor& x, const Arg& p, Generator& generator) {
         return in_place(x, "BernoulliBackward2",
                         [&] { fill_bernoulli(x, probability, generator); });
     }
+    const bool recorded = recording(x, p.tensor()) && x.is_floating();
+    check_inplace(x, recorded);
+    refuse_internal_overlap(x);
+    refuse_partial_overlap(x, p.tensor());
     check_probabilities(p.tensor());
     Tensor each;
     {
         GradMode off(false);
         each = expand(p.tensor(), x.sizes());
     }
-    const bool recorded = recording(x, p.tensor()) && x.is_floating();
-    check_inplace(x, recorded);
     copy_values(x, draw_each(each, generator));
     x.bump_version();
     if (recorded) {

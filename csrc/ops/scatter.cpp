@@ -1,12 +1,16 @@
 // gather, scatter and their relatives: one integer index along a dimension.
 #include <atomic>
+#include <limits>
+#include <optional>
 
 #include "core/parallel.h"
 #include "ops/copy.h"
 #include "ops/elementwise.h"
 #include "ops/indexing.h"
 #include "ops/offsets.h"
+#include "ops/overlap.h"
 #include "ops/record.h"
+#include "ops/reductions.h"
 #include "ops/views.h"
 
 namespace tapegrad {
@@ -155,10 +159,10 @@ Tensor gather(const Tensor& x, int64_t dim_given, const Tensor& index) {
 
 namespace {
 
-// Writes or adds in the order of the index; chunks are parts of the destination. source: the index's
+// Combines (old, new) in the order of the index; chunks are parts of the destination. source: the index's
 // shape, or a single value.
-template <class T, bool kAdd>
-void scatter_values(T* x, const T* source, bool single, const Access& a) {
+template <class T, class Combine>
+void scatter_values(T* x, const T* source, bool single, const Access& a, Combine combine) {
     const int64_t* index = a.index.data<int64_t>();
     auto part = [&](int64_t o, int64_t begin, int64_t end) {
         T* window = x + a.outer_offsets[static_cast<size_t>(o)];
@@ -167,10 +171,7 @@ void scatter_values(T* x, const T* source, bool single, const Access& a) {
             for (int64_t k = begin; k < end; ++k) {
                 T& place =
                     window[index[row + k] * a.stride + a.inner_offsets[static_cast<size_t>(k)]];
-                const T value = source[single ? 0 : row + k];
-                if constexpr (!kAdd) place = value;
-                else if constexpr (std::is_same_v<T, bool>) place = place || value;
-                else place = static_cast<T>(place + value);
+                place = combine(place, source[single ? 0 : row + k]);
             }
         }
     };
@@ -181,6 +182,23 @@ void scatter_values(T* x, const T* source, bool single, const Access& a) {
     } else {
         parallel_for(a.inner, std::max<int64_t>(64, grain_for(a.length)),
                      [&](int64_t begin, int64_t end) { part(0, begin, end); });
+    }
+}
+
+template <class T>
+void scatter_combined(T* x, const T* source, bool single, const Access& a, Reduce reduce) {
+    auto run = [&](auto combine) { scatter_values(x, source, single, a, combine); };
+    // NaN wins, as in amax and amin.
+    switch (reduce) {
+        case Reduce::Prod:
+            if constexpr (std::is_same_v<T, bool>) run([](T p, T v) { return p && v; });
+            else run([](T p, T v) { return static_cast<T>(p * v); });
+            break;
+        case Reduce::Amax: run([](T p, T v) { return p != p || p > v ? p : v; }); break;
+        case Reduce::Amin: run([](T p, T v) { return p != p || p < v ? p : v; }); break;
+        default:
+            if constexpr (std::is_same_v<T, bool>) run([](T p, T v) { return p || v; });
+            else run([](T p, T v) { return static_cast<T>(p + v); });
     }
 }
 
@@ -207,8 +225,13 @@ void check_scatter(const Tensor& x, int dim, const Tensor& index, const Tensor* 
 // nothing can fail any more; it has the sizes of x.
 template <class Target>
 Tensor write_scattered(const Tensor& x, int dim, const Tensor& index, const Arg& source,
-                       bool accumulate, Target target) {
+                       std::optional<Reduce> reduce, bool writes_in_place, Target target) {
     check_scatter(x, dim, index, source.is_tensor() ? &source.tensor() : nullptr);
+    if (writes_in_place) {
+        refuse_internal_overlap(x);
+        refuse_overlap(x, index);
+        if (source.is_tensor()) refuse_overlap(x, source.tensor());
+    }
     if (!source.is_tensor()) check_convertible(source.scalar(), x.dtype());
     if (index.numel() == 0) return target();
     GradMode off(false);
@@ -224,7 +247,7 @@ Tensor write_scattered(const Tensor& x, int dim, const Tensor& index, const Arg&
         const Tensor& given = source.tensor();
         values =
             given.dim() == index.dim() ? alias(given, index.sizes(), given.strides(), 0) : given;
-        values = values.storage()->data() == x.storage()->data() ? clone(values)
+        values = values.storage()->data() == x.storage()->data() ? contiguous_clone(values)
                                                                  : contiguous_values(values);
     } else {
         values = full({}, source.scalar(), x.dtype());
@@ -232,20 +255,21 @@ Tensor write_scattered(const Tensor& x, int dim, const Tensor& index, const Arg&
     const Tensor out = target();
     if (!(out.strides() == x.strides())) access = Access(out, dim, access.index);
     const bool single = !source.is_tensor();
-    if (accumulate)
+    if (reduce)
         visit_dtype(out.dtype(), [&]<class T>() {
-            scatter_values<T, true>(out.data<T>(), values.data<T>(), single, access);
+            scatter_combined(out.data<T>(), values.data<T>(), single, access, *reduce);
         });
     else
         visit_item(out.item_size(), [&]<class T>() {
-            scatter_values<T, false>(out.data<T>(), values.data<T>(), single, access);
+            scatter_values(out.data<T>(), values.data<T>(), single, access,
+                           [](T, T value) { return value; });
         });
     return out;
 }
 
 Tensor copy_of(const Tensor& x) {
     GradMode off(false);
-    return clone(x);
+    return contiguous_clone(x);
 }
 
 // Gives a gradient of the leading part of a tensor the tensor's own shape.
@@ -330,18 +354,19 @@ private:
 
 Tensor scatter(const Tensor& x, int64_t dim_given, const Tensor& index, const Arg& source) {
     const int dim = wrap_dim(dim_given, x.dim());
-    const Tensor out = write_scattered(x, dim, index, source, false, [&] { return copy_of(x); });
+    const Tensor out =
+        write_scattered(x, dim, index, source, std::nullopt, false, [&] { return copy_of(x); });
     if (recording_args(Arg(x), source))
         set_history(out, Ref<Node>(new ScatterNode(x, dim, index, source)));
     return out;
 }
 
 const Tensor& scatter_(const Tensor& x, int64_t dim_given, const Tensor& index, const Arg& source) {
-    const int dim = wrap_dim(dim_given, x.dim());
     const bool recorded = recording_args(Arg(x), source);
     check_inplace(x, recorded);
+    const int dim = wrap_dim(dim_given, x.dim());
     const Ref<Node> node(recorded ? new ScatterNode(x, dim, index, source) : nullptr);
-    write_scattered(x, dim, index, source, false, [&] { return x; });
+    write_scattered(x, dim, index, source, std::nullopt, true, [&] { return x; });
     x.bump_version();
     if (node) rebase_history(x, node);
     return x;
@@ -349,7 +374,8 @@ const Tensor& scatter_(const Tensor& x, int64_t dim_given, const Tensor& index, 
 
 Tensor scatter_add(const Tensor& x, int64_t dim_given, const Tensor& index, const Tensor& source) {
     const int dim = wrap_dim(dim_given, x.dim());
-    const Tensor out = write_scattered(x, dim, index, source, true, [&] { return copy_of(x); });
+    const Tensor out =
+        write_scattered(x, dim, index, source, Reduce::Sum, false, [&] { return copy_of(x); });
     if (recording(x, source))
         set_history(out, Ref<Node>(new ScatterAddNode(x, dim, index, source)));
     return out;
@@ -357,11 +383,284 @@ Tensor scatter_add(const Tensor& x, int64_t dim_given, const Tensor& index, cons
 
 const Tensor& scatter_add_(const Tensor& x, int64_t dim_given, const Tensor& index,
                            const Tensor& source) {
-    const int dim = wrap_dim(dim_given, x.dim());
     const bool recorded = recording(x, source);
     check_inplace(x, recorded);
+    const int dim = wrap_dim(dim_given, x.dim());
     const Ref<Node> node(recorded ? new ScatterAddNode(x, dim, index, source) : nullptr);
-    write_scattered(x, dim, index, source, true, [&] { return x; });
+    write_scattered(x, dim, index, source, Reduce::Sum, true, [&] { return x; });
+    x.bump_version();
+    if (node) rebase_history(x, node);
+    return x;
+}
+
+// ---------------------------------------------------------------------------- scatter_reduce
+
+namespace {
+
+// What a place holds before anything is combined with it.
+template <class T> T identity(Reduce reduce) {
+    using Limits = std::numeric_limits<T>;
+    switch (reduce) {
+        case Reduce::Prod: return T(1);
+        case Reduce::Amax: return Limits::has_infinity ? -Limits::infinity() : Limits::lowest();
+        case Reduce::Amin: return Limits::has_infinity ? Limits::infinity() : Limits::max();
+        default: return T(0);
+    }
+}
+
+// How many values meet at each place.
+Tensor meeting(const Tensor& x, int dim, const Tensor& index, bool include_self, DType dtype) {
+    const Tensor start = full(x.sizes(), include_self, dtype);
+    return scatter_add(start, dim, index, full(index.sizes(), 1, dtype));
+}
+
+class RefuseSecondDerivative final : public Node {
+public:
+    const char* name() const noexcept override { return "Error"; }
+    void backward(TensorList&, TensorList&) override {
+        fail(
+            "scatter_reduce(): Double backward is unsupported for src when >1 zeros in src are "
+            "scattered to the same position in self");
+    }
+};
+
+class ScatterReduceNode final : public Node {
+public:
+    ScatterReduceNode(const Tensor& x, int dim, const Tensor& index, const Tensor& source,
+                      Reduce reduce, bool include_self)
+        : dim_(dim),
+          reduce_(reduce),
+          include_self_(include_self),
+          index_(index, false) {
+        add_edge(gradient_edge(x));
+        add_edge(gradient_edge(source));
+    }
+    // result: whether out is what this node makes, and no copy of it.
+    void save_values(const Tensor& x, const Tensor& source, const Tensor& out, bool result) {
+        if (!needs_values()) return;
+        self_ = SavedTensor(x, false);
+        source_ = SavedTensor(source, false);
+        result_ = SavedTensor(out, result);
+    }
+    const char* name() const noexcept override { return "ScatterReduceBackward0"; }
+    std::string formula() const override {
+        if (reduce_ == Reduce::Sum) return "self: grad, src: grad.gather(dim, index)";
+        return reduce_ == Reduce::Mean
+                   ? "self: grad / count, src: (grad / count).gather(dim, index)"
+                   : std::string();
+    }
+    void release_saved() override {
+        index_.release();
+        self_.release();
+        source_.release();
+        result_.release();
+    }
+    void visit_saved(SavedVisitor& visitor) const override {
+        visitor.integer("dim", dim_);
+        visitor.boolean("include_self", include_self_);
+        visitor.tensor("index", index_);
+        if (!needs_values()) return;
+        visitor.tensor("result", result_);
+        visitor.tensor("self", self_);
+        visitor.tensor("src", source_);
+    }
+    void backward(TensorList& grads, TensorList& inputs) override {
+        const Tensor index = index_.unpack(this);
+        const Tensor& g = grads[0];
+        Tensor to_self = g, per_source;
+        if (reduce_ == Reduce::Sum) {
+            if (wants(1)) per_source = gather(g, dim_, index);
+        } else if (reduce_ == Reduce::Mean) {
+            Tensor count;
+            {
+                GradMode off(false);
+                count = meeting(g, dim_, index, include_self_, g.dtype());
+                count = masked_fill(count, count == 0, 1);
+            }
+            to_self = g / count;
+            if (wants(1)) per_source = gather(to_self, dim_, index);
+        } else if (reduce_ == Reduce::Prod) {
+            product(g, index, to_self, per_source);
+        } else {
+            extreme(g, index, to_self, per_source);
+        }
+        if (wants(0)) inputs[0] = include_self_ ? to_self : scatter(to_self, dim_, index, 0);
+        if (wants(1)) inputs[1] = std::move(per_source);
+    }
+
+private:
+    bool needs_values() const { return reduce_ != Reduce::Sum && reduce_ != Reduce::Mean; }
+
+    // The product of all the other factors, also where one of the factors is zero.
+    void product(const Tensor& g, const Tensor& index, Tensor& to_self, Tensor& per_source) {
+        const Tensor x = self_.unpack(this), source = source_.unpack(this),
+                     result = result_.unpack(this);
+        if (wants(0)) {
+            const Tensor factor = masked_fill(x, x == 0, 1);
+            to_self = g * scatter_reduce(factor, dim_, index, source, Reduce::Prod, include_self_) /
+                      factor;
+        }
+        if (!wants(1)) return;
+        const Tensor zero = source == 0;
+        const Tensor zeros_there =
+            gather(scatter_add(zeros_like(x), dim_, index, to_dtype(zero, x.dtype())), dim_, index);
+        const Tensor single = zero & (zeros_there == 1);
+        const Tensor others = scatter_reduce(x, dim_, index, masked_fill(source, single, 1),
+                                             Reduce::Prod, include_self_);
+        per_source = where(single, gather(g * others, dim_, index),
+                           Arg(gather(g * result, dim_, index) / masked_fill(source, zero, 1)));
+        // The formula holds with several zeros too, but its own derivative then does not.
+        if (recording(per_source) && any_values(zeros_there > 1)) {
+            const Tensor values = detach(per_source);
+            Ref<Node> refusal(new RefuseSecondDerivative);
+            refusal->add_edge(gradient_edge(per_source));
+            set_history(values, refusal);
+            per_source = values;
+        }
+    }
+
+    // Places that hold the extreme share the gradient.
+    void extreme(const Tensor& g, const Tensor& index, Tensor& to_self, Tensor& per_source) {
+        const Tensor x = self_.unpack(this), source = source_.unpack(this),
+                     result = result_.unpack(this);
+        Tensor of_self, of_source, share;
+        {
+            GradMode off(false);
+            of_self = to_dtype(x == result, g.dtype());
+            of_source = to_dtype(source == gather(result, dim_, index), g.dtype());
+            const Tensor counted = include_self_ ? of_self : scatter(of_self, dim_, index, 0);
+            share = scatter_add(counted, dim_, index, of_source);
+            share = masked_fill(share, share == 0, 1);
+        }
+        const Tensor shared = g / share;
+        to_self = shared * of_self;
+        if (wants(1)) per_source = gather(shared, dim_, index) * of_source;
+    }
+
+    const int dim_;
+    const Reduce reduce_;
+    const bool include_self_;
+    SavedTensor index_, self_, source_, result_;
+};
+
+// The leading part of the source that has the sizes of the index.
+Tensor fitting(const Tensor& source, const Tensor& index) {
+    if (source.dim() != index.dim()) return source;
+    Tensor part = source;
+    for (int d = 0; d < index.dim(); ++d)
+        if (part.sizes()[d] > index.sizes()[d]) part = slice(part, d, 0, index.sizes()[d], 1);
+    return part;
+}
+
+template <class Target>
+Tensor write_reduced(const Tensor& x, int dim, const Tensor& index, const Tensor& source,
+                     Reduce reduce, bool include_self, bool writes_in_place, Target target) {
+    GradMode off(false);
+    if (reduce == Reduce::Mean && x.dtype() == DType::Bool)
+        fail<NotImplementedError>(
+            "\"scatter_gather_tensor_cpu_reduce_mean\" not implemented for 'Bool'");
+    const Tensor out = write_scattered(x, dim, index, source, reduce, writes_in_place, [&] {
+        const Tensor place = target();
+        if (!include_self && index.numel() > 0)
+            visit_dtype(place.dtype(), [&]<class T>() {
+                Tensor start = empty({}, place.dtype());
+                *start.data<T>() = identity<T>(reduce);
+                const Access access(place, dim, index);
+                scatter_values(place.data<T>(), start.data<T>(), true, access,
+                               [](T, T value) { return value; });
+            });
+        return place;
+    });
+    if (reduce == Reduce::Mean && index.numel() > 0) {
+        Tensor count = meeting(out, dim, index, include_self, out.dtype());
+        count = masked_fill(count, count == 0, 1);
+        copy_values(out, out.is_floating() ? out / count : floor_divide(out, count));
+    }
+    return out;
+}
+
+}  // namespace
+
+Tensor scatter_reduce(const Tensor& x, int64_t dim_given, const Tensor& index,
+                      const Tensor& source_given, Reduce reduce, bool include_self) {
+    const int dim = wrap_dim(dim_given, x.dim());
+    const Tensor out = write_reduced(x, dim, index, source_given, reduce, include_self, false,
+                                     [&] { return copy_of(x); });
+    if (recording(x, source_given)) {
+        const Tensor source = fitting(source_given, index);
+        Ref<ScatterReduceNode> node(
+            new ScatterReduceNode(x, dim, index, source, reduce, include_self));
+        set_history(out, node);
+        node->save_values(x, source, out, true);
+    }
+    return out;
+}
+
+const Tensor& scatter_reduce_(const Tensor& x, int64_t dim_given, const Tensor& index,
+                              const Tensor& source, Reduce reduce, bool include_self) {
+    const bool recorded = recording(x, source);
+    check_inplace(x, recorded);
+    const int dim = wrap_dim(dim_given, x.dim());
+    const bool by_values = reduce != Reduce::Sum && reduce != Reduce::Mean;
+    const Tensor before = recorded && by_values ? copy_of(x) : x;
+    const Ref<ScatterReduceNode> node(
+        recorded
+            ? new ScatterReduceNode(x, dim, index, fitting(source, index), reduce, include_self)
+            : nullptr);
+    write_reduced(x, dim, index, source, reduce, include_self, true, [&] { return x; });
+    x.bump_version();
+    if (node) {
+        node->save_values(before, fitting(source, index), copy_of(x), false);
+        rebase_history(x, node);
+    }
+    return x;
+}
+
+namespace {
+
+class UnsupportedScatterNode final : public Node {
+public:
+    const char* name() const noexcept override { return "NotImplemented"; }
+    void backward(TensorList&, TensorList&) override {
+        fail("derivative for aten::scatter is not implemented");
+    }
+};
+
+Ref<Node> unsupported_scatter(const Tensor& x, const Arg& source) {
+    if (!recording_args(Arg(x), source)) return nullptr;
+    Ref<Node> node(new UnsupportedScatterNode);
+    node->add_edge(gradient_edge(x));
+    if (source.is_tensor()) node->add_edge(gradient_edge(source));
+    return node;
+}
+
+void warn_of_reduce(const Arg& source) {
+    if (source.is_tensor())
+        warn(
+            "The reduce argument of tapegrad.scatter with Tensor src is deprecated and will be "
+            "removed in a future PyTorch release. Use tapegrad.scatter_reduce instead for more "
+            "reduction options.");
+}
+
+}  // namespace
+
+Tensor scatter(const Tensor& x, int64_t dim_given, const Tensor& index, const Arg& source,
+               Reduce reduce) {
+    const int dim = wrap_dim(dim_given, x.dim());
+    warn_of_reduce(source);
+    const Tensor out =
+        write_scattered(x, dim, index, source, reduce, false, [&] { return copy_of(x); });
+    if (const Ref<Node> node = unsupported_scatter(x, source)) set_history(out, node);
+    return out;
+}
+
+const Tensor& scatter_(const Tensor& x, int64_t dim_given, const Tensor& index, const Arg& source,
+                       Reduce reduce) {
+    check_inplace(x, recording_args(Arg(x), source));
+    const int dim = wrap_dim(dim_given, x.dim());
+    warn_of_reduce(source);
+    const Ref<Node> node = unsupported_scatter(x, source);
+    write_scattered(x, dim, index, source, reduce, true, [&] { return x; });
     x.bump_version();
     if (node) rebase_history(x, node);
     return x;
@@ -411,31 +710,41 @@ private:
 
 class IndexAddNode final : public Node {
 public:
-    IndexAddNode(const Tensor& x, int dim, const Tensor& index, const Tensor& source)
+    IndexAddNode(const Tensor& x, int dim, const Tensor& index, const Tensor& source,
+                 const Scalar& alpha)
         : dim_(dim),
-          source_sizes_(source.sizes()) {
+          source_sizes_(source.sizes()),
+          alpha_(alpha) {
         add_edge(gradient_edge(x));
         add_edge(gradient_edge(source));
         if (has_edge(1)) index_ = SavedTensor(index, false);
     }
     const char* name() const noexcept override { return "IndexAddBackward0"; }
     std::string formula() const override {
-        return "self: grad, source: grad.index_select(dim, index)";
+        return "self: grad, source: alpha * grad.index_select(dim, index)";
     }
     void release_saved() override { index_.release(); }
     void visit_saved(SavedVisitor& visitor) const override {
+        if (alpha_.is_floating()) visitor.scalar("alpha", alpha_.to_double());
+        else visitor.integer("alpha", alpha_.to_int());
         if (index_.defined()) visitor.tensor("index", index_);
         visitor.integer("dim", dim_);
+        visitor.integer("source_dim", source_sizes_.size());
     }
     void backward(TensorList& grads, TensorList& inputs) override {
-        if (wants(1))
-            inputs[1] = reshape(index_select(grads[0], dim_, index_.unpack(*this)), source_sizes_);
+        if (wants(1)) {
+            const Tensor taken = index_select(grads[0], dim_, index_.unpack(*this));
+            inputs[1] =
+                reshape(alpha_.to_double() == 1 ? taken : binary(Binary::Mul, taken, alpha_),
+                        source_sizes_);
+        }
         if (wants(0)) inputs[0] = std::move(grads[0]);
     }
 
 private:
     const int dim_;
     const Dims source_sizes_;
+    const Scalar alpha_;
     SavedTensor index_;
 };
 
@@ -526,8 +835,9 @@ void check_index_add(const Tensor& x, int dim, const Tensor& index, const Tensor
         refuse_index(values.data<int64_t>(), values.numel(), size, dim);
 }
 
-// x += source at index; x is contiguous.
-void add_slices(const Tensor& x, int dim, const Tensor& index, const Tensor& source) {
+// x += alpha * source at index; x is contiguous.
+void add_slices(const Tensor& x, int dim, const Tensor& index, const Tensor& source,
+                const Scalar& alpha) {
     const Tensor at = int64_values(index), values = contiguous_values(source);
     const Slices s(x.sizes(), dim);
     const int64_t* positions = at.data<int64_t>();
@@ -536,13 +846,15 @@ void add_slices(const Tensor& x, int dim, const Tensor& index, const Tensor& sou
     visit_dtype(x.dtype(), [&]<class T>() {
         T* to = x.data<T>();
         const T* from = values.data<T>();
+        const T factor = alpha.to<T>();
         auto part = [&](int64_t o, int64_t begin, int64_t end) {
             for (int64_t j = 0; j < count; ++j) {
                 T* place = to + (o * s.size + positions[j]) * s.inner;
                 const T* value = from + (o * count + j) * s.inner;
                 for (int64_t k = begin; k < end; ++k) {
-                    if constexpr (std::is_same_v<T, bool>) place[k] = place[k] || value[k];
-                    else place[k] = static_cast<T>(place[k] + value[k]);
+                    if constexpr (std::is_same_v<T, bool>)
+                        place[k] = place[k] || (value[k] && factor);
+                    else place[k] = static_cast<T>(place[k] + value[k] * factor);
                 }
             }
         };
@@ -559,34 +871,39 @@ void add_slices(const Tensor& x, int dim, const Tensor& index, const Tensor& sou
 
 }  // namespace
 
-Tensor index_add(const Tensor& x, int64_t dim_given, const Tensor& index, const Tensor& source) {
+Tensor index_add(const Tensor& x, int64_t dim_given, const Tensor& index, const Tensor& source,
+                 const Scalar& alpha) {
     const int dim = wrap_dim(dim_given, x.dim());
     Tensor out;
     {
         GradMode off(false);
         KeepLock keep;
         check_index_add(x, dim, index, source);
-        out = clone(x);
-        add_slices(out, dim, index, source);
+        out = contiguous_clone(x);
+        add_slices(out, dim, index, source, alpha);
     }
-    if (recording(x, source)) set_history(out, Ref<Node>(new IndexAddNode(x, dim, index, source)));
+    if (recording(x, source))
+        set_history(out, Ref<Node>(new IndexAddNode(x, dim, index, source, alpha)));
     return out;
 }
 
 const Tensor& index_add_(const Tensor& x, int64_t dim_given, const Tensor& index,
-                         const Tensor& source) {
-    const int dim = wrap_dim(dim_given, x.dim());
+                         const Tensor& source, const Scalar& alpha) {
     const bool recorded = recording(x, source);
     check_inplace(x, recorded);
-    const Ref<Node> node(recorded ? new IndexAddNode(x, dim, index, source) : nullptr);
+    const int dim = wrap_dim(dim_given, x.dim());
+    const Ref<Node> node(recorded ? new IndexAddNode(x, dim, index, source, alpha) : nullptr);
     {
         GradMode off(false);
         KeepLock keep;
         check_index_add(x, dim, index, source);
+        refuse_internal_overlap(x);
+        refuse_overlap(x, index);
+        refuse_overlap(x, source);
         const bool direct = x.is_contiguous() && source.storage()->data() != x.storage()->data() &&
                             index.storage()->data() != x.storage()->data();
-        Tensor target = direct ? x : clone(x);
-        add_slices(target, dim, index, source);
+        Tensor target = direct ? x : contiguous_clone(x);
+        add_slices(target, dim, index, source, alpha);
         if (!direct) copy_values(x, target);
     }
     x.bump_version();

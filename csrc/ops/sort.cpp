@@ -90,7 +90,7 @@ std::pair<Tensor, Tensor> sort(const Tensor& x, int64_t dim_given, bool descendi
     Tensor values;
     {
         GradMode off(false);
-        values = clone(move ? swapped(x) : x);
+        values = contiguous_clone(move ? swapped(x) : x);
     }
     Tensor indices = empty(values.sizes(), DType::Int64);
     const int64_t length = x.dim() ? x.sizes()[dim] : 1;

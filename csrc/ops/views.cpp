@@ -367,7 +367,7 @@ Tensor reshape(const Tensor& x, const Dims& sizes) {
         return make_view(x, inferred, strides,
                          x.is_contiguous() ? "ViewBackward0" : "ReshapeAliasBackward0");
     // The copy belongs to nobody else, so its reshaping is no view that a user could write through.
-    const Tensor copy = clone(x);
+    const Tensor copy = contiguous_clone(x);
     Tensor result = alias(copy, inferred, contiguous_strides(inferred), 0);
     if (recording(copy)) {
         Ref<Node> node(new UnsafeViewNode(x.sizes()));
@@ -710,7 +710,7 @@ public:
         const Tensor window =
             as_strided(result, view_.sizes, view_.strides, view_.offset - base_.offset);
         TensorList slice_grads(1), slice_inputs(node_->edges.size());
-        slice_grads[0] = clone(window);
+        slice_grads[0] = contiguous_clone(window);
         // Whether the overwritten values matter is asked of this node's edges, not of the inner one's.
         node_->backward(slice_grads, slice_inputs);
         if (slice_inputs[0].defined()) copy_(window, slice_inputs[0]);

@@ -218,9 +218,7 @@ void set_default_dtype(DType dtype) {
 DType default_dtype() { return default_float_type; }
 
 Tensor empty_like(const Tensor& input, DType dtype) {
-    if (input.is_contiguous() || !is_non_overlapping_and_dense(input))
-        return empty(input.sizes(), dtype);
-    return empty_strided(input.sizes(), input.strides(), dtype);
+    return empty_result(input.sizes(), dtype, input);
 }
 
 void bind_creation(py::module_& m) {

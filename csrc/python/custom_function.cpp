@@ -57,6 +57,7 @@ public:
     std::unique_ptr<Notes> notes;  // while forward runs
     bool released = false;
     bool materialize = true;
+    bool accessed = false;  // and let go of, as the function asked for
 
 private:
     std::string name_;
@@ -353,12 +354,32 @@ PyObject* set_materialize(PyObject* self, PyObject* value) {
         Py_RETURN_NONE;
     });
 }
+// Whether the function wants its saved tensors to go with their first reader.
+bool clears_on_access(PyObject* self) {
+    static PyObject* const forward = PyUnicode_InternFromString("_forward_cls");
+    static PyObject* const flag = PyUnicode_InternFromString("clear_saved_tensors_on_access");
+    py::object cls = py::reinterpret_steal<py::object>(PyObject_GetAttr(self, forward));
+    py::object value =
+        py::reinterpret_steal<py::object>(cls ? PyObject_GetAttr(cls.ptr(), flag) : nullptr);
+    if (!value) throw py::error_already_set();
+    return PyObject_IsTrue(value.ptr()) == 1;
+}
+
 PyObject* get_saved_tensors(PyObject* self, void*) {
     return guarded([&]() -> PyObject* {
-        const FunctionNode& node = node_of_context(self);
+        FunctionNode& node = node_of_context(self);
+        if (node.accessed)
+            fail(
+                "saved_tensors can only be accessed once when clear_saved_tensors_on_access=True "
+                "is set on the autograd.Function. Either access saved_tensors only once, or set "
+                "clear_saved_tensors_on_access=False.");
         py::tuple result(node.saved.size());
         for (size_t i = 0; i < node.saved.size(); ++i)
             result[i] = py::cast(node.saved[i].unpack(node));
+        if (!node.saved.empty() && clears_on_access(self)) {
+            node.saved.clear();
+            node.accessed = true;
+        }
         return result.release().ptr();
     });
 }

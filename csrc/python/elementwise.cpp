@@ -1,9 +1,11 @@
 // Element-wise functions and methods, driven by the lists in csrc/formulas.
 #include "ops/elementwise.h"
 
+#include "autograd/variable.h"
 #include "ops/copy.h"
 #include "ops/indexing.h"
 #include "ops/nn.h"
+#include "ops/overlap.h"
 #include "python/bind.h"
 #include "python/errors.h"
 #include "python/tensor_attributes.h"
@@ -97,9 +99,15 @@ template <Binary Op> void bind_binary(py::module_& m) {
 // add and sub with a factor on the second operand.
 template <Binary Op> void bind_scaled(py::module_& m) {
     const std::string name = binary_name(Op);
-    auto scaled = [](const Value& other, const Scalar& alpha) {
+    auto scaled = [](const Value& a, const Value& other, const Scalar& alpha) {
+        const DType dtype = result_type(a, other);
+        if (alpha.kind() == DType::Bool && dtype != DType::Bool)
+            fail("Boolean alpha only supported for Boolean results.");
+        if (alpha.is_floating() && !is_floating(dtype))
+            fail("For integral input tensors, argument alpha must not be a floating point number.");
         Value result = other;
-        if (other.tensor.defined()) result.tensor = binary(Binary::Mul, other.tensor, alpha);
+        if (other.tensor.defined())
+            result.tensor = binary(Binary::Mul, to_dtype(other.tensor, dtype), alpha);
         else if (other.scalar.is_floating() || alpha.is_floating())
             result.scalar = Scalar(other.scalar.to_double() * alpha.to_double());
         else result.scalar = Scalar(other.scalar.to_int() * alpha.to_int());
@@ -109,18 +117,22 @@ template <Binary Op> void bind_scaled(py::module_& m) {
         name.c_str(),
         [scaled, name](const Value& a, const Value& b, const Scalar& alpha) {
             require_tensor(name, a, b);
-            return binary(Op, a, scaled(b, alpha));
+            return binary(Op, a, scaled(a, b, alpha));
         },
         py::arg("input"), py::arg("other"), py::kw_only(), py::arg("alpha"));
     def_method(
         name.c_str(),
         [scaled](const Tensor& a, const Value& b, const Scalar& alpha) {
-            return binary(Op, a, scaled(b, alpha));
+            return binary(Op, a, scaled({a}, b, alpha));
         },
         py::arg("other"), py::kw_only(), py::arg("alpha"));
     def_method((name + "_").c_str(),
                [scaled](const Tensor& a, const Value& b, const Scalar& alpha) {
-                   return binary_in_place(Op, a, scaled(b, alpha));
+                   // The scaled operand is memory of its own: what was given is checked here.
+                   check_inplace(a, recording(a) || (grad_enabled() && Arg(b).requires_grad()));
+                   refuse_internal_overlap(a);
+                   if (b.tensor.defined()) refuse_partial_overlap(a, b.tensor);
+                   return binary_in_place(Op, a, scaled({a}, b, alpha));
                },
                py::arg("other"), py::kw_only(), py::arg("alpha"));
 }
@@ -364,8 +376,14 @@ void bind_elementwise(py::module_& m) {
 
     // Copies and conversions.
     def_both(
-        m, "clone", [](const Tensor& x, py::object) { return clone(x); }, py::kw_only(),
-        py::arg("memory_format") = py::none());
+        m, "clone",
+        [](const Tensor& x, const py::object& format) {
+            // Formats are strings, and "preserve" is the default.
+            const bool keep =
+                format.is_none() || std::string(py::str(format)).ends_with("preserve_format");
+            return keep ? clone(x) : contiguous_clone(x);
+        },
+        py::kw_only(), py::arg("memory_format") = py::none());
     def_method(
         "contiguous", [](const Tensor& x, py::object) { return contiguous(x); },
         py::arg("memory_format") = py::none());

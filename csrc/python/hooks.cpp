@@ -182,7 +182,7 @@ void clear_node_hooks(Node& node) {
 
 int traverse_hooks(const Tensor& tensor, visitproc visit, void* arg) {
     if (AutogradExtra* extra = extra_of(tensor)) {
-        if (extra->leaf_hook)
+        if (extra->leaf_hook && extra->leaf_hook->use_count() == 1)
             Py_VISIT(static_cast<PythonTensorHooks&>(*extra->leaf_hook).dict.ptr());
         if (extra->accumulate_hook)
             Py_VISIT(static_cast<PythonAccumulateHooks&>(*extra->accumulate_hook).dict.ptr());

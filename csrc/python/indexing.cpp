@@ -13,6 +13,23 @@ std::vector<Tensor> index_list(const py::sequence& indices) {
     return result;
 }
 
+Reduce reduce_of(const std::string& name) {
+    constexpr std::pair<const char*, Reduce> known[] = {
+        {"sum", Reduce::Sum},   {"prod", Reduce::Prod}, {"mean", Reduce::Mean},
+        {"amax", Reduce::Amax}, {"amin", Reduce::Amin}, {"max", Reduce::Amax},
+        {"min", Reduce::Amin}};
+    for (const auto& [text, reduce] : known)
+        if (name == text) return reduce;
+    fail("reduce argument must be either sum, prod, mean, amax or amin, got ", name);
+}
+
+// Of the older form: scatter(..., reduce=).
+Reduce old_reduce_of(const std::string& name) {
+    if (name == "add") return Reduce::Sum;
+    if (name == "multiply") return Reduce::Prod;
+    fail("reduce argument must be either add or multiply.");
+}
+
 }  // namespace
 
 void bind_indexing(py::module_& m) {
@@ -46,10 +63,73 @@ void bind_indexing(py::module_& m) {
             return scatter_(x, dim, index, value);
         },
         py::arg("dim"), py::arg("index"), py::arg("value"));
+    def_both(
+        m, "scatter",
+        [](const Tensor& x, int64_t dim, const Tensor& index, const Value& source,
+           const std::string& reduce) {
+            return scatter(x, dim, index, source, old_reduce_of(reduce));
+        },
+        py::arg("dim"), py::arg("index"), py::arg("src"), py::kw_only(), py::arg("reduce"));
+    def_both(
+        m, "scatter",
+        [](const Tensor& x, int64_t dim, const Tensor& index, const Scalar& value,
+           const std::string& reduce) {
+            return scatter(x, dim, index, value, old_reduce_of(reduce));
+        },
+        py::arg("dim"), py::arg("index"), py::arg("value"), py::kw_only(), py::arg("reduce"));
+    def_method(
+        "scatter_",
+        [](const Tensor& x, int64_t dim, const Tensor& index, const Value& source,
+           const std::string& reduce) {
+            return scatter_(x, dim, index, source, old_reduce_of(reduce));
+        },
+        py::arg("dim"), py::arg("index"), py::arg("src"), py::kw_only(), py::arg("reduce"));
+    def_method(
+        "scatter_",
+        [](const Tensor& x, int64_t dim, const Tensor& index, const Scalar& value,
+           const std::string& reduce) {
+            return scatter_(x, dim, index, value, old_reduce_of(reduce));
+        },
+        py::arg("dim"), py::arg("index"), py::arg("value"), py::kw_only(), py::arg("reduce"));
+    def_both(
+        m, "scatter_reduce",
+        [](const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
+           const std::string& reduce, bool include_self) {
+            return scatter_reduce(x, dim, index, source, reduce_of(reduce), include_self);
+        },
+        py::arg("dim"), py::arg("index"), py::arg("src"), py::arg("reduce"), py::kw_only(),
+        py::arg("include_self") = true);
+    def_method(
+        "scatter_reduce_",
+        [](const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
+           const std::string& reduce, bool include_self) {
+            return scatter_reduce_(x, dim, index, source, reduce_of(reduce), include_self);
+        },
+        py::arg("dim"), py::arg("index"), py::arg("src"), py::arg("reduce"), py::kw_only(),
+        py::arg("include_self") = true);
     def_both(m, "scatter_add", scatter_add, py::arg("dim"), py::arg("index"), py::arg("src"));
     def_method("scatter_add_", scatter_add_, py::arg("dim"), py::arg("index"), py::arg("src"));
     def_both(m, "index_select", index_select, py::arg("dim"), py::arg("index"));
-    def_both(m, "index_add", index_add, py::arg("dim"), py::arg("index"), py::arg("source"));
+    def_both(m, "index_add", index_add, py::arg("dim"), py::arg("index"), py::arg("source"),
+             py::kw_only(), py::arg("alpha") = 1);
+    def_method("index_add_", index_add_, py::arg("dim"), py::arg("index"), py::arg("source"),
+               py::kw_only(), py::arg("alpha") = 1);
+    def_both(m, "index_copy", index_copy, py::arg("dim"), py::arg("index"), py::arg("source"));
+    def_method("index_copy_", index_copy_, py::arg("dim"), py::arg("index"), py::arg("source"));
+    def_both(
+        m, "index_fill",
+        [](const Tensor& x, int64_t dim, const Tensor& index, const Value& value) {
+            return index_fill(x, dim, index, value);
+        },
+        py::arg("dim"), py::arg("index"), py::arg("value"));
+    def_method(
+        "index_fill_",
+        [](const Tensor& x, int64_t dim, const Tensor& index, const Value& value) {
+            return index_fill_(x, dim, index, value);
+        },
+        py::arg("dim"), py::arg("index"), py::arg("value"));
+    def_both(m, "masked_scatter", masked_scatter, py::arg("mask"), py::arg("source"));
+    def_method("masked_scatter_", masked_scatter_, py::arg("mask"), py::arg("source"));
     def_both(
         m, "masked_fill",
         [](const Tensor& x, const Tensor& mask, const Value& value) {

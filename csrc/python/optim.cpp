@@ -6,6 +6,7 @@
 #include "kernels/table.h"
 #include "ops/copy.h"
 #include "ops/elementwise.h"
+#include "ops/overlap.h"
 #include "ops/reductions.h"
 #include "python/bind.h"
 
@@ -104,7 +105,10 @@ private:
             if (!(tensor.sizes() == param.sizes()))
                 fail("expected size ", to_string(param.sizes()), " of the parameter in '",
                      sequences[c]->name(), "', but got size ", to_string(tensor.sizes()));
-            if (c != 1) check_inplace(tensor, false);
+            if (c != 1) {  // the gradient is only read
+                check_inplace(tensor, false);
+                refuse_internal_overlap(tensor);
+            }
             row.direct = row.direct && same_layout(tensor, param);
         }
     }
@@ -240,6 +244,7 @@ void scale(py::handle list, const Value& factor) {
     for (size_t i = 0; i < values.size(); ++i) {
         values[i] = tensors[static_cast<Py_ssize_t>(i)];
         check_inplace(values[i], false);
+        refuse_internal_overlap(values[i]);
         if (!values[i].is_floating())
             fail<NotImplementedError>("'tensors' need a floating point dtype, but got ",
                                       dtype_name(values[i].dtype()));

@@ -56,12 +56,20 @@ int consumed(PyObject* item) {
     return 1;
 }
 
+// Whether a slice takes all of a dimension, as it is written.
+bool takes_all(PyObject* item, int64_t length) {
+    Py_ssize_t start, stop, step;
+    if (PySlice_Unpack(item, &start, &stop, &step) < 0) throw py::error_already_set();
+    return start == 0 && step == 1 && stop >= length;
+}
+
 struct Selection {
     Tensor view;                  // after the basic items
     std::vector<Tensor> indices;  // for what remains; empty: nothing remains
 };
 
-Selection apply_index(const Tensor& x, PyObject* index) {
+// to_write: a slice that takes all makes no view, so that the tensor itself is written.
+Selection apply_index(const Tensor& x, PyObject* index, bool to_write) {
     // The two most frequent forms first.
     int64_t number;
     if (PyLong_CheckExact(index) && to_integer(index, number)) {
@@ -72,6 +80,8 @@ Selection apply_index(const Tensor& x, PyObject* index) {
                 "convert a 0-dim tensor to a number");
         return {select(x, 0, number), {}};
     }
+    if (x.dim() == 0 && PySlice_Check(index))
+        fail<IndexError>("slice() cannot be applied to a 0-dim tensor.");
     std::vector<py::object> items;
     if (PyTuple_Check(index))
         for (py::handle item : py::reinterpret_borrow<py::tuple>(index))
@@ -99,7 +109,9 @@ Selection apply_index(const Tensor& x, PyObject* index) {
         const int own_dim = real_dim;
         real_dim += item == Py_Ellipsis ? x.dim() - taken : consumed(item);
         if (PySlice_Check(item)) {
-            view = apply_slice(view, dim++, item);
+            if (!to_write || !takes_all(item, view.sizes()[dim]))
+                view = apply_slice(view, dim, item);
+            ++dim;
         } else if (item == Py_Ellipsis) {
             dim += x.dim() - taken;
         } else if (item == Py_None) {
@@ -182,7 +194,7 @@ Tensor trimmed(const Tensor& value, int target_dims) {
 PyObject* get_item(PyObject* self, PyObject* item) {
     return guarded([&]() -> PyObject* {
         const Tensor x = unwrap(self);
-        const Selection selection = apply_index(x, item);
+        const Selection selection = apply_index(x, item, false);
         if (!selection.indices.empty())
             return wrap(index(selection.view, compact(selection.indices)));
         return wrap(selection.view.is_same(x) ? view_alias(x) : selection.view);
@@ -194,7 +206,7 @@ int set_item(PyObject* self, PyObject* item, PyObject* value) {
         if (!value) fail<TypeError>("Tensor does not support deleting items");
         const Tensor x = unwrap(self);
         const Tensor source = value_tensor(value, x.dtype());
-        const Selection selection = apply_index(x, item);
+        const Selection selection = apply_index(x, item, true);
         if (!selection.indices.empty()) {
             index_put_(selection.view, compact(selection.indices), trimmed(source, 0), false);
             return 0;

@@ -87,8 +87,7 @@ PyObject* get_is_leaf(PyObject* self, void*) {
     return guarded([&]() -> PyObject* { return to_bool(!grad_fn(unwrap(self))); });
 }
 PyObject* get_retains_grad(PyObject* self, void*) {
-    const Tensor x = unwrap(self);
-    return to_bool(!x.is_leaf() && x->retains_grad);
+    return to_bool(unwrap(self)->retains_grad);
 }
 PyObject* get_output_nr(PyObject* self, void*) {
     return PyLong_FromUnsignedLong(unwrap(self)->output_nr);

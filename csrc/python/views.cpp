@@ -159,7 +159,11 @@ void bind_views(py::module_& m) {
     // What a tensor says of its memory.
     def_method("size", [](const Tensor& x) { return x.sizes(); });
     def_method("size", [](const Tensor& x, int64_t dim) { return x.size(dim); }, py::arg("dim"));
-    def_method("stride", [](const Tensor& x) { return py::tuple(py::cast(x.strides())); });
+    def_method("stride", [](const Tensor& x) {
+        py::tuple strides(static_cast<size_t>(x.dim()));
+        for (int d = 0; d < x.dim(); ++d) strides[static_cast<size_t>(d)] = x.strides()[d];
+        return strides;
+    });
     def_method(
         "stride",
         [](const Tensor& x, int64_t dim) { return x.strides()[wrap_dim(dim, x.dim(), false)]; },

@@ -16,7 +16,7 @@ from ._openmp import short_spins
 with short_spins():
     from . import _C
 from ._C import *  # noqa: F403  (the functions and dtypes of the core; they shadow int, float and bool)
-from ._device import device
+from ._device import contiguous_format, device, memory_format, preserve_format
 from ._tensor import Tensor, is_tensor
 from ._tensor_str import get_printoptions, printoptions, set_printoptions
 from ._version import __version__
@@ -48,6 +48,7 @@ __all__ = [
     "__config__",
     "__version__",
     "autograd",
+    "contiguous_format",
     "device",
     "enable_grad",
     "get_printoptions",
@@ -55,10 +56,12 @@ __all__ = [
     "is_tensor",
     "linalg",
     "load",
+    "memory_format",
     "memory_stats",
     "nn",
     "no_grad",
     "optim",
+    "preserve_format",
     "printoptions",
     "return_types",
     "save",

@@ -1,8 +1,8 @@
-"""Where tensors live: there is one device, the CPU."""
+"""Where tensors live, the CPU alone, and in which order of dimensions."""
 
 from __future__ import annotations
 
-__all__ = ["CPU", "device"]
+__all__ = ["CPU", "contiguous_format", "device", "memory_format", "preserve_format"]
 
 
 class device:
@@ -51,3 +51,29 @@ class device:
 
 
 CPU = device("cpu")
+
+
+class memory_format:
+    """An order of dimensions in memory: ``contiguous_format`` or ``preserve_format``.
+
+    Example:
+        >>> import tapegrad
+        >>> x = tapegrad.ones(2, 3).T
+        >>> x.clone().stride(0), x.clone(memory_format=tapegrad.contiguous_format).stride(0)
+        (1, 2)
+    """
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __repr__(self) -> str:
+        return f"tapegrad.{self._name}"
+
+    def __reduce__(self) -> str:
+        return self._name
+
+
+contiguous_format = memory_format("contiguous_format")
+preserve_format = memory_format("preserve_format")

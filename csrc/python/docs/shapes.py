@@ -493,9 +493,9 @@ Example:
     "scatter": """\
 A copy in which elements along a dimension are replaced.
 
-Forms: ``scatter(input, dim, index, src)`` and ``scatter(input, dim, index, value)``. Formula, for
-``dim=1``: ``result[i, index[i, j]] = src[i, j]``. Where places are named twice, one of the
-values wins.
+Forms: ``scatter(input, dim, index, src)`` and ``scatter(input, dim, index, value)``, both also with
+``reduce``. Formula, for ``dim=1``: ``result[i, index[i, j]] = src[i, j]``. Where places are named
+twice, one of the values wins.
 
 Args:
     input: a tensor.
@@ -503,6 +503,8 @@ Args:
     index: an int64 or int32 tensor with as many dimensions.
     src: a tensor of the same dtype, at least as large as ``index``.
     value: a number.
+    reduce: "add" or "multiply", to combine values instead of replacing them. This has no
+        derivative; ``scatter_reduce`` has.
 
 Raises:
     RuntimeError: if the shapes or dtypes do not fit, or an index is out of range.
@@ -551,7 +553,84 @@ Example:
     tensor([[3, 4],
             [3, 4]])
 """,
-    "index_add(input, dim, index, source)": """\
+    "scatter_reduce(input, dim, index, src, reduce, *, include_self=True)": """\
+A copy in which elements along a dimension are combined with others.
+
+Formula, for ``dim=1`` and a sum: ``result[i, index[i, j]] += src[i, j]``.
+
+Args:
+    input: a tensor.
+    dim: the dimension.
+    index: an int64 or int32 tensor with as many dimensions.
+    src: a tensor of the same dtype, at least as large as ``index``.
+    reduce: "sum", "prod", "mean", "amax" or "amin".
+    include_self: whether the elements of ``input`` count too where something is written.
+        Default: True.
+
+Raises:
+    RuntimeError: if the shapes or dtypes do not fit, or an index is out of range.
+
+Example:
+    >>> x, index = tapegrad.tensor([4.0, 5.0]), tapegrad.tensor([0, 0])
+    >>> tapegrad.scatter_reduce(x, 0, index, tapegrad.tensor([7.0, 1.0]), "mean")
+    tensor([4., 5.])
+    >>> source = tapegrad.tensor([7.0, 1.0])
+    >>> tapegrad.scatter_reduce(x, 0, index, source, "amin", include_self=False)
+    tensor([1., 5.])
+""",
+    "index_copy(input, dim, index, source)": """\
+A copy in which slices along a dimension are replaced.
+
+Args:
+    input: a tensor.
+    dim: the dimension.
+    index: a 1-d int64 tensor: which slice each slice of ``source`` replaces.
+    source: a tensor of the same dtype, and of the shape of ``input`` in the other dimensions.
+
+Raises:
+    RuntimeError: if the shapes or dtypes do not fit.
+    IndexError: if an index is out of range, or ``index`` is not 1-d.
+
+Example:
+    >>> x, index = tapegrad.zeros(2, 2), tapegrad.tensor([1])
+    >>> tapegrad.index_copy(x, 0, index, tapegrad.ones(1, 2))
+    tensor([[0., 0.],
+            [1., 1.]])
+""",
+    "index_fill(input, dim, index, value)": """\
+A copy in which slices along a dimension are filled with a value.
+
+Args:
+    input: a tensor.
+    dim: the dimension.
+    index: a 1-d int64 tensor: the slices.
+    value: a number or a 0-d tensor.
+
+Raises:
+    IndexError: if an index is out of range.
+
+Example:
+    >>> tapegrad.index_fill(tapegrad.zeros(2, 2), 1, tapegrad.tensor([0]), 5.0)
+    tensor([[5., 0.],
+            [5., 0.]])
+""",
+    "masked_scatter(input, mask, source)": """\
+A copy in which the elements where a mask is set are replaced, in order.
+
+Args:
+    input: a tensor.
+    mask: a bool tensor; shapes broadcast.
+    source: a tensor of the same dtype that has as many elements as the mask has places, or more.
+
+Raises:
+    RuntimeError: if the mask is not bool, the dtypes differ, or the source is too short.
+
+Example:
+    >>> x, mask = tapegrad.zeros(3), tapegrad.tensor([True, False, True])
+    >>> tapegrad.masked_scatter(x, mask, tapegrad.tensor([1.0, 2.0]))
+    tensor([1., 0., 2.])
+""",
+    "index_add(input, dim, index, source, *, alpha=1)": """\
 A copy in which slices of a tensor are added along a dimension.
 
 Args:
@@ -559,6 +638,7 @@ Args:
     dim: the dimension.
     index: a 1-d int64 or int32 tensor: to which slice each slice of ``source`` goes.
     source: a tensor of the same dtype, and of the shape of ``input`` in the other dimensions.
+    alpha: a factor for ``source``. Default: 1.
 
 Raises:
     RuntimeError: if the shapes or dtypes do not fit, or an index is out of range.

@@ -505,6 +505,16 @@ IN_PLACE_EXAMPLES = {
     "clip": "tapegrad.tensor([-2.0, 0.5, 3.0]).clip_(0, 1)",
     "masked_fill": "tapegrad.zeros(2).masked_fill_(tapegrad.tensor([True, False]), 5.0)",
     "scatter_add": "tapegrad.zeros(2).scatter_add_(0, tapegrad.tensor([1, 1]), tapegrad.ones(2))",
+    "scatter": "tapegrad.zeros(2).scatter_(0, tapegrad.tensor([1]), 5.0)",
+    "scatter_reduce": (
+        'tapegrad.ones(2).scatter_reduce_(0, tapegrad.tensor([1]), tapegrad.zeros(1), "prod")'
+    ),
+    "index_add": "tapegrad.zeros(2).index_add_(0, tapegrad.tensor([1, 1]), tapegrad.ones(2))",
+    "index_copy": "tapegrad.zeros(2).index_copy_(0, tapegrad.tensor([1]), tapegrad.ones(1))",
+    "index_fill": "tapegrad.zeros(2).index_fill_(0, tapegrad.tensor([1]), 5.0)",
+    "masked_scatter": (
+        "tapegrad.zeros(2).masked_scatter_(tapegrad.tensor([False, True]), tapegrad.ones(1))"
+    ),
     "bitwise_not": "tapegrad.tensor([0, 5]).bitwise_not_()",
     "tril": "tapegrad.ones(2, 2).tril_()",
     "triu": "tapegrad.ones(2, 2).triu_()",

@@ -11,7 +11,14 @@ from typing import Any, NoReturn
 from .. import _C
 from .grad_mode import no_grad
 
-__all__ = ["BackwardCFunction", "Function", "FunctionCtx", "FunctionMeta", "once_differentiable"]
+__all__ = [
+    "BackwardCFunction",
+    "Function",
+    "FunctionCtx",
+    "FunctionMeta",
+    "InplaceFunction",
+    "once_differentiable",
+]
 
 
 class FunctionCtx:
@@ -113,6 +120,8 @@ class Function(FunctionCtx, metaclass=FunctionMeta):
     generate_vmap_rule = False
     # Whether backward gets its gradients as one list, from which it may remove them.
     boxed_grads_call = False
+    # Whether what was saved is let go of when `ctx.saved_tensors` is read, which then works once.
+    clear_saved_tensors_on_access = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         warnings.warn(
@@ -173,6 +182,14 @@ class Function(FunctionCtx, metaclass=FunctionMeta):
             bound.apply_defaults()
             args, kwargs = bound.args, bound.kwargs
         return _C._apply_function(cls, separate, args, kwargs)
+
+
+class InplaceFunction(Function):
+    """Here for programs of old; use `Function`."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
 
 
 def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
