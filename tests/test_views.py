@@ -357,6 +357,7 @@ RESULTS: dict[str, Callable[[Any, Any, Any], Any]] = {
     "broadcast rows": lambda lib, x, y: x[:1] * y,
     "row": lambda lib, x, y: x[0] + y,
     "contiguous": lambda lib, x, y: x.contiguous(),
+    "flip": lambda lib, x, y: x.flip(0, -1),
     "index_fill": lambda lib, x, y: x.index_fill(0, lib.tensor([1]), 5.0),
     "index_put": lambda lib, x, y: x.index_put((lib.tensor([1]),), lib.ones((), dtype=x.dtype)),
     "index_copy": lambda lib, x, y: x.index_copy(0, lib.tensor([1]), y[:1]),

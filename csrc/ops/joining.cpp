@@ -317,6 +317,11 @@ Tensor flip(const Tensor& x, const Dims& dims) {
     }
     Tensor out = empty(x.sizes(), x.dtype());
     take_by_offsets(out, x, offsets);
+    if (!x.is_contiguous()) {  // what reads by offsets writes in rows
+        const Tensor rows = out;
+        out = empty_result(x.sizes(), x.dtype(), x);
+        copy_values(out, rows);
+    }
     return recorded<FlipNode>(std::move(out), x, dims);
 }
 

@@ -86,9 +86,7 @@ int set_grad_fn(PyObject* self, PyObject* value, void*) {
 PyObject* get_is_leaf(PyObject* self, void*) {
     return guarded([&]() -> PyObject* { return to_bool(!grad_fn(unwrap(self))); });
 }
-PyObject* get_retains_grad(PyObject* self, void*) {
-    return to_bool(unwrap(self)->retains_grad);
-}
+PyObject* get_retains_grad(PyObject* self, void*) { return to_bool(unwrap(self)->retains_grad); }
 PyObject* get_output_nr(PyObject* self, void*) {
     return PyLong_FromUnsignedLong(unwrap(self)->output_nr);
 }

@@ -159,7 +159,7 @@ Raises:
 Example:
     >>> x = tapegrad.zeros(2, 3)
     >>> x.stride(), x.stride(0)
-    (tapegrad.Size([3, 1]), 3)
+    ((3, 1), 3)
 """,
     "storage_offset()": """\
 Where the first element is in the memory, counted in elements.
@@ -222,7 +222,7 @@ Args:
 
 Example:
     >>> tapegrad.zeros(2, 3).T.contiguous().stride()
-    tapegrad.Size([2, 1])
+    (2, 1)
 """,
     "copy_(src, non_blocking=False)": f"""\
 Take over the elements of another tensor, in place; gradients go to it.
