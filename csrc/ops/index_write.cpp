@@ -60,7 +60,7 @@ public:
         visitor.integer("source_dim", source_sizes_.size());
     }
     void backward(TensorList& grads, TensorList& inputs) override {
-        const Tensor index = index_.unpack(this);
+        const Tensor index = index_.unpack(*this);
         if (wants(0)) inputs[0] = index_fill(grads[0], dim_, index, 0);
         if (wants(1)) inputs[1] = reshape(index_select(grads[0], dim_, index), source_sizes_);
     }
@@ -175,7 +175,7 @@ public:
         visitor.tensor("index", index_);
     }
     void backward(TensorList& grads, TensorList& inputs) override {
-        const Tensor index = index_.unpack(this);
+        const Tensor index = index_.unpack(*this);
         const Tensor kept = index_fill(grads[0], dim_, index, 0);
         // What was filled once or several times counts once.
         if (tensor_value_ && wants(1))
@@ -260,7 +260,7 @@ public:
         visitor.dims("source_sym_sizes", source_sizes_);
     }
     void backward(TensorList& grads, TensorList& inputs) override {
-        const Tensor mask = mask_.unpack(this);
+        const Tensor mask = mask_.unpack(*this);
         if (wants(0)) inputs[0] = sum_to(masked_fill(grads[0], mask, 0), sizes_);
         if (!wants(1)) return;
         Tensor used = masked_select(grads[0], mask);

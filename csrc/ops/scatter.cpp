@@ -465,7 +465,7 @@ public:
         visitor.tensor("src", source_);
     }
     void backward(TensorList& grads, TensorList& inputs) override {
-        const Tensor index = index_.unpack(this);
+        const Tensor index = index_.unpack(*this);
         const Tensor& g = grads[0];
         Tensor to_self = g, per_source;
         if (reduce_ == Reduce::Sum) {
@@ -493,8 +493,8 @@ private:
 
     // The product of all the other factors, also where one of the factors is zero.
     void product(const Tensor& g, const Tensor& index, Tensor& to_self, Tensor& per_source) {
-        const Tensor x = self_.unpack(this), source = source_.unpack(this),
-                     result = result_.unpack(this);
+        const Tensor x = self_.unpack(*this), source = source_.unpack(*this),
+                     result = result_.unpack(*this);
         if (wants(0)) {
             const Tensor factor = masked_fill(x, x == 0, 1);
             to_self = g * scatter_reduce(factor, dim_, index, source, Reduce::Prod, include_self_) /
@@ -521,8 +521,8 @@ private:
 
     // Places that hold the extreme share the gradient.
     void extreme(const Tensor& g, const Tensor& index, Tensor& to_self, Tensor& per_source) {
-        const Tensor x = self_.unpack(this), source = source_.unpack(this),
-                     result = result_.unpack(this);
+        const Tensor x = self_.unpack(*this), source = source_.unpack(*this),
+                     result = result_.unpack(*this);
         Tensor of_self, of_source, share;
         {
             GradMode off(false);
