@@ -694,6 +694,7 @@ add_row("index_copy", index_copy, lambda m: [
             S(m(3, 4), 0, np.array([2, 0]), m(2, 4)), S(m(3, 4), -1, np.array([1]), m(3, 1)),
             S(m(3), 0, m.place(3, 0), m(0)), S(m(2, 3, 2), 1, np.array([2, 1, 0]), m(2, 3, 2))],
         "index", dtypes=ALL, inplace="index_copy_",
+        large=lambda m: [S(m(3000, 100), 0, np.arange(2999, -1, -1), m(3000, 100))],
         errors=(E(lambda t: t.ones(2).index_copy(0, t.tensor([2]), t.ones(1)), IndexError,
                   "index_copy_(): index 2 is out of bounds for dimension 0 with size 2"),
                 E(lambda t: t.ones(2).index_copy(0, t.tensor([0, 1]), t.ones(1)), IndexError,
@@ -705,6 +706,7 @@ add_row("index_fill", index_fill, lambda m: [
             S(m(3, 4), 0, np.array([2, 2, 0]), 1), S(m(3, 4), -1, np.array([-1]), 1), S(m(3, 4), 1, np.array([3]), m()),
             S(m(3), 0, m.place(3, 0), 1), S(m(2, 3, 2), 1, np.array([1, 0]), 0)],
         "index", dtypes=ALL, inplace="index_fill_",
+        large=lambda m: [S(m(3000, 100), 0, m.place(3000, 2000), 1)],
         errors=(E(lambda t: t.ones(2).index_fill(0, t.tensor([2]), 1), IndexError, SIX.format(2, 0, 2)),
                 E(lambda t: t.ones(2).index_fill(0, t.tensor([1]), t.ones(1)), RuntimeError,
                   "index_fill_ only supports a 0-dimensional value tensor, but got tensor with 1 "
@@ -713,6 +715,7 @@ add_row("masked_scatter", masked_scatter, lambda m: [
             S(m(2, 3), m.mask(2, 3), m(7)), S(m(2, 3), m.mask(3), m(2, 3)), S(m(3), m.mask(3), m(3)),
             S(m(0), m.mask(0), m(0)), S(m(2, 3), m.mask(2, 1), m(3, 2))],
         "index", dtypes=ALL, inplace="masked_scatter_",
+        large=lambda m: [S(m(300, 1000), m.mask(300, 1000), m(300, 1000))],
         errors=(E(lambda t: t.ones(2).masked_scatter(t.tensor([True, True]), t.ones(1)), RuntimeError,
                   "Number of elements of source < number of ones in mask"),
                 E(lambda t: t.ones(2).masked_scatter(t.tensor([1, 0]), t.ones(2)), RuntimeError,

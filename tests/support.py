@@ -137,7 +137,10 @@ def counts() -> dict[str, int]:
     return dict(tg._C._live_counts())
 
 
-def repeat(step: Callable[[], Any], times: int = 10_000) -> None:
+ROUNDS = 10_000
+
+
+def repeat(step: Callable[[], Any], times: int = ROUNDS) -> None:
     """Run a step so often that what it leaves behind would be seen."""
     for _ in range(times):
         step()

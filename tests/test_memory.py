@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import tapegrad as tg
-from support import counts, repeat
+from support import ROUNDS, counts, repeat
 from tapegrad.autograd import graph
 from tapegrad.utils.checkpoint import checkpoint
 
@@ -607,18 +607,13 @@ STEPS = (
 def test_nothing_is_left(make: Callable) -> None:
     """Neither tensors, nodes and buffers nor objects of Python, after very many rounds."""
     step = make()
-
-    def repeat(times: int) -> None:
-        for _ in range(times):
-            step()
-
     # In a thread, whose short stack keeps the tracebacks of anomaly mode short.
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(repeat, 20).result()
+        thread.submit(repeat, step, 20).result()
         before, blocks = counts(), sys.getallocatedblocks()
-        thread.submit(repeat, ITERATIONS).result()
+        thread.submit(repeat, step).result()
         assert counts() == before
-        assert sys.getallocatedblocks() - blocks < ITERATIONS // 10
+        assert sys.getallocatedblocks() - blocks < ROUNDS // 10
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
