@@ -18,7 +18,8 @@ def short_spins() -> Iterator[None]:
     GNU's runtime spins for milliseconds by default. Where another pool of threads spins too
     (NumPy's, PyTorch's), the two then wait for each other's time slices, and a product of 0.1 ms
     takes 4 ms. Some tens of microseconds are enough to stay awake from one operation of a
-    training step to the next; to be woken costs as long. What the user has set is respected, and the environment is left as it was.
+    training step to the next; to be woken costs as long. What the user has set is respected, and
+    the environment is left as it was.
     """
     if any(name in os.environ for name in _VARIABLES):
         yield
