@@ -385,3 +385,16 @@ def test_anomaly_modes_nest():
         with tapegrad.autograd.set_detect_anomaly(False):
             assert not tapegrad.is_anomaly_enabled()
         assert tapegrad.is_anomaly_enabled()
+
+
+def test_set_multithreading_enabled_is_accepted():
+    x = tapegrad.ones(2, requires_grad=True)
+    with tapegrad.autograd.grad_mode.set_multithreading_enabled(False):
+        (x * 2).sum().backward()
+
+    @tapegrad.autograd.grad_mode.set_multithreading_enabled(True)
+    def again():
+        (x * 2).sum().backward()
+
+    again()
+    assert x.grad.tolist() == [4.0, 4.0]

@@ -682,6 +682,29 @@ def test_saved_values(lib) -> None:
     )
 
 
+@both
+def test_saved_values_of_views(lib) -> None:
+    x = lib.ones(2, 3, 4, requires_grad=True)
+    sizes = {"self_sym_sizes": (2, 3, 4)}
+    for view, saved in (
+        (x.view(6, 4), sizes),
+        (x.expand(5, 2, 3, 4), sizes),
+        (x.squeeze(), sizes),
+        (x[1], {"dim": 0, "index": 1, **sizes}),
+        (x[:, 1:3], {"dim": 1, "start": 1, "end": 3, "step": 1, **sizes}),
+        (x.unsqueeze(1), {"dim": 1}),
+        (x.squeeze(0), {"dim": 0, **sizes}),
+        (x.transpose(0, 1), {"dim0": 0, "dim1": 1}),
+        (x.permute(2, 0, 1), {"dims": (2, 0, 1)}),
+        (x[0].diagonal(), {"offset": 0, "dim1": 0, "dim2": 1, "self_sym_sizes": (3, 4)}),
+    ):
+        node = view.grad_fn
+        names = {name for name in dir(node) if name.startswith("_saved_")}
+        assert names == {f"_saved_{name}" for name in saved}, node.name()
+        for name, value in saved.items():
+            assert getattr(node, f"_saved_{name}") == value, (node.name(), name)
+
+
 FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after "
     "they have already been freed). Saved intermediate values of the graph are freed when you call "

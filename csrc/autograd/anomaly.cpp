@@ -22,8 +22,7 @@ void show_forward_call(Node& node) {
     else
         warn(text("Error detected in ", node.name(),
                   ". No forward pass information available. Enable detect anomaly during forward "
-                  "pass for more "
-                  "information."));
+                  "pass for more information."));
 }
 
 }  // namespace

@@ -7,12 +7,10 @@ namespace tapegrad {
 void refuse_released() {
     fail(
         "Trying to backward through the graph a second time (or directly access saved tensors "
-        "after they have already "
-        "been freed). Saved intermediate values of the graph are freed when you call .backward() "
-        "or autograd.grad(). "
-        "Specify retain_graph=True if you need to backward through the graph a second time or if "
-        "you need to access "
-        "saved tensors after calling backward.");
+        "after they have already been freed). Saved intermediate values of the graph are freed "
+        "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to "
+        "backward through the graph a second time or if you need to access saved tensors after "
+        "calling backward.");
 }
 
 namespace {
@@ -33,13 +31,11 @@ namespace {
     if (!thread_state.anomaly)
         message +=
             " Hint: enable anomaly detection to find the operation that failed to compute its "
-            "gradient, with "
-            "tapegrad.autograd.set_detect_anomaly(True, check_nan=False).";
+            "gradient, with tapegrad.autograd.set_detect_anomaly(True, check_nan=False).";
     else
         message +=
             " Hint: the backtrace further above shows the operation that failed to compute its "
-            "gradient. The "
-            "variable in question was changed in there or anywhere later. Good luck!";
+            "gradient. The variable in question was changed in there or anywhere later. Good luck!";
     fail(message);
 }
 

@@ -56,31 +56,26 @@ namespace {
         case ViewOrigin::NoGrad:
         case ViewOrigin::Inference: {
             const char* mode = inference ? "inference_mode" : "no_grad";
-            fail(message,
-                 " Given that this use case is ambiguous and error-prone, it is forbidden. You can "
-                 "clarify your code by "
-                 "moving both the view and the inplace either both inside the ",
-                 mode,
-                 " block (if you don't want the inplace to be tracked) or both outside (if you "
-                 "want the inplace to be "
-                 "tracked).");
+            fail(
+                message,
+                " Given that this use case is ambiguous and error-prone, it is forbidden. You can "
+                "clarify your code by moving both the view and the inplace either both inside the ",
+                mode,
+                " block (if you don't want the inplace to be tracked) or both outside (if you want "
+                "the inplace to be tracked).");
         }
         case ViewOrigin::MultiOutput:
             fail(message,
                  " This view is the output of a function that returns multiple views. Such "
-                 "functions do not allow the "
-                 "output views to be modified inplace. You should replace the inplace operation by "
-                 "an out-of-place "
-                 "one.");
+                 "functions do not allow the output views to be modified inplace. You should "
+                 "replace the inplace operation by an out-of-place one.");
         default:
             fail(message,
                  " This view was created inside a custom Function (or because an input was "
-                 "returned as-is) and the "
-                 "autograd logic to handle view+inplace would override the custom backward "
-                 "associated with the "
-                 "custom Function, leading to incorrect gradients. This behavior is forbidden. You "
-                 "can fix this by "
-                 "cloning the output of the custom Function.");
+                 "returned as-is) and the autograd logic to handle view+inplace would override the "
+                 "custom backward associated with the custom Function, leading to incorrect "
+                 "gradients. This behavior is forbidden. You can fix this by cloning the output of "
+                 "the custom Function.");
     }
 }
 
@@ -163,9 +158,8 @@ void check_inplace(const Tensor& tensor, bool recorded) {
     if (tensor->inference && !inference_mode())
         fail(
             "Inplace update to inference tensor outside InferenceMode is not allowed.You can make "
-            "a clone to get a "
-            "normal tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 "
-            "for more details.");
+            "a clone to get a normal tensor before doing inplace update.See "
+            "https://github.com/pytorch/rfcs/pull/17 for more details.");
     if (recorded) {
         AutogradExtra* extra = extra_of(tensor);
         if (extra && extra->base.defined()) {
@@ -198,9 +192,8 @@ void set_requires_grad(const Tensor& tensor, bool requires_grad) {
         if (!requires_grad)
             fail(
                 "you can only change requires_grad flags of leaf variables. If you want to use a "
-                "computed variable "
-                "in a subgraph that doesn't require differentiation use var_no_grad = "
-                "var.detach().");
+                "computed variable in a subgraph that doesn't require differentiation use "
+                "var_no_grad = var.detach().");
         return;
     }
     if (requires_grad && !tensor.is_floating())

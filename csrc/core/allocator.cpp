@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "core/error.h"
+#include "core/refcount.h"
 
 namespace tapegrad {
 namespace {
@@ -107,6 +108,7 @@ void empty_cache() {
         }
     }
     stats.cached_bytes = 0;
+    Pool::trim();
 }
 
 }  // namespace tapegrad

@@ -76,46 +76,53 @@ template <class T, class... Args> Ref<T> make_ref(Args&&... args) {
 }
 
 // Memory of tensors, storages and nodes, in sizes that are multiples of 64, handed out again instead of
-// going back to the system. Guarded by the same lock as the reference counts.
+// going back to the system: to touch fresh memory costs more than the objects do. Guarded by the same
+// lock as the reference counts.
 class Pool {
 public:
     static void* take(size_t size) {
         const size_t index = index_of(size);
         if (index < kLists) [[likely]] {
-            List& list = lists_[index];
-            if (Slot* slot = list.head) {
-                list.head = slot->next;
-                --list.count;
+            if (Slot* slot = lists_[index]) {
+                lists_[index] = slot->next;
+                idle_bytes_ -= bytes_of(index);
                 return slot;
             }
         }
-        return ::operator new((index + 1) * kStep, std::align_val_t{kStep});
+        return ::operator new(bytes_of(index), std::align_val_t{kStep});
     }
     static void give(void* memory, size_t size) noexcept {
         const size_t index = index_of(size);
-        if (index >= kLists || lists_[index].count * (index + 1) * kStep >= kIdleBytes) {
+        if (index >= kLists || idle_bytes_ >= kIdleBytes) [[unlikely]] {
             ::operator delete(memory, std::align_val_t{kStep});
             return;
         }
-        List& list = lists_[index];
         Slot* slot = static_cast<Slot*>(memory);
-        slot->next = list.head;
-        list.head = slot;
-        ++list.count;
+        slot->next = lists_[index];
+        lists_[index] = slot;
+        idle_bytes_ += bytes_of(index);
+    }
+    // Gives idle memory back to the system.
+    static void trim() noexcept {
+        for (Slot*& list : lists_) {
+            while (Slot* slot = list) {
+                list = slot->next;
+                ::operator delete(slot, std::align_val_t{kStep});
+            }
+        }
+        idle_bytes_ = 0;
     }
 
 private:
     static constexpr size_t kStep = 64, kLists = 12;
-    static constexpr size_t kIdleBytes = size_t{4} << 20;  // of each size
+    static constexpr size_t kIdleBytes = size_t{64} << 20;
     static size_t index_of(size_t size) { return (size - 1) / kStep; }
+    static size_t bytes_of(size_t index) { return (index + 1) * kStep; }
     struct Slot {
         Slot* next;
     };
-    struct List {
-        Slot* head;
-        size_t count;
-    };
-    static inline List lists_[kLists];
+    static inline Slot* lists_[kLists];
+    static inline size_t idle_bytes_ = 0;
 };
 
 // Base of classes whose objects live in the pool.

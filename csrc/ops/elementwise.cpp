@@ -160,8 +160,7 @@ BlockFn unary_kernel(Unary op, const UnaryInfo& info, DType dtype) {
         if (op == Unary::Neg)
             fail(
                 "Negation, the `-` operator, on a bool tensor is not supported. If you are trying "
-                "to invert a mask, "
-                "use the `~` or `logical_not()` operator instead.");
+                "to invert a mask, use the `~` or `logical_not()` operator instead.");
         if (op == Unary::Relu) fail("Boolean inputs not supported for relu");
         fail<NotImplementedError>("\"", info.name, info.domain == kFloatOnly ? "_cpu" : "",
                                   "\" not implemented for '", scalar_type_name(dtype), "'");
@@ -534,12 +533,10 @@ void check_operands(Binary op, const Arg& a, const Arg& b, DType dtype) {
         if (is_bool(a) && is_bool(b))
             fail(
                 "Subtraction, the `-` operator, with two bool tensors is not supported. Use the "
-                "`^` or `logical_xor()` "
-                "operator instead.");
+                "`^` or `logical_xor()` operator instead.");
         fail(
             "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying "
-            "to invert a mask, use "
-            "the `~` or `logical_not()` operator instead.");
+            "to invert a mask, use the `~` or `logical_not()` operator instead.");
     }
     if (op == Binary::Pow && !is_floating(dtype) && !b.is_tensor() && b.scalar().to_int() < 0)
         fail("Integers to negative integer powers are not allowed.");
@@ -590,10 +587,6 @@ void apply_in_place(BlockFn kernel, const Tensor& a, const Arg& b, DType compute
         copy_values(a, result);
     }
 }
-
-}  // namespace
-
-namespace {
 
 // Contiguous, of one floating type and one shape.
 bool lie_alike(const Tensor& a, const Tensor& b) {
@@ -648,11 +641,14 @@ const Tensor& binary_in_place(Binary op, const Tensor& a, const Arg& b) {
     const BlockFn kernel = kernel_table().elementwise.binary[int(op)][int(dtype)];
     const bool recorded = recording_args(Arg(a), b);
     check_inplace(a, recorded);
-    check_operands(op, a, b, dtype);
-    refuse_overlaps(a, b);
-    check_in_place_result(a, broadcast_shape(a, b), dtype);
-    if (!kernel) refuse_dtype(info.name, dtype);
-    if (op == Binary::Remainder || op == Binary::Fmod) check_divisor(b, dtype);
+    const bool plain = b.is_tensor() && lie_alike(a, b.tensor()) && !shares_memory(a, b.tensor());
+    if (!plain) {
+        check_operands(op, a, b, dtype);
+        refuse_overlaps(a, b);
+        check_in_place_result(a, broadcast_shape(a, b), dtype);
+        if (!kernel) refuse_dtype(info.name, dtype);
+        if (op == Binary::Remainder || op == Binary::Fmod) check_divisor(b, dtype);
+    }
     const bool uses_result = (info.lhs_uses | info.rhs_uses) & kUsesResult;
     if (recorded && uses_result && is_view(a)) return copy_(a, binary(op, a, b));  // as for unary
     Ref<BinaryNode> node;
@@ -661,7 +657,13 @@ const Tensor& binary_in_place(Binary op, const Tensor& a, const Arg& b) {
         node = Ref<BinaryNode>(new BinaryNode(op, info, a, b));
         node->save_operands(node->uses_a() ? Arg(original = clone(a)) : Arg(a), b);
     }
-    apply_in_place(kernel, a, b, dtype, cost_of(op));
+    if (plain) {
+        const void* in[] = {a.data(), b.tensor().data()};
+        kernels::run_contiguous(kernel, in, 2, a.data(), a.numel(), a.item_size(), nullptr,
+                                cost_of(op));
+    } else {
+        apply_in_place(kernel, a, b, dtype, cost_of(op));
+    }
     a.bump_version();
     if (node) {
         rebase_history(a, node);

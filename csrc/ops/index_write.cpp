@@ -165,8 +165,8 @@ public:
         return tensor_value_ ? "IndexFillBackward1" : "IndexFillBackward0";
     }
     std::string formula() const override {
-        return tensor_value_ ? "self: grad.index_fill(dim, index, 0), "
-                               "value: grad.index_select(dim, unique(index)).sum()"
+        return tensor_value_ ? "self: grad.index_fill(dim, index, 0), value: "
+                               "grad.index_select(dim, unique(index)).sum()"
                              : "grad.index_fill(dim, index, 0)";
     }
     void release_saved() override { index_.release(); }

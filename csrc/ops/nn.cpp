@@ -216,9 +216,7 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const Tensor& we
     if (weight.defined() &&
         (weight.dim() != 1 || weight.sizes()[0] != classes || weight.dtype() != input.dtype()))
         fail("cross_entropy: weight tensor should be defined either for all ", classes,
-             " classes or no classes but got weight "
-             "tensor of shape: ",
-             to_string(weight.sizes()));
+             " classes or no classes but got weight tensor of shape: ", to_string(weight.sizes()));
     if (target.is_floating() && target.dim() != input.dim())
         fail("expected target dtype to be Long or Byte, but got ",
              scalar_type_name(target.dtype()));
@@ -333,8 +331,7 @@ void warn_about_broadcast(const Tensor& input, const Tensor& target) {
                   ")) that is different to the input size (tapegrad.Size(",
                   to_string(input.sizes()),
                   ")). This will likely lead to incorrect results due to broadcasting. Please "
-                  "ensure they have the same "
-                  "size."));
+                  "ensure they have the same size."));
 }
 
 }  // namespace

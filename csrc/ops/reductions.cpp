@@ -132,7 +132,9 @@ public:
     }
     Tensor saved_input() const { return input.unpack(*this); }
     // The result with its reduced dimensions restored.
-    Tensor saved_result() const { return restore(result.unpack(*this), input_sizes, mask, keepdim); }
+    Tensor saved_result() const {
+        return restore(result.unpack(*this), input_sizes, mask, keepdim);
+    }
     Tensor saved_indices() const {
         return restore(indices.unpack(*this), input_sizes, mask, keepdim);
     }
@@ -307,8 +309,7 @@ Tensor variance(const Tensor& x, const Layout& l, double correction, bool keepdi
     if (divisor == 0 && out.numel())
         warn(
             "var(): degrees of freedom is <= 0. Correction should be strictly less than the "
-            "reduction factor (input "
-            "numel divided by output numel).");
+            "reduction factor (input numel divided by output numel).");
     GradMode off(false);
     binary_in_place(Binary::Div, out, divisor);
     return out;
@@ -446,8 +447,7 @@ void require_elements(const Layout& l, const char* name, bool over_all, const Di
     if (over_all)
         fail(name,
              "(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
-             "reduction dim with the "
-             "'dim' argument.");
+             "reduction dim with the 'dim' argument.");
     if (l.outer * l.inner > 0)
         fail<IndexError>(name, "(): Expected reduction dim ", dims.empty() ? 0 : dims[0],
                          " to have non-zero size.");

@@ -1,5 +1,7 @@
 #include "ops/views.h"
 
+#include <algorithm>
+#include <cstring>
 #include <functional>
 
 #include "ops/copy.h"
@@ -10,6 +12,24 @@
 
 namespace tapegrad {
 namespace {
+
+// What a node shows under its _saved_* names, where that is not just the sizes of its input.
+struct SavedNames {
+    const char* node;
+    bool sizes;
+    const char* numbers[4];
+};
+constexpr SavedNames kSavedNames[] = {
+    {"AliasBackward0", false, {}},
+    {"DiagonalBackward0", true, {"offset", "dim1", "dim2"}},
+    {"PermuteBackward0", false, {}},
+    {"SelectBackward0", true, {"dim", "index"}},
+    {"SliceBackward0", true, {"dim", "start", "end", "step"}},
+    {"SqueezeBackward1", true, {"dim"}},
+    {"TBackward0", false, {}},
+    {"TransposeBackward0", false, {"dim0", "dim1"}},
+    {"UnsqueezeBackward0", false, {"dim"}},
+};
 
 // The derivative of most views is another operator on the gradient.
 class ViewNode final : public Node {
@@ -27,12 +47,28 @@ public:
     void backward(TensorList& grads, TensorList& inputs) override {
         if (wants(0)) inputs[0] = rule_(grads[0], *this);
     }
+    void visit_saved(SavedVisitor& visitor) const override {
+        const auto* names =
+            std::find_if(std::begin(kSavedNames), std::end(kSavedNames),
+                         [&](const SavedNames& entry) { return !std::strcmp(entry.node, name_); });
+        const bool known = names != std::end(kSavedNames);
+        if (!known || names->sizes) visitor.dims("self_sym_sizes", input_sizes);
+        for (int i = 0; known && i < 4 && names->numbers[i]; ++i)
+            visitor.integer(names->numbers[i], numbers[i]);
+        if (!dims.empty()) visitor.dims("dims", inverse(dims));
+    }
 
     const Dims input_sizes;
-    const Dims dims;
+    const Dims dims;  // of a permutation: the inverse one
     const int64_t numbers[4];
 
 private:
+    static Dims inverse(const Dims& permutation) {
+        Dims result(permutation.size());
+        for (int i = 0; i < permutation.size(); ++i) result[static_cast<int>(permutation[i])] = i;
+        return result;
+    }
+
     const char* name_;
     Rule rule_;
 };
@@ -223,8 +259,7 @@ Tensor permute(const Tensor& x, const Dims& dims) {
     if (dims.size() != x.dim())
         fail(
             "permute(sparse_coo): number of dimensions in the tensor input does not match the "
-            "length of the desired "
-            "ordering of dimensions i.e. input.dim() = ",
+            "length of the desired ordering of dimensions i.e. input.dim() = ",
             x.dim(), " is not equal to len(dims) = ", dims.size());
     Dims order(x.dim()), inverse(x.dim());
     uint64_t seen = 0;
@@ -339,8 +374,7 @@ Tensor view(const Tensor& x, const Dims& sizes) {
     if (!view_strides(x, inferred, strides))
         fail(
             "view size is not compatible with input tensor's size and stride (at least one "
-            "dimension spans across two "
-            "contiguous subspaces). Use .reshape(...) instead.");
+            "dimension spans across two contiguous subspaces). Use .reshape(...) instead.");
     return make_view(x, inferred, strides);
 }
 
@@ -444,22 +478,23 @@ Tensor expand(const Tensor& x, const Dims& sizes) {
 
 namespace {
 
-Tensor squeezed(const Tensor& x, uint64_t mask, const char* name) {
+Tensor squeezed(const Tensor& x, uint64_t mask, const char* name, int64_t dim = 0) {
     Dims sizes, strides;
     for (int i = 0; i < x.dim(); ++i) {
         if ((mask >> i & 1) && x.sizes()[i] == 1) continue;
         sizes.push_back(x.sizes()[i]);
         strides.push_back(x.strides()[i]);
     }
-    return record_view(x, alias(x, sizes, strides, 0), name, reshape_gradient);
+    return record_view(x, alias(x, sizes, strides, 0), name, reshape_gradient, Dims(), dim);
 }
 
 }  // namespace
 
 Tensor squeeze(const Tensor& x) { return squeezed(x, ~uint64_t{0}, "SqueezeBackward0"); }
 Tensor squeeze(const Tensor& x, const Dims& dims) {
-    return squeezed(x, wrap_dims(dims, x.dim()),
-                    dims.size() == 1 ? "SqueezeBackward1" : "SqueezeBackward2");
+    const uint64_t mask = wrap_dims(dims, x.dim());
+    if (dims.size() == 1) return squeezed(x, mask, "SqueezeBackward1", wrap_dim(dims[0], x.dim()));
+    return squeezed(x, mask, "SqueezeBackward2");
 }
 
 Tensor unsqueeze(const Tensor& x, int64_t dim) {

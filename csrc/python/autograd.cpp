@@ -102,8 +102,8 @@ py::tuple run(const py::tuple& roots, const py::tuple& grads, bool keep_graph, b
     for (size_t i = 0; i < results.size(); ++i) {
         if (!results[i].defined() && !allow_unreachable)
             fail("The differentiated Tensor at index ", i,
-                 " appears to not have been used in the graph. Set "
-                 "allow_unused=True if this is the desired behavior.");
+                 " appears to not have been used in the graph. Set allow_unused=True if this is "
+                 "the desired behavior.");
         out[i] = py::cast(results[i]);
     }
     return out;

@@ -23,11 +23,10 @@ DType dtype_for(const Scalar& value) {
 // ------------------------------------------------------------------------------------ from data
 
 Tensor copy_of_tensor(const Tensor& source, DType dtype, const char* function) {
-    warn(
-        text("To copy construct from a tensor, it is recommended to use "
-             "sourceTensor.detach().clone() or "
-             "sourceTensor.detach().clone().requires_grad_(True), rather than ",
-             function, "(sourceTensor)."));
+    warn(text(
+        "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() "
+        "or sourceTensor.detach().clone().requires_grad_(True), rather than ",
+        function, "(sourceTensor)."));
     Tensor out = empty(source.sizes(), dtype);
     copy_values(out, source);
     return out;

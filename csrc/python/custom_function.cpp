@@ -150,19 +150,15 @@ void record_dirty(const Result& result, const Ref<FunctionNode>& node, size_t te
     if (!result.is_input)
         warn(
             "ctx.mark_dirty() received a tensor that was not an input. Only input Tensors that "
-            "have been mutated should "
-            "be passed to ctx.mark_dirty().");
+            "have been mutated should be passed to ctx.mark_dirty().");
     if (is_view(tensor) && tensor_count > 1)
         fail(
             "If your Function modifies inplace an input that is a view of another Tensor, your "
-            "Function cannot return "
-            "more than one Tensor. This is not supported by the current autograd engine. You "
-            "should either make sure "
-            "the input is not a view (using .clone() for example) or make your Function only "
-            "return one Tensor "
-            "(potentially splitting it into two Functions: one doing the inplace that returns a "
-            "single Tensor and a "
-            "second one that does the other operations).");
+            "Function cannot return more than one Tensor. This is not supported by the current "
+            "autograd engine. You should either make sure the input is not a view (using .clone() "
+            "for example) or make your Function only return one Tensor (potentially splitting it "
+            "into two Functions: one doing the inplace that returns a single Tensor and a second "
+            "one that does the other operations).");
     check_inplace(tensor, true);
     rebase_history(tensor, node);
 }
@@ -279,8 +275,8 @@ py::object apply(py::object function, bool separate, py::tuple args, py::dict kw
                          [&](const Result& r) { return r.tensor.impl() == impl; }))
             fail(
                 "Some elements marked as dirty during the forward method were not returned as "
-                "output. The inputs that are "
-                "modified inplace must all be outputs of the Function.");
+                "output. The inputs that are modified inplace must all be outputs of the "
+                "Function.");
         Tensor(impl).bump_version();
     }
 

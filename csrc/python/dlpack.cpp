@@ -202,8 +202,8 @@ template <class Managed> Tensor import_capsule(PyObject* capsule, bool& copied) 
         if (sizes[i] > 1 && strides[i] < 0)
             fail<ValueError>(
                 "At least one stride of the given tensor is negative, and tensors with negative "
-                "strides are not "
-                "currently supported. (You can probably work around this by making a copy of it.)");
+                "strides are not currently supported. (You can probably work around this by making "
+                "a copy of it.)");
         if (strides[i] < 0) strides[i] = 1;
     }
     char* data = static_cast<char*>(source.data);
@@ -252,8 +252,7 @@ Tensor from_dlpack(const py::object& object, const py::object& device, const py:
     else
         fail(
             "from_dlpack received an invalid capsule. Note that DLTensor capsules can be consumed "
-            "only once, so you "
-            "might have already constructed a tensor from it once.");
+            "only once, so you might have already constructed a tensor from it once.");
     if (!must_copy || copied) return out;
     Tensor own = empty(out.sizes(), out.dtype());
     copy_values(own, out);

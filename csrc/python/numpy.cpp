@@ -70,15 +70,12 @@ void read_layout(const py::array& array, Dims& sizes, Dims& strides) {
         if (stride < 0)
             fail<ValueError>(
                 "At least one stride in the given numpy array is negative, and tensors with "
-                "negative strides are not "
-                "currently supported. (You can probably work around this by making a copy of your "
-                "array  with "
-                "array.copy().) ");
+                "negative strides are not currently supported. (You can probably work around this "
+                "by making a copy of your array  with array.copy().) ");
         if (item == 0 || stride % item != 0)
             fail<ValueError>(
                 "given numpy array strides not a multiple of the element byte size. Copy the numpy "
-                "array to reallocate "
-                "the memory.");
+                "array to reallocate the memory.");
         strides[i] = stride / item;
     }
 }
@@ -244,8 +241,7 @@ Tensor convert_array(py::handle object, bool copy, std::optional<DType> wanted) 
     if (dtype.byteorder() == kSwapped)
         fail<ValueError>(
             "given numpy array has byte order different from the native byte order. Conversion "
-            "between byte orders is "
-            "currently not supported.");
+            "between byte orders is currently not supported.");
     const DType type = require_dtype(dtype);
     if (wanted && *wanted != type) copy = true;
     if (copy && reinterpret_cast<uintptr_t>(array.data()) % item_size(type) != 0) {

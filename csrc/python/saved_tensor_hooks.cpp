@@ -38,10 +38,9 @@ struct PythonSavedTensorHooks final : SavedTensorHooks {
         if (tensor.version() != version)
             fail(
                 "A saved tensor pack hook is modifying its input in place. Tensors provided as "
-                "input to pack hook can not be "
-                "modified by in-place operations as this can lead to unexpected side-effects. "
-                "Please open an issue if you "
-                "need to perform in-place operations on the input to a pack hook.");
+                "input to pack hook can not be modified by in-place operations as this can lead to "
+                "unexpected side-effects. Please open an issue if you need to perform in-place "
+                "operations on the input to a pack hook.");
         return make_ref<PythonPackedTensor>(std::move(packed), unpack_hook);
     }
     py::object pack_hook, unpack_hook;

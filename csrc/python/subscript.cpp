@@ -76,8 +76,7 @@ Selection apply_index(const Tensor& x, PyObject* index, bool to_write) {
         if (x.dim() == 0)
             fail<IndexError>(
                 "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
-                "`tensor.item<T>()` in C++ to "
-                "convert a 0-dim tensor to a number");
+                "`tensor.item<T>()` in C++ to convert a 0-dim tensor to a number");
         return {select(x, 0, number), {}};
     }
     if (x.dim() == 0 && PySlice_Check(index))

@@ -21,12 +21,10 @@ PyObject* get_grad(PyObject* self, void*) {
         if (!x->grad && !x.is_leaf() && !x->retains_grad && x.requires_grad()) [[unlikely]] {
             constexpr const char* message =
                 "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its "
-                ".grad attribute won't be "
-                "populated during autograd.backward(). If you indeed want the .grad field to be "
-                "populated for a non-leaf "
-                "Tensor, use .retain_grad() on the non-leaf Tensor. If you access the non-leaf "
-                "Tensor by mistake, make sure "
-                "you access the leaf Tensor instead. See github.com/pytorch/pytorch/pull/30531 for "
+                ".grad attribute won't be populated during autograd.backward(). If you indeed want "
+                "the .grad field to be populated for a non-leaf Tensor, use .retain_grad() on the "
+                "non-leaf Tensor. If you access the non-leaf Tensor by mistake, make sure you "
+                "access the leaf Tensor instead. See github.com/pytorch/pytorch/pull/30531 for "
                 "more information.";
             if (PyErr_WarnEx(PyExc_UserWarning, message, 1) < 0) return nullptr;
         }

@@ -19,7 +19,13 @@ from tapegrad._C import (
     is_inference_mode_enabled,
 )
 
-__all__ = ["enable_grad", "inference_mode", "no_grad", "set_grad_enabled"]
+__all__ = [
+    "enable_grad",
+    "inference_mode",
+    "no_grad",
+    "set_grad_enabled",
+    "set_multithreading_enabled",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -264,5 +270,40 @@ class inference_mode(_DecoratorContextManager):
         _set_grad_enabled(grad)
 
     def clone(self) -> inference_mode:
+        """Return a copy with the same mode."""
+        return self.__class__(self.mode)
+
+
+class set_multithreading_enabled(_DecoratorContextManager):
+    """Accepted for programs that have it: a backward pass always runs on the calling thread.
+
+    It is PyTorch's switch for the threads of its engine, one for each accelerator. The threads
+    of kernels are another matter: see `tapegrad.set_num_threads`.
+
+    Args:
+        mode: kept, and without effect.
+
+    Example::
+
+        >>> import tapegrad
+        >>> x = tapegrad.tensor([1.0], requires_grad=True)
+        >>> with tapegrad.autograd.grad_mode.set_multithreading_enabled(False):
+        ...     (x * 2).sum().backward()
+        >>> x.grad
+        tensor([2.])
+    """
+
+    __slots__ = ("mode",)
+
+    def __init__(self, mode: bool) -> None:
+        self.mode = mode
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
+        pass
+
+    def clone(self) -> set_multithreading_enabled:
         """Return a copy with the same mode."""
         return self.__class__(self.mode)
