@@ -594,6 +594,34 @@ bool lie_alike(const Tensor& a, const Tensor& b) {
            a.sizes() == b.sizes();
 }
 
+// A tensor of one element as a number. Between operands of one type that makes no difference.
+Scalar only_element(const Tensor& x) {
+    return x.dtype() == DType::Float32 ? static_cast<double>(*x.data<float>()) : *x.data<double>();
+}
+
+// A small matrix and a row, such as a bias: a call of the kernel for each row, where the driver would set
+// up its strides for more than the arithmetic takes. Undefined where the operands are of another kind.
+Tensor by_rows(const BlockFn* row_of_kernels, const Tensor& rows, const Tensor& row,
+               bool rows_first, Cost cost) {
+    const int lead = rows.dim() - row.dim();
+    const int64_t n = row.numel();
+    if (lead <= 0 || n < 4 || rows.numel() >= kernels::enough_of(cost) || !rows.is_floating() ||
+        rows.dtype() != row.dtype() || !rows.is_contiguous() || !row.is_contiguous())
+        return {};
+    for (int i = 0; i < row.dim(); ++i)
+        if (row.sizes()[i] != rows.sizes()[lead + i]) return {};
+    Tensor out = empty_like_contiguous(rows);
+    const BlockFn kernel = row_of_kernels[int(out.dtype())];
+    const int64_t bytes = n * static_cast<int64_t>(out.item_size());
+    const int64_t end = out.numel() * static_cast<int64_t>(out.item_size());
+    for (int64_t at = 0; at < end; at += bytes) {
+        const void* moving = rows.data<char>() + at;
+        const void* in[] = {rows_first ? moving : row.data(), rows_first ? row.data() : moving};
+        kernel(in, out.data<char>() + at, n, nullptr);
+    }
+    return out;
+}
+
 Tensor binary_values(Binary op, const BinaryInfo& info, const Arg& a, const Arg& b) {
     const auto& row = kernel_table().elementwise.binary[int(op)];
     if (a.is_tensor() && b.is_tensor()) {
@@ -603,6 +631,17 @@ Tensor binary_values(Binary op, const BinaryInfo& info, const Arg& a, const Arg&
             kernels::run_contiguous(row[int(out.dtype())], in, 2, out.data(), out.numel(),
                                     out.item_size(), nullptr, cost_of(op));
             return out;
+        }
+        for (const bool first : {true, false})
+            if (Tensor out = by_rows(row, first ? a.tensor() : b.tensor(),
+                                     first ? b.tensor() : a.tensor(), first, cost_of(op));
+                out.defined())
+                return out;
+        if (a.tensor().dtype() == b.tensor().dtype() && a.tensor().is_floating()) {
+            if (b.tensor().numel() == 1 && b.tensor().dim() <= a.tensor().dim())
+                return binary_values(op, info, a, only_element(b.tensor()));
+            if (a.tensor().numel() == 1 && a.tensor().dim() <= b.tensor().dim())
+                return binary_values(op, info, only_element(a.tensor()), b);
         }
     } else if (const PlainOperands plain(a, b); plain.complete()) {
         Tensor out = empty_like_contiguous(plain.like());

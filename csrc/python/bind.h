@@ -43,6 +43,7 @@ void bind_creation(py::module_& m);
 void bind_numpy(py::module_& m);
 void bind_optim(py::module_& m);
 void bind_autograd(py::module_& m);
+void bind_grad_mode_guards(py::module_& m);
 void bind_nodes(py::module_& m);
 void bind_custom_functions(py::module_& m);
 void bind_runtime(py::module_& m);

@@ -20,6 +20,7 @@ PYBIND11_MODULE(_C, m) {
     bind_numpy(m);
     bind_creation(m);
     bind_autograd(m);
+    bind_grad_mode_guards(m);
     bind_custom_functions(m);
     bind_optim(m);
     bind_runtime(m);

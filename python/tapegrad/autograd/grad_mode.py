@@ -10,9 +10,11 @@ import functools
 import inspect
 import warnings
 from collections.abc import Callable, Generator
-from typing import Any, TypeVar, cast, overload
+from typing import Any, TypeVar, cast
 
 from tapegrad._C import (
+    _EnableGrad,
+    _NoGrad,
     _set_grad_enabled,
     _set_inference_mode,
     is_grad_enabled,
@@ -104,28 +106,7 @@ class _DecoratorContextManager:
         return self.__class__()
 
 
-class _NoParamDecoratorContextManager(_DecoratorContextManager):
-    """A `_DecoratorContextManager` that decorates with and without parentheses."""
-
-    __slots__ = ("prev",)
-
-    prev: bool
-
-    @overload
-    def __new__(cls, orig_func: F) -> F: ...  # type: ignore[misc]
-    @overload
-    def __new__(cls, orig_func: None = None) -> _NoParamDecoratorContextManager: ...
-
-    def __new__(cls, orig_func: Any = None) -> Any:
-        if orig_func is None:
-            return object.__new__(cls)
-        return cls()(orig_func)
-
-    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
-        _set_grad_enabled(self.prev)
-
-
-class no_grad(_NoParamDecoratorContextManager):
+class no_grad(_NoGrad, _DecoratorContextManager):
     """Do not record operations: results have ``requires_grad=False`` and no ``grad_fn``.
 
     Inside, leaves that require gradients may be changed in place (an optimiser's step).
@@ -149,12 +130,8 @@ class no_grad(_NoParamDecoratorContextManager):
 
     __slots__ = ()
 
-    def __enter__(self) -> None:
-        self.prev = is_grad_enabled()
-        _set_grad_enabled(False)
 
-
-class enable_grad(_NoParamDecoratorContextManager):
+class enable_grad(_EnableGrad, _DecoratorContextManager):
     """Record operations, also inside `no_grad`.
 
     Inside `inference_mode` it has no effect on what is computed there.  Usable as a context
@@ -172,10 +149,6 @@ class enable_grad(_NoParamDecoratorContextManager):
     """
 
     __slots__ = ()
-
-    def __enter__(self) -> None:
-        self.prev = is_grad_enabled()
-        _set_grad_enabled(True)
 
 
 class set_grad_enabled(_DecoratorContextManager):

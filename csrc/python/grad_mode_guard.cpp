@@ -1,0 +1,71 @@
+// The bases of no_grad and enable_grad: context managers that cost as little as what they switch.
+#include "autograd/grad_mode.h"
+#include "python/bind.h"
+
+namespace tapegrad::python {
+namespace {
+
+struct GuardObject {
+    PyObject_HEAD bool before;
+};
+
+// Without an argument a context manager; with a function, that function decorated.
+PyObject* guard_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
+    PyObject* function = Py_None;
+    if (PyTuple_GET_SIZE(args) > 0 || kwargs) {
+        static const char* names[] = {"orig_func", nullptr};
+        if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O", const_cast<char**>(names), &function))
+            return nullptr;
+    }
+    PyObject* self = type->tp_alloc(type, 0);
+    if (!self || function == Py_None) return self;
+    PyObject* decorated = PyObject_CallOneArg(self, function);
+    Py_DECREF(self);
+    return decorated;
+}
+
+void guard_dealloc(PyObject* self) {
+    PyTypeObject* type = Py_TYPE(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+template <bool Enabled> PyObject* guard_enter(PyObject* self, PyObject*) {
+    reinterpret_cast<GuardObject*>(self)->before = thread_state.grad_enabled;
+    thread_state.grad_enabled = Enabled;
+    Py_RETURN_NONE;
+}
+PyObject* guard_exit(PyObject* self, PyObject* const*, Py_ssize_t) {
+    thread_state.grad_enabled = reinterpret_cast<GuardObject*>(self)->before;
+    Py_RETURN_NONE;
+}
+
+template <bool Enabled> void define_guard(py::module_& m, const char* name) {
+    static PyMethodDef methods[] = {
+        {"__enter__", guard_enter<Enabled>, METH_NOARGS, nullptr},
+        {"__exit__", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(guard_exit)),
+         METH_FASTCALL, nullptr},
+        {nullptr, nullptr, 0, nullptr},
+    };
+    static PyType_Slot slots[] = {
+        {Py_tp_new, reinterpret_cast<void*>(guard_new)},
+        {Py_tp_dealloc, reinterpret_cast<void*>(guard_dealloc)},
+        {Py_tp_methods, methods},
+        {0, nullptr},
+    };
+    static const std::string full_name = std::string("tapegrad._C.") + name;
+    static PyType_Spec spec = {full_name.c_str(), sizeof(GuardObject), 0,
+                               Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
+    py::object type = py::reinterpret_steal<py::object>(PyType_FromSpec(&spec));
+    if (!type) throw py::error_already_set();
+    m.attr(name) = type;
+}
+
+}  // namespace
+
+void bind_grad_mode_guards(py::module_& m) {
+    define_guard<false>(m, "_NoGrad");
+    define_guard<true>(m, "_EnableGrad");
+}
+
+}  // namespace tapegrad::python
