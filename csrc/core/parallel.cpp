@@ -11,6 +11,9 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <string>
 
 namespace tapegrad {
 namespace {
@@ -31,14 +34,37 @@ int positive_from_environment(const char* name) {
     return value > 0 ? value : 0;
 }
 
-// CPU time that the control group grants, in whole CPUs rounded up; 0 when it sets no limit.
-int cgroup_cpus() {
+std::string first_line(const std::string& path, const char* prefix = "") {
+    std::ifstream file(path);
+    for (std::string line; std::getline(file, line);)
+        if (line.starts_with(prefix)) return line.substr(std::strlen(prefix));
+    return {};
+}
+
+// "max 100000" and "50000 100000": microseconds of CPU time in each period. In whole CPUs rounded up; 0
+// where there is no limit.
+int cpus_granted(const std::string& quota_and_period) {
     double quota = -1, period = 0;
-    if (std::FILE* file = std::fopen("/sys/fs/cgroup/cpu.max", "r")) {
-        if (std::fscanf(file, "%lf %lf", &quota, &period) != 2) quota = -1;
-        std::fclose(file);
-    }
+    if (std::sscanf(quota_and_period.c_str(), "%lf %lf", &quota, &period) != 2) return 0;
     return quota > 0 && period > 0 ? static_cast<int>(std::ceil(quota / period)) : 0;
+}
+
+// The least that this process's control group and those around it grant; 0 where none sets a limit.
+int cgroup_cpus() {
+    const std::string root = "/sys/fs/cgroup";
+    int least = 0;
+    auto limit = [&](int cpus) {
+        if (cpus > 0) least = least > 0 ? std::min(least, cpus) : cpus;
+    };
+    std::string group = first_line("/proc/self/cgroup", "0::");
+    for (bool top = false; !top; group.erase(std::min(group.rfind('/'), group.size()))) {
+        top = group.empty() || group == "/";
+        limit(cpus_granted(first_line(root + (top ? "" : group) + "/cpu.max")));
+    }
+    // Version 1 shows a container's own group at the root.
+    limit(cpus_granted(first_line(root + "/cpu/cpu.cfs_quota_us") + " " +
+                       first_line(root + "/cpu/cpu.cfs_period_us")));
+    return least;
 }
 
 int default_thread_count() {
