@@ -1,0 +1,393 @@
+#include "ops/elementwise.h"
+
+#include "formulas/text.h"
+#include "formulas/uses.h"
+#include "kernels/table.h"
+#include "ops/elementwise_operands.h"
+#include "ops/overlap.h"
+#include "ops/record.h"
+
+namespace tapegrad {
+namespace {
+
+using formulas::kUsesA;
+using formulas::kUsesB;
+using formulas::kUsesResult;
+using formulas::Text;
+using kernels::BlockFn;
+using kernels::Cost;
+using kernels::Operand;
+
+constexpr bool kNumbers = false, kFloats = true;  // whether integers become floats
+
+struct BinaryInfo {
+    std::string name, node;
+    bool floats;
+    unsigned lhs_uses, rhs_uses;
+    bool lhs_identity, rhs_identity;  // the gradient passes unchanged
+    Tensor (*lhs)(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor& y);
+    Tensor (*rhs)(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor& y);
+    std::string lhs_formula, rhs_formula;
+};
+
+template <class F> BinaryInfo binary_info(const char* name, bool floats) {
+    const Text g("grad"), a("self"), b("other"), y("result");
+    BinaryInfo info{snake_case(name),
+                    std::string(name) + "Backward",
+                    floats,
+                    formulas::lhs_uses<F>(),
+                    formulas::rhs_uses<F>(),
+                    false,
+                    false,
+                    [](const Tensor& gt, const Tensor& at, const Tensor& bt,
+                       const Tensor& yt) -> Tensor { return F::lhs(gt, at, bt, yt); },
+                    [](const Tensor& gt, const Tensor& at, const Tensor& bt,
+                       const Tensor& yt) -> Tensor { return F::rhs(gt, at, bt, yt); },
+                    F::lhs(g, a, b, y).s,
+                    F::rhs(g, a, b, y).s};
+    info.lhs_identity = info.lhs_formula == "grad";
+    info.rhs_identity = info.rhs_formula == "grad";
+    return info;
+}
+
+#define TAPEGRAD_INFO(Name, Domain) binary_info<formulas::Name>(#Name, k##Domain),
+const BinaryInfo binary_infos[] = {TAPEGRAD_BINARY(TAPEGRAD_INFO)};
+#undef TAPEGRAD_INFO
+const BinaryInfo& info_of(Binary op) { return binary_infos[static_cast<int>(op)]; }
+
+Cost cost_of(Binary op) {
+    return op == Binary::Pow || op == Binary::Atan2 || op == Binary::Fmod || op == Binary::Remainder
+               ? Cost::Heavy
+               : Cost::Light;
+}
+
+// PyTorch numbers the overloads of an operator; which one this is shows in the node's name.
+const char* numbered_name(Binary op, bool a_tensor, bool b_tensor) {
+    switch (op) {
+        case Binary::Add: return "AddBackward0";
+        case Binary::Sub: return a_tensor ? "SubBackward0" : "RsubBackward1";
+        case Binary::Mul: return "MulBackward0";
+        case Binary::Div: return "DivBackward0";
+        case Binary::Pow: return a_tensor ? "PowBackward1" : "PowBackward2";
+        case Binary::Maximum: return "MaximumBackward0";
+        case Binary::Minimum: return "MinimumBackward0";
+        case Binary::Remainder: return b_tensor ? "RemainderBackward1" : "RemainderBackward0";
+        case Binary::Fmod: return b_tensor ? "FmodBackward1" : "FmodBackward0";
+        default: return "Atan2Backward0";
+    }
+}
+
+// Operands of one floating type that lie in memory as the result does, or are a number: the frequent case,
+// which needs no conversion, no strides and no look at shapes.
+class PlainOperands {
+public:
+    // like: a contiguous tensor of the result's shape and type; the first operand.
+    explicit PlainOperands(const Tensor& like) : like_(like) { in_[count_++] = like.data(); }
+    // Of two operands one of which is a number.
+    PlainOperands(const Arg& a, const Arg& b) : like_(a.is_tensor() ? a.tensor() : b.tensor()) {
+        const Scalar& number = a.is_tensor() ? b.scalar() : a.scalar();
+        if (!like_.is_floating() || !like_.is_contiguous() || number.kind() == DType::Bool ||
+            !add_number(number))
+            return;
+        in_[a.is_tensor() ? 1 : 0] = in_[0];
+        in_[a.is_tensor() ? 0 : 1] = like_.data();
+        count_ = 2;
+    }
+    PlainOperands(const PlainOperands&) = delete;
+
+    bool complete() const { return count_ == 2; }
+    const Tensor& like() const { return like_; }
+    bool add(const SavedTensor& saved, bool is_tensor, const Scalar& scalar) {
+        if (!is_tensor) return add_number(scalar);
+        in_[count_] = saved.plain_values(like_);
+        return in_[count_++] != nullptr;
+    }
+    void run(BlockFn kernel, const Tensor& out, Cost cost) const {
+        kernels::run_contiguous(kernel, in_, count_, out.data(), out.numel(), out.item_size(),
+                                nullptr, cost);
+    }
+
+private:
+    // A number becomes as many as there are elements: only worth it for few.
+    bool add_number(const Scalar& scalar) {
+        const int64_t n = like_.numel();
+        if (n > kFew) return false;
+        if (like_.dtype() == DType::Float32)
+            std::fill_n(reinterpret_cast<float*>(numbers_), n, scalar.to<float>());
+        else std::fill_n(numbers_, n, scalar.to<double>());
+        in_[count_++] = numbers_;
+        return true;
+    }
+
+    static constexpr int64_t kFew = 256;
+    const Tensor& like_;
+    int count_ = 0;
+    const void* in_[4];
+    alignas(64) double numbers_[kFew];
+};
+
+class BinaryNode final : public Node {
+public:
+    BinaryNode(Binary op, const BinaryInfo& info, const Arg& a, const Arg& b)
+        : op_(op),
+          info_(info),
+          scalar_(a.is_tensor() ? b.scalar() : a.scalar()),
+          a_is_tensor_(a.is_tensor()),
+          b_is_tensor_(b.is_tensor()) {
+        add_edge(gradient_edge(a));
+        add_edge(gradient_edge(b));
+        uses_ = (has_edge(0) ? info.lhs_uses : 0) | (has_edge(1) ? info.rhs_uses : 0);
+    }
+    // Before the operation where it works in place, and after it otherwise.
+    void save_operands(const Arg& a, const Arg& b) {
+        if ((uses_ & kUsesA) && a_is_tensor_) a_ = SavedTensor(a.tensor(), false);
+        if ((uses_ & kUsesB) && b_is_tensor_) b_ = SavedTensor(b.tensor(), false);
+    }
+    void save_result(const Tensor& y) {
+        if (uses_ & kUsesResult) result_ = SavedTensor(y, true);
+    }
+    bool uses_a() const { return uses_ & kUsesA; }
+
+    const char* name() const noexcept override {
+        return numbered_name(op_, a_is_tensor_, b_is_tensor_);
+    }
+    std::string formula() const override {
+        std::string text;
+        if (has_edge(0)) text += "self: " + info_.lhs_formula;
+        if (has_edge(1)) text += (text.empty() ? "" : ", ") + ("other: " + info_.rhs_formula);
+        return text;
+    }
+    void release_saved() override {
+        a_.release();
+        b_.release();
+        result_.release();
+    }
+    void visit_saved(SavedVisitor& visitor) const override {
+        if (a_.defined()) visitor.tensor("self", a_);
+        if (b_.defined()) visitor.tensor(op_ == Binary::Pow ? "exponent" : "other", b_);
+        if (result_.defined()) visitor.tensor("result", result_);
+        if (!b_is_tensor_ && (uses_ & kUsesB)) visitor.scalar("other", scalar_.to_double());
+        if (!a_is_tensor_ && (uses_ & kUsesA)) visitor.scalar("self", scalar_.to_double());
+    }
+
+    void backward(TensorList& grads, TensorList& inputs) override {
+        Tensor g = std::move(grads[0]);
+        if (grad_enabled()) {
+            const Tensor a = value(a_, a_is_tensor_, kUsesA, g),
+                         b = value(b_, b_is_tensor_, kUsesB, g);
+            const Tensor y = result_.unpack(*this);
+            if (wants(0)) inputs[0] = info_.lhs(g, a, b, y);
+            if (wants(1)) inputs[1] = info_.rhs(g, a, b, y);
+            return;
+        }
+        // The second derivative may overwrite g, or take it as it is, when the first is done with it.
+        if (wants(0)) {
+            const bool last = !wants(1);
+            inputs[0] = info_.lhs_identity ? (last ? std::move(g) : g) : fused(true, g, last);
+        }
+        if (wants(1))
+            inputs[1] = info_.rhs_identity ? std::move(g)
+                                           : fused(false, g, !(wants(0) && info_.lhs_identity));
+    }
+
+private:
+    Tensor value(const SavedTensor& saved, bool is_tensor, unsigned use, const Tensor& g) {
+        if (!(uses_ & use)) return {};
+        return is_tensor ? saved.unpack(*this) : scalar_tensor(scalar_, g.dtype());
+    }
+
+    // One derivative, computed in one pass over memory.
+    Tensor fused(bool lhs, const Tensor& g, bool may_reuse) {
+        const auto& table = kernel_table().elementwise;
+        const unsigned uses = lhs ? info_.lhs_uses : info_.rhs_uses;
+        const BlockFn kernel =
+            (lhs ? table.binary_lhs : table.binary_rhs)[int(op_)][int(g.dtype())];
+        const bool contiguous = g.is_contiguous();
+        const bool reuse = may_reuse && contiguous && is_sole_owner(g);
+        Tensor out;
+        if (contiguous) {
+            PlainOperands plain(g);
+            if ((!(uses & kUsesA) || plain.add(a_, a_is_tensor_, scalar_)) &&
+                (!(uses & kUsesB) || plain.add(b_, b_is_tensor_, scalar_)) &&
+                (!(uses & kUsesResult) || plain.add(result_, true, scalar_))) {
+                out = reuse ? g : empty_like_contiguous(g);
+                plain.run(kernel, out, cost_of(op_));
+                return out;
+            }
+        }
+        Tensor values[3];
+        Operand operands[4] = {g, g, g, g};
+        int count = 1;
+        auto add = [&](const SavedTensor& saved, bool is_tensor) {
+            if (!is_tensor) {
+                operands[count++] = constant_operand(scalar_, g.dtype());
+                return;
+            }
+            Tensor& value = values[count - 1] = cast_values(saved.values(*this), g.dtype());
+            operands[count++] = Operand(value);
+        };
+        if (uses & kUsesA) add(a_, a_is_tensor_);
+        if (uses & kUsesB) add(b_, b_is_tensor_);
+        if (uses & kUsesResult) add(result_, true);
+        if (reuse) out = g;
+        else if (contiguous) out = empty_like_contiguous(g);
+        else
+            out = empty_in_order(g.sizes(), g.dtype(),
+                                 {&g, count > 1 ? operands[1].tensor : nullptr});
+        kernels::run_elementwise(kernel, out, operands, count, g.item_size(), nullptr,
+                                 cost_of(op_));
+        return out;
+    }
+
+    const Binary op_;
+    const BinaryInfo& info_;
+    Scalar scalar_;
+    const bool a_is_tensor_, b_is_tensor_;
+    unsigned uses_ = 0;
+    SavedTensor a_, b_, result_;
+};
+
+bool is_bool(const Arg& arg) {
+    return (arg.is_tensor() ? arg.tensor().dtype() : arg.scalar().kind()) == DType::Bool;
+}
+
+void check_operands(Binary op, const Arg& a, const Arg& b, DType dtype) {
+    if (op == Binary::Sub && (is_bool(a) || is_bool(b))) {
+        if (is_bool(a) && is_bool(b))
+            fail(
+                "Subtraction, the `-` operator, with two bool tensors is not supported. Use the "
+                "`^` or `logical_xor()` operator instead.");
+        fail(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying "
+            "to invert a mask, use the `~` or `logical_not()` operator instead.");
+    }
+    if (op == Binary::Pow && !is_floating(dtype) && !b.is_tensor() && b.scalar().to_int() < 0)
+        fail("Integers to negative integer powers are not allowed.");
+}
+
+// Contiguous, of one floating type and one shape.
+bool lie_alike(const Tensor& a, const Tensor& b) {
+    return a.dtype() == b.dtype() && a.is_floating() && a.is_contiguous() && b.is_contiguous() &&
+           a.sizes() == b.sizes();
+}
+
+// A tensor of one element as a number. Between operands of one type that makes no difference.
+Scalar only_element(const Tensor& x) {
+    return x.dtype() == DType::Float32 ? static_cast<double>(*x.data<float>()) : *x.data<double>();
+}
+
+// A small matrix and a row, such as a bias: a call of the kernel for each row, where the driver would set
+// up its strides for more than the arithmetic takes. Undefined where the operands are of another kind.
+Tensor by_rows(const BlockFn* row_of_kernels, const Tensor& rows, const Tensor& row,
+               bool rows_first, Cost cost) {
+    const int lead = rows.dim() - row.dim();
+    const int64_t n = row.numel();
+    if (lead <= 0 || n < 4 || rows.numel() >= kernels::enough_of(cost) || !rows.is_floating() ||
+        rows.dtype() != row.dtype() || !rows.is_contiguous() || !row.is_contiguous())
+        return {};
+    for (int i = 0; i < row.dim(); ++i)
+        if (row.sizes()[i] != rows.sizes()[lead + i]) return {};
+    Tensor out = empty_like_contiguous(rows);
+    const BlockFn kernel = row_of_kernels[int(out.dtype())];
+    const int64_t bytes = n * static_cast<int64_t>(out.item_size());
+    const int64_t end = out.numel() * static_cast<int64_t>(out.item_size());
+    for (int64_t at = 0; at < end; at += bytes) {
+        const void* moving = rows.data<char>() + at;
+        const void* in[] = {rows_first ? moving : row.data(), rows_first ? row.data() : moving};
+        kernel(in, out.data<char>() + at, n, nullptr);
+    }
+    return out;
+}
+
+Tensor binary_values(Binary op, const BinaryInfo& info, const Arg& a, const Arg& b) {
+    const auto& row = kernel_table().elementwise.binary[int(op)];
+    if (a.is_tensor() && b.is_tensor()) {
+        if (lie_alike(a.tensor(), b.tensor())) {
+            Tensor out = empty_like_contiguous(a.tensor());
+            const void* in[] = {a.tensor().data(), b.tensor().data()};
+            kernels::run_contiguous(row[int(out.dtype())], in, 2, out.data(), out.numel(),
+                                    out.item_size(), nullptr, cost_of(op));
+            return out;
+        }
+        for (const bool first : {true, false})
+            if (Tensor out = by_rows(row, first ? a.tensor() : b.tensor(),
+                                     first ? b.tensor() : a.tensor(), first, cost_of(op));
+                out.defined())
+                return out;
+        if (a.tensor().dtype() == b.tensor().dtype() && a.tensor().is_floating()) {
+            if (b.tensor().numel() == 1 && b.tensor().dim() <= a.tensor().dim())
+                return binary_values(op, info, a, only_element(b.tensor()));
+            if (a.tensor().numel() == 1 && a.tensor().dim() <= b.tensor().dim())
+                return binary_values(op, info, only_element(a.tensor()), b);
+        }
+    } else if (const PlainOperands plain(a, b); plain.complete()) {
+        Tensor out = empty_like_contiguous(plain.like());
+        plain.run(row[int(out.dtype())], out, cost_of(op));
+        return out;
+    }
+    const DType dtype = compute_type(a, b, info.floats);
+    const BlockFn kernel = row[int(dtype)];
+    check_operands(op, a, b, dtype);
+    Tensor out = empty_result(broadcast_shape(a, b), dtype, a, b);
+    if (!kernel) refuse_dtype(info.name, dtype);
+    if (op == Binary::Remainder || op == Binary::Fmod) check_divisor(b, dtype);
+    Prepared pa(a, dtype), pb(b, dtype);
+    const Operand operands[] = {pa.operand, pb.operand};
+    kernels::run_elementwise(kernel, out, operands, 2, item_size(dtype), nullptr, cost_of(op));
+    return out;
+}
+
+}  // namespace
+
+Tensor binary(Binary op, const Arg& a, const Arg& b) {
+    const BinaryInfo& info = info_of(op);
+    Tensor out = binary_values(op, info, a, b);
+    if (recording_args(a, b)) {
+        Ref<BinaryNode> node(new BinaryNode(op, info, a, b));
+        node->save_operands(a, b);
+        set_history(out, node);
+        node->save_result(out);
+    }
+    return out;
+}
+
+const Tensor& binary_in_place(Binary op, const Tensor& a, const Arg& b) {
+    const BinaryInfo& info = info_of(op);
+    const DType dtype = compute_type(a, b, info.floats);
+    const BlockFn kernel = kernel_table().elementwise.binary[int(op)][int(dtype)];
+    const bool recorded = recording_args(Arg(a), b);
+    check_inplace(a, recorded);
+    const bool plain = b.is_tensor() && lie_alike(a, b.tensor()) && !shares_memory(a, b.tensor());
+    if (!plain) {
+        check_operands(op, a, b, dtype);
+        refuse_overlaps(a, b);
+        check_in_place_result(a, broadcast_shape(a, b), dtype);
+        if (!kernel) refuse_dtype(info.name, dtype);
+        if (op == Binary::Remainder || op == Binary::Fmod) check_divisor(b, dtype);
+    }
+    const bool uses_result = (info.lhs_uses | info.rhs_uses) & kUsesResult;
+    if (recorded && uses_result && is_view(a)) return copy_(a, binary(op, a, b));  // as for unary
+    Ref<BinaryNode> node;
+    Tensor original;
+    if (recorded) {
+        node = Ref<BinaryNode>(new BinaryNode(op, info, a, b));
+        node->save_operands(node->uses_a() ? Arg(original = clone(a)) : Arg(a), b);
+    }
+    if (plain) {
+        const void* in[] = {a.data(), b.tensor().data()};
+        kernels::run_contiguous(kernel, in, 2, a.data(), a.numel(), a.item_size(), nullptr,
+                                cost_of(op));
+    } else {
+        apply_in_place(kernel, a, b, dtype, cost_of(op));
+    }
+    a.bump_version();
+    if (node) {
+        rebase_history(a, node);
+        node->save_result(a);
+    }
+    return a;
+}
+
+const char* binary_name(Binary op) { return info_of(op).name.c_str(); }
+
+}  // namespace tapegrad

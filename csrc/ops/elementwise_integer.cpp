@@ -1,0 +1,76 @@
+#include "ops/elementwise.h"
+
+#include "kernels/table.h"
+#include "ops/elementwise_operands.h"
+#include "ops/record.h"
+
+namespace tapegrad {
+
+using kernels::BlockFn;
+using kernels::Cost;
+using kernels::Operand;
+
+namespace {
+
+const char* integer_name(Integer op) {
+    constexpr const char* names[] = {"floor_divide", "bitwise_and", "bitwise_or",
+                                     "bitwise_xor",  "lshift",      "rshift"};
+    return names[static_cast<int>(op)];
+}
+
+BlockFn integer_kernel(Integer op, DType dtype) {
+    const BlockFn kernel = kernel_table().elementwise.integer[int(op)][int(dtype)];
+    if (!kernel)
+        fail<NotImplementedError>("\"", integer_name(op), "_cpu\" not implemented for '",
+                                  scalar_type_name(dtype), "'");
+    return kernel;
+}
+
+// Floor division is recorded so that asking for its derivative is an error and not a silent zero.
+class NotImplementedNode final : public Node {
+public:
+    const char* name() const noexcept override { return "NotImplemented"; }
+    void backward(TensorList&, TensorList&) override {
+        fail<NotImplementedError>("derivative for aten::floor_divide is not implemented");
+    }
+};
+
+}  // namespace
+
+Tensor integer_binary(Integer op, const Arg& a, const Arg& b) {
+    const DType dtype = result_type(a, b);
+    const BlockFn kernel = integer_kernel(op, dtype);
+    if (op == Integer::FloorDivide) check_divisor(b, dtype);
+    Tensor out = empty_result(broadcast_shape(a, b), dtype, a, b);
+    Prepared pa(a, dtype), pb(b, dtype);
+    const Operand operands[] = {pa.operand, pb.operand};
+    kernels::run_elementwise(kernel, out, operands, 2, item_size(dtype), nullptr, Cost::Heavy);
+    if (recording_args(a, b)) {
+        Ref<NotImplementedNode> node(new NotImplementedNode);
+        node->add_edge(gradient_edge(a));
+        node->add_edge(gradient_edge(b));
+        set_history(out, node);
+    }
+    return out;
+}
+
+const Tensor& integer_in_place(Integer op, const Tensor& a, const Arg& b) {
+    const DType dtype = result_type(a, b);
+    const bool recorded = recording_args(Arg(a), b);
+    check_inplace(a, recorded);
+    refuse_overlaps(a, b);
+    check_in_place_result(a, broadcast_shape(a, b), dtype);
+    const BlockFn kernel = integer_kernel(op, dtype);
+    if (op == Integer::FloorDivide) check_divisor(b, dtype);
+    apply_in_place(kernel, a, b, dtype, Cost::Heavy);
+    a.bump_version();
+    if (recorded) {
+        Ref<NotImplementedNode> node(new NotImplementedNode);
+        node->add_edge(gradient_edge(a));
+        node->add_edge(gradient_edge(b));
+        rebase_history(a, node);
+    }
+    return a;
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,102 @@
+#include "ops/elementwise_operands.h"
+
+#include "autograd/grad_mode.h"
+#include "ops/overlap.h"
+#include "ops/reductions.h"
+
+namespace tapegrad {
+
+using kernels::BlockFn;
+using kernels::Cost;
+using kernels::Operand;
+
+std::string snake_case(const char* name) {
+    std::string result;
+    for (const char* c = name; *c; ++c) {
+        if (*c >= 'A' && *c <= 'Z') {
+            if (c != name) result += '_';
+            result += static_cast<char>(*c - 'A' + 'a');
+        } else {
+            result += *c;
+        }
+    }
+    return result;
+}
+
+Operand constant_operand(const Scalar& value, DType dtype) {
+    return visit_dtype(dtype, [&]<class T>() { return Operand::constant<T>(value.to<T>()); });
+}
+
+void refuse_dtype(const std::string& name, DType dtype) {
+    fail<NotImplementedError>("\"", name, "\" not implemented for '", scalar_type_name(dtype), "'");
+}
+
+DType compute_type(const Arg& a, const Arg& b, bool floats) {
+    if (a.is_tensor() && b.is_tensor() && a.tensor().dtype() == b.tensor().dtype() &&
+        a.tensor().is_floating())
+        return a.tensor().dtype();
+    const DType dtype = result_type(a, b);
+    return floats && !is_floating(dtype) ? default_float_type : dtype;
+}
+
+Dims broadcast_shape(const Arg& a, const Arg& b) {
+    if (!a.is_tensor()) return b.tensor().sizes();
+    if (!b.is_tensor()) return a.tensor().sizes();
+    return broadcast(a.tensor().sizes(), b.tensor().sizes());
+}
+
+void check_divisor(const Arg& divisor, DType dtype) {
+    if (is_floating(dtype)) return;
+    const bool zero =
+        divisor.is_tensor() ? !all_values(divisor.tensor()) : divisor.scalar().to_int() == 0;
+    if (zero) fail("ZeroDivisionError");
+}
+
+void check_in_place_result(const Tensor& a, const Dims& shape, DType computed) {
+    if (!(shape == a.sizes()))
+        fail("output with shape ", to_string(a.sizes()), " doesn't match the broadcast shape ",
+             to_string(shape));
+    if (!can_cast(computed, a.dtype()))
+        fail("result type ", scalar_type_name(computed),
+             " can't be cast to the desired output type ", scalar_type_name(a.dtype()));
+}
+
+namespace {
+
+// Whether b reads memory that writing to a changes, other than element for element.
+bool overlaps(const Tensor& a, const Arg& b) {
+    if (!b.is_tensor()) return false;
+    const Tensor& t = b.tensor();
+    if (t.storage()->data() != a.storage()->data()) return false;
+    return !(t.data<char>() == a.data<char>() && t.sizes() == a.sizes() &&
+             t.strides() == a.strides());
+}
+
+}  // namespace
+
+void refuse_overlaps(const Tensor& a, const Arg& b) {
+    refuse_internal_overlap(a);
+    if (b.is_tensor()) refuse_partial_overlap(a, b.tensor());
+}
+
+void apply_in_place(BlockFn kernel, const Tensor& a, const Arg& b, DType computed, Cost cost) {
+    Tensor copy;
+    if (overlaps(a, b)) {
+        GradMode off(false);
+        copy = clone(b.tensor());
+    }
+    const Arg& source = copy.defined() ? Arg(copy) : b;
+    Prepared other(source, computed);
+    if (computed == a.dtype()) {
+        const Operand operands[] = {a, other.operand};
+        kernels::run_elementwise(kernel, a, operands, 2, a.item_size(), nullptr, cost);
+    } else {
+        Prepared self(a, computed);
+        Tensor result = empty(a.sizes(), computed);
+        const Operand operands[] = {self.operand, other.operand};
+        kernels::run_elementwise(kernel, result, operands, 2, result.item_size(), nullptr, cost);
+        copy_values(a, result);
+    }
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,49 @@
+// What the element-wise operators share: operands brought to one type, shapes, and writing in place.
+#pragma once
+
+#include <string>
+
+#include "kernels/elementwise_driver.h"
+#include "ops/arg.h"
+#include "ops/copy.h"
+
+namespace tapegrad {
+
+// "LeakyRelu" -> "leaky_relu", as the function is called.
+std::string snake_case(const char* name);
+
+kernels::Operand constant_operand(const Scalar& value, DType dtype);
+
+// An operand brought to the dtype of the computation.
+struct Prepared {
+    Tensor holder;
+    kernels::Operand operand;
+    Prepared(const Arg& arg, DType dtype)
+        : operand(arg.is_tensor() ? kernels::Operand(convert(arg.tensor(), dtype))
+                                  : constant_operand(arg.scalar(), dtype)) {}
+    Prepared(const Prepared&) = delete;
+
+private:
+    const Tensor& convert(const Tensor& tensor, DType dtype) {
+        if (tensor.dtype() == dtype) return tensor;
+        holder = cast_values(tensor, dtype);
+        return holder;
+    }
+};
+
+// The type that a and b are computed in; floats: integers become floats.
+DType compute_type(const Arg& a, const Arg& b, bool floats);
+Dims broadcast_shape(const Arg& a, const Arg& b);
+// Integers have no infinity to divide by zero into.
+void check_divisor(const Arg& divisor, DType dtype);
+[[noreturn]] void refuse_dtype(const std::string& name, DType dtype);
+
+// The result of an in-place operation has the shape and the type of the tensor that it is written to.
+void check_in_place_result(const Tensor& a, const Dims& shape, DType computed);
+// What PyTorch refuses; other overlaps are resolved by a copy.
+void refuse_overlaps(const Tensor& a, const Arg& b);
+// a = kernel(a, b) in place.
+void apply_in_place(kernels::BlockFn kernel, const Tensor& a, const Arg& b, DType computed,
+                    kernels::Cost cost);
+
+}  // namespace tapegrad

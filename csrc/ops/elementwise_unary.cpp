@@ -1,0 +1,229 @@
+#include "ops/elementwise.h"
+
+#include <cmath>
+
+#include "formulas/text.h"
+#include "formulas/uses.h"
+#include "kernels/table.h"
+#include "ops/elementwise_operands.h"
+#include "ops/overlap.h"
+#include "ops/record.h"
+
+namespace tapegrad {
+namespace {
+
+using formulas::kUsesA;
+using formulas::kUsesResult;
+using formulas::Text;
+using kernels::BlockFn;
+using kernels::Cost;
+using kernels::Operand;
+
+enum Domain { kNumbers, kFloats, kFloatOnly };
+constexpr int kMaxParameters = 2;
+
+// Names under which PyTorch's nodes are known where they do not follow from the function's own.
+std::string node_name(const std::string& name) {
+    if (name == "Square" || name == "Cube" || name == "PowScalar") return "PowBackward0";
+    if (name == "GeluTanh") return "GeluBackward0";
+    if (name == "Clamp") return "ClampBackward1";
+    return name + "Backward0";
+}
+
+template <class F, class G, class P> auto apply_parameters(G g, const P* p) {
+    constexpr int count = formulas::parameter_count<F>();
+    if constexpr (count == 0) return g();
+    else if constexpr (count == 1) return g(p[0]);
+    else return g(p[0], p[1]);
+}
+
+struct UnaryInfo {
+    std::string name, node;
+    Domain domain;
+    unsigned uses;
+    int parameters;
+    const char* parameter_names[kMaxParameters];
+    Tensor (*derivative)(const Tensor& g, const Tensor& x, const Tensor& y, const double* p);
+    std::string (*formula)(const double* p);
+};
+
+template <class F>
+Tensor tensor_reading(const Tensor& g, const Tensor& x, const Tensor& y, const double* p) {
+    return apply_parameters<F>(
+        [&](auto... parameters) { return F::backward(g, x, y, parameters...); }, p);
+}
+template <class F> std::string text_reading(const double* p) {
+    return apply_parameters<F>(
+        [&](auto... parameters) {
+            return F::backward(Text("grad"), Text("self"), Text("result"), Text(parameters)...).s;
+        },
+        p);
+}
+
+template <class F> UnaryInfo unary_info(const char* name, Domain domain) {
+    UnaryInfo info{snake_case(name),
+                   node_name(name),
+                   domain,
+                   formulas::unary_uses<F>(),
+                   formulas::parameter_count<F>(),
+                   {},
+                   tensor_reading<F>,
+                   text_reading<F>};
+    if constexpr (formulas::parameter_count<F>() > 0)
+        for (int i = 0; i < info.parameters; ++i) info.parameter_names[i] = F::parameters[i];
+    return info;
+}
+
+#define TAPEGRAD_INFO(Name, Domain) unary_info<formulas::Name>(#Name, k##Domain),
+const UnaryInfo unary_infos[] = {TAPEGRAD_UNARY(TAPEGRAD_INFO)};
+#undef TAPEGRAD_INFO
+const UnaryInfo& info_of(Unary op) { return unary_infos[static_cast<int>(op)]; }
+
+Cost cost_of(const UnaryInfo& info) { return info.domain == kNumbers ? Cost::Light : Cost::Heavy; }
+
+class UnaryNode final : public Node {
+public:
+    UnaryNode(Unary op, const UnaryInfo& info, const double* p)
+        : op_(op),
+          info_(info),
+          parameters_{p[0], p[1]} {}
+
+    const char* name() const noexcept override { return info_.node.c_str(); }
+    std::string formula() const override { return info_.formula(parameters_); }
+    void release_saved() override { saved.release(); }
+    void visit_saved(SavedVisitor& visitor) const override {
+        if (saved.defined()) visitor.tensor(info_.uses == kUsesA ? "self" : "result", saved);
+        for (int i = 0; i < info_.parameters; ++i)
+            visitor.scalar(info_.parameter_names[i], parameters_[i]);
+        if (op_ == Unary::Square) visitor.scalar("exponent", 2);
+        if (op_ == Unary::Cube) visitor.scalar("exponent", 3);
+    }
+
+    void backward(TensorList& grads, TensorList& inputs) override {
+        if (!wants(0)) return;
+        Tensor g = std::move(grads[0]);
+        if (grad_enabled()) {
+            const Tensor value = info_.uses ? saved.unpack(*this) : Tensor();
+            inputs[0] = info_.derivative(g, value, value, parameters_);
+            return;
+        }
+        const BlockFn kernel = kernel_table().elementwise.unary_backward[int(op_)][int(g.dtype())];
+        const bool contiguous = g.is_contiguous(), reuse = contiguous && is_sole_owner(g);
+        if (const char* value = contiguous && info_.uses ? saved.plain_values(g) : nullptr;
+            value || (contiguous && !info_.uses)) {
+            const void* in[] = {g.data(), value};
+            Tensor out = reuse ? g : empty_like_contiguous(g);
+            kernels::run_contiguous(kernel, in, info_.uses ? 2 : 1, out.data(), g.numel(),
+                                    g.item_size(), parameters_, cost_of(info_));
+            inputs[0] = std::move(out);
+            return;
+        }
+        const Tensor value = info_.uses ? cast_values(saved.values(*this), g.dtype()) : g;
+        Tensor out = reuse ? g : empty_result(g.sizes(), g.dtype(), g, value);
+        const Operand operands[] = {g, value};
+        kernels::run_elementwise(kernel, out, operands, info_.uses ? 2 : 1, g.item_size(),
+                                 parameters_, cost_of(info_));
+        inputs[0] = std::move(out);
+    }
+
+    SavedTensor saved;
+
+private:
+    const Unary op_;
+    const UnaryInfo& info_;
+    double parameters_[kMaxParameters];
+};
+
+BlockFn unary_kernel(Unary op, const UnaryInfo& info, DType dtype) {
+    const BlockFn kernel = kernel_table().elementwise.unary[int(op)][int(dtype)];
+    if (!kernel) {
+        if (op == Unary::Neg)
+            fail(
+                "Negation, the `-` operator, on a bool tensor is not supported. If you are trying "
+                "to invert a mask, use the `~` or `logical_not()` operator instead.");
+        if (op == Unary::Relu) fail("Boolean inputs not supported for relu");
+        fail<NotImplementedError>("\"", info.name, info.domain == kFloatOnly ? "_cpu" : "",
+                                  "\" not implemented for '", scalar_type_name(dtype), "'");
+    }
+    return kernel;
+}
+
+}  // namespace
+
+Tensor unary(Unary op, const Tensor& x, double p0, double p1) {
+    const UnaryInfo& info = info_of(op);
+    const double parameters[kMaxParameters] = {p0, p1};
+    const Tensor* input = &x;
+    Tensor converted;
+    if (info.domain == kFloats && !x.is_floating()) {
+        converted = cast_values(x, default_float_type);
+        input = &converted;
+    }
+    if (op == Unary::Sign && x.dtype() == DType::Bool) return clone(x);
+    const DType dtype = input->dtype();
+    const BlockFn kernel = unary_kernel(op, info, dtype);
+    Tensor out;
+    if (input->is_contiguous()) {
+        out = empty_like_contiguous(*input);
+        const void* in[] = {input->data()};
+        kernels::run_contiguous(kernel, in, 1, out.data(), out.numel(), out.item_size(), parameters,
+                                cost_of(info));
+    } else {
+        out = empty_result(x.sizes(), dtype, x);
+        const Operand operand(*input);
+        kernels::run_elementwise(kernel, out, &operand, 1, input->item_size(), parameters,
+                                 cost_of(info));
+    }
+    if (recording(x)) {
+        Ref<UnaryNode> node(new UnaryNode(op, info, parameters));
+        node->add_edge(gradient_edge(x));
+        set_history(out, node);
+        if (info.uses == kUsesA) node->saved = SavedTensor(x, false);
+        else if (info.uses) node->saved = SavedTensor(out, true);
+    }
+    return out;
+}
+
+const Tensor& unary_in_place(Unary op, const Tensor& x, double p0, double p1) {
+    const UnaryInfo& info = info_of(op);
+    const double parameters[kMaxParameters] = {p0, p1};
+    const bool recorded = recording(x);
+    check_inplace(x, recorded);
+    if (op == Unary::Sign && x.dtype() == DType::Bool) return copy_(x, clone(x));
+    const bool refused_bool = x.dtype() == DType::Bool && (op == Unary::Neg || op == Unary::Relu);
+    if (!refused_bool) refuse_internal_overlap(x);
+    if (info.domain == kFloats && !x.is_floating())
+        fail("result type Float can't be cast to the desired output type ",
+             scalar_type_name(x.dtype()));
+    const BlockFn kernel = unary_kernel(op, info, x.dtype());
+    // What a view holds after the change is no result of this node but a part of its base.
+    if (recorded && info.uses == kUsesResult && is_view(x)) return copy_(x, unary(op, x, p0, p1));
+    Ref<UnaryNode> node;
+    if (recorded) {
+        node = Ref<UnaryNode>(new UnaryNode(op, info, parameters));
+        node->add_edge(gradient_edge(x));
+        // The derivative needs what is overwritten: nobody else can have that, so it is kept as a copy.
+        if (info.uses == kUsesA) node->saved = SavedTensor(clone(x), false);
+    }
+    const Operand operand(x);
+    kernels::run_elementwise(kernel, x, &operand, 1, x.item_size(), parameters, cost_of(info));
+    x.bump_version();
+    if (node) {
+        rebase_history(x, node);
+        if (info.uses == kUsesResult) node->saved = SavedTensor(x, true);
+    }
+    return x;
+}
+
+const char* unary_name(Unary op) { return info_of(op).name.c_str(); }
+int unary_parameters(Unary op) { return info_of(op).parameters; }
+
+Tensor predicate(Predicate op, const Tensor& x) {
+    Tensor out = empty_result(x.sizes(), DType::Bool, x);
+    const Operand operand(x);
+    kernels::run_elementwise(kernel_table().elementwise.predicate[int(op)][int(x.dtype())], out,
+                             &operand, 1, x.item_size());
+    return out;
+}
+
+}  // namespace tapegrad
