@@ -1,5 +1,6 @@
 #include "ops/reductions.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -184,6 +185,33 @@ const char* numbered(const Dims& dims, const char* over_all, const char* over_di
     return dims.empty() ? over_all : over_dims;
 }
 
+// A fresh result, float or double, divided by a count.
+void divide_values(Tensor& out, int64_t count) {
+    constexpr int64_t kFew = 64;
+    if (out.numel() > kFew) {
+        GradMode off(false);
+        out = out / static_cast<double>(count);
+        return;
+    }
+    auto divide = [&]<class T>(T* values) {
+        for (int64_t i = 0; i < out.numel(); ++i) values[i] /= static_cast<T>(count);
+    };
+    if (out.dtype() == DType::Float32) divide(out.data<float>());
+    else divide(out.data<double>());
+}
+
+// The gradient of a sum for each of its elements. A small one is written out: what follows is quicker on
+// plain memory than on strides of zero.
+Tensor spread(const Tensor& grad, const Dims& sizes) {
+    constexpr int64_t kSmall = 1024;
+    if (grad_enabled() || grad.numel() != 1 || element_count(sizes) > kSmall)
+        return expand(grad, sizes);
+    Tensor out = empty(sizes, grad.dtype());
+    visit_dtype(grad.dtype(),
+                [&]<class T>() { std::fill_n(out.data<T>(), out.numel(), *grad.data<T>()); });
+    return out;
+}
+
 }  // namespace
 
 Tensor sum(const Tensor& x_given, const Dims& dims, bool keepdim, OptionalDType dtype) {
@@ -196,7 +224,7 @@ Tensor sum(const Tensor& x_given, const Dims& dims, bool keepdim, OptionalDType 
     if (out.dtype() != out_type) out = cast_values(out, out_type);
     record(
         out, x, numbered(dims, "SumBackward0", "SumBackward1"),
-        [](const Tensor& g, const ReductionNode& node) { return expand(g, node.input_sizes); },
+        [](const Tensor& g, const ReductionNode& node) { return spread(g, node.input_sizes); },
         "expand(grad)", l.mask, keepdim);
     return out;
 }
@@ -210,14 +238,11 @@ Tensor mean(const Tensor& x_given, const Dims& dims, bool keepdim, OptionalDType
             scalar_type_name(x.dtype()));
     const Layout l = layout(x, dims);
     Tensor out = run(kernel_table().reduce.sum[int(x.dtype())], "mean", l, keepdim, x.dtype());
-    {
-        GradMode off(false);
-        out = out / static_cast<double>(l.n);
-    }
+    divide_values(out, l.n);
     record(
         out, x, numbered(dims, "MeanBackward0", "MeanBackward1"),
         [](const Tensor& g, const ReductionNode& node) {
-            return expand(g / static_cast<double>(node.reduced_count()), node.input_sizes);
+            return spread(g / static_cast<double>(node.reduced_count()), node.input_sizes);
         },
         "expand(grad) / count", l.mask, keepdim);
     return out;
