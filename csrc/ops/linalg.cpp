@@ -48,6 +48,22 @@ GemmArgs gemm_args(const Tensor& a, const Tensor& b, const Tensor& c) {
                     false};
 }
 
+enum class Side { Left, Right };
+
+// g @ x.mT (Right) or x.mT @ g (Left): the products of derivatives. What is not recorded needs no
+// transposed tensor.
+Tensor with_transposed(Side side, const Tensor& x, const Tensor& g) {
+    if (grad_enabled()) return side == Side::Left ? mm(swapped(x), g) : mm(g, swapped(x));
+    const Tensor &a = side == Side::Left ? x : g, &b = side == Side::Left ? g : x;
+    const int rows = side == Side::Left ? 1 : 0, columns = side == Side::Left ? 1 : 0;
+    Tensor out = empty({a.sizes()[rows], b.sizes()[columns]}, g.dtype());
+    kernel_table().gemm.gemm[int(g.dtype())](
+        GemmArgs{out.sizes()[0], out.sizes()[1], a.sizes()[1 - rows], a.data(), a.strides()[rows],
+                 a.strides()[1 - rows], b.data(), b.strides()[1 - columns], b.strides()[columns],
+                 out.data(), out.strides()[0], nullptr, false});
+    return out;
+}
+
 // A product of two saved values. Derivatives are products again: that is all of matmul's calculus.
 class ProductNode final : public Node {
 public:
@@ -102,13 +118,15 @@ Tensor mm(const Tensor& a, const Tensor& b) {
     Tensor out = empty({a.sizes()[0], b.sizes()[1]}, a.dtype());
     kernel_table().gemm.gemm[int(a.dtype())](gemm_args(a, b, out));
     if (recording(a, b))
-        set_history(
-            out,
-            Ref<Node>(new ProductNode(
-                "MmBackward0",
-                [](const Tensor& g, const Tensor&, const Tensor& y) { return mm(g, swapped(y)); },
-                [](const Tensor& g, const Tensor& x, const Tensor&) { return mm(swapped(x), g); },
-                kMatrixFormula, a, b)));
+        set_history(out, Ref<Node>(new ProductNode(
+                             "MmBackward0",
+                             [](const Tensor& g, const Tensor&, const Tensor& y) {
+                                 return with_transposed(Side::Right, y, g);
+                             },
+                             [](const Tensor& g, const Tensor& x, const Tensor&) {
+                                 return with_transposed(Side::Left, x, g);
+                             },
+                             kMatrixFormula, a, b)));
     return out;
 }
 
@@ -321,10 +339,12 @@ public:
     void backward(TensorList& grads, TensorList& inputs) override {
         const Tensor g = as_matrix(grads[0].dim() == 1 ? reshape(grads[0], {1, -1}) : grads[0]);
         if (has_bias_ && wants(0)) inputs[0] = sum(g, {0}, false, std::nullopt);
-        if (wants(input())) inputs[input()] = reshape_if(mm(g, weight_.unpack(*this)), input_sizes_);
+        if (wants(input()))
+            inputs[input()] = reshape_if(mm(g, weight_.unpack(*this)), input_sizes_);
         if (wants(input() + 1)) {
             const Tensor x = x_.unpack(*this);
-            inputs[input() + 1] = mm(swapped(g), as_matrix(x.dim() == 1 ? reshape(x, {1, -1}) : x));
+            inputs[input() + 1] =
+                with_transposed(Side::Left, g, as_matrix(x.dim() == 1 ? reshape(x, {1, -1}) : x));
         }
     }
 
