@@ -1,5 +1,7 @@
 #include "kernels/gemm.h"
 
+#include <memory>
+
 #include "core/parallel.h"
 #include "kernels/blas.h"
 #include "kernels/gemm_block.h"
@@ -92,21 +94,70 @@ template <class T> void dot_product(const Product<T>& p) {
 
 // --- blocks ------------------------------------------------------------------------------------
 
-// Runs the blocks of one panel over all rows, cut as evenly as whole rows allow.
+// m rows in blocks of at most max_rows, cut as evenly as whole rows allow.
+struct Cut {
+    int64_t blocks, rows, longer;
+    TAPEGRAD_INLINE Cut(int64_t m, int max_rows)
+        : blocks((m + max_rows - 1) / max_rows),
+          rows(m / blocks),
+          longer(m % blocks) {}
+    TAPEGRAD_INLINE int64_t count(int64_t i) const { return rows + (i < longer); }
+};
+
+// Runs the blocks of one panel over all rows.
 template <class T>
 TAPEGRAD_INLINE void run_panel(const Panel<T>& panel, const BlockFn<T>* table, int max_rows,
                                int64_t m, const T* a, T* c) {
     if (m <= max_rows) {
-        table[m - 1](panel, a, c);
+        table[m - 1](panel, a, c, nullptr);
         return;
     }
-    const int64_t blocks = (m + max_rows - 1) / max_rows;
-    const int64_t rows = m / blocks, longer = m % blocks;
-    for (int64_t i = 0; i < blocks; ++i) {
-        const int64_t count = rows + (i < longer);
-        table[count - 1](panel, a, c);
+    const Cut cut(m, max_rows);
+    for (int64_t i = 0; i < cut.blocks; ++i) {
+        const int64_t count = cut.count(i);
+        table[count - 1](panel, a, c, nullptr);
         a += count * panel.a_row;
         c += count * panel.c_row;
+    }
+}
+
+// The same over copies of A and of the panel; meanwhile the panel of B that comes next is fetched.
+template <class T>
+TAPEGRAD_INLINE void run_packed(const Panel<T>& panel, const BlockFn<T>* table, int64_t m,
+                                const T* a, T* c, const T* next, int64_t b_row, int64_t b_col) {
+    constexpr int64_t kLine = 64 / sizeof(T), kColumns = 2 * Pack<T>::size;
+    const Cut cut(m, kBlockRows);
+    const int64_t fetched = panel.k / kUnroll * kPrefetches;
+    // A line of each row (contiguous along j) or of each column (along l), then the next line: some
+    // during every block, until the whole panel is on its way.
+    const bool rows = b_col == 1;
+    const int64_t run = rows ? panel.k : kColumns, step = rows ? b_row : b_col;
+    const int64_t width = rows ? kColumns : panel.k;
+    for (int64_t i = 0; i < cut.blocks; ++i) {
+        const int64_t count = cut.count(i);
+        const int64_t line = i * fetched / run, skip = i * fetched % run;
+        Prefetch<T> prefetch{c, 0, 0, run};
+        if (next && line * kLine < width)
+            prefetch = {next + line * kLine + skip * step, step, kLine - run * step, run - skip};
+        // Fetching C while the block computes: 512^3 gains 3 to 4 %.
+        for (int64_t r = 0; r < count; ++r)
+            for (int64_t v = 0; v < kColumns; v += kLine)
+                __builtin_prefetch(c + r * panel.c_row + v, 1);
+        table[count - 1](panel, a, c, &prefetch);
+        a += count * panel.k;
+        c += count * panel.c_row;
+    }
+}
+
+// Copies the rows of A of each block, one element of each in turn.
+template <class T>
+void pack_rows(const T* a, int64_t a_row, int64_t a_col, int64_t m, int64_t depth, T* out) {
+    const Cut cut(m, kBlockRows);
+    for (int64_t i = 0; i < cut.blocks; ++i) {
+        const int64_t count = cut.count(i);
+        pack_panel(a, a_col, a_row, depth, count, out, count);
+        a += count * a_row;
+        out += count * depth;
     }
 }
 
@@ -116,12 +167,76 @@ template <class T> TAPEGRAD_INLINE bool packs(const Product<T>& p) {
     return p.b_col != 1 || (p.m >= 128 && p.k >= 128 && p.b_row * sizeof(T) >= 2048);
 }
 
+// Whether A is copied too. That pays where B does not fit into the second-level cache (measured,
+// against in place: 64 x 1024 x 1024 gains 6 to 38 %, 32 x 2048 x 2048 13 to 50 %), or where there
+// is much to do (512^3 gains 3 to 9 %, 384^3 0 to 10 %; 256^3 would lose 6 %, 256 x 512 x 256 3 %).
+template <class T> TAPEGRAD_INLINE bool packs_both(const Product<T>& p) {
+    constexpr int64_t kLargeB = (int64_t{1} << 21) / sizeof(T), kMuch = int64_t{384} * 384 * 384;
+    return p.m >= 32 && p.n >= 256 && p.k >= 128 &&
+           (p.n >= kLargeB / p.k || p.m * p.n >= kMuch / p.k);
+}
+
+// Depth of the blocks that k is cut into.
+TAPEGRAD_INLINE int64_t block_depth(int64_t k) {
+    if (k <= kDepth) return k;
+    const int64_t blocks = (k + kDepth - 1) / kDepth;
+    return (k + blocks - 1) / blocks;
+}
+
+// Copies of A, kept by each thread: to get fresh memory takes longer than to fill it.
+template <class T> T* row_buffer() {
+    struct alignas(64) Buffer {
+        T values[kTileRows * kDepth + Pack<T>::size];  // pack_panel writes past the last row
+    };
+    thread_local std::unique_ptr<Buffer> buffer;
+    if (!buffer) buffer.reset(new Buffer);
+    return buffer->values;
+}
+
+// The same chains of multiply-adds as tile(), on copies of A and B.
+template <class T> void packed_tile(const Product<T>& p) {
+    constexpr int W = Pack<T>::size, kColumns = 2 * W;
+    const int64_t depth = block_depth(p.k);
+    alignas(64) T b_copy[kDepth * kColumns];
+    T* const a_copy = row_buffer<T>();
+    const int64_t tiles = (p.m + kTileRows - 1) / kTileRows;
+    const int64_t tile_rows = (p.m + tiles - 1) / tiles;
+    for (int64_t i = 0; i < p.m; i += tile_rows) {
+        const int64_t rows = p.m - i < tile_rows ? p.m - i : tile_rows;
+        for (int64_t l = 0; l < p.k; l += depth) {
+            Panel<T> panel{};
+            panel.k = p.k - l < depth ? p.k - l : depth;
+            panel.c_row = p.c_row;
+            panel.accumulate = p.accumulate || l > 0;
+            panel.b = b_copy;
+            pack_rows(p.a + i * p.a_row + l * p.a_col, p.a_row, p.a_col, rows, panel.k, a_copy);
+            for (int64_t j = 0; j < p.n; j += kColumns) {
+                const int64_t rest = p.n - j;
+                const int vectors = rest > W ? 2 : 1;
+                panel.width = rest < vectors * W ? rest : vectors * W;
+                panel.bias = p.bias && l == 0 ? p.bias + j : nullptr;
+                const T* b = p.b + l * p.b_row + j * p.b_col;
+                pack_panel(b, p.b_row, p.b_col, panel.k, panel.width, b_copy, vectors * W);
+                const BlockFn<T>* table =
+                    vectors == 2 ? packed_table<T, 2>() : packed_table<T, 1>();
+                const T* next = rest >= 2 * kColumns ? b + kColumns * p.b_col : nullptr;
+                run_packed(panel, table, rows, a_copy, p.c + i * p.c_row + j, next, p.b_row,
+                           p.b_col);
+            }
+        }
+    }
+}
+
 template <class T> void tile(const Product<T>& p) {
+    if (packs_both(p)) {
+        packed_tile(p);
+        return;
+    }
     constexpr int W = Pack<T>::size;
     const bool pack = packs(p);
     const bool wide = !pack && p.m <= kWideRows;
-    const int64_t k_blocks = p.k <= kDepth ? 1 : (p.k + kDepth - 1) / kDepth;
-    const int64_t depth = p.k <= kDepth ? p.k : (p.k + k_blocks - 1) / k_blocks;
+    const int64_t depth = block_depth(p.k);
+    const int64_t k_blocks = p.k <= kDepth ? 1 : (p.k + depth - 1) / depth;
     alignas(64) T buffer[kDepth * 2 * W];
 
     for (int64_t i = 0; i < p.m; i += kTileRows) {
@@ -220,11 +335,14 @@ template <class T> void run(const Product<T>& p) {
 
 // --- OpenBLAS ----------------------------------------------------------------------------------
 
-// Multiply-adds from which OpenBLAS, in tiles, is faster (measured, one thread, float32: 768^3 157
-// against 148 GFLOP/s of the tiles, 1024^3 130 against 147). Our blocks read a transposed A badly
-// when its rows are long: 512^3 139 against 137, 768^3 130 against 145.
+// Multiply-adds from which OpenBLAS, in tiles, is faster. With AVX-512 our blocks are 0 to 8 % faster
+// than it at 1024^3 and 2 % at 3072^3, the largest measured (float32, one thread); with AVX2 they
+// are 5 to 9 % slower at 1024^3 and 2048^3.
+#if defined(TAPEGRAD_AVX512)
+constexpr int64_t kBlasCost = int64_t{4096} * 4096 * 4096;
+#else
 constexpr int64_t kBlasCost = int64_t{896} * 896 * 896;
-constexpr int64_t kBlasCostTransposed = int64_t{640} * 640 * 640;
+#endif
 constexpr int64_t kBlasMinimum = 256;
 // Rows and columns of a tile: large ones are a few percent faster, small ones share out better.
 constexpr int64_t kBlasTile = 512, kBlasLargeTile = 1024;
@@ -239,11 +357,9 @@ TAPEGRAD_INLINE int blas_layout(int64_t rows, int64_t columns, int64_t row, int6
 }
 
 template <class T> TAPEGRAD_INLINE bool blas_suits(const Product<T>& p) {
-    const bool transposed = p.a_col != 1;
     return p.m >= kBlasMinimum && p.n >= kBlasMinimum && p.k >= kBlasMinimum &&
-           p.m * p.n >= (transposed ? kBlasCostTransposed : kBlasCost) / p.k && p.k <= INT32_MAX &&
-           p.c_row <= INT32_MAX && blas_layout(p.m, p.k, p.a_row, p.a_col) &&
-           blas_layout(p.k, p.n, p.b_row, p.b_col);
+           p.m * p.n >= kBlasCost / p.k && p.k <= INT32_MAX && p.c_row <= INT32_MAX &&
+           blas_layout(p.m, p.k, p.a_row, p.a_col) && blas_layout(p.k, p.n, p.b_row, p.b_col);
 }
 
 template <class T> void blas_tile(const kernels::Blas* blas, const Product<T>& p) {
@@ -306,7 +422,7 @@ template <class T> TAPEGRAD_INLINE bool single_block(const GemmArgs& g) {
     const Panel<T> panel{
         g.k, g.a_row, g.a_col, b, b_row, g.c_row, static_cast<const T*>(g.bias), g.accumulate, g.n};
     const BlockFn<T>* table = g.n > W ? block_table<T, 2>(in_place) : block_table<T, 1>(in_place);
-    table[g.m - 1](panel, static_cast<const T*>(g.a), static_cast<T*>(g.c));
+    table[g.m - 1](panel, static_cast<const T*>(g.a), static_cast<T*>(g.c), nullptr);
     return true;
 }
 

@@ -32,28 +32,47 @@ template <class T> struct Panel {
     int64_t width;  // columns; those of the last vector may be fewer than its lanes
 };
 
+// How a block finds its operands.
+enum class Reads {
+    InPlace,  // B as it lies: its last vector reaches only last_columns
+    Whole,    // whole vectors of B may be read
+    Packed,   // the same, and A is a copy: A(i, l) = a[l * rows + i]
+};
+
+// Cache lines that a packed block asks for while it computes: kPrefetches for every kUnroll of l,
+// `step` apart, and `turn` further after every `run` steps.
+inline constexpr int kUnroll = 4, kPrefetches = 2;
+template <class T> struct Prefetch {
+    const T* at;
+    int64_t step, turn;
+    int64_t run;
+};
+
 // Columns of the last of `vectors` vectors.
 template <class T> TAPEGRAD_INLINE int64_t last_columns(int64_t width, int vectors) {
     return width - (vectors - 1) * Pack<T>::size;
 }
 
-// C(rows x width) = A(rows x k) B(k x width). kPartial: B is read in place and its last vector
-// reaches only last_columns; otherwise whole vectors of B may be read.
-template <class T, int kRows, int kVectors, bool kPartial>
-void block(const Panel<T>& p, const T* a, T* c) {
+// C(rows x width) = A(rows x k) B(k x width).
+template <class T, int kRows, int kVectors, Reads kReads>
+void block(const Panel<T>& p, const T* a, T* c, const Prefetch<T>* fetch) {
     using P = Pack<T>;
     constexpr int W = P::size;
+    constexpr bool kPartial = kReads == Reads::InPlace, kPacked = kReads == Reads::Packed;
     const int64_t last = last_columns<T>(p.width, kVectors);
     P acc[kRows][kVectors];
 
     const T* b = p.b;
-    const int64_t a_row = p.a_row, a_col = p.a_col, b_row = p.b_row;
+    const int64_t c_row = p.c_row;
+    const int64_t a_row = kPacked ? 1 : p.a_row, a_col = kPacked ? kRows : p.a_col;
+    const int64_t b_row = kPacked ? kVectors * W : p.b_row;
     // Rows are addressed from every fourth one, so that the pointers fit into registers.
-    const T* quad[(kRows + 3) / 4];
+    constexpr int kStep = kPacked ? kRows : 4, kPointers = (kRows + kStep - 1) / kStep;
+    const T* from[kPointers];
 #pragma GCC unroll 4
-    for (int q = 0; q < (kRows + 3) / 4; ++q) quad[q] = a + 4 * q * a_row;
+    for (int q = 0; q < kPointers; ++q) from[q] = a + kStep * q * a_row;
 
-    for (int64_t l = p.k; l > 0; --l) {
+    const auto step = [&]() __attribute__((always_inline)) {
         P bv[kVectors];
 #pragma GCC unroll 8
         for (int v = 0; v < kVectors; ++v)
@@ -61,15 +80,41 @@ void block(const Panel<T>& p, const T* a, T* c) {
         b += b_row;
 #pragma GCC unroll 16
         for (int r = 0; r < kRows; ++r) {
-            const P av(quad[r / 4][r % 4 * a_row]);
+            const P av(from[r / kStep][r % kStep * a_row]);
 #pragma GCC unroll 8
             for (int v = 0; v < kVectors; ++v) acc[r][v] = fma(av, bv[v], acc[r][v]);
         }
 #pragma GCC unroll 4
-        for (int q = 0; q < (kRows + 3) / 4; ++q) quad[q] += a_col;
+        for (int q = 0; q < kPointers; ++q) from[q] += a_col;
+    };
+    if constexpr (kPacked) {
+        // Unrolling spares counting and prefetching: 1 to 3 %. A is fetched ahead into the
+        // first-level cache, which B fills: 1 to 4 %.
+        constexpr int kLine = 64 / sizeof(T), kAhead = 8;
+        Prefetch<T> prefetch = *fetch;
+        int64_t l = p.k, run = prefetch.run;
+        for (; l >= kUnroll; l -= kUnroll) {
+#pragma GCC unroll 4
+            for (int i = 0; i < kPrefetches; ++i) {
+                __builtin_prefetch(prefetch.at, 0, 2);
+                prefetch.at += prefetch.step;
+            }
+#pragma GCC unroll 8
+            for (int i = 0; i < kUnroll * kRows; i += kLine)
+                __builtin_prefetch(from[0] + kAhead * kRows + i);
+#pragma GCC unroll 4
+            for (int i = 0; i < kUnroll; ++i) step();
+            run -= kPrefetches;
+            if (run <= 0) {
+                run = prefetch.run;
+                prefetch.at += prefetch.turn;
+            }
+        }
+        for (; l > 0; --l) step();
+    } else {
+        for (int64_t l = p.k; l > 0; --l) step();
     }
 
-    const int64_t c_row = p.c_row;
     if (p.bias) {
 #pragma GCC unroll 8
         for (int v = 0; v < kVectors; ++v) {
@@ -102,20 +147,25 @@ void block(const Panel<T>& p, const T* a, T* c) {
     }
 }
 
-template <class T> using BlockFn = void (*)(const Panel<T>&, const T* a, T* c);
+// Only packed blocks take a Prefetch.
+template <class T> using BlockFn = void (*)(const Panel<T>&, const T* a, T* c, const Prefetch<T>*);
 
-template <class T, int kVectors, bool kPartial, class Rows> struct BlockTable;
+template <class T, int kVectors, Reads kReads, class Rows> struct BlockTable;
 
-template <class T, int kVectors, bool kPartial, int... kRow>
-struct BlockTable<T, kVectors, kPartial, std::integer_sequence<int, kRow...>> {
-    static constexpr BlockFn<T> fn[] = {block<T, kRow + 1, kVectors, kPartial>...};
+template <class T, int kVectors, Reads kReads, int... kRow>
+struct BlockTable<T, kVectors, kReads, std::integer_sequence<int, kRow...>> {
+    static constexpr BlockFn<T> fn[] = {block<T, kRow + 1, kVectors, kReads>...};
 };
 
 // table[rows - 1]
-template <class T, int kVectors> TAPEGRAD_INLINE const BlockFn<T>* block_table(bool partial) {
+template <class T, int kVectors> TAPEGRAD_INLINE const BlockFn<T>* block_table(bool in_place) {
     using Rows = std::make_integer_sequence<int, kVectors == 4 ? kWideRows : kBlockRows>;
-    return partial ? BlockTable<T, kVectors, true, Rows>::fn
-                   : BlockTable<T, kVectors, false, Rows>::fn;
+    return in_place ? BlockTable<T, kVectors, Reads::InPlace, Rows>::fn
+                    : BlockTable<T, kVectors, Reads::Whole, Rows>::fn;
+}
+template <class T, int kVectors> TAPEGRAD_INLINE const BlockFn<T>* packed_table() {
+    using Rows = std::make_integer_sequence<int, kBlockRows>;
+    return BlockTable<T, kVectors, Reads::Packed, Rows>::fn;
 }
 
 }  // namespace tapegrad::TAPEGRAD_ISA

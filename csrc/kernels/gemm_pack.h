@@ -95,9 +95,10 @@ TAPEGRAD_INLINE void pack_elements(const T* b, int64_t b_row, int64_t b_col, int
     }
 }
 
-// out[l * stride + j] = B(l, j) for l < depth, j < width; stride is width rounded up to vectors.
-// The rest of a row holds numbers of B or 0: those columns are computed (and should not meet
-// stray subnormals), but never stored.
+// out[l * stride + j] = B(l, j) for l < depth, j < width; stride is width, or that rounded up to
+// vectors. The rest of a row holds numbers of B or 0: those columns are computed (and should not
+// meet stray subnormals), but never stored. Whole vectors are written, the last one of a row before
+// what it overlaps: less than a vector behind the last row is overwritten.
 template <class T>
 void pack_panel(const T* b, int64_t b_row, int64_t b_col, int64_t depth, int64_t width, T* out,
                 int64_t stride) {
@@ -112,8 +113,18 @@ void pack_panel(const T* b, int64_t b_row, int64_t b_col, int64_t depth, int64_t
         return;
     }
     if (b_row == 1 && depth >= kLane) {
-        int64_t j = 0;
-        for (; j + W <= width; j += W) {
+        if (width % W) {
+            const int64_t j = width / W * W;
+            const T* rows[W];
+            for (int i = 0; i < W; ++i) rows[i] = b + (j + i < width ? j + i : j) * b_col;
+            transpose_depth<T>(depth, [&](int64_t l, int64_t) __attribute__((always_inline)) {
+                transpose_lanes<T>(
+                    [&](int q, int i)
+                        __attribute__((always_inline)) { return rows[q + i * kLane] + l; },
+                    out + l * stride + j, stride);
+            });
+        }
+        for (int64_t j = 0; j + W <= width; j += W) {
             // One pointer for all rows of a lane, so that they stay in registers.
             const T* lanes[W / kLane];
             for (int i = 0; i < W / kLane; ++i) lanes[i] = b + (j + i * kLane) * b_col;
@@ -123,16 +134,6 @@ void pack_panel(const T* b, int64_t b_row, int64_t b_col, int64_t depth, int64_t
                         __attribute__((always_inline)) { return lanes[i] + q * b_col; },
                     out + l * stride + j, stride);
                 for (int i = 0; i < W / kLane; ++i) lanes[i] += next;
-            });
-        }
-        if (j < width) {
-            const T* rows[W];
-            for (int i = 0; i < W; ++i) rows[i] = b + (j + i < width ? j + i : j) * b_col;
-            transpose_depth<T>(depth, [&](int64_t l, int64_t) __attribute__((always_inline)) {
-                transpose_lanes<T>(
-                    [&](int q, int i)
-                        __attribute__((always_inline)) { return rows[q + i * kLane] + l; },
-                    out + l * stride + j, stride);
             });
         }
         return;

@@ -188,6 +188,10 @@ template <class T> void check_quick() {
                 for (const Layout a : kLayouts)
                     for (const Layout b : kLayouts)
                         if (++turn % 4 == 0) check<T>(m, n, k, a, b, turn % 8 == 0, turn % 3 == 0);
+    // A is copied too.
+    for (int layouts = 0; layouts < 4 && std::is_floating_point_v<T>; ++layouts)
+        check<T>(33, 530, 1001, layouts & 1 ? Layout::Columns : Layout::Rows,
+                 layouts & 2 ? Layout::Columns : Layout::Rows, layouts & 1, layouts & 2, 3);
     check_batched<T>(5, 30, 40, 50);
 }
 
@@ -221,6 +225,7 @@ template <class T> void check_all() {
                 check<T>(3, 700, 1000, a, b, false, true);
                 check<T>(2000, 7, 65, a, b, true, false);
                 check<T>(1, 1, 100003, a, b, true, true);
+                check<T>(37, 700, 1001, a, b, true, true, 3);  // A is copied too
             }
     for (int layouts = 0; layouts < 4 && std::is_floating_point_v<T>; ++layouts) {
         const Layout a = layouts & 1 ? Layout::Columns : Layout::Rows;
