@@ -109,13 +109,13 @@ template <class T>
 TAPEGRAD_INLINE void run_panel(const Panel<T>& panel, const BlockFn<T>* table, int max_rows,
                                int64_t m, const T* a, T* c) {
     if (m <= max_rows) {
-        table[m - 1](panel, a, c, {});
+        table[m - 1](panel, a, c, nullptr);
         return;
     }
     const Cut cut(m, max_rows);
     for (int64_t i = 0; i < cut.blocks; ++i) {
         const int64_t count = cut.count(i);
-        table[count - 1](panel, a, c, {});
+        table[count - 1](panel, a, c, nullptr);
         a += count * panel.a_row;
         c += count * panel.c_row;
     }
@@ -143,7 +143,7 @@ TAPEGRAD_INLINE void run_packed(const Panel<T>& panel, const BlockFn<T>* table, 
         for (int64_t r = 0; r < count; ++r)
             for (int64_t v = 0; v < kColumns; v += kLine)
                 __builtin_prefetch(c + r * panel.c_row + v, 1);
-        table[count - 1](panel, a, c, prefetch);
+        table[count - 1](panel, a, c, &prefetch);
         a += count * panel.k;
         c += count * panel.c_row;
     }
@@ -168,8 +168,8 @@ template <class T> TAPEGRAD_INLINE bool packs(const Product<T>& p) {
 }
 
 // Whether A is copied too. That pays where B does not fit into the second-level cache (measured,
-// against in place: 64 x 1024 x 1024 gains 11 to 30 %, 32 x 2048 x 2048 13 to 50 %), or where there
-// is much to do (512^3 gains 4 to 9 %, 384^3 0 to 10 %; 256^3 would lose 6 %, 256 x 512 x 256 3 %).
+// against in place: 64 x 1024 x 1024 gains 6 to 38 %, 32 x 2048 x 2048 13 to 50 %), or where there
+// is much to do (512^3 gains 3 to 9 %, 384^3 0 to 10 %; 256^3 would lose 6 %, 256 x 512 x 256 3 %).
 template <class T> TAPEGRAD_INLINE bool packs_both(const Product<T>& p) {
     constexpr int64_t kLargeB = (int64_t{1} << 21) / sizeof(T), kMuch = int64_t{384} * 384 * 384;
     return p.m >= 32 && p.n >= 256 && p.k >= 128 &&
@@ -335,7 +335,7 @@ template <class T> void run(const Product<T>& p) {
 
 // --- OpenBLAS ----------------------------------------------------------------------------------
 
-// Multiply-adds from which OpenBLAS, in tiles, is faster. With AVX-512 our blocks are 2 to 8 % faster
+// Multiply-adds from which OpenBLAS, in tiles, is faster. With AVX-512 our blocks are 0 to 8 % faster
 // than it at 1024^3 and 2 % at 3072^3, the largest measured (float32, one thread); with AVX2 they
 // are 5 to 9 % slower at 1024^3 and 2048^3.
 #if defined(TAPEGRAD_AVX512)
@@ -422,7 +422,7 @@ template <class T> TAPEGRAD_INLINE bool single_block(const GemmArgs& g) {
     const Panel<T> panel{
         g.k, g.a_row, g.a_col, b, b_row, g.c_row, static_cast<const T*>(g.bias), g.accumulate, g.n};
     const BlockFn<T>* table = g.n > W ? block_table<T, 2>(in_place) : block_table<T, 1>(in_place);
-    table[g.m - 1](panel, static_cast<const T*>(g.a), static_cast<T*>(g.c), {});
+    table[g.m - 1](panel, static_cast<const T*>(g.a), static_cast<T*>(g.c), nullptr);
     return true;
 }
 

@@ -55,7 +55,7 @@ template <class T> TAPEGRAD_INLINE int64_t last_columns(int64_t width, int vecto
 
 // C(rows x width) = A(rows x k) B(k x width).
 template <class T, int kRows, int kVectors, Reads kReads>
-void block(const Panel<T>& p, const T* a, T* c, Prefetch<T> prefetch) {
+void block(const Panel<T>& p, const T* a, T* c, const Prefetch<T>* fetch) {
     using P = Pack<T>;
     constexpr int W = P::size;
     constexpr bool kPartial = kReads == Reads::InPlace, kPacked = kReads == Reads::Packed;
@@ -91,6 +91,7 @@ void block(const Panel<T>& p, const T* a, T* c, Prefetch<T> prefetch) {
         // Unrolling spares counting and prefetching: 1 to 3 %. A is fetched ahead into the
         // first-level cache, which B fills: 1 to 4 %.
         constexpr int kLine = 64 / sizeof(T), kAhead = 8;
+        Prefetch<T> prefetch = *fetch;
         int64_t l = p.k, run = prefetch.run;
         for (; l >= kUnroll; l -= kUnroll) {
 #pragma GCC unroll 4
@@ -146,7 +147,8 @@ void block(const Panel<T>& p, const T* a, T* c, Prefetch<T> prefetch) {
     }
 }
 
-template <class T> using BlockFn = void (*)(const Panel<T>&, const T* a, T* c, Prefetch<T>);
+// Only packed blocks take a Prefetch.
+template <class T> using BlockFn = void (*)(const Panel<T>&, const T* a, T* c, const Prefetch<T>*);
 
 template <class T, int kVectors, Reads kReads, class Rows> struct BlockTable;
 
