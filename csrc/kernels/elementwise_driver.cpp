@@ -198,6 +198,15 @@ void run_contiguous_parallel(BlockFn kernel, const void* const* in, int count, v
     });
 }
 
+void fill_rows(char* out, const char* values, int64_t rows, int64_t length, size_t item_bytes) {
+    const int64_t row_bytes = length * static_cast<int64_t>(item_bytes);
+    parallel_for(rows, 1, enough_of(Cost::Light) / length + 1, [&](int64_t begin, int64_t end) {
+        for (int64_t r = begin; r < end; ++r)
+            fill_block(out + r * row_bytes, values + r * static_cast<int64_t>(item_bytes),
+                       item_bytes, length);
+    });
+}
+
 void run_elementwise(BlockFn kernel, const Tensor& out, const Operand* operands, int count,
                      const size_t* operand_bytes, const double* parameters, Cost cost) {
     const int64_t n = out.numel();

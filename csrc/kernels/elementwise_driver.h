@@ -42,6 +42,9 @@ inline void run_contiguous(BlockFn kernel, const void* const* in, int count, voi
     else run_contiguous_parallel(kernel, in, count, out, n, item_bytes, parameters, cost);
 }
 
+// Copies row by row: out[r][i] = values[r], both contiguous, of the same item size.
+void fill_rows(char* out, const char* values, int64_t rows, int64_t length, size_t item_bytes);
+
 // out may be one of the operands (same window), and must not overlap another.
 void run_elementwise(BlockFn kernel, const Tensor& out, const Operand* operands, int count,
                      size_t operand_bytes, const double* parameters = nullptr,
