@@ -1461,3 +1461,20 @@ def test_saved_tensors_that_go_with_their_reader(lib: Any) -> None:
     assert node.saved_tensors[0] is x
     with raises(lib, RuntimeError, again):
         node.saved_tensors
+
+
+def test_the_last_of_very_many_results_is_saved(lib) -> None:
+    class Many(lib.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            results = (*(lib.zeros(()) for _ in range(1 << 16)), x.exp())
+            ctx.save_for_backward(results[-1])
+            return results
+
+        @staticmethod
+        def backward(ctx, *grads):
+            return grads[-1] * ctx.saved_tensors[0]
+
+    x = lib.zeros(3, requires_grad=True)
+    Many.apply(x)[-1].sum().backward()
+    assert x.grad.tolist() == [1.0, 1.0, 1.0]

@@ -37,7 +37,7 @@ public:
         if (!tensor.defined()) return;
         version_ = tensor.version();
         is_result_ = is_result;
-        result_nr_ = tensor->output_nr & kMaxResultNr;
+        result_nr_ = tensor->output_nr;
         if (tensor->inference || thread_state.saved_tensor_hooks) [[unlikely]]
             save_unusual(tensor);
         else if (!is_result) keep(Kind::Whole, tensor.impl());
@@ -92,7 +92,6 @@ private:
         Memory,  // of a result that fills its storage; what else it needs is in the owner's results
         Packed,  // what hooks made of it
     };
-    static constexpr uint32_t kMaxResultNr = (1u << 16) - 1;
 
     template <class T> void keep(Kind kind, T* object) noexcept {
         kind_ = kind;
@@ -122,9 +121,10 @@ private:
         PackedTensor* packed_;
     };
     uint32_t version_ = 0;
-    uint16_t result_nr_ = 0;
-    Kind kind_ = Kind::Nothing;
-    bool is_result_ = false;
+    uint32_t result_nr_ : 24 = 0;  // a function has fewer than 16 million results
+    uint32_t is_result_ : 1 = false;
+    Kind kind_ : 7 = Kind::Nothing;
 };
+static_assert(sizeof(SavedTensor) == 16);
 
 }  // namespace tapegrad

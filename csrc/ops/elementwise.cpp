@@ -1,6 +1,5 @@
 #include "ops/elementwise.h"
 
-#include <cmath>
 #include <limits>
 
 #include "kernels/table.h"

@@ -1,7 +1,5 @@
 #include "ops/elementwise.h"
 
-#include <cmath>
-
 #include "formulas/text.h"
 #include "formulas/uses.h"
 #include "kernels/table.h"
