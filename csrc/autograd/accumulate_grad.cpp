@@ -39,7 +39,7 @@ void AccumulateGrad::unpark(const Tensor& leaf) noexcept {
     variable_ = leaf;
 }
 
-void AccumulateGrad::backward(TensorList& grads, TensorList&) {
+void AccumulateGrad::backward(GradList& grads, TensorList&) {
     if (!grads[0].defined()) return;
     AutogradExtra& extra = *extra_of(variable_);  // which holds this node
     if (extra.leaf_hook) {

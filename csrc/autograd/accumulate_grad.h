@@ -11,7 +11,7 @@ public:
     ~AccumulateGrad() override;
 
     const char* name() const noexcept override { return "AccumulateGrad"; }
-    void backward(TensorList& grads, TensorList& inputs) override;
+    void backward(GradList& grads, TensorList& inputs) override;
     const Tensor& variable() const noexcept { return variable_; }
 
     // While no graph holds it the node stays with its leaf, which then owns it, for the next graph.

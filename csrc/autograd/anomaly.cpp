@@ -29,7 +29,7 @@ void show_forward_call(Node& node) {
 
 Node* node_under_watch() noexcept { return watched; }
 
-void run_with_anomaly_checks(Node& node, TensorList& grads, TensorList& inputs) {
+void run_with_anomaly_checks(Node& node, GradList& grads, TensorList& inputs) {
     try {
         Watch watch(node);
         node.backward(grads, inputs);

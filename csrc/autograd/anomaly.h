@@ -16,6 +16,6 @@ public:
 Node* node_under_watch() noexcept;
 
 // node.backward with the checks of anomaly mode around it.
-void run_with_anomaly_checks(Node& node, TensorList& grads, TensorList& inputs);
+void run_with_anomaly_checks(Node& node, GradList& grads, TensorList& inputs);
 
 }  // namespace tapegrad

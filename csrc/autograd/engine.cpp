@@ -14,7 +14,7 @@ void add_gradient(Tensor& into, Tensor grad) {
         into = tape_operations.add(into, grad);
         return;
     }
-    if (into.sizes() == grad.sizes() && into.dtype() == grad.dtype()) {
+    if (same_sizes(into.shape(), grad.shape()) && into.dtype() == grad.dtype()) {
         if (is_sole_owner(into) && into.is_contiguous())
             return tape_operations.add_in_place(into, grad);
         if (is_sole_owner(grad) && grad.is_contiguous()) {
@@ -34,14 +34,6 @@ uint64_t run_counter = 0;
 // other threads) keep theirs in a table of their own.
 uint64_t owner_run = 0;
 
-struct Unwanted {
-    explicit Unwanted(uint64_t mask) : before(thread_state.unwanted_inputs) {
-        thread_state.unwanted_inputs = mask;
-    }
-    ~Unwanted() { thread_state.unwanted_inputs = before; }
-    uint64_t before;
-};
-
 class Run;
 thread_local Run* active_run __attribute__((tls_model("initial-exec"))) = nullptr;
 
@@ -56,9 +48,11 @@ public:
         if (in_nodes_) owner_run = id_;
         results_.resize(inputs.size());
         active_run = this;
+        thread_state.unwanted_inputs = 0;
     }
     ~Run() {
         active_run = outer_;
+        thread_state.unwanted_inputs = outer_unwanted_;
         if (!finished_) forget_gradients();
         if (in_nodes_) owner_run = 0;
     }
@@ -72,10 +66,7 @@ public:
             Node::Progress& progress = progress_of(root.node.get());
             if (progress.dependencies == 0 && !is_queued(root.node.get())) push(root.node.get());
         }
-        while (!ready_.empty()) {
-            std::pop_heap(ready_.begin(), ready_.end(), earlier);
-            evaluate(ready_.pop_back());
-        }
+        while (Node* node = pop()) evaluate(node);
         finished_ = true;
         return std::move(results_);
     }
@@ -103,7 +94,7 @@ private:
         return in_nodes_ ? node->progress.run == id_ : table_.contains(node);
     }
     bool is_queued(Node* node) {
-        return std::find(ready_.begin(), ready_.end(), node) != ready_.end();
+        return latest_ == node || std::find(ready_.begin(), ready_.end(), node) != ready_.end();
     }
 
     Node::Progress& reach(Node* node) {
@@ -180,58 +171,78 @@ private:
         }
     }
 
+    // The latest node is at hand; the heap has the others, of which there are none in a chain.
     void push(Node* node) {
+        if (!latest_ && (ready_.empty() || earlier(ready_[0], node))) {
+            latest_ = node;
+            return;
+        }
+        if (latest_ && earlier(latest_, node)) std::swap(node, latest_);
         ready_.push_back(node);
         std::push_heap(ready_.begin(), ready_.end(), earlier);
     }
+    Node* pop() {
+        Node* node = std::exchange(latest_, nullptr);
+        if (node || ready_.empty()) return node;
+        std::pop_heap(ready_.begin(), ready_.end(), earlier);
+        return ready_.pop_back();
+    }
 
     static void deliver(const Edge& edge, Node::Progress& progress, Tensor grad) {
-        if (progress.grads.empty()) progress.grads.resize(edge.node->results.size());
-        accumulate_gradient(progress.grads[edge.nr], std::move(grad));
+        GradList& grads = progress.grads;
+        if (grads.empty()) {
+            grads.resize(edge.node->results.size());
+            grads[edge.nr] = std::move(grad);
+        } else {
+            accumulate_gradient(grads[edge.nr], std::move(grad));
+        }
     }
 
     void evaluate(Node* node) {
         Node::Progress& progress = progress_of(node);
-        TensorList& grads = progress.grads;  // nothing more is delivered to this node
+        GradList& grads = progress.grads;  // nothing more is delivered to this node
         if (grads.empty()) grads.resize(node->results.size());
-        if (node->extras_) run_result_hooks(node, grads);
+        if (node->extras_) [[unlikely]]
+            run_result_hooks(node, grads);
         if (!options_.accumulate) {
             for (size_t i = 0; i < inputs_.size(); ++i)
                 if (inputs_[i].node.get() == node) capture(i, grads);
         }
-        TensorList inputs(node->edges.size());
-        if (progress.needed) differentiate(*node, grads, inputs);
+        const size_t count = node->edges.size();
+        if (gradients_.size() != count) gradients_.resize(count);
+        if (progress.needed) differentiate(*node, grads);
         grads.clear();
-        pass_on(*node, inputs);
+        pass_on(*node);
     }
 
-    void differentiate(Node& node, TensorList& grads, TensorList& inputs) {
-        if (node.extras_ && node.extras_->pre_hook)
+    static bool any_defined(const GradList& grads) {
+        for (const Tensor& grad : grads)
+            if (grad.defined()) return true;
+        return false;
+    }
+
+    void differentiate(Node& node, GradList& grads) {
+        if (node.extras_ && node.extras_->pre_hook) [[unlikely]]
             Ref<NodePreHook>(node.extras_->pre_hook)->call(grads);
-        bool any = node.accepts_undefined();
-        for (const Tensor& grad : grads) any |= grad.defined();
-        if (any) {
-            const bool has_post_hook = node.extras_ && node.extras_->post_hook;
-            TensorList kept;
-            if (has_post_hook) kept = grads;
-            Unwanted unwanted(inputs_.empty() ? 0 : unwanted_inputs(node));
-            if (thread_state.anomaly) [[unlikely]]
-                run_with_anomaly_checks(node, grads, inputs);
-            else node.backward(grads, inputs);
-            if (!options_.keep_graph) node.release_saved();
-            if (has_post_hook) Ref<NodePostHook>(node.extras_->post_hook)->call(inputs, kept);
-            if (inputs.size() < node.edges.size())
-                fail("Function ", node.name(),
-                     " returned an incorrect number of gradients (expected ", node.edges.size(),
-                     ", got ", inputs.size(), ")");
-            for (size_t i = 0; i < inputs.size(); ++i) {
-                if (!inputs[i].defined()) continue;
-                if (node.wants(i)) fit(node, i, inputs[i]);
-                else inputs[i].reset();
-            }
+        const bool any = any_defined(grads) || node.accepts_undefined();
+        if (any && node.extras_ && node.extras_->post_hook) [[unlikely]] {
+            const GradList kept = grads;
+            run(node, grads);
+            Ref<NodePostHook>(node.extras_->post_hook)->call(gradients_, kept);
+        } else if (any) {
+            run(node, grads);
         } else if (!options_.keep_graph) {
             node.release_saved();
         }
+    }
+
+    void run(Node& node, GradList& grads) {
+        if (!inputs_.empty()) thread_state.unwanted_inputs = unwanted_ = unwanted_inputs(node);
+        if (thread_state.anomaly) [[unlikely]]
+            run_with_anomaly_checks(node, grads, gradients_);
+        else node.backward(grads, gradients_);
+        if (!inputs_.empty()) thread_state.unwanted_inputs = 0;
+        if (!options_.keep_graph) node.release_saved();
     }
 
     // Inputs that lead to nothing that was asked for need no gradient.
@@ -250,7 +261,7 @@ private:
         return false;
     }
 
-    void capture(size_t input, TensorList& grads) {
+    void capture(size_t input, GradList& grads) {
         const Edge& edge = inputs_[input];
         if (edge.nr >= grads.size()) return;
         // Asked for twice: one gradient, one call of the hooks.
@@ -271,7 +282,7 @@ private:
         results_[input] = grads[edge.nr];
     }
 
-    void run_result_hooks(Node* node, TensorList& grads) {
+    void run_result_hooks(Node* node, GradList& grads) {
         NodeExtras& extras = *node->extras_;
         for (size_t i = 0; i < extras.result_hooks.size(); ++i) {
             const NodeExtras::ResultHook hook = extras.result_hooks[i];
@@ -293,30 +304,37 @@ private:
     }
 
     // Makes a gradient fit the result that it belongs to: sums what broadcasting repeated.
-    static void fit(const Node& node, size_t index, Tensor& grad) {
-        const Edge& edge = node.edges[index];
-        const ResultInfo& info = edge.node->results[edge.nr];
-        if (grad.dtype() != info.dtype || !(grad.sizes() == info.sizes)) [[unlikely]]
-            make_fit(node, index, grad, info);
-    }
     static void make_fit(const Node& node, size_t index, Tensor& grad, const ResultInfo& info) {
-        if (!(grad.sizes() == info.sizes)) {
-            if (!is_expandable_to(info.sizes, grad.sizes()))
+        if (!same_sizes(grad.shape(), info.shape)) {
+            if (!is_expandable_to(info.sizes(), grad.sizes()))
                 fail("Function ", node.name(), " returned an invalid gradient at index ", index,
                      " - got ", to_string(grad.sizes()), " but expected shape compatible with ",
-                     to_string(info.sizes));
-            grad = tape_operations.sum_to(grad, info.sizes);
+                     to_string(info.sizes()));
+            grad = tape_operations.sum_to(grad, info.sizes());
         }
         if (grad.dtype() != info.dtype) grad = tape_operations.cast(grad, info.dtype);
     }
 
     // Hands the gradients to the next nodes; those that wait for no other become ready.
-    void pass_on(Node& node, TensorList& inputs) {
-        for (size_t i = 0; i < node.edges.size(); ++i) {
-            const Edge& edge = node.edges[i];
+    void pass_on(Node& node) {
+        const Edge* const edges = node.edges.data();
+        const size_t count = node.edges.size();
+        if (gradients_.size() < count)
+            fail("Function ", node.name(), " returned an incorrect number of gradients (expected ",
+                 count, ", got ", gradients_.size(), ")");
+        Tensor* const gradients = gradients_.data();
+        for (size_t i = 0; i < count; ++i) {
+            const Edge& edge = edges[i];
+            Tensor& grad = gradients[i];
+            if (!edge.node || (i < 64 && unwanted_ >> i & 1)) grad.reset();
             if (!edge.node) continue;
             Node::Progress& progress = progress_of(edge.node.get());
-            if (inputs[i].defined()) deliver(edge, progress, std::move(inputs[i]));
+            if (grad.defined()) {
+                const ResultInfo& info = edge.node->results[edge.nr];
+                if (grad.dtype() != info.dtype || !same_sizes(grad.shape(), info.shape))
+                    make_fit(node, i, grad, info);
+                deliver(edge, progress, std::move(grad));
+            }
             if (--progress.dependencies == 0) push(edge.node.get());
         }
     }
@@ -340,12 +358,17 @@ private:
     const uint64_t id_;
     const bool in_nodes_;
     Run* const outer_ = active_run;
+    const uint64_t outer_unwanted_ = thread_state.unwanted_inputs;
     bool finished_ = false;
     std::span<const Edge> roots_;
     std::span<const Edge> inputs_;
     const BackwardOptions& options_;
-    SmallVector<Node*, 16> ready_;  // a heap
+    Node* latest_ = nullptr;        // of those that are ready
+    SmallVector<Node*, 16> ready_;  // a heap of the others
     std::unordered_map<Node*, Node::Progress> table_;
+    // Of the inputs of the node that runs; and which of these are unwanted, as in ThreadState.
+    TensorList gradients_;
+    uint64_t unwanted_ = 0;
     TensorList results_;
 };
 

@@ -15,6 +15,10 @@ bool burying = false;
 
 void Node::DeleteExtras::operator()(NodeExtras* extras) const noexcept { delete extras; }
 
+void Node::refuse_result() {
+    fail("An operation can't have more than ", uint64_t{1} << TensorImpl::kOutputBits, " results");
+}
+
 NodeExtras& Node::extras() {
     if (!extras_) extras_.reset(new NodeExtras);
     return *extras_;

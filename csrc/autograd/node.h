@@ -18,6 +18,7 @@ struct NodeExtras;
 class SavedTensor;
 
 using TensorList = SmallVector<Tensor, 3>;
+using GradList = SmallVector<Tensor, 1>;  // of the results of a node, most of which have one
 
 // Where a gradient goes: the nr-th result of node.
 struct Edge {
@@ -28,8 +29,9 @@ struct Edge {
 
 // What a gradient of a result must look like.
 struct ResultInfo {
-    Dims sizes;
-    DType dtype = DType::Float32;
+    Ref<Shape> shape;
+    DType dtype;
+    const Dims& sizes() const noexcept { return shape->sizes; }
 };
 
 // What a node shows of its saved values under its _saved_* names.
@@ -46,14 +48,24 @@ protected:
 };
 
 class Node : public Counted {
+protected:
+    // A node that sets this is asked, instead of being destroyed, whether it stays for another use.
+    bool may_park = false;
+
 public:
-    Node() noexcept : sequence(next_sequence++) { ++live_count; }
+    // With the edges to its first inputs, up to two.
+    template <class... Edges>
+    explicit Node(Edges... first) noexcept
+        : sequence(next_sequence++),
+          edges(std::in_place, std::move(first)...) {
+        ++live_count;
+    }
 
     // PyTorch's name of the operation's derivative: "TanhBackward0".
     virtual const char* name() const noexcept = 0;
     // grads has the gradient of each result (undefined: zero). Fills in the gradient of each input whose
     // edge is valid; undefined again means zero. grads may be moved from.
-    virtual void backward(TensorList& grads, TensorList& inputs) = 0;
+    virtual void backward(GradList& grads, TensorList& inputs) = 0;
     // Lets go of saved values; unpacking them afterwards raises.
     virtual void release_saved() {}
     // Whether backward wants to run although no gradient arrived.
@@ -70,10 +82,16 @@ public:
     }
     // Registers one more result; its number is returned.
     uint32_t add_result(const Tensor& tensor) {
-        results.emplace_back(tensor.sizes(), tensor.dtype());
-        return static_cast<uint32_t>(results.size() - 1);
+        const size_t number = results.size();
+        if (number >> TensorImpl::kOutputBits) [[unlikely]]
+            refuse_result();
+        results.emplace_back(tensor.shape(), tensor.dtype());
+        return static_cast<uint32_t>(number);
     }
     NodeExtras& extras();
+    // The wrapper, while there is one (not owned).
+    void* python_object() const noexcept;
+    void set_python_object(void* object);
 
     static void* operator new(size_t size) { return Pool::take(size); }
     static void operator delete(void* memory, size_t size) noexcept { Pool::give(memory, size); }
@@ -88,14 +106,13 @@ public:
         void operator()(NodeExtras* extras) const noexcept;
     };
     std::unique_ptr<NodeExtras, DeleteExtras> extras_;  // hooks and the like: most nodes have none
-    void* python_object = nullptr;  // the wrapper, while there is one (not owned)
 
     // The engine's marks; valid while run is the number of a current run.
     struct Progress {
         uint64_t run = 0;
+        GradList grads;  // what has arrived for each result; empty: nothing
         int32_t dependencies = 0;
         bool needed = true;
-        TensorList grads;  // what has arrived for each result; empty: nothing
     } progress;
 
     static inline int64_t live_count = 0;
@@ -103,11 +120,12 @@ public:
 
 protected:
     ~Node() override { --live_count; }
-    // A node that sets may_park is asked, instead of being destroyed, whether it stays for another use.
     virtual bool park() noexcept { return false; }
-    bool may_park = false;
     // Nodes die in a queue, not in each other's destructors: a chain of any length needs no stack.
     void destroy() noexcept final;
+
+private:
+    [[noreturn]] static void refuse_result();
 };
 
 // Hooks. The bindings implement them with Python callables.
@@ -117,11 +135,11 @@ public:
 };
 class NodePreHook : public Counted {
 public:
-    virtual void call(TensorList& grads) = 0;
+    virtual void call(GradList& grads) = 0;
 };
 class NodePostHook : public Counted {
 public:
-    virtual void call(TensorList& inputs, const TensorList& grads) = 0;
+    virtual void call(TensorList& inputs, const GradList& grads) = 0;
 };
 class AccumulateHook : public Counted {
 public:
@@ -148,7 +166,13 @@ struct NodeExtras {
     Ref<NodePostHook> post_hook;
     Ref<Counted> forward_trace;  // anomaly mode: where the operation was called
     Ref<Counted> python_state;   // attributes of the Python object that outlive it
+    void* python_object = nullptr;
 };
+
+inline void* Node::python_object() const noexcept {
+    return extras_ ? extras_->python_object : nullptr;
+}
+inline void Node::set_python_object(void* object) { extras().python_object = object; }
 
 // Called for each node made in anomaly mode; returns what describes the place of the call.
 extern Ref<Counted> (*capture_forward_trace)();

@@ -78,8 +78,7 @@ void SavedTensor::register_hooks(SavedTensorHooks& hooks, const Node& owner) {
 Tensor SavedTensor::stored(const Node& owner) const {
     if (kind_ == Kind::Whole) return Tensor(whole_);
     const ResultInfo& info = owner.results[result_nr_];
-    return from_storage(Ref<Storage>(memory_), memory_->data(), info.sizes,
-                        contiguous_strides(info.sizes), info.dtype);
+    return Tensor(new TensorImpl(info.shape, info.dtype, Ref<Storage>(memory_), memory_->data()));
 }
 
 void SavedTensor::check_unchanged(const Node& owner, const Tensor& tensor) const {

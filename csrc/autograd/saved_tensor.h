@@ -68,8 +68,8 @@ public:
     // number as those of a gradient of the owner's only result; null otherwise.
     const char* plain_values(const Tensor& grad) const noexcept {
         if (kind_ == Kind::Whole) {
-            const bool plain = whole_->contiguous && whole_->dtype == grad.dtype() &&
-                               whole_->numel == grad.numel() &&
+            const bool plain = whole_->shape->contiguous && whole_->dtype == grad.dtype() &&
+                               whole_->shape->numel == grad.numel() &&
                                version_ == whole_->storage->version();
             return plain ? whole_->data : nullptr;
         }

@@ -241,10 +241,7 @@ void replace_data(const Tensor& tensor, const Tensor& source) {
     tensor->storage = Storage::alias(source.storage());
     tensor->data = source->data;
     tensor->dtype = source.dtype();
-    tensor->sizes = source.sizes();
-    tensor->strides = source.strides();
-    tensor->numel = source.numel();
-    tensor->contiguous = source.is_contiguous();
+    tensor->shape = source.shape();
 }
 
 }  // namespace tapegrad

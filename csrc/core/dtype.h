@@ -10,10 +10,8 @@ enum class DType : uint8_t { Bool, UInt8, Int32, Int64, Float32, Float64 };
 
 inline constexpr int kDTypeCount = 6;
 
-constexpr size_t item_size(DType dtype) {
-    constexpr size_t sizes[kDTypeCount] = {1, 1, 4, 8, 4, 8};
-    return sizes[static_cast<int>(dtype)];
-}
+inline constexpr uint8_t kItemSizes[kDTypeCount] = {1, 1, 4, 8, 4, 8};
+constexpr size_t item_size(DType dtype) { return kItemSizes[static_cast<int>(dtype)]; }
 
 constexpr bool is_floating(DType dtype) { return dtype >= DType::Float32; }
 

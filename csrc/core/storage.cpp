@@ -13,12 +13,13 @@ Storage::Storage(void* data, size_t bytes, void* owner, void (*free)(void*), boo
 
 Ref<Storage> Storage::borrow(void* data, size_t bytes, void* owner, void (*free)(void*),
                              bool read_only) {
-    return Ref<Storage>(new Storage(data, bytes, owner, free, read_only));
+    return Ref<Storage>(new (Pool::take(sizeof(Storage)))
+                            Storage(data, bytes, owner, free, read_only));
 }
 
 Ref<Storage> Storage::alias(const Ref<Storage>& storage) {
     storage->retain();
-    return Ref<Storage>(new Storage(
+    return Ref<Storage>(new (Pool::take(sizeof(Storage))) Storage(
         storage->data(), storage->bytes(), storage.get(),
         [](void* owner) { static_cast<Storage*>(owner)->release(); }, storage->read_only()));
 }

@@ -9,19 +9,29 @@
 
 namespace tapegrad {
 
-class Storage final : public Pooled {
+class Storage final {
 public:
     // Fresh memory, not initialised.
-    static Ref<Storage> allocate(size_t bytes) { return Ref<Storage>(new Storage(bytes)); }
+    static Ref<Storage> allocate(size_t bytes) {
+        if (bytes > kInlineBytes) {
+            char* data = static_cast<char*>(tapegrad::allocate(bytes));
+            return Ref<Storage>(new (Pool::take(sizeof(Storage))) Storage(data, bytes));
+        }
+        const size_t offset = inline_offset(bytes);
+        char* block = static_cast<char*>(Pool::take(offset + bytes));
+        return Ref<Storage>(new (block) Storage(block + offset, bytes));
+    }
     // Memory of someone else (a NumPy array, another library's tensor): free(owner) is called at the end.
     static Ref<Storage> borrow(void* data, size_t bytes, void* owner, void (*free)(void*),
                                bool read_only);
     // The same memory with a version counter of its own, as behind Tensor.data.
     static Ref<Storage> alias(const Ref<Storage>& storage);
 
+    Storage(const Storage&) = delete;
+    Storage& operator=(const Storage&) = delete;
     void retain() noexcept { ++references_; }
     void release() noexcept {
-        if (--references_ == 0) delete this;
+        if (--references_ == 0) destroy();
     }
     uint32_t use_count() const noexcept { return references_; }
 
@@ -36,16 +46,22 @@ public:
     static int64_t live_count() noexcept { return live_count_; }
 
 private:
-    explicit Storage(size_t bytes)
-        : data_(bytes <= kInlineBytes ? inline_ : static_cast<char*>(tapegrad::allocate(bytes))),
-          bytes_(bytes) {
-        ++live_count_;
+    // Small tensors need no second allocation: their elements lie behind this object, those of the
+    // smallest in the same line of the cache, others from the next one on.
+    static constexpr size_t kLine = 64, kInlineBytes = 256;
+    static constexpr size_t inline_offset(size_t bytes) noexcept {
+        return sizeof(Storage) + bytes <= kLine ? sizeof(Storage) : kLine;
     }
+
+    Storage(char* data, size_t bytes) noexcept : data_(data), bytes_(bytes) { ++live_count_; }
     Storage(void* data, size_t bytes, void* owner, void (*free)(void*), bool read_only);
-    ~Storage() {
+    void destroy() noexcept {
         --live_count_;
+        size_t block = sizeof(Storage);
         if (free_) free_(owner_);
-        else if (data_ != inline_) deallocate(data_, bytes_);
+        else if (bytes_ <= kInlineBytes) block = inline_offset(bytes_) + bytes_;
+        else deallocate(data_, bytes_);
+        Pool::give(this, block);
     }
 
     uint32_t references_ = 0;
@@ -56,10 +72,7 @@ private:
     void (*free_)(void*) = nullptr;
     bool read_only_ = false;
     static inline int64_t live_count_ = 0;
-
-    // Small tensors need no second allocation.
-    static constexpr size_t kInlineBytes = 64;
-    alignas(64) char inline_[kInlineBytes];
 };
+static_assert(sizeof(Storage) == 48);
 
 }  // namespace tapegrad

@@ -10,94 +10,48 @@ DType default_float_type = DType::Float32;
 
 namespace {
 
-TensorImpl* window(Ref<Storage> storage, char* data, const Dims& sizes, const Dims& strides,
-                   DType dtype) {
-    TensorImpl* impl = new TensorImpl;
-    impl->storage = std::move(storage);
-    impl->data = data;
-    impl->dtype = dtype;
-    impl->sizes = sizes;
-    impl->strides = strides;
-    impl->numel = element_count(sizes);
-    impl->contiguous = is_contiguous(sizes, strides);
-    return impl;
+Tensor fresh(const Ref<Shape>& shape, size_t bytes, DType dtype) {
+    Ref<Storage> storage = Storage::allocate(bytes);
+    char* data = storage->data();
+    return Tensor(new TensorImpl(shape, dtype, std::move(storage), data, inference_tensors));
 }
 
-int64_t byte_count(int64_t numel, const Dims& sizes, DType dtype) {
+Tensor fresh_checked(const Ref<Shape>& shape, int64_t extent, DType dtype) {
     int64_t bytes;
-    if (__builtin_mul_overflow(numel, static_cast<int64_t>(item_size(dtype)), &bytes))
-        fail("Storage size calculation overflowed with sizes=", to_string(sizes));
-    return bytes;
+    if (__builtin_mul_overflow(extent, static_cast<int64_t>(item_size(dtype)), &bytes))
+        fail("Storage size calculation overflowed with sizes=", to_string(shape->sizes));
+    return fresh(shape, static_cast<size_t>(bytes), dtype);
 }
 
 }  // namespace
 
 Tensor empty(const Dims& sizes, DType dtype) {
-    Ref<TensorImpl> impl(new TensorImpl);
-    const int count = sizes.size();
-    impl->dtype = dtype;
-    impl->inference = inference_tensors;
-    impl->sizes = sizes;
-    impl->strides.resize(count);
-    int64_t numel = 1;
-    bool overflow = false;
-    for (int i = count - 1; i >= 0; --i) {
-        if (sizes[i] < 0)
-            fail("Trying to create tensor with negative dimension ", sizes[i], ": ",
-                 to_string(sizes));
-        impl->strides[i] = numel;
-        overflow |= __builtin_mul_overflow(numel, std::max<int64_t>(sizes[i], 1), &numel);
-    }
-    if (overflow) fail("Storage size calculation overflowed with sizes=", to_string(sizes));
-    for (int64_t size : sizes)
-        if (size == 0) numel = 0;
-    impl->numel = numel;
-    impl->storage = Storage::allocate(static_cast<size_t>(byte_count(numel, sizes, dtype)));
-    impl->data = impl->storage->data();
-    return Tensor(std::move(impl));
+    const Ref<Shape> shape = Shape::row_major(sizes);
+    return fresh_checked(shape, shape->numel, dtype);
 }
 
-Tensor empty_like_contiguous(const Tensor& like) {
-    const TensorImpl& model = *like.impl();
-    Ref<TensorImpl> impl(new TensorImpl(model.dtype, model.sizes, model.strides, model.numel));
-    // Strides of dimensions of one element may be anything in the model.
-    const int64_t* sizes = model.sizes.data();
-    int64_t* strides = impl->strides.data();
-    int64_t stride = 1;
-    for (int i = model.sizes.size() - 1; i >= 0; --i) {
-        strides[i] = stride;
-        stride *= std::max<int64_t>(sizes[i], 1);
-    }
-    impl->inference = inference_tensors;
-    impl->storage = Storage::allocate(static_cast<size_t>(model.numel) * item_size(model.dtype));
-    impl->data = impl->storage->data();
-    return Tensor(std::move(impl));
+Tensor empty_row_major_like(const Tensor& like) {
+    const Ref<Shape>& shape = like.shape();
+    if (!shape->is_row_major) [[unlikely]]
+        return empty(shape->sizes, like.dtype());
+    return fresh(shape, static_cast<size_t>(shape->numel) * like.item_size(), like.dtype());
 }
 
 Tensor empty_strided(const Dims& sizes, const Dims& strides, DType dtype) {
     int64_t extent = 1;
     for (int i = 0; i < sizes.size(); ++i)
         extent += std::max<int64_t>(sizes[i] - 1, 0) * strides[i];
-    auto storage = Storage::allocate(static_cast<size_t>(byte_count(extent, sizes, dtype)));
-    char* data = storage->data();
-    TensorImpl* impl = window(std::move(storage), data, sizes, strides, dtype);
-    impl->inference = inference_tensors;
-    return Tensor(impl);
+    return fresh_checked(Shape::strided(sizes, strides), extent, dtype);
 }
 
 Tensor alias(const Tensor& base, const Dims& sizes, const Dims& strides, int64_t offset) {
-    return Tensor(window(base.storage(),
-                         base->data + offset * static_cast<int64_t>(base.item_size()), sizes,
-                         strides, base.dtype()));
+    char* data = base->data + offset * static_cast<int64_t>(base.item_size());
+    return Tensor(
+        new TensorImpl(Shape::strided(sizes, strides), base.dtype(), base.storage(), data));
 }
 
 Tensor alias(const Tensor& base) {
-    return Tensor(window(base.storage(), base->data, base.sizes(), base.strides(), base.dtype()));
-}
-
-Tensor from_storage(Ref<Storage> storage, char* data, const Dims& sizes, const Dims& strides,
-                    DType dtype) {
-    return Tensor(window(std::move(storage), data, sizes, strides, dtype));
+    return Tensor(new TensorImpl(base.shape(), base.dtype(), base.storage(), base->data));
 }
 
 namespace {

@@ -3,10 +3,10 @@
 
 #include <string>
 
-#include "core/dims.h"
 #include "core/dtype.h"
 #include "core/error.h"
 #include "core/refcount.h"
+#include "core/shape.h"
 #include "core/storage.h"
 
 namespace tapegrad {
@@ -14,14 +14,16 @@ namespace tapegrad {
 // Set on a thread in inference mode: fresh tensors are inference tensors.
 extern thread_local bool inference_tensors __attribute__((tls_model("initial-exec")));
 
+// Fills one line of the cache.
 class TensorImpl final : public Pooled {
 public:
-    TensorImpl() noexcept { ++live_count; }
-    TensorImpl(DType dtype_, const Dims& sizes_, const Dims& strides_, int64_t numel_)
+    TensorImpl(Ref<Shape> shape_, DType dtype_, Ref<Storage> storage_, char* data_,
+               bool inference_ = false) noexcept
         : dtype(dtype_),
-          numel(numel_),
-          sizes(sizes_),
-          strides(strides_) {
+          inference(inference_),
+          data(data_),
+          shape(std::move(shape_)),
+          storage(std::move(storage_)) {
         ++live_count;
     }
     ~TensorImpl() {
@@ -36,18 +38,17 @@ public:
         if (--references == 0) delete this;
     }
 
+    static constexpr int kOutputBits = 24;
+
     uint32_t references = 0;
-    DType dtype = DType::Float32;
-    bool contiguous = true;
-    bool requires_grad = false;  // asked for by the user: this is a leaf
-    bool retains_grad = false;
-    bool inference = false;     // made in inference mode: has no version that could be checked
-    bool python_owned = false;  // the tensor owns its Python object, not the other way around
-    uint32_t output_nr = 0;     // which result of grad_fn this is
-    char* data = nullptr;       // of the first element
-    int64_t numel = 1;
-    Dims sizes;
-    Dims strides;  // in elements
+    uint32_t output_nr : kOutputBits = 0;  // which result of grad_fn this is
+    DType dtype : 4;
+    bool requires_grad : 1 = false;  // asked for by the user: this is a leaf
+    bool retains_grad : 1 = false;
+    bool inference : 1;             // made in inference mode: has no version that could be checked
+    bool python_owned : 1 = false;  // the tensor owns its Python object, not the other way around
+    char* data;                     // of the first element
+    Ref<Shape> shape;
     Ref<Storage> storage;
     Ref<Counted> grad_fn;  // an autograd Node
     Ref<TensorImpl> grad;
@@ -57,6 +58,7 @@ public:
     static inline int64_t live_count = 0;
     static inline void (*release_python_object)(void*) = nullptr;  // of the bindings
 };
+static_assert(sizeof(TensorImpl) == 64);
 
 class Tensor {
 public:
@@ -75,12 +77,13 @@ public:
     TensorImpl* detach() noexcept { return impl_.detach(); }
 
     DType dtype() const noexcept { return impl_->dtype; }
-    int dim() const noexcept { return impl_->sizes.size(); }
-    int64_t numel() const noexcept { return impl_->numel; }
-    const Dims& sizes() const noexcept { return impl_->sizes; }
-    const Dims& strides() const noexcept { return impl_->strides; }
-    int64_t size(int64_t dim) const { return impl_->sizes[wrap_dim(dim, this->dim(), false)]; }
-    bool is_contiguous() const noexcept { return impl_->contiguous; }
+    int dim() const noexcept { return impl_->shape->sizes.size(); }
+    const Ref<Shape>& shape() const noexcept { return impl_->shape; }
+    int64_t numel() const noexcept { return impl_->shape->numel; }
+    const Dims& sizes() const noexcept { return impl_->shape->sizes; }
+    const Dims& strides() const noexcept { return impl_->shape->strides; }
+    int64_t size(int64_t dim) const { return sizes()[wrap_dim(dim, this->dim(), false)]; }
+    bool is_contiguous() const noexcept { return impl_->shape->contiguous; }
     bool is_floating() const noexcept { return tapegrad::is_floating(impl_->dtype); }
     size_t item_size() const noexcept { return tapegrad::item_size(impl_->dtype); }
     const Ref<Storage>& storage() const noexcept { return impl_->storage; }
@@ -109,18 +112,16 @@ private:
     Ref<TensorImpl> impl_;
 };
 
-// Fresh contiguous memory, not initialised.
+// Fresh memory, not initialised, in the order of the dimensions.
 Tensor empty(const Dims& sizes, DType dtype);
-// The same with the sizes of a contiguous tensor: nothing is left to check.
-Tensor empty_like_contiguous(const Tensor& like);
+// The same with the sizes of another tensor.
+Tensor empty_row_major_like(const Tensor& like);
 // Fresh memory with the given strides, which must address every element once.
 Tensor empty_strided(const Dims& sizes, const Dims& strides, DType dtype);
 // Another window on the storage; no relation on the tape. offset is in elements from the start of base.
 Tensor alias(const Tensor& base, const Dims& sizes, const Dims& strides, int64_t offset);
 // The same window as another tensor object; shares the version counter.
 Tensor alias(const Tensor& base);
-Tensor from_storage(Ref<Storage> storage, char* data, const Dims& sizes, const Dims& strides,
-                    DType dtype);
 
 // Whether some element has more than one index (as after expand). May answer true when unsure.
 bool has_internal_overlap(const Tensor& tensor) noexcept;

@@ -129,9 +129,7 @@ class CloneNode final : public Node {
 public:
     const char* name() const noexcept override { return "CloneBackward0"; }
     std::string formula() const override { return "grad"; }
-    void backward(TensorList& grads, TensorList& inputs) override {
-        inputs[0] = std::move(grads[0]);
-    }
+    void backward(GradList& grads, TensorList& inputs) override { inputs[0] = std::move(grads[0]); }
 };
 
 class ToCopyNode final : public Node {
@@ -139,7 +137,7 @@ public:
     explicit ToCopyNode(DType from) : from_(from) {}
     const char* name() const noexcept override { return "ToCopyBackward0"; }
     std::string formula() const override { return "grad"; }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         inputs[0] = to_dtype(grads[0], from_);
     }
 
@@ -151,7 +149,7 @@ private:
 class CopyNode final : public Node {
 public:
     const char* name() const noexcept override { return "CopyBackwards"; }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         if (wants(0)) inputs[0] = zeros(grads[0].sizes(), grads[0].dtype());
         if (wants(1)) inputs[1] = std::move(grads[0]);
     }
@@ -163,7 +161,7 @@ public:
     const char* name() const noexcept override {
         return by_tensor_ ? "FillBackward3" : "FillBackward2";
     }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         if (wants(0)) inputs[0] = zeros(grads[0].sizes(), grads[0].dtype());
         if (wants(1)) inputs[1] = std::move(grads[0]);
     }
@@ -175,7 +173,7 @@ private:
 class ZeroNode final : public Node {
 public:
     const char* name() const noexcept override { return "ZeroBackward0"; }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         if (wants(0)) inputs[0] = zeros(grads[0].sizes(), grads[0].dtype());
     }
 };

@@ -35,7 +35,7 @@ public:
     void visit_saved(SavedVisitor& visitor) const override {
         visitor.tensor("condition", condition_);
     }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         const Tensor condition = condition_.unpack(*this);
         if (wants(0)) inputs[0] = where(condition, grads[0], 0);
         if (wants(1)) inputs[1] = where(condition, 0, grads[0]);

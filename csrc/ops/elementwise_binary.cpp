@@ -128,14 +128,13 @@ private:
 
 class BinaryNode final : public Node {
 public:
-    BinaryNode(Binary op, const BinaryInfo& info, const Arg& a, const Arg& b)
-        : op_(op),
-          info_(info),
-          scalar_(a.is_tensor() ? b.scalar() : a.scalar()),
+    BinaryNode(Binary op, const Arg& a, const Arg& b)
+        : Node(gradient_edge(a), gradient_edge(b)),
+          op_(op),
           a_is_tensor_(a.is_tensor()),
-          b_is_tensor_(b.is_tensor()) {
-        add_edge(gradient_edge(a));
-        add_edge(gradient_edge(b));
+          b_is_tensor_(b.is_tensor()),
+          scalar_((a_is_tensor_ ? b : a).scalar().to_double()) {
+        const BinaryInfo& info = info_of(op);
         uses_ = (has_edge(0) ? info.lhs_uses : 0) | (has_edge(1) ? info.rhs_uses : 0);
     }
     // Before the operation where it works in place, and after it otherwise.
@@ -152,9 +151,10 @@ public:
         return numbered_name(op_, a_is_tensor_, b_is_tensor_);
     }
     std::string formula() const override {
+        const BinaryInfo& info = info_of(op_);
         std::string text;
-        if (has_edge(0)) text += "self: " + info_.lhs_formula;
-        if (has_edge(1)) text += (text.empty() ? "" : ", ") + ("other: " + info_.rhs_formula);
+        if (has_edge(0)) text += "self: " + info.lhs_formula;
+        if (has_edge(1)) text += (text.empty() ? "" : ", ") + ("other: " + info.rhs_formula);
         return text;
     }
     void release_saved() override {
@@ -166,28 +166,29 @@ public:
         if (a_.defined()) visitor.tensor("self", a_);
         if (b_.defined()) visitor.tensor(op_ == Binary::Pow ? "exponent" : "other", b_);
         if (result_.defined()) visitor.tensor("result", result_);
-        if (!b_is_tensor_ && (uses_ & kUsesB)) visitor.scalar("other", scalar_.to_double());
-        if (!a_is_tensor_ && (uses_ & kUsesA)) visitor.scalar("self", scalar_.to_double());
+        if (!b_is_tensor_ && (uses_ & kUsesB)) visitor.scalar("other", scalar_);
+        if (!a_is_tensor_ && (uses_ & kUsesA)) visitor.scalar("self", scalar_);
     }
 
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
+        const BinaryInfo& info = info_of(op_);
         Tensor g = std::move(grads[0]);
         if (grad_enabled()) {
             const Tensor a = value(a_, a_is_tensor_, kUsesA, g),
                          b = value(b_, b_is_tensor_, kUsesB, g);
             const Tensor y = result_.unpack(*this);
-            if (wants(0)) inputs[0] = info_.lhs(g, a, b, y);
-            if (wants(1)) inputs[1] = info_.rhs(g, a, b, y);
+            if (wants(0)) inputs[0] = info.lhs(g, a, b, y);
+            if (wants(1)) inputs[1] = info.rhs(g, a, b, y);
             return;
         }
         // The second derivative may overwrite g, or take it as it is, when the first is done with it.
         if (wants(0)) {
             const bool last = !wants(1);
-            inputs[0] = info_.lhs_identity ? (last ? std::move(g) : g) : fused(true, g, last);
+            inputs[0] = info.lhs_identity ? (last ? std::move(g) : g) : fused(true, g, last);
         }
         if (wants(1))
-            inputs[1] = info_.rhs_identity ? std::move(g)
-                                           : fused(false, g, !(wants(0) && info_.lhs_identity));
+            inputs[1] = info.rhs_identity ? std::move(g)
+                                          : fused(false, g, !(wants(0) && info.lhs_identity));
     }
 
 private:
@@ -199,7 +200,8 @@ private:
     // One derivative, computed in one pass over memory.
     Tensor fused(bool lhs, const Tensor& g, bool may_reuse) {
         const auto& table = kernel_table().elementwise;
-        const unsigned uses = lhs ? info_.lhs_uses : info_.rhs_uses;
+        const BinaryInfo& info = info_of(op_);
+        const unsigned uses = lhs ? info.lhs_uses : info.rhs_uses;
         const BlockFn kernel =
             (lhs ? table.binary_lhs : table.binary_rhs)[int(op_)][int(g.dtype())];
         const bool contiguous = g.is_contiguous();
@@ -210,7 +212,7 @@ private:
             if ((!(uses & kUsesA) || plain.add(a_, a_is_tensor_, scalar_)) &&
                 (!(uses & kUsesB) || plain.add(b_, b_is_tensor_, scalar_)) &&
                 (!(uses & kUsesResult) || plain.add(result_, true, scalar_))) {
-                out = reuse ? g : empty_like_contiguous(g);
+                out = reuse ? g : empty_row_major_like(g);
                 plain.run(kernel, out, cost_of(op_));
                 return out;
             }
@@ -230,7 +232,7 @@ private:
         if (uses & kUsesB) add(b_, b_is_tensor_);
         if (uses & kUsesResult) add(result_, true);
         if (reuse) out = g;
-        else if (contiguous) out = empty_like_contiguous(g);
+        else if (contiguous) out = empty_row_major_like(g);
         else
             out = empty_in_order(g.sizes(), g.dtype(),
                                  {&g, count > 1 ? operands[1].tensor : nullptr});
@@ -240,12 +242,12 @@ private:
     }
 
     const Binary op_;
-    const BinaryInfo& info_;
-    Scalar scalar_;
     const bool a_is_tensor_, b_is_tensor_;
-    unsigned uses_ = 0;
+    uint8_t uses_ = 0;
+    const double scalar_;  // the operand that is a number: the gradient is a floating tensor
     SavedTensor a_, b_, result_;
 };
+static_assert(sizeof(BinaryNode) == 192);  // three lines of the cache
 
 bool is_bool(const Arg& arg) {
     return (arg.is_tensor() ? arg.tensor().dtype() : arg.scalar().kind()) == DType::Bool;
@@ -268,7 +270,7 @@ void check_operands(Binary op, const Arg& a, const Arg& b, DType dtype) {
 // Contiguous, of one floating type and one shape.
 bool lie_alike(const Tensor& a, const Tensor& b) {
     return a.dtype() == b.dtype() && a.is_floating() && a.is_contiguous() && b.is_contiguous() &&
-           a.sizes() == b.sizes();
+           same_sizes(a.shape(), b.shape());
 }
 
 // A tensor of one element as a number. Between operands of one type that makes no difference.
@@ -287,7 +289,7 @@ Tensor by_rows(const BlockFn* row_of_kernels, const Tensor& rows, const Tensor& 
         return {};
     for (int i = 0; i < row.dim(); ++i)
         if (row.sizes()[i] != rows.sizes()[lead + i]) return {};
-    Tensor out = empty_like_contiguous(rows);
+    Tensor out = empty_row_major_like(rows);
     const BlockFn kernel = row_of_kernels[int(out.dtype())];
     const int64_t bytes = n * static_cast<int64_t>(out.item_size());
     const int64_t end = out.numel() * static_cast<int64_t>(out.item_size());
@@ -303,7 +305,7 @@ Tensor binary_values(Binary op, const BinaryInfo& info, const Arg& a, const Arg&
     const auto& row = kernel_table().elementwise.binary[int(op)];
     if (a.is_tensor() && b.is_tensor()) {
         if (lie_alike(a.tensor(), b.tensor())) {
-            Tensor out = empty_like_contiguous(a.tensor());
+            Tensor out = empty_row_major_like(a.tensor());
             const void* in[] = {a.tensor().data(), b.tensor().data()};
             kernels::run_contiguous(row[int(out.dtype())], in, 2, out.data(), out.numel(),
                                     out.item_size(), nullptr, cost_of(op));
@@ -321,7 +323,7 @@ Tensor binary_values(Binary op, const BinaryInfo& info, const Arg& a, const Arg&
                 return binary_values(op, info, only_element(a.tensor()), b);
         }
     } else if (const PlainOperands plain(a, b); plain.complete()) {
-        Tensor out = empty_like_contiguous(plain.like());
+        Tensor out = empty_row_major_like(plain.like());
         plain.run(row[int(out.dtype())], out, cost_of(op));
         return out;
     }
@@ -343,7 +345,7 @@ Tensor binary(Binary op, const Arg& a, const Arg& b) {
     const BinaryInfo& info = info_of(op);
     Tensor out = binary_values(op, info, a, b);
     if (recording_args(a, b)) {
-        Ref<BinaryNode> node(new BinaryNode(op, info, a, b));
+        Ref<BinaryNode> node(new BinaryNode(op, a, b));
         node->save_operands(a, b);
         set_history(out, node);
         node->save_result(out);
@@ -370,7 +372,7 @@ const Tensor& binary_in_place(Binary op, const Tensor& a, const Arg& b) {
     Ref<BinaryNode> node;
     Tensor original;
     if (recorded) {
-        node = Ref<BinaryNode>(new BinaryNode(op, info, a, b));
+        node = Ref<BinaryNode>(new BinaryNode(op, a, b));
         node->save_operands(node->uses_a() ? Arg(original = clone(a)) : Arg(a), b);
     }
     if (plain) {

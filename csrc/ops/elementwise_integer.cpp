@@ -30,7 +30,7 @@ BlockFn integer_kernel(Integer op, DType dtype) {
 class NotImplementedNode final : public Node {
 public:
     const char* name() const noexcept override { return "NotImplemented"; }
-    void backward(TensorList&, TensorList&) override {
+    void backward(GradList&, TensorList&) override {
         fail<NotImplementedError>("derivative for aten::floor_divide is not implemented");
     }
 };

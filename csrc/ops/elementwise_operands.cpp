@@ -68,7 +68,7 @@ bool overlaps(const Tensor& a, const Arg& b) {
     if (!b.is_tensor()) return false;
     const Tensor& t = b.tensor();
     if (t.storage()->data() != a.storage()->data()) return false;
-    return !(t.data<char>() == a.data<char>() && t.sizes() == a.sizes() &&
+    return !(t.data<char>() == a.data<char>() && same_sizes(t.shape(), a.shape()) &&
              t.strides() == a.strides());
 }
 

@@ -81,8 +81,9 @@ Cost cost_of(const UnaryInfo& info) { return info.domain == kNumbers ? Cost::Lig
 
 class UnaryNode final : public Node {
 public:
-    UnaryNode(Unary op, const UnaryInfo& info, const double* p)
-        : op_(op),
+    UnaryNode(Unary op, const UnaryInfo& info, const double* p, const Tensor& x)
+        : Node(gradient_edge(x)),
+          op_(op),
           info_(info),
           parameters_{p[0], p[1]} {}
 
@@ -97,7 +98,7 @@ public:
         if (op_ == Unary::Cube) visitor.scalar("exponent", 3);
     }
 
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         if (!wants(0)) return;
         Tensor g = std::move(grads[0]);
         if (grad_enabled()) {
@@ -110,7 +111,7 @@ public:
         if (const char* value = contiguous && info_.uses ? saved.plain_values(g) : nullptr;
             value || (contiguous && !info_.uses)) {
             const void* in[] = {g.data(), value};
-            Tensor out = reuse ? g : empty_like_contiguous(g);
+            Tensor out = reuse ? g : empty_row_major_like(g);
             kernels::run_contiguous(kernel, in, info_.uses ? 2 : 1, out.data(), g.numel(),
                                     g.item_size(), parameters_, cost_of(info_));
             inputs[0] = std::move(out);
@@ -162,7 +163,7 @@ Tensor unary(Unary op, const Tensor& x, double p0, double p1) {
     const BlockFn kernel = unary_kernel(op, info, dtype);
     Tensor out;
     if (input->is_contiguous()) {
-        out = empty_like_contiguous(*input);
+        out = empty_row_major_like(*input);
         const void* in[] = {input->data()};
         kernels::run_contiguous(kernel, in, 1, out.data(), out.numel(), out.item_size(), parameters,
                                 cost_of(info));
@@ -173,8 +174,7 @@ Tensor unary(Unary op, const Tensor& x, double p0, double p1) {
                                  cost_of(info));
     }
     if (recording(x)) {
-        Ref<UnaryNode> node(new UnaryNode(op, info, parameters));
-        node->add_edge(gradient_edge(x));
+        Ref<UnaryNode> node(new UnaryNode(op, info, parameters, x));
         set_history(out, node);
         if (info.uses == kUsesA) node->saved = SavedTensor(x, false);
         else if (info.uses) node->saved = SavedTensor(out, true);
@@ -198,8 +198,7 @@ const Tensor& unary_in_place(Unary op, const Tensor& x, double p0, double p1) {
     if (recorded && info.uses == kUsesResult && is_view(x)) return copy_(x, unary(op, x, p0, p1));
     Ref<UnaryNode> node;
     if (recorded) {
-        node = Ref<UnaryNode>(new UnaryNode(op, info, parameters));
-        node->add_edge(gradient_edge(x));
+        node = Ref<UnaryNode>(new UnaryNode(op, info, parameters, x));
         // The derivative needs what is overwritten: nobody else can have that, so it is kept as a copy.
         if (info.uses == kUsesA) node->saved = SavedTensor(clone(x), false);
     }

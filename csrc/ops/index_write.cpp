@@ -59,7 +59,7 @@ public:
         visitor.tensor("index", index_);
         visitor.integer("source_dim", source_sizes_.size());
     }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         const Tensor index = index_.unpack(*this);
         if (wants(0)) inputs[0] = index_fill(grads[0], dim_, index, 0);
         if (wants(1)) inputs[1] = reshape(index_select(grads[0], dim_, index), source_sizes_);
@@ -174,7 +174,7 @@ public:
         visitor.integer("dim", dim_);
         visitor.tensor("index", index_);
     }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         const Tensor index = index_.unpack(*this);
         const Tensor kept = index_fill(grads[0], dim_, index, 0);
         // What was filled once or several times counts once.
@@ -259,7 +259,7 @@ public:
         visitor.tensor("mask", mask_);
         visitor.dims("source_sym_sizes", source_sizes_);
     }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         const Tensor mask = mask_.unpack(*this);
         if (wants(0)) inputs[0] = sum_to(masked_fill(grads[0], mask, 0), sizes_);
         if (!wants(1)) return;

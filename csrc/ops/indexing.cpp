@@ -422,7 +422,7 @@ public:
         indices_.visit(visitor);
         visitor.dims("self_sym_sizes", sizes_);
     }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         if (!wants(0)) return;
         Tensor result = zeros(sizes_, grads[0].dtype());
         index_put_(result, indices_.unpack(*this), grads[0], true);
@@ -454,7 +454,7 @@ public:
         indices_.visit(visitor);
         visitor.boolean("accumulate", accumulate_);
     }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         const std::vector<Tensor> indices = indices_.unpack(*this);
         const Tensor& g = grads[0];
         if (wants(0))
@@ -541,7 +541,7 @@ public:
     }
     void release_saved() override { mask_.release(); }
     void visit_saved(SavedVisitor& visitor) const override { visitor.tensor("mask", mask_); }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         const Tensor mask = mask_.unpack(*this);
         if (wants(0)) inputs[0] = sum_to(masked_fill(grads[0], mask, 0), sizes_);
         if (tensor_value_ && wants(1))
@@ -639,7 +639,7 @@ public:
     std::string formula() const override { return "zeros.index_put(mask, grad)"; }
     void release_saved() override { mask_.release(); }
     void visit_saved(SavedVisitor& visitor) const override { visitor.tensor("mask", mask_); }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         if (!wants(0)) return;
         Tensor mask = mask_.unpack(*this);
         Dims shape = broadcast(mask.sizes(), sizes_);

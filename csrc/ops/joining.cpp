@@ -61,7 +61,7 @@ public:
     const char* name() const noexcept override { return "CatBackward0"; }
     std::string formula() const override { return "grad.narrow(dim, start, length) for each"; }
     void visit_saved(SavedVisitor& visitor) const override { visitor.integer("dim", dim_); }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         int64_t start = 0;
         for (size_t i = 0; i < parts_.size(); ++i) {
             const Part& part = parts_[i];
@@ -94,7 +94,7 @@ public:
     const char* name() const noexcept override { return "StackBackward0"; }
     std::string formula() const override { return "grad.select(dim, i) for each"; }
     void visit_saved(SavedVisitor& visitor) const override { visitor.integer("dim", dim_); }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         for (size_t i = 0; i < dtypes_.size(); ++i)
             if (wants(i))
                 inputs[i] = to_dtype(select(grads[0], dim_, static_cast<int64_t>(i)), dtypes_[i]);
@@ -239,7 +239,7 @@ public:
     const char* name() const noexcept override { return "FlipBackward0"; }
     std::string formula() const override { return "grad.flip(dims)"; }
     void visit_saved(SavedVisitor& visitor) const override { visitor.dims("dims", dims_); }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         if (wants(0)) inputs[0] = flip(grads[0], dims_);
     }
 
@@ -256,7 +256,7 @@ public:
         visitor.dims("shifts", shifts_);
         visitor.dims("dims", dims_);
     }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         if (!wants(0)) return;
         Dims back = shifts_;
         for (int64_t& shift : back) shift = -shift;
@@ -276,7 +276,7 @@ public:
         visitor.dims("repeats", repeats_);
         visitor.dims("self_sym_sizes", sizes_);
     }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         if (!wants(0)) return;
         // Each dimension becomes (repeat, size); the repeats are summed.
         const int lead = repeats_.size() - sizes_.size();
@@ -425,7 +425,7 @@ public:
     void visit_saved(SavedVisitor& visitor) const override {
         visitor.integer("diagonal", diagonal_);
     }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         if (wants(0)) inputs[0] = lower_ ? tril(grads[0], diagonal_) : triu(grads[0], diagonal_);
     }
 
@@ -465,7 +465,7 @@ public:
     const char* name() const noexcept override { return "DiagEmbedBackward0"; }
     std::string formula() const override { return "grad.diagonal(offset)"; }
     void visit_saved(SavedVisitor& visitor) const override { visitor.integer("offset", offset_); }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         if (wants(0)) inputs[0] = diagonal(grads[0], offset_, 0, 1);
     }
 
@@ -482,7 +482,7 @@ public:
         visitor.integer("offset", offset_);
         visitor.dims("self_sym_sizes", sizes_);
     }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         if (!wants(0)) return;
         Tensor result = zeros(sizes_, grads[0].dtype());
         copy_(diagonal(result, offset_, 0, 1), grads[0]);

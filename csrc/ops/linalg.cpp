@@ -89,7 +89,7 @@ public:
         if (a_.defined()) visitor.tensor("self", a_);
         if (b_.defined()) visitor.tensor("mat2", b_);
     }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         const Tensor& g = grads[0];
         const Tensor a = a_.unpack(*this), b = b_.unpack(*this);
         if (wants(0)) inputs[0] = lhs_(g, a, b);
@@ -226,7 +226,7 @@ public:
     void visit_saved(SavedVisitor& visitor) const override {
         visitor.dims("self_sym_sizes", sizes_);
     }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         if (wants(0)) inputs[0] = reshape(grads[0], sizes_);
     }
 
@@ -336,7 +336,7 @@ public:
         if (x_.defined()) visitor.tensor("mat1", x_);
         if (weight_.defined()) visitor.tensor("mat2", weight_);
     }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         const Tensor g = as_matrix(grads[0].dim() == 1 ? reshape(grads[0], {1, -1}) : grads[0]);
         if (has_bias_ && wants(0)) inputs[0] = sum(g, {0}, false, std::nullopt);
         if (wants(input()))

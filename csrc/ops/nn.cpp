@@ -38,7 +38,7 @@ public:
         visitor.tensor("result", result);
         visitor.integer("dim", dim_);
     }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         if (!wants(0)) return;
         const Tensor& g = grads[0];
         const Tensor y = result.unpack(*this);
@@ -125,7 +125,7 @@ public:
         if (weight.defined()) visitor.tensor("weight", weight);
     }
 
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         if (!wants(0)) return;
         const Tensor x = logits.unpack(*this), t = target.unpack(*this), w = weight.unpack(*this);
         const Tensor weights = row_weight.unpack(*this);
@@ -310,7 +310,7 @@ public:
         visitor.tensor("self", input_);
         visitor.tensor("target", target_);
     }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         const Tensor a = input_.unpack(*this), b = target_.unpack(*this);
         Tensor difference = a - b;
         const double factor =
@@ -391,7 +391,7 @@ public:
         if (weight_.defined()) visitor.tensor("weight", weight_);
         if (pos_weight_.defined()) visitor.tensor("pos_weight", pos_weight_);
     }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         const Tensor x = input_.unpack(*this), t = target_.unpack(*this),
                      p = pos_weight_.unpack(*this);
         Tensor g = grads[0];

@@ -36,13 +36,13 @@ public:
     explicit ZeroGradientNode(const char* name) : name_(name) {}
     void add_input(const Tensor& x) {
         add_edge(gradient_edge(x));
-        inputs_.push_back({x.sizes(), x.dtype()});
+        inputs_.push_back({x.shape(), x.dtype()});
     }
     const char* name() const noexcept override { return name_; }
     std::string formula() const override { return "0"; }
-    void backward(TensorList&, TensorList& inputs) override {
+    void backward(GradList&, TensorList& inputs) override {
         for (size_t i = 0; i < inputs_.size(); ++i)
-            if (wants(i)) inputs[i] = zeros(inputs_[i].sizes, inputs_[i].dtype);
+            if (wants(i)) inputs[i] = zeros(inputs_[i].sizes(), inputs_[i].dtype);
     }
 
 private:
@@ -389,7 +389,7 @@ public:
         visitor.tensor("result1", mask_);
         visitor.scalar("p", p_);
     }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         if (wants(0)) inputs[0] = apply_mask(grads[0], mask_.unpack(*this), p_);
     }
 

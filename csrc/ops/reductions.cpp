@@ -127,9 +127,12 @@ public:
             if (mask >> i & 1) dims.push_back(i);
         visitor.dims("dim", dims);
     }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         if (!wants(0) || !grads[0].defined()) return;
-        inputs[0] = rule_(restore(grads[0], input_sizes, mask, keepdim), *this);
+        // A single number broadcasts as it is; only rules with indices look at its dimensions.
+        const bool broadcasts = grads[0].dim() == 0 && !indices.defined();
+        inputs[0] =
+            rule_(broadcasts ? grads[0] : restore(grads[0], input_sizes, mask, keepdim), *this);
     }
     Tensor saved_input() const { return input.unpack(*this); }
     // The result with its reduced dimensions restored.

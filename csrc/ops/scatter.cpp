@@ -95,7 +95,7 @@ public:
         visitor.tensor("index", index_);
         visitor.integer("dim", dim_);
     }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         if (!wants(0)) return;
         Tensor result = zeros(sizes_, grads[0].dtype());
         scatter_add_(result, dim_, index_.unpack(*this), grads[0]);
@@ -308,7 +308,7 @@ public:
         visitor.tensor("index", index_);
         visitor.integer("dim", dim_);
     }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         const Tensor index = index_.unpack(*this);
         if (wants(0)) inputs[0] = scatter(grads[0], dim_, index, 0);
         if (tensor_source_ && wants(1))
@@ -338,7 +338,7 @@ public:
         if (index_.defined()) visitor.tensor("index", index_);
         visitor.integer("dim", dim_);
     }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         if (wants(1))
             inputs[1] = pad_to(gather(grads[0], dim_, index_.unpack(*this)), source_sizes_);
         if (wants(0)) inputs[0] = std::move(grads[0]);
@@ -417,7 +417,7 @@ Tensor meeting(const Tensor& x, int dim, const Tensor& index, bool include_self,
 class RefuseSecondDerivative final : public Node {
 public:
     const char* name() const noexcept override { return "Error"; }
-    void backward(TensorList&, TensorList&) override {
+    void backward(GradList&, TensorList&) override {
         fail(
             "scatter_reduce(): Double backward is unsupported for src when >1 zeros in src are "
             "scattered to the same position in self");
@@ -464,7 +464,7 @@ public:
         visitor.tensor("self", self_);
         visitor.tensor("src", source_);
     }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         const Tensor index = index_.unpack(*this);
         const Tensor& g = grads[0];
         Tensor to_self = g, per_source;
@@ -621,7 +621,7 @@ namespace {
 class UnsupportedScatterNode final : public Node {
 public:
     const char* name() const noexcept override { return "NotImplemented"; }
-    void backward(TensorList&, TensorList&) override {
+    void backward(GradList&, TensorList&) override {
         fail("derivative for aten::scatter is not implemented");
     }
 };
@@ -695,7 +695,7 @@ public:
         visitor.integer("dim", dim_);
         visitor.dims("self_sym_sizes", sizes_);
     }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         if (!wants(0)) return;
         Tensor result = zeros(sizes_, grads[0].dtype());
         index_add_(result, dim_, index_.unpack(*this), grads[0]);
@@ -731,7 +731,7 @@ public:
         visitor.integer("dim", dim_);
         visitor.integer("source_dim", source_sizes_.size());
     }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         if (wants(1)) {
             const Tensor taken = index_select(grads[0], dim_, index_.unpack(*this));
             inputs[1] =

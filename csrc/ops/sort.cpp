@@ -25,7 +25,7 @@ public:
         visitor.integer("dim", dim_);
         visitor.dims("self_sym_sizes", sizes_);
     }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         if (!wants(0)) return;
         Tensor result = zeros(sizes_, grads[0].dtype());
         scatter_(result, dim_, indices_.unpack(*this), grads[0]);

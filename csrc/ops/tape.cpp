@@ -17,16 +17,17 @@ namespace {
 // A copy of a gradient in the layout of the variable that it belongs to.
 Tensor clone_like(const Tensor& grad, const Tensor& variable) {
     if (grad_enabled() && grad.requires_grad()) return clone(grad);
-    Tensor out = is_non_overlapping_and_dense(variable) && variable.sizes() == grad.sizes()
-                     ? empty_strided(variable.sizes(), variable.strides(), grad.dtype())
-                     : empty(grad.sizes(), grad.dtype());
+    Tensor out =
+        is_non_overlapping_and_dense(variable) && same_sizes(variable.shape(), grad.shape())
+            ? empty_strided(variable.sizes(), variable.strides(), grad.dtype())
+            : empty(grad.sizes(), grad.dtype());
     copy_values(out, grad);
     return out;
 }
 
 void add_in_place(const Tensor& into, const Tensor& grad) {
     if (into.is_contiguous() && grad.is_contiguous() && into.dtype() == grad.dtype() &&
-        into.sizes() == grad.sizes() && !into.storage()->read_only()) {
+        same_sizes(into.shape(), grad.shape()) && !into.storage()->read_only()) {
         const void* in[] = {into.data(), grad.data()};
         kernels::run_contiguous(
             kernel_table().elementwise.binary[int(Binary::Add)][int(into.dtype())], in, 2,

@@ -44,7 +44,7 @@ public:
           rule_(rule) {}
 
     const char* name() const noexcept override { return name_; }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         if (wants(0)) inputs[0] = rule_(grads[0], *this);
     }
     void visit_saved(SavedVisitor& visitor) const override {
@@ -126,7 +126,7 @@ public:
         visitor.integer("storage_offset", view_.offset);
     }
 
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         if (!wants(0)) return;
         const Tensor& grad = grads[0];
         // The base's extent in memory, flat; both windows are laid on it.
@@ -384,7 +384,7 @@ class UnsafeViewNode final : public Node {
 public:
     explicit UnsafeViewNode(Dims sizes) : sizes_(std::move(sizes)) {}
     const char* name() const noexcept override { return "UnsafeViewBackward0"; }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         inputs[0] = reshape(grads[0], sizes_);
     }
 
@@ -618,12 +618,12 @@ public:
           dim_(dim),
           keeps_dim_(keeps_dim) {}
     const char* name() const noexcept override { return name_; }
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         if (!wants(0)) return;
         Tensor result = zeros(sizes_, dtype_);
         int64_t start = 0;
         for (size_t i = 0; i < grads.size(); ++i) {
-            const int64_t size = keeps_dim_ ? results[i].sizes[dim_] : 1;
+            const int64_t size = keeps_dim_ ? results[i].sizes()[dim_] : 1;
             if (grads[i].defined())
                 copy_(keeps_dim_ ? slice(result, dim_, start, start + size, 1)
                                  : select(result, dim_, start),
@@ -705,10 +705,12 @@ Tensor sum_to(const Tensor& x, const Dims& sizes) {
     if (x.sizes() == sizes) return x;
     const int lead = x.dim() - sizes.size();
     Dims dims;
-    for (int i = 0; i < x.dim(); ++i)
-        if (i < lead || (sizes[i - lead] == 1 && x.sizes()[i] != 1)) dims.push_back(i);
-    const Tensor result = dims.empty() ? x : sum(x, dims, true, std::nullopt);
-    return lead > 0 ? reshape(result, sizes) : result;
+    for (int i = 0; i < lead; ++i) dims.push_back(i);
+    for (int i = lead; i < x.dim(); ++i)
+        if (sizes[i - lead] == 1 && x.sizes()[i] != 1) dims.push_back(i);
+    const bool only_leading = dims.size() == lead;
+    const Tensor result = sum(x, dims, !only_leading, std::nullopt);
+    return lead > 0 && !only_leading ? reshape(result, sizes) : result;
 }
 
 // ------------------------------------------------------------------- what the tape needs of views
@@ -738,14 +740,14 @@ public:
         released_ = true;
     }
 
-    void backward(TensorList& grads, TensorList& inputs) override {
+    void backward(GradList& grads, TensorList& inputs) override {
         if (released_) refuse_released();
         Tensor result = zeros_with_layout(base_.sizes, base_.strides, grads[0].dtype());
         copy_(result, grads[0]);
         const Tensor window =
             as_strided(result, view_.sizes, view_.strides, view_.offset - base_.offset);
-        TensorList slice_grads(1), slice_inputs(node_->edges.size());
-        slice_grads[0] = contiguous_clone(window);
+        GradList slice_grads{contiguous_clone(window)};
+        TensorList slice_inputs(node_->edges.size());
         // Whether the overwritten values matter is asked of this node's edges, not of the inner one's.
         node_->backward(slice_grads, slice_inputs);
         if (slice_inputs[0].defined()) copy_(window, slice_inputs[0]);

@@ -47,12 +47,12 @@ Point root_point(py::handle object, size_t index) {
 }
 
 Tensor implicit_gradient(const ResultInfo& info) {
-    if (element_count(info.sizes) != 1)
+    if (element_count(info.sizes()) != 1)
         fail("grad can be implicitly created only for scalar outputs");
     if (!is_floating(info.dtype))
         fail("grad can be implicitly created only for real scalar outputs but got tapegrad.",
              dtype_name(info.dtype));
-    return full(info.sizes, 1, info.dtype);
+    return full(info.sizes(), 1, info.dtype);
 }
 
 std::string size_text(const Dims& sizes) { return "tapegrad.Size(" + to_string(sizes) + ")"; }
@@ -63,9 +63,9 @@ Tensor given_gradient(py::handle object, const ResultInfo& info, size_t index) {
         fail<TypeError>("gradients can be either Tensors or None, but got ",
                         Py_TYPE(object.ptr())->tp_name);
     Tensor grad = unwrap(object.ptr());
-    if (!(grad.sizes() == info.sizes))
+    if (!(grad.sizes() == info.sizes()))
         fail("Mismatch in shape: grad_output[", index, "] has a shape of ", size_text(grad.sizes()),
-             " and output[", index, "] has a shape of ", size_text(info.sizes), ".");
+             " and output[", index, "] has a shape of ", size_text(info.sizes()), ".");
     if (grad.dtype() != info.dtype) grad = to_dtype(grad, info.dtype);
     return grad;
 }

@@ -32,8 +32,9 @@ public:
         if (const size_t dot = name_.rfind('.'); dot != std::string::npos) name_.erase(0, dot + 1);
     }
     ~FunctionNode() override {
-        if (!python_object) return;
-        auto* object = static_cast<NodeObject*>(std::exchange(python_object, nullptr));
+        auto* object = static_cast<NodeObject*>(python_object());
+        if (!object) return;
+        set_python_object(nullptr);
         object->node = nullptr;
         if (std::exchange(object->owned_by_node, false))
             Py_DECREF(reinterpret_cast<PyObject*>(object));
@@ -45,7 +46,7 @@ public:
         for (SavedTensor& value : saved) value.release();
         released = true;
     }
-    void backward(TensorList& grads, TensorList& inputs) override;
+    void backward(GradList& grads, TensorList& inputs) override;
 
     struct Argument {
         bool is_tensor;
@@ -71,12 +72,12 @@ FunctionNode& node_of_context(PyObject* context) {
 
 const char* type_name(py::handle object) { return Py_TYPE(object.ptr())->tp_name; }
 
-void FunctionNode::backward(TensorList& grads, TensorList& inputs) {
+void FunctionNode::backward(GradList& grads, TensorList& inputs) {
     py::object context = py::reinterpret_steal<py::object>(wrap_node(Ref<Node>(this)));
     py::tuple values(grads.size());
     for (size_t i = 0; i < grads.size(); ++i) {
         if (!grads[i].defined() && materialize && result_is_tensor[i])
-            grads[i] = zeros(results[i].sizes, results[i].dtype);
+            grads[i] = zeros(results[i].sizes(), results[i].dtype);
         values[i] = py::cast(std::move(grads[i]));
     }
     static PyObject* const apply_name = PyUnicode_InternFromString("apply");
@@ -287,7 +288,7 @@ py::object apply(py::object function, bool separate, py::tuple args, py::dict kw
         Result& result = results[i];
         node->result_is_tensor.push_back(result.tensor.defined());
         if (!result.tensor.defined()) {
-            if (recorded) node->results.push_back(ResultInfo{{}, DType::Float32});
+            if (recorded) node->results.push_back(ResultInfo{Shape::row_major({}), DType::Float32});
             finished[i] = py::handle(outputs[i]);
             continue;
         }
@@ -312,7 +313,7 @@ PyObject* context_new(PyTypeObject* type, PyObject*, PyObject*) {
         Ref<FunctionNode> node(new FunctionNode(type));
         PyObject* self = type->tp_alloc(type, 0);
         if (!self) return nullptr;
-        node->python_object = self;
+        node->set_python_object(self);
         as_object(self)->node = node.detach();
         return self;
     });

@@ -41,7 +41,7 @@ template <class List> py::tuple as_tuple(const List& tensors) {
 }
 
 // Takes over what a hook on several gradients returned.
-void replace_all(TensorList& tensors, py::handle result, py::handle hook) {
+template <class List> void replace_all(List& tensors, py::handle result, py::handle hook) {
     py::tuple values = PyTuple_Check(result.ptr()) ? py::reinterpret_borrow<py::tuple>(result)
                                                    : py::make_tuple(result);
     if (values.size() != tensors.size())
@@ -80,7 +80,7 @@ struct PythonAccumulateHooks final : AccumulateHook {
 
 struct PythonPreHooks final : NodePreHook {
     py::object dict = new_hook_dict();
-    void call(TensorList& grads) override {
+    void call(GradList& grads) override {
         for (py::handle hook : callables(dict)) {
             py::object result = hook(as_tuple(grads));
             if (!result.is_none()) replace_all(grads, result, hook);
@@ -90,7 +90,7 @@ struct PythonPreHooks final : NodePreHook {
 
 struct PythonPostHooks final : NodePostHook {
     py::object dict = new_hook_dict();
-    void call(TensorList& inputs, const TensorList& grads) override {
+    void call(TensorList& inputs, const GradList& grads) override {
         for (py::handle hook : callables(dict)) {
             py::object result = hook(as_tuple(inputs), as_tuple(grads));
             if (!result.is_none()) replace_all(inputs, result, hook);
@@ -157,7 +157,7 @@ py::dict node_metadata(Node& node) {
 }
 
 int traverse_node_hooks(const Node& node, visitproc visit, void* arg) {
-    if (auto* object = static_cast<NodeObject*>(node.python_object);
+    if (auto* object = static_cast<NodeObject*>(node.python_object());
         object && object->owned_by_node)
         Py_VISIT(reinterpret_cast<PyObject*>(object));
     if (!node.extras_) return 0;

@@ -49,7 +49,7 @@ void node_dealloc(PyObject* self) {
     Py_CLEAR(object->dict);
     if (Node* node = object->node) {
         object->node = nullptr;
-        if (node->python_object == object) node->python_object = nullptr;
+        if (node->python_object() == object) node->set_python_object(nullptr);
         if (!object->owned_by_node) node->release();
     }
     type->tp_free(self);
@@ -110,7 +110,7 @@ PyObject* get_input_metadata(PyObject* self, void*) {
         py::tuple result(node.results.size());
         for (size_t i = 0; i < node.results.size(); ++i)
             result[i] =
-                py::make_tuple(py::cast(node.results[i].sizes), py::cast(node.results[i].dtype));
+                py::make_tuple(py::cast(node.results[i].sizes()), py::cast(node.results[i].dtype));
         return result.release().ptr();
     });
 }
@@ -225,7 +225,7 @@ template <class F> void* slot(F* function) { return reinterpret_cast<void*>(func
 
 PyObject* wrap_node(const Ref<Node>& node) {
     if (!node) Py_RETURN_NONE;
-    if (PyObject* existing = static_cast<PyObject*>(node->python_object)) {
+    if (PyObject* existing = static_cast<PyObject*>(node->python_object())) {
         if (!as_object(existing)->owned_by_node) return Py_NewRef(existing);
         allow_finalizer(existing);
         as_object(existing)->owned_by_node =
@@ -238,7 +238,7 @@ PyObject* wrap_node(const Ref<Node>& node) {
     if (!self) throw py::error_already_set();
     as_object(self)->node = node.get();
     node->retain();
-    node->python_object = self;
+    node->set_python_object(self);
     return self;
 }
 

@@ -278,10 +278,11 @@ Tensor borrow_memory(void* data, const Dims& sizes, const Dims& strides, DType d
         }
         extent += (sizes[i] - 1) * strides[i];
     }
-    element_count(sizes);  // raises before anything is owned
-    return from_storage(
-        Storage::borrow(data, static_cast<size_t>(extent) * item, owner, release, read_only),
-        static_cast<char*>(data), sizes, strides, dtype);
+    Ref<Shape> shape = Shape::strided(sizes, strides);  // may raise: before anything is owned
+    Ref<Storage> storage =
+        Storage::borrow(data, static_cast<size_t>(extent) * item, owner, release, read_only);
+    return Tensor(
+        new TensorImpl(std::move(shape), dtype, std::move(storage), static_cast<char*>(data)));
 }
 
 py::object to_array(const Tensor& tensor) {

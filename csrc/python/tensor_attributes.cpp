@@ -125,7 +125,7 @@ PyObject* get_data(PyObject* self, void*) {
     return guarded([&] {
         const Tensor x = unwrap(self);
         return wrap(
-            from_storage(Storage::alias(x.storage()), x->data, x.sizes(), x.strides(), x.dtype()));
+            Tensor(new TensorImpl(x.shape(), x.dtype(), Storage::alias(x.storage()), x->data)));
     });
 }
 int set_data(PyObject* self, PyObject* value, void*) {

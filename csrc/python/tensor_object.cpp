@@ -26,8 +26,13 @@ TensorObject* as_object(PyObject* object) { return reinterpret_cast<TensorObject
 
 // ----------------------------------------------------------------------- life of the objects
 
-// Freed objects of exactly this type, for reuse: most results live only until the next operation.
+// Freed objects of exactly this type, for reuse: most results live only until the next operation. They
+// keep their type, and have neither attributes nor weak references.
+#ifdef Py_TRACE_REFS
+constexpr int kIdleObjects = 0;
+#else
 constexpr int kIdleObjects = 256;
+#endif
 TensorObject* idle_objects[kIdleObjects];
 int idle_count = 0;
 
@@ -35,16 +40,16 @@ PyObject* new_object(PyTypeObject* type, Tensor&& tensor) {
     TensorObject* object;
     if (type == tensor_type && idle_count > 0) {
         object = idle_objects[--idle_count];
-        PyObject_Init(reinterpret_cast<PyObject*>(object), type);
+        Py_SET_REFCNT(reinterpret_cast<PyObject*>(object), 1);
         allow_finalizer(
             reinterpret_cast<PyObject*>(object));  // its former life may have used it up
     } else {
         object = type == tensor_type ? PyObject_GC_New(TensorObject, type)
                                      : as_object(type->tp_alloc(type, 0));
         if (!object) throw py::error_already_set();
+        object->dict = nullptr;
+        object->weak_references = nullptr;
     }
-    object->dict = nullptr;
-    object->weak_references = nullptr;
     new (&object->tensor) Tensor(std::move(tensor));
     object->tensor->python_object = object;
     return reinterpret_cast<PyObject*>(object);
@@ -69,7 +74,8 @@ void tensor_finalize(PyObject* self) {
 void tensor_dealloc(PyObject* self) {
     TensorObject* object = as_object(self);
     PyTypeObject* type = Py_TYPE(self);
-    if (type == tensor_type && worth_keeping(self) && PyObject_CallFinalizerFromDealloc(self) < 0)
+    if (type == tensor_type && object->dict && worth_keeping(self) &&
+        PyObject_CallFinalizerFromDealloc(self) < 0)
         return;
     PyObject_GC_UnTrack(self);
     if (object->weak_references) PyObject_ClearWeakRefs(self);
@@ -78,8 +84,11 @@ void tensor_dealloc(PyObject* self) {
         if (impl->python_object == object) impl->python_object = nullptr;
         impl->release();
     }
-    if (type == tensor_type && idle_count < kIdleObjects) idle_objects[idle_count++] = object;
-    else type->tp_free(self);
+    if (type == tensor_type && idle_count < kIdleObjects) {
+        idle_objects[idle_count++] = object;
+        return;
+    }
+    type->tp_free(self);
     Py_DECREF(type);
 }
 
@@ -122,7 +131,8 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
 
 // An operand of a number slot; false for other objects, which leave the operation to the other side.
 bool read_operand(PyObject* object, Arg& operand) {
-    if (is_tensor(object)) {
+    // The frequent types first: to look for a base class takes longer.
+    if (Py_TYPE(object) == tensor_type || (!PyFloat_CheckExact(object) && is_tensor(object))) {
         operand = Arg(unwrap(object));
         return true;
     }
