@@ -102,7 +102,7 @@ private:
         progress.run = id_;
         progress.dependencies = 0;
         progress.needed = inputs_.empty();
-        progress.grads.clear();
+        if (!progress.grads.empty()) progress.grads.clear();
         return progress;
     }
 
@@ -173,10 +173,10 @@ private:
 
     // The latest node is at hand; the heap has the others, of which there are none in a chain.
     void push(Node* node) {
-        if (!latest_ && (ready_.empty() || earlier(ready_[0], node))) {
-            latest_ = node;
-            return;
-        }
+        if (!latest_ && (ready_.empty() || earlier(ready_[0], node))) latest_ = node;
+        else keep_for_later(node);
+    }
+    void keep_for_later(Node* node) {
         if (latest_ && earlier(latest_, node)) std::swap(node, latest_);
         ready_.push_back(node);
         std::push_heap(ready_.begin(), ready_.end(), earlier);
@@ -190,11 +190,14 @@ private:
 
     static void deliver(const Edge& edge, Node::Progress& progress, Tensor grad) {
         GradList& grads = progress.grads;
-        if (grads.empty()) {
-            grads.resize(edge.node->results.size());
-            grads[edge.nr] = std::move(grad);
-        } else {
+        const size_t count = edge.node->results.size();
+        if (!grads.empty()) {
             accumulate_gradient(grads[edge.nr], std::move(grad));
+        } else if (count == 1) {
+            grads.push_back(std::move(grad));
+        } else {
+            grads.resize(count);
+            grads[edge.nr] = std::move(grad);
         }
     }
 
@@ -202,15 +205,17 @@ private:
         Node::Progress& progress = progress_of(node);
         GradList& grads = progress.grads;  // nothing more is delivered to this node
         if (grads.empty()) grads.resize(node->results.size());
-        if (node->extras_) [[unlikely]]
-            run_result_hooks(node, grads);
+        const bool may_have_hooks = node->extras_ != nullptr;
+        if (may_have_hooks) run_result_hooks(node, grads);
         if (!options_.accumulate) {
             for (size_t i = 0; i < inputs_.size(); ++i)
                 if (inputs_[i].node.get() == node) capture(i, grads);
         }
         const size_t count = node->edges.size();
         if (gradients_.size() != count) gradients_.resize(count);
-        if (progress.needed) differentiate(*node, grads);
+        if (progress.needed && !may_have_hooks) [[likely]]
+            differentiate(*node, grads);
+        else if (progress.needed) differentiate_with_hooks(*node, grads);
         grads.clear();
         pass_on(*node);
     }
@@ -222,18 +227,16 @@ private:
     }
 
     void differentiate(Node& node, GradList& grads) {
-        if (node.extras_ && node.extras_->pre_hook) [[unlikely]]
-            Ref<NodePreHook>(node.extras_->pre_hook)->call(grads);
+        if (any_defined(grads) || node.accepts_undefined()) run(node, grads);
+        if (!options_.keep_graph) node.release_saved();
+    }
+    void differentiate_with_hooks(Node& node, GradList& grads) {
+        if (const Ref<NodePreHook> hook = node.extras_->pre_hook) hook->call(grads);
+        const GradList kept = node.extras_->post_hook ? grads : GradList();
         const bool any = any_defined(grads) || node.accepts_undefined();
-        if (any && node.extras_ && node.extras_->post_hook) [[unlikely]] {
-            const GradList kept = grads;
-            run(node, grads);
-            Ref<NodePostHook>(node.extras_->post_hook)->call(gradients_, kept);
-        } else if (any) {
-            run(node, grads);
-        } else if (!options_.keep_graph) {
-            node.release_saved();
-        }
+        differentiate(node, grads);
+        if (const Ref<NodePostHook> hook = node.extras_->post_hook; hook && any)
+            hook->call(gradients_, kept);
     }
 
     void run(Node& node, GradList& grads) {
@@ -242,7 +245,6 @@ private:
             run_with_anomaly_checks(node, grads, gradients_);
         else node.backward(grads, gradients_);
         if (!inputs_.empty()) thread_state.unwanted_inputs = 0;
-        if (!options_.keep_graph) node.release_saved();
     }
 
     // Inputs that lead to nothing that was asked for need no gradient.
@@ -326,7 +328,7 @@ private:
         for (size_t i = 0; i < count; ++i) {
             const Edge& edge = edges[i];
             Tensor& grad = gradients[i];
-            if (!edge.node || (i < 64 && unwanted_ >> i & 1)) grad.reset();
+            if (!edge.node || (unwanted_ && i < 64 && unwanted_ >> i & 1)) grad.reset();
             if (!edge.node) continue;
             Node::Progress& progress = progress_of(edge.node.get());
             if (grad.defined()) {

@@ -182,13 +182,13 @@ public:
             return;
         }
         // The second derivative may overwrite g, or take it as it is, when the first is done with it.
-        if (wants(0)) {
-            const bool last = !wants(1);
-            inputs[0] = info.lhs_identity ? (last ? std::move(g) : g) : fused(true, g, last);
-        }
-        if (wants(1))
+        const bool wants_lhs = wants(0), wants_rhs = wants(1);
+        if (wants_lhs)
+            inputs[0] =
+                info.lhs_identity ? (wants_rhs ? g : std::move(g)) : fused(true, g, !wants_rhs);
+        if (wants_rhs)
             inputs[1] = info.rhs_identity ? std::move(g)
-                                          : fused(false, g, !(wants(0) && info.lhs_identity));
+                                          : fused(false, g, !(wants_lhs && info.lhs_identity));
     }
 
 private:
