@@ -111,35 +111,73 @@ void set_blocking_hooks(BlockingHooks hooks) { blocking_hooks = hooks; }
 KeepLock::KeepLock() { ++keep_lock_depth; }
 KeepLock::~KeepLock() { --keep_lock_depth; }
 
-void detail::parallel_run(int64_t n, int64_t unit, int64_t enough, ParallelBody body,
-                          void* context) {
+namespace {
+
+// Calls work(rank, threads) on as many threads as have `enough` of n each.
+template <class Work> void run_region(int64_t n, int64_t enough, Work work) {
     if (inside_region) {
-        body(context, 0, n);
+        work(0, 1);
         return;
     }
-    unit = std::max<int64_t>(unit, 1);
     const int64_t portions = n / std::max<int64_t>(enough, 1);
     const int threads = static_cast<int>(std::min<int64_t>(num_threads(), portions));
     Release release(portions >= kReleaseFactor);
-    if (threads == 1 || forked) {
-        body(context, 0, n);
+    if (threads <= 1 || forked) {
+        work(0, 1);
         return;
     }
 #ifdef _OPENMP
-    const int64_t units = (n + unit - 1) / unit;
 #pragma omp parallel num_threads(threads)
     {
         inside_region = true;
         // The runtime may give fewer threads than asked for.
-        const int64_t team = omp_get_num_threads(), rank = omp_get_thread_num();
-        const int64_t begin = units * rank / team * unit;
-        const int64_t end = std::min(n, units * (rank + 1) / team * unit);
-        if (begin < end) body(context, begin, end);
+        work(omp_get_thread_num(), omp_get_num_threads());
         inside_region = false;
     }
 #else
-    body(context, 0, n);
+    work(0, 1);
 #endif
+}
+
+}  // namespace
+
+void detail::parallel_run(int64_t n, int64_t unit, int64_t enough, ParallelBody body,
+                          void* context) {
+    unit = std::max<int64_t>(unit, 1);
+    const int64_t units = (n + unit - 1) / unit;
+    run_region(n, enough, [=](int64_t rank, int64_t team) {
+        const int64_t begin = units * rank / team * unit;
+        const int64_t end = std::min(n, units * (rank + 1) / team * unit);
+        if (begin < end) body(context, begin, end);
+    });
+}
+
+void yield_thread() { sched_yield(); }
+
+int64_t TaskQueue::take() {
+    for (; exhausted_ < count_; ++exhausted_, at_ = at_ + 1 < count_ ? at_ + 1 : 0) {
+        Range& range = ranges_[at_];
+        if (range.next.load(std::memory_order_relaxed) >= range.end) continue;
+        const int64_t task = range.next.fetch_add(1, std::memory_order_relaxed);
+        if (task < range.end) return task;
+    }
+    return -1;
+}
+
+void detail::parallel_run_tasks(int64_t n, int64_t enough, QueueBody body, void* context) {
+    constexpr int kMaxRanges = 64;  // of more threads, several share one
+    TaskQueue::Range ranges[kMaxRanges];
+    const int64_t portions = n / std::max<int64_t>(enough, 1);
+    const int64_t wanted = std::min<int64_t>({num_threads(), portions, kMaxRanges});
+    const int count = static_cast<int>(std::max<int64_t>(wanted, 1));
+    for (int i = 0; i < count; ++i) {
+        ranges[i].next.store(n * i / count, std::memory_order_relaxed);
+        ranges[i].end = n * (i + 1) / count;
+    }
+    run_region(n, enough, [&](int64_t rank, int64_t) {
+        TaskQueue queue(ranges, count, static_cast<int>(rank % count));
+        body(context, queue);
+    });
 }
 
 }  // namespace tapegrad

@@ -1,6 +1,7 @@
 // Data-parallel loops. This is the only place that knows of threads (see parallel.cpp).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <type_traits>
 #include <utility>
@@ -53,6 +54,41 @@ template <class F> void parallel_for(int64_t n, int64_t unit, int64_t enough, F&
 // For chunks that are all worth a thread.
 template <class F> void parallel_for(int64_t n, int64_t grain, F&& f) {
     parallel_for(n, grain, grain, std::forward<F>(f));
+}
+
+// For loops that wait for another thread, which may need this processor.
+void yield_thread();
+
+// Tasks that the threads of a region take one by one: first those of a range of its own, so that a thread
+// finds in its caches what it has used before, then what others have not come to yet.
+class TaskQueue {
+public:
+    struct alignas(64) Range {
+        std::atomic<int64_t> next;
+        int64_t end;
+    };
+    TaskQueue(Range* ranges, int count, int own) : ranges_(ranges), count_(count), at_(own) {}
+    // The number of the next task; -1 when all are taken.
+    int64_t take();
+
+private:
+    Range* ranges_;
+    int count_, at_, exhausted_ = 0;
+};
+
+namespace detail {
+using QueueBody = void (*)(void* context, TaskQueue& queue);
+void parallel_run_tasks(int64_t n, int64_t enough, QueueBody body, void* context);
+}  // namespace detail
+
+// Calls f(queue) on each of the threads that take part, as many as have `enough` tasks; the queues
+// together hold the tasks [0, n), and f must empty its own.
+template <class F> void parallel_tasks(int64_t n, int64_t enough, F&& f) {
+    if (n <= 0) return;
+    using Body = std::remove_reference_t<F>;
+    detail::parallel_run_tasks(
+        n, enough, [](void* context, TaskQueue& queue) { (*static_cast<Body*>(context))(queue); },
+        const_cast<void*>(static_cast<const void*>(&f)));
 }
 
 }  // namespace tapegrad

@@ -1,52 +1,22 @@
 #include "kernels/gemm.h"
 
-#include <memory>
-
 #include "core/parallel.h"
 #include "kernels/blas.h"
 #include "kernels/gemm_block.h"
 #include "kernels/gemm_dot.h"
 #include "kernels/gemm_pack.h"
+#include "kernels/gemm_packed.h"
+#include "kernels/gemm_product.h"
 
 namespace tapegrad::TAPEGRAD_ISA {
 namespace {
 
 using kernels::GemmArgs;
 
-// A panel of B of this depth fits into the first-level cache (32 KB at 512-bit vectors).
-constexpr int64_t kDepth = 256;
-// Rows of A that stay in the second-level cache while the panels pass: 512 x 256.
-constexpr int64_t kTileRows = 512;
+// Rows of A, read in place, that stay in the second-level cache while the panels pass: 512 x 256.
+constexpr int64_t kInPlaceRows = 512;
 // Inner products are restarted at this distance, for accuracy and so that a copied vector fits.
 constexpr int64_t kDotDepth = 4096;
-
-template <class T> struct Product {
-    int64_t m, n, k;
-    const T* a;
-    int64_t a_row, a_col;
-    const T* b;
-    int64_t b_row, b_col;
-    T* c;
-    int64_t c_row;
-    const T* bias;
-    bool accumulate;
-};
-
-template <class T> TAPEGRAD_INLINE Product<T> product_of(const GemmArgs& g) {
-    return {g.m,
-            g.n,
-            g.k,
-            static_cast<const T*>(g.a),
-            g.a_row,
-            g.a_col,
-            static_cast<const T*>(g.b),
-            g.b_row,
-            g.b_col,
-            static_cast<T*>(g.c),
-            g.c_row,
-            static_cast<const T*>(g.bias),
-            g.accumulate};
-}
 
 // --- inner products ----------------------------------------------------------------------------
 
@@ -94,16 +64,6 @@ template <class T> void dot_product(const Product<T>& p) {
 
 // --- blocks ------------------------------------------------------------------------------------
 
-// m rows in blocks of at most max_rows, cut as evenly as whole rows allow.
-struct Cut {
-    int64_t blocks, rows, longer;
-    TAPEGRAD_INLINE Cut(int64_t m, int max_rows)
-        : blocks((m + max_rows - 1) / max_rows),
-          rows(m / blocks),
-          longer(m % blocks) {}
-    TAPEGRAD_INLINE int64_t count(int64_t i) const { return rows + (i < longer); }
-};
-
 // Runs the blocks of one panel over all rows.
 template <class T>
 TAPEGRAD_INLINE void run_panel(const Panel<T>& panel, const BlockFn<T>* table, int max_rows,
@@ -121,117 +81,13 @@ TAPEGRAD_INLINE void run_panel(const Panel<T>& panel, const BlockFn<T>* table, i
     }
 }
 
-// The same over copies of A and of the panel; meanwhile the panel of B that comes next is fetched.
-template <class T>
-TAPEGRAD_INLINE void run_packed(const Panel<T>& panel, const BlockFn<T>* table, int64_t m,
-                                const T* a, T* c, const T* next, int64_t b_row, int64_t b_col) {
-    constexpr int64_t kLine = 64 / sizeof(T), kColumns = 2 * Pack<T>::size;
-    const Cut cut(m, kBlockRows);
-    const int64_t fetched = panel.k / kUnroll * kPrefetches;
-    // A line of each row (contiguous along j) or of each column (along l), then the next line: some
-    // during every block, until the whole panel is on its way.
-    const bool rows = b_col == 1;
-    const int64_t run = rows ? panel.k : kColumns, step = rows ? b_row : b_col;
-    const int64_t width = rows ? kColumns : panel.k;
-    for (int64_t i = 0; i < cut.blocks; ++i) {
-        const int64_t count = cut.count(i);
-        const int64_t line = i * fetched / run, skip = i * fetched % run;
-        Prefetch<T> prefetch{c, 0, 0, run};
-        if (next && line * kLine < width)
-            prefetch = {next + line * kLine + skip * step, step, kLine - run * step, run - skip};
-        // Fetching C while the block computes: 512^3 gains 3 to 4 %.
-        for (int64_t r = 0; r < count; ++r)
-            for (int64_t v = 0; v < kColumns; v += kLine)
-                __builtin_prefetch(c + r * panel.c_row + v, 1);
-        table[count - 1](panel, a, c, &prefetch);
-        a += count * panel.k;
-        c += count * panel.c_row;
-    }
-}
-
-// Copies the rows of A of each block, one element of each in turn.
-template <class T>
-void pack_rows(const T* a, int64_t a_row, int64_t a_col, int64_t m, int64_t depth, T* out) {
-    const Cut cut(m, kBlockRows);
-    for (int64_t i = 0; i < cut.blocks; ++i) {
-        const int64_t count = cut.count(i);
-        pack_panel(a, a_col, a_row, depth, count, out, count);
-        a += count * a_row;
-        out += count * depth;
-    }
-}
-
 // Whether panels of B are copied before use. A transposed B always is. Rows that lie 2 KB or more
 // apart share few sets of the first-level cache (measured: 512^3 gains 3 to 8 %, 256^3 loses 2 %).
 template <class T> TAPEGRAD_INLINE bool packs(const Product<T>& p) {
     return p.b_col != 1 || (p.m >= 128 && p.k >= 128 && p.b_row * sizeof(T) >= 2048);
 }
 
-// Whether A is copied too. That pays where B does not fit into the second-level cache (measured,
-// against in place: 64 x 1024 x 1024 gains 6 to 38 %, 32 x 2048 x 2048 13 to 50 %), or where there
-// is much to do (512^3 gains 3 to 9 %, 384^3 0 to 10 %; 256^3 would lose 6 %, 256 x 512 x 256 3 %).
-template <class T> TAPEGRAD_INLINE bool packs_both(const Product<T>& p) {
-    constexpr int64_t kLargeB = (int64_t{1} << 21) / sizeof(T), kMuch = int64_t{384} * 384 * 384;
-    return p.m >= 32 && p.n >= 256 && p.k >= 128 &&
-           (p.n >= kLargeB / p.k || p.m * p.n >= kMuch / p.k);
-}
-
-// Depth of the blocks that k is cut into.
-TAPEGRAD_INLINE int64_t block_depth(int64_t k) {
-    if (k <= kDepth) return k;
-    const int64_t blocks = (k + kDepth - 1) / kDepth;
-    return (k + blocks - 1) / blocks;
-}
-
-// Copies of A, kept by each thread: to get fresh memory takes longer than to fill it.
-template <class T> T* row_buffer() {
-    struct alignas(64) Buffer {
-        T values[kTileRows * kDepth + Pack<T>::size];  // pack_panel writes past the last row
-    };
-    thread_local std::unique_ptr<Buffer> buffer;
-    if (!buffer) buffer.reset(new Buffer);
-    return buffer->values;
-}
-
-// The same chains of multiply-adds as tile(), on copies of A and B.
-template <class T> void packed_tile(const Product<T>& p) {
-    constexpr int W = Pack<T>::size, kColumns = 2 * W;
-    const int64_t depth = block_depth(p.k);
-    alignas(64) T b_copy[kDepth * kColumns];
-    T* const a_copy = row_buffer<T>();
-    const int64_t tiles = (p.m + kTileRows - 1) / kTileRows;
-    const int64_t tile_rows = (p.m + tiles - 1) / tiles;
-    for (int64_t i = 0; i < p.m; i += tile_rows) {
-        const int64_t rows = p.m - i < tile_rows ? p.m - i : tile_rows;
-        for (int64_t l = 0; l < p.k; l += depth) {
-            Panel<T> panel{};
-            panel.k = p.k - l < depth ? p.k - l : depth;
-            panel.c_row = p.c_row;
-            panel.accumulate = p.accumulate || l > 0;
-            panel.b = b_copy;
-            pack_rows(p.a + i * p.a_row + l * p.a_col, p.a_row, p.a_col, rows, panel.k, a_copy);
-            for (int64_t j = 0; j < p.n; j += kColumns) {
-                const int64_t rest = p.n - j;
-                const int vectors = rest > W ? 2 : 1;
-                panel.width = rest < vectors * W ? rest : vectors * W;
-                panel.bias = p.bias && l == 0 ? p.bias + j : nullptr;
-                const T* b = p.b + l * p.b_row + j * p.b_col;
-                pack_panel(b, p.b_row, p.b_col, panel.k, panel.width, b_copy, vectors * W);
-                const BlockFn<T>* table =
-                    vectors == 2 ? packed_table<T, 2>() : packed_table<T, 1>();
-                const T* next = rest >= 2 * kColumns ? b + kColumns * p.b_col : nullptr;
-                run_packed(panel, table, rows, a_copy, p.c + i * p.c_row + j, next, p.b_row,
-                           p.b_col);
-            }
-        }
-    }
-}
-
 template <class T> void tile(const Product<T>& p) {
-    if (packs_both(p)) {
-        packed_tile(p);
-        return;
-    }
     constexpr int W = Pack<T>::size;
     const bool pack = packs(p);
     const bool wide = !pack && p.m <= kWideRows;
@@ -239,8 +95,8 @@ template <class T> void tile(const Product<T>& p) {
     const int64_t k_blocks = p.k <= kDepth ? 1 : (p.k + depth - 1) / depth;
     alignas(64) T buffer[kDepth * 2 * W];
 
-    for (int64_t i = 0; i < p.m; i += kTileRows) {
-        const int64_t rows = p.m - i < kTileRows ? p.m - i : kTileRows;
+    for (int64_t i = 0; i < p.m; i += kInPlaceRows) {
+        const int64_t rows = p.m - i < kInPlaceRows ? p.m - i : kInPlaceRows;
         for (int64_t block = 0; block < k_blocks; ++block) {
             const int64_t l = block * depth;
             Panel<T> panel;
@@ -281,31 +137,9 @@ template <class T> void tile(const Product<T>& p) {
 
 // --- threads -----------------------------------------------------------------------------------
 
-// Multiply-adds that take about as long as starting a parallel region is worth.
-constexpr int64_t kGrainCost = 800 * 1000;
-
 // Duration in units of a multiply-add; an element that is read counts for several.
 template <class T> TAPEGRAD_INLINE int64_t cost(int64_t m, int64_t n, int64_t k) {
     return m * n * k * static_cast<int64_t>(sizeof(T) / 4) + 8 * (m * k + k * n + m * n);
-}
-
-template <class T>
-TAPEGRAD_INLINE Product<T> rows_of(const Product<T>& p, int64_t begin, int64_t end) {
-    Product<T> part = p;
-    part.m = end - begin;
-    part.a += begin * p.a_row;
-    part.c += begin * p.c_row;
-    return part;
-}
-
-template <class T>
-TAPEGRAD_INLINE Product<T> columns_of(const Product<T>& p, int64_t begin, int64_t end) {
-    Product<T> part = p;
-    part.n = end - begin;
-    part.b += begin * p.b_col;
-    part.c += begin;
-    if (p.bias) part.bias += begin;
-    return part;
 }
 
 // The bits of an element do not depend on where rows and columns are cut: kernels are chosen
@@ -315,6 +149,10 @@ template <class T> void run(const Product<T>& p) {
     const int64_t work = cost<T>(p.m, p.n, p.k);
     if (work < 2 * kGrainCost) {
         dot ? dot_product(p) : tile(p);
+        return;
+    }
+    if (!dot && packs_both(p)) {
+        packed_product(p);
         return;
     }
     // Not less than the columns of a dot_block: those left over are added up in another order.
