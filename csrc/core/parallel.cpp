@@ -111,6 +111,11 @@ void set_blocking_hooks(BlockingHooks hooks) { blocking_hooks = hooks; }
 KeepLock::KeepLock() { ++keep_lock_depth; }
 KeepLock::~KeepLock() { --keep_lock_depth; }
 
+bool next_direction() noexcept {
+    thread_local bool down __attribute__((tls_model("initial-exec"))) = true;
+    return down = !down;
+}
+
 void detail::parallel_run(int64_t n, int64_t unit, int64_t enough, ParallelBody body,
                           void* context) {
     if (inside_region) {
