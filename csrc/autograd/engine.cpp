@@ -1,10 +1,12 @@
 #include "autograd/engine.h"
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 
 #include "autograd/accumulate_grad.h"
 #include "autograd/anomaly.h"
+#include "autograd/block_program.h"
 #include "autograd/variable.h"
 
 namespace tapegrad {
@@ -74,8 +76,12 @@ public:
         }
         while (!ready_.empty()) {
             std::pop_heap(ready_.begin(), ready_.end(), earlier);
-            evaluate(ready_.pop_back());
+            Node* node = ready_.pop_back();
+            if (collecting() || has_large_gradient(*node)) [[unlikely]]
+                if (collect(*node)) continue;
+            evaluate(node);
         }
+        if (collecting()) finish_program();
         finished_ = true;
         return std::move(results_);
     }
@@ -185,12 +191,78 @@ private:
         std::push_heap(ready_.begin(), ready_.end(), earlier);
     }
 
-    static void deliver(const Edge& edge, Node::Progress& progress, Tensor grad) {
+    void deliver(const Edge& edge, Node::Progress& progress, Tensor grad) {
         if (progress.grads.empty()) progress.grads.resize(edge.node->results.size());
-        accumulate_gradient(progress.grads[edge.nr], std::move(grad));
+        Tensor& into = progress.grads[edge.nr];
+        if (into.defined() && collecting() && (is_pending(into) || is_pending(grad))) {
+            if (program_->fits(into) && program_->fits(grad)) {
+                const BlockProgram::Value both[] = {program_->operand(into),
+                                                    program_->operand(grad)};
+                into = program_->append(tape_operations.add_kernel(into.dtype()), both);
+                return;
+            }
+            finish_program();
+        }
+        accumulate_gradient(into, std::move(grad));
     }
 
-    void evaluate(Node* node) {
+    bool has_large_gradient(Node& node) {
+        const TensorList& grads = progress_of(&node).grads;
+        return !grads.empty() && grads[0].defined() &&
+               grads[0].numel() > BlockProgram::kFewElements;
+    }
+    bool collecting() const { return program_ && !program_->empty(); }
+
+    // Large gradients that pass through several element-wise nodes in a row are computed block by block.
+    // Leaves the work of such a node to the program; false if it is of another kind, and the program done.
+    [[gnu::noinline]] bool collect(Node& node) {
+        if (collecting() && is_plain_leaf(node)) {
+            waiting_.push_back(&node);
+            return true;
+        }
+        if (has_large_gradient(node) && append(node)) return true;
+        if (collecting()) finish_program();
+        return false;
+    }
+    bool append(Node& node) {
+        Node::Progress& progress = progress_of(&node);
+        const Tensor& grad = progress.grads[0];
+        if (node.results.size() != 1 || node.extras_ || !progress.needed || grad_enabled() ||
+            thread_state.anomaly)
+            return false;
+        for (const Edge& input : inputs_)
+            if (input.node.get() == &node) return false;
+        for (const Edge& edge : node.edges)
+            if (edge.node && !is_fit(grad, edge.node->results[edge.nr])) return false;
+        if (!program_) program_.emplace();
+        if (collecting() && (program_->full() || !program_->fits(grad))) finish_program();
+        if (!program_->fits(grad)) return false;
+        TensorList inputs(node.edges.size());
+        {
+            Unwanted unwanted(inputs_.empty() ? 0 : unwanted_inputs(node));
+            if (!node.append_backward(*program_, grad, inputs)) return false;
+        }
+        if (!options_.keep_graph) node.release_saved();
+        progress.grads.clear();
+        pass_on(node, inputs);
+        return true;
+    }
+
+    // A leaf can wait for the program that computes its gradient, unless a hook is to see it in time.
+    static bool is_plain_leaf(const Node& node) {
+        const auto* leaf = dynamic_cast<const AccumulateGrad*>(&node);
+        if (!leaf || leaf->extras_) return false;
+        const AutogradExtra* extra = extra_of(leaf->variable());
+        return !extra->leaf_hook && !extra->accumulate_hook;
+    }
+
+    [[gnu::noinline]] void finish_program() {
+        program_->finish();
+        const SmallVector<Node*, 4> leaves = std::move(waiting_);
+        for (Node* leaf : leaves) evaluate(leaf);
+    }
+
+    [[gnu::always_inline]] void evaluate(Node* node) {
         Node::Progress& progress = progress_of(node);
         TensorList& grads = progress.grads;  // nothing more is delivered to this node
         if (grads.empty()) grads.resize(node->results.size());
@@ -292,11 +364,14 @@ private:
         }
     }
 
+    static bool is_fit(const Tensor& grad, const ResultInfo& info) {
+        return grad.dtype() == info.dtype && grad.sizes() == info.sizes;
+    }
     // Makes a gradient fit the result that it belongs to: sums what broadcasting repeated.
     static void fit(const Node& node, size_t index, Tensor& grad) {
         const Edge& edge = node.edges[index];
         const ResultInfo& info = edge.node->results[edge.nr];
-        if (grad.dtype() != info.dtype || !(grad.sizes() == info.sizes)) [[unlikely]]
+        if (!is_fit(grad, info)) [[unlikely]]
             make_fit(node, index, grad, info);
     }
     static void make_fit(const Node& node, size_t index, Tensor& grad, const ResultInfo& info) {
@@ -345,6 +420,8 @@ private:
     std::span<const Edge> inputs_;
     const BackwardOptions& options_;
     SmallVector<Node*, 16> ready_;  // a heap
+    std::optional<BlockProgram> program_;
+    SmallVector<Node*, 4> waiting_;  // leaves whose gradients it computes
     std::unordered_map<Node*, Node::Progress> table_;
     TensorList results_;
 };
