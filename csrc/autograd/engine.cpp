@@ -1,10 +1,12 @@
 #include "autograd/engine.h"
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 
 #include "autograd/accumulate_grad.h"
 #include "autograd/anomaly.h"
+#include "autograd/block_program.h"
 #include "autograd/variable.h"
 
 namespace tapegrad {
@@ -66,7 +68,15 @@ public:
             Node::Progress& progress = progress_of(root.node.get());
             if (progress.dependencies == 0 && !is_queued(root.node.get())) push(root.node.get());
         }
-        while (Node* node = pop()) evaluate(node);
+        for (;;) {
+            if (Node* node = pop()) {
+                if (!defer(*node)) evaluate(*node);
+            } else if (collecting()) {
+                finish_program();
+            } else {
+                break;
+            }
+        }
         finished_ = true;
         return std::move(results_);
     }
@@ -188,11 +198,11 @@ private:
         return ready_.pop_back();
     }
 
-    static void deliver(const Edge& edge, Node::Progress& progress, Tensor grad) {
+    void deliver(const Edge& edge, Node::Progress& progress, Tensor grad) {
         GradList& grads = progress.grads;
         const size_t count = edge.node->results.size();
         if (!grads.empty()) {
-            accumulate_gradient(grads[edge.nr], std::move(grad));
+            accumulate(grads[edge.nr], std::move(grad));
         } else if (count == 1) {
             grads.push_back(std::move(grad));
         } else {
@@ -200,24 +210,96 @@ private:
             grads[edge.nr] = std::move(grad);
         }
     }
+    void accumulate(Tensor& into, Tensor grad) {
+        if (into.defined() && collecting() && (is_pending(into) || is_pending(grad))) {
+            if (program_->fits(into) && program_->fits(grad)) {
+                const BlockProgram::Value both[] = {program_->operand(into),
+                                                    program_->operand(grad)};
+                into = program_->append(tape_operations.add_kernel(into.dtype()), both);
+                return;
+            }
+            finish_program();
+        }
+        accumulate_gradient(into, std::move(grad));
+    }
 
-    void evaluate(Node* node) {
-        Node::Progress& progress = progress_of(node);
+    // Large gradients that pass through several element-wise nodes in a row are computed block by block.
+    // Leaves the work of such a node for later; false if it is of another kind and everything before it is
+    // done.
+    bool defer(Node& node) {
+        const bool large = has_large_gradient(node);
+        if (!large && !collecting()) [[likely]]
+            return false;
+        if (collecting() && is_plain_leaf(node)) {
+            waiting_.push_back(&node);
+            return true;
+        }
+        if (large && append(node)) return true;
+        if (collecting()) finish_program();
+        return false;
+    }
+    bool has_large_gradient(Node& node) {
+        const GradList& grads = progress_of(&node).grads;
+        return !grads.empty() && grads[0].defined() &&
+               grads[0].numel() > BlockProgram::kFewElements;
+    }
+    bool collecting() const { return program_ && !program_->empty(); }
+
+    bool append(Node& node) {
+        Node::Progress& progress = progress_of(&node);
+        const Tensor& grad = progress.grads[0];
+        if (node.results.size() != 1 || node.extras_ || !progress.needed || grad_enabled() ||
+            thread_state.anomaly)
+            return false;
+        for (const Edge& input : inputs_)
+            if (input.node.get() == &node) return false;
+        for (const Edge& edge : node.edges)
+            if (edge.node && !is_fit(grad, edge.node->results[edge.nr])) return false;
+        if (!program_) program_.emplace();
+        if (collecting() && (program_->full() || !program_->fits(grad))) finish_program();
+        if (!program_->fits(grad)) return false;
+        gradients_.resize(node.edges.size());
+        mark_unwanted(node);
+        const bool appended = node.append_backward(*program_, grad, gradients_);
+        thread_state.unwanted_inputs = 0;
+        if (!appended) return false;
+        if (!options_.keep_graph) node.release_saved();
+        progress.grads.clear();
+        pass_on(node);
+        return true;
+    }
+
+    // A leaf can wait for the program that computes its gradient, unless a hook is to see it in time.
+    static bool is_plain_leaf(const Node& node) {
+        const auto* leaf = dynamic_cast<const AccumulateGrad*>(&node);
+        if (!leaf || leaf->extras_) return false;
+        const AutogradExtra* extra = extra_of(leaf->variable());
+        return !extra->leaf_hook && !extra->accumulate_hook;
+    }
+
+    void finish_program() {
+        program_->finish();
+        for (Node* leaf : waiting_) push(leaf);
+        waiting_.clear();
+    }
+
+    void evaluate(Node& node) {
+        Node::Progress& progress = progress_of(&node);
         GradList& grads = progress.grads;  // nothing more is delivered to this node
-        if (grads.empty()) grads.resize(node->results.size());
-        const bool may_have_hooks = node->extras_ != nullptr;
+        if (grads.empty()) grads.resize(node.results.size());
+        const bool may_have_hooks = node.extras_ != nullptr;
         if (may_have_hooks) run_result_hooks(node, grads);
         if (!options_.accumulate) {
             for (size_t i = 0; i < inputs_.size(); ++i)
-                if (inputs_[i].node.get() == node) capture(i, grads);
+                if (inputs_[i].node.get() == &node) capture(i, grads);
         }
-        const size_t count = node->edges.size();
+        const size_t count = node.edges.size();
         if (gradients_.size() != count) gradients_.resize(count);
         if (progress.needed && !may_have_hooks) [[likely]]
-            differentiate(*node, grads);
-        else if (progress.needed) differentiate_with_hooks(*node, grads);
+            differentiate(node, grads);
+        else if (progress.needed) differentiate_with_hooks(node, grads);
         grads.clear();
-        pass_on(*node);
+        pass_on(node);
     }
 
     static bool any_defined(const GradList& grads) {
@@ -240,13 +322,16 @@ private:
     }
 
     void run(Node& node, GradList& grads) {
-        if (!inputs_.empty()) thread_state.unwanted_inputs = unwanted_ = unwanted_inputs(node);
+        mark_unwanted(node);
         if (thread_state.anomaly) [[unlikely]]
             run_with_anomaly_checks(node, grads, gradients_);
         else node.backward(grads, gradients_);
-        if (!inputs_.empty()) thread_state.unwanted_inputs = 0;
+        thread_state.unwanted_inputs = 0;
     }
 
+    void mark_unwanted(const Node& node) {
+        if (!inputs_.empty()) thread_state.unwanted_inputs = unwanted_ = unwanted_inputs(node);
+    }
     // Inputs that lead to nothing that was asked for need no gradient.
     uint64_t unwanted_inputs(const Node& node) {
         uint64_t mask = 0;
@@ -284,8 +369,8 @@ private:
         results_[input] = grads[edge.nr];
     }
 
-    void run_result_hooks(Node* node, GradList& grads) {
-        NodeExtras& extras = *node->extras_;
+    void run_result_hooks(Node& node, GradList& grads) {
+        NodeExtras& extras = *node.extras_;
         for (size_t i = 0; i < extras.result_hooks.size(); ++i) {
             const NodeExtras::ResultHook hook = extras.result_hooks[i];
             if (hook.nr >= grads.size() || !grads[hook.nr].defined()) continue;
@@ -305,6 +390,9 @@ private:
         }
     }
 
+    static bool is_fit(const Tensor& grad, const ResultInfo& info) {
+        return grad.dtype() == info.dtype && same_sizes(grad.shape(), info.shape);
+    }
     // Makes a gradient fit the result that it belongs to: sums what broadcasting repeated.
     static void make_fit(const Node& node, size_t index, Tensor& grad, const ResultInfo& info) {
         if (!same_sizes(grad.shape(), info.shape)) {
@@ -333,8 +421,7 @@ private:
             Node::Progress& progress = progress_of(edge.node.get());
             if (grad.defined()) {
                 const ResultInfo& info = edge.node->results[edge.nr];
-                if (grad.dtype() != info.dtype || !same_sizes(grad.shape(), info.shape))
-                    make_fit(node, i, grad, info);
+                if (!is_fit(grad, info)) make_fit(node, i, grad, info);
                 deliver(edge, progress, std::move(grad));
             }
             if (--progress.dependencies == 0) push(edge.node.get());
@@ -367,6 +454,8 @@ private:
     const BackwardOptions& options_;
     Node* latest_ = nullptr;        // of those that are ready
     SmallVector<Node*, 16> ready_;  // a heap of the others
+    std::optional<BlockProgram> program_;
+    SmallVector<Node*, 4> waiting_;  // leaves whose gradients it computes
     std::unordered_map<Node*, Node::Progress> table_;
     // Of the inputs of the node that runs; and which of these are unwanted, as in ThreadState.
     TensorList gradients_;

@@ -13,6 +13,7 @@
 
 namespace tapegrad {
 
+class BlockProgram;
 class Node;
 struct NodeExtras;
 class SavedTensor;
@@ -66,6 +67,11 @@ public:
     // grads has the gradient of each result (undefined: zero). Fills in the gradient of each input whose
     // edge is valid; undefined again means zero. grads may be moved from.
     virtual void backward(GradList& grads, TensorList& inputs) = 0;
+    // For a large gradient of the only result that is not recorded: adds the operations to a program instead
+    // of doing them, if they are element-wise and all operands lie in memory as the gradient does.
+    virtual bool append_backward(BlockProgram&, const Tensor& /*grad*/, TensorList& /*inputs*/) {
+        return false;
+    }
     // Lets go of saved values; unpacking them afterwards raises.
     virtual void release_saved() {}
     // Whether backward wants to run although no gradient arrived.

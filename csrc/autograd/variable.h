@@ -1,6 +1,7 @@
 // A tensor's place on the tape: gradient edges, views and in-place changes.
 #pragma once
 
+#include "autograd/block_program.h"
 #include "autograd/grad_mode.h"
 #include "autograd/node.h"
 
@@ -91,6 +92,7 @@ void replace_data(const Tensor& tensor, const Tensor& source);
 struct TapeOperations {
     Tensor (*add)(const Tensor&, const Tensor&);
     void (*add_in_place)(const Tensor& into, const Tensor& grad);
+    BlockProgram::Kernel (*add_kernel)(DType dtype);
     Tensor (*sum_to)(const Tensor&, const Dims& sizes);
     Tensor (*cast)(const Tensor&, DType dtype);
     Tensor (*clone_like)(const Tensor& grad, const Tensor& variable);

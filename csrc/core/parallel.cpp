@@ -111,6 +111,11 @@ void set_blocking_hooks(BlockingHooks hooks) { blocking_hooks = hooks; }
 KeepLock::KeepLock() { ++keep_lock_depth; }
 KeepLock::~KeepLock() { --keep_lock_depth; }
 
+bool next_direction() noexcept {
+    thread_local bool down __attribute__((tls_model("initial-exec"))) = true;
+    return down = !down;
+}
+
 namespace {
 
 // Calls work(rank, threads) on as many threads as have `enough` of n each.

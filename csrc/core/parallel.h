@@ -56,6 +56,19 @@ template <class F> void parallel_for(int64_t n, int64_t grain, F&& f) {
     parallel_for(n, grain, grain, std::forward<F>(f));
 }
 
+// f(first, last) for the blocks of [begin, end) in order, or from the last block to the first.
+template <class F>
+void for_blocks(int64_t begin, int64_t end, int64_t block, bool down, const F& f) {
+    const int64_t count = (end - begin + block - 1) / block;
+    for (int64_t i = 0; i < count; ++i) {
+        const int64_t first = begin + (down ? count - 1 - i : i) * block;
+        f(first, first + block < end ? first + block : end);
+    }
+}
+// Alternates: operations on the same large arrays go up and down in turn, because what the one before
+// touched last is still in the cache.
+bool next_direction() noexcept;
+
 // For loops that wait for another thread, which may need this processor.
 void yield_thread();
 

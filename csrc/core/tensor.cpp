@@ -78,6 +78,12 @@ bool has_internal_overlap(const Tensor& tensor) noexcept {
     return false;
 }
 
+bool repeats_one_element(const Tensor& tensor) noexcept {
+    for (int i = 0; i < tensor.dim(); ++i)
+        if (tensor.strides()[i] != 0 && tensor.sizes()[i] != 1) return false;
+    return true;
+}
+
 bool is_non_overlapping_and_dense(const Tensor& tensor) noexcept {
     if (tensor.is_contiguous() || tensor.numel() < 2) return true;
     int order[64];

@@ -125,6 +125,8 @@ Tensor alias(const Tensor& base);
 
 // Whether some element has more than one index (as after expand). May answer true when unsure.
 bool has_internal_overlap(const Tensor& tensor) noexcept;
+// Whether all indices lead to the same element, as after the expansion of a single one.
+bool repeats_one_element(const Tensor& tensor) noexcept;
 // Every address in the extent is used exactly once, whatever the order of dimensions.
 bool is_non_overlapping_and_dense(const Tensor& tensor) noexcept;
 

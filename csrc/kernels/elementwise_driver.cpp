@@ -186,15 +186,49 @@ void run_range(const Space& space, BlockFn kernel, const double* parameters, int
     }
 }
 
+constexpr int64_t kSweepBlock = 16 * 1024;
+constexpr int64_t kPatternBytes = 16 * 1024;  // of the copies that fill memory
+
+template <class F> void sweep(int64_t n, int64_t enough, const F& f) {
+    const bool down = next_direction();
+    parallel_for(n, kUnit, enough,
+                 [&](int64_t begin, int64_t end) { for_blocks(begin, end, kSweepBlock, down, f); });
+}
+
 }  // namespace
 
 void run_contiguous_parallel(BlockFn kernel, const void* const* in, int count, void* out, int64_t n,
                              size_t item_bytes, const double* parameters, Cost cost) {
-    parallel_for(n, kUnit, enough_of(cost), [&](int64_t begin, int64_t end) {
+    sweep(n, enough_of(cost), [&](int64_t begin, int64_t end) {
         const int64_t offset = begin * static_cast<int64_t>(item_bytes);
         const void* part[kMaxOperands];
         for (int k = 0; k < count; ++k) part[k] = static_cast<const char*>(in[k]) + offset;
         kernel(part, static_cast<char*>(out) + offset, end - begin, parameters);
+    });
+}
+
+namespace {
+
+// Long copies write whole lines without reading them first, which a loop of stores does not.
+void fill_long(char* out, const char* value, int64_t n, size_t item_bytes) {
+    alignas(64) char pattern[kPatternBytes];
+    const int64_t bytes = static_cast<int64_t>(item_bytes), length = kPatternBytes / bytes;
+    fill_block(pattern, value, item_bytes, length);
+    for_blocks(0, n, length, false, [&](int64_t first, int64_t last) {
+        std::memcpy(out + first * bytes, pattern, static_cast<size_t>((last - first) * bytes));
+    });
+}
+
+}  // namespace
+
+void fill(char* out, const char* value, int64_t n, size_t item_bytes) {
+    const int64_t bytes = static_cast<int64_t>(item_bytes);
+    if (n * bytes <= kPatternBytes) {
+        fill_block(out, value, item_bytes, n);
+        return;
+    }
+    parallel_for(n, kUnit, enough_of(Cost::Light), [&](int64_t begin, int64_t end) {
+        fill_long(out + begin * bytes, value, end - begin, item_bytes);
     });
 }
 
@@ -217,7 +251,7 @@ void run_elementwise(BlockFn kernel, const Tensor& out, const Operand* operands,
         plain = t ? t->is_contiguous() && t->numel() == n : n == 1;
     }
     if (plain) {
-        parallel_for(n, kUnit, enough_of(cost), [&](int64_t begin, int64_t end) {
+        sweep(n, enough_of(cost), [&](int64_t begin, int64_t end) {
             const void* in[kMaxOperands];
             for (int k = 0; k < count; ++k)
                 in[k] =

@@ -42,6 +42,8 @@ inline void run_contiguous(BlockFn kernel, const void* const* in, int count, voi
     else run_contiguous_parallel(kernel, in, count, out, n, item_bytes, parameters, cost);
 }
 
+// Writes the same value n times.
+void fill(char* out, const char* value, int64_t n, size_t item_bytes);
 // Copies row by row: out[r][i] = values[r], both contiguous, of the same item size.
 void fill_rows(char* out, const char* values, int64_t rows, int64_t length, size_t item_bytes);
 

@@ -440,6 +440,7 @@ void fill(kernels::ReduceKernels& k) {
     fill_float<float>(k, DType::Float32);
     fill_float<double>(k, DType::Float64);
     fill_arg_reduce(k);
+    fill_extreme_backward(k);
     fill_scan(k);
 }
 

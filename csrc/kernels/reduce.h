@@ -23,6 +23,14 @@ using ArgReduceFn = void (*)(const void* x, void* values, int64_t* indices, int6
 using MomentsFn = void (*)(const void* x, void* mean, void* m2, int64_t outer, int64_t n,
                            int64_t inner);
 
+// How amax and amin share a gradient; both as PyTorch does. Divided: grad * (x == result) / count, which is
+// NaN throughout where the result is NaN. Masked: grad / count at the hits, which are the NaNs where
+// the result is NaN, and 0 elsewhere.
+enum class Ties { Divided, Masked };
+// out, x [outer, n]; grad, result [outer].
+using ExtremeBackwardFn = void (*)(const void* grad, const void* x, const void* result, void* out,
+                                   int64_t outer, int64_t n, Ties ties);
+
 // out [outer, n, inner] = 0 but grad [outer, inner] at indices [outer, inner] along n.
 using ScatterIndexFn = void (*)(const void* grad, const int64_t* indices, void* out, int64_t outer,
                                 int64_t n, int64_t inner);
@@ -53,6 +61,7 @@ struct ReduceKernels {
     ArgReduceFn max_index[kDTypeCount];
     ArgReduceFn min_index[kDTypeCount];
 
+    ExtremeBackwardFn extreme_backward[kDTypeCount];  // floats only
     ScatterIndexFn scatter_index[kDTypeCount];
 
     // Scans along n, out [outer, n, inner] of the same dtype (not bool). out may be x.

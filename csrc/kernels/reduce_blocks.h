@@ -323,8 +323,9 @@ void normalizers(const T* x, T* maximum, T* sum_exp, int64_t outer, int64_t n, i
 extern template void normalizers(const float*, float*, float*, int64_t, int64_t, int64_t);
 extern template void normalizers(const double*, double*, double*, int64_t, int64_t, int64_t);
 
-// arg_reduce.cpp and scan.cpp: their part of the table.
+// arg_reduce.cpp, extreme_backward.cpp and scan.cpp: their part of the table.
 void fill_arg_reduce(kernels::ReduceKernels& k);
+void fill_extreme_backward(kernels::ReduceKernels& k);
 void fill_scan(kernels::ReduceKernels& k);
 
 }  // namespace tapegrad::TAPEGRAD_ISA

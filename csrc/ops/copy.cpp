@@ -79,6 +79,10 @@ bool repeats_last(const Tensor& out, const Tensor& x) {
 }  // namespace
 
 void copy_values(const Tensor& out, const Tensor& x) {
+    if (x.dtype() == out.dtype() && out.is_contiguous() && repeats_one_element(x)) {
+        kernels::fill(out.data<char>(), x.data<char>(), out.numel(), out.item_size());
+        return;
+    }
     if (repeats_last(out, x)) {
         const int64_t length = out.sizes().back();
         kernels::fill_rows(out.data<char>(), x.data<char>(), out.numel() / length, length,
@@ -106,17 +110,18 @@ Tensor cast_values(const Tensor& x, DType dtype) {
 }
 
 void fill_values(const Tensor& out, const Scalar& value) {
-    if (out.is_contiguous() && !value.is_floating() && value.to_int() == 0) {
-        if (out.numel())
-            std::memset(out.data<char>(), 0, static_cast<size_t>(out.numel()) * out.item_size());
-        return;
-    }
     visit_dtype(out.dtype(), [&]<class T>() {
+        const T v = value.to<T>();
         if (out.numel() == 1) {
-            *out.data<T>() = value.to<T>();
+            *out.data<T>() = v;
             return;
         }
-        const Operand operand = Operand::constant<T>(value.to<T>());
+        if (out.is_contiguous()) {
+            kernels::fill(out.data<char>(), reinterpret_cast<const char*>(&v), out.numel(),
+                          sizeof v);
+            return;
+        }
+        const Operand operand = Operand::constant<T>(v);
         kernels::run_elementwise(
             kernel_table().elementwise.cast[int(out.dtype())][int(out.dtype())], out, &operand, 1,
             out.item_size());

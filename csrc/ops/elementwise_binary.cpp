@@ -1,5 +1,6 @@
 #include "ops/elementwise.h"
 
+#include "autograd/block_program.h"
 #include "formulas/text.h"
 #include "formulas/uses.h"
 #include "kernels/table.h"
@@ -191,6 +192,18 @@ public:
                                           : fused(false, g, !(wants_lhs && info.lhs_identity));
     }
 
+    bool append_backward(BlockProgram& program, const Tensor& g, TensorList& inputs) override {
+        const BinaryInfo& info = info_of(op_);
+        const unsigned uses = (wants(0) ? info.lhs_uses : 0) | (wants(1) ? info.rhs_uses : 0);
+        if (((uses & kUsesA) && a_is_tensor_ && !a_.plain_values(g)) ||
+            ((uses & kUsesB) && b_is_tensor_ && !b_.plain_values(g)) ||
+            ((uses & kUsesResult) && !result_.plain_values(g)))
+            return false;
+        if (wants(0)) inputs[0] = info.lhs_identity ? g : appended(program, true, g);
+        if (wants(1)) inputs[1] = info.rhs_identity ? g : appended(program, false, g);
+        return true;
+    }
+
 private:
     Tensor value(const SavedTensor& saved, bool is_tensor, unsigned use, const Tensor& g) {
         if (!(uses_ & use)) return {};
@@ -239,6 +252,21 @@ private:
         kernels::run_elementwise(kernel, out, operands, count, g.item_size(), nullptr,
                                  cost_of(op_));
         return out;
+    }
+
+    Tensor appended(BlockProgram& program, bool lhs, const Tensor& g) {
+        const auto& table = kernel_table().elementwise;
+        const unsigned uses = lhs ? info_of(op_).lhs_uses : info_of(op_).rhs_uses;
+        SmallVector<BlockProgram::Value, 4> in{program.operand(g)};
+        const auto add = [&](const SavedTensor& saved, bool is_tensor) {
+            in.push_back(is_tensor ? program.operand(saved.values(*this))
+                                   : program.number(scalar_));
+        };
+        if (uses & kUsesA) add(a_, a_is_tensor_);
+        if (uses & kUsesB) add(b_, b_is_tensor_);
+        if (uses & kUsesResult) add(result_, true);
+        return program.append((lhs ? table.binary_lhs : table.binary_rhs)[int(op_)][int(g.dtype())],
+                              {in.data(), in.size()});
     }
 
     const Binary op_;

@@ -1,5 +1,6 @@
 #include "ops/elementwise.h"
 
+#include "autograd/block_program.h"
 #include "formulas/text.h"
 #include "formulas/uses.h"
 #include "kernels/table.h"
@@ -123,6 +124,16 @@ public:
         kernels::run_elementwise(kernel, out, operands, info_.uses ? 2 : 1, g.item_size(),
                                  parameters_, cost_of(info_));
         inputs[0] = std::move(out);
+    }
+
+    bool append_backward(BlockProgram& program, const Tensor& g, TensorList& inputs) override {
+        if (!wants(0) || (info_.uses && !saved.plain_values(g))) return false;
+        BlockProgram::Value in[] = {program.operand(g), 0};
+        if (info_.uses) in[1] = program.operand(saved.values(*this));
+        inputs[0] =
+            program.append(kernel_table().elementwise.unary_backward[int(op_)][int(g.dtype())],
+                           {in, info_.uses ? size_t{2} : size_t{1}}, parameters_);
+        return true;
     }
 
     SavedTensor saved;

@@ -15,6 +15,7 @@ namespace tapegrad {
 namespace {
 
 using kernels::ReduceFn;
+using kernels::Ties;
 
 // A reduction brought to the form that kernels take: contiguous data as [outer, n, inner].
 struct Layout {
@@ -482,21 +483,31 @@ void require_elements(const Layout& l, const char* name, bool over_all, const Di
 }
 
 // The gradient is shared evenly among the elements that are extreme.
-Tensor evenly(const Tensor& grad, const ReductionNode& node) {
+template <Ties ties> Tensor evenly(const Tensor& grad, const ReductionNode& node) {
     const Tensor x = node.saved_input();
     const Tensor result = node.saved_result();
-    Tensor hits = x == result;
-    {
-        GradMode off(false);
-        const Tensor nan = compare(Comparison::LogicalAnd, predicate(Predicate::IsNan, x),
-                                   predicate(Predicate::IsNan, result));
-        hits = to_dtype(compare(Comparison::LogicalOr, hits, nan), x.dtype());
-    }
     Dims dims;
     for (int i = 0; i < x.dim(); ++i)
         if (node.mask >> i & 1) dims.push_back(i);
-    const Tensor count = dims.empty() ? hits : sum(hits, dims, true, std::nullopt);
-    return (grad / count) * hits;
+    const bool rows = dims.empty() || dims[0] == x.dim() - dims.size();
+    if (!grad_enabled() && rows && x.is_contiguous() && grad.dtype() == x.dtype()) {
+        Tensor out = empty_row_major_like(x);
+        const Tensor g = contiguous_values(grad), y = contiguous_values(result);
+        kernel_table().reduce.extreme_backward[int(x.dtype())](
+            g.data(), x.data(), y.data(), out.data(), g.numel(),
+            g.numel() ? x.numel() / g.numel() : 0, ties);
+        return out;
+    }
+    Tensor hits = x == result;
+    if (ties == Ties::Masked) {
+        GradMode off(false);
+        const Tensor nan = compare(Comparison::LogicalAnd, predicate(Predicate::IsNan, x),
+                                   predicate(Predicate::IsNan, result));
+        hits = compare(Comparison::LogicalOr, hits, nan);
+    }
+    const Tensor ones = to_dtype(hits, x.dtype());
+    const Tensor count = dims.empty() ? ones : sum(ones, dims, true, std::nullopt);
+    return ties == Ties::Masked ? where(hits, grad / count, 0) : grad * ones / count;
 }
 
 }  // namespace
@@ -507,7 +518,7 @@ Tensor extreme(Extreme which, const Tensor& x) {
     const auto& reduce = kernel_table().reduce;
     Tensor out = run((which == Extreme::Max ? reduce.amax : reduce.amin)[int(x.dtype())],
                      extreme_name(which), l, false, x.dtype());
-    record(out, x, which == Extreme::Max ? "MaxBackward1" : "MinBackward1", evenly,
+    record(out, x, which == Extreme::Max ? "MaxBackward1" : "MinBackward1", evenly<Ties::Masked>,
            "grad * (self == result) / count(self == result)", l.mask, false, kInput | kResult);
     return out;
 }
@@ -519,7 +530,7 @@ Tensor extremes(Extreme which, const Tensor& x, const Dims& dims, bool keepdim) 
     const auto& reduce = kernel_table().reduce;
     Tensor out = run((max ? reduce.amax : reduce.amin)[int(x.dtype())], max ? "amax" : "amin", l,
                      keepdim, x.dtype());
-    record(out, x, max ? "AmaxBackward0" : "AminBackward0", evenly,
+    record(out, x, max ? "AmaxBackward0" : "AminBackward0", evenly<Ties::Divided>,
            "grad * (self == result) / count(self == result)", l.mask, keepdim, kInput | kResult);
     return out;
 }

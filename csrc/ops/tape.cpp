@@ -43,6 +43,9 @@ const bool registered = [] {
     tape_operations = TapeOperations{
         [](const Tensor& a, const Tensor& b) { return add(a, b); },
         add_in_place,
+        [](DType dtype) -> BlockProgram::Kernel {
+            return kernel_table().elementwise.binary[int(Binary::Add)][int(dtype)];
+        },
         sum_to,
         to_dtype,
         clone_like,

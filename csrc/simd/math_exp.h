@@ -46,12 +46,6 @@ template <class P> TAPEGRAD_INLINE P expm1_reduced(P r) { return fma(r * r, exp_
 template <class P> TAPEGRAD_INLINE P expm1_reduced(P r, P low) {
     return r + fma(r * r, exp_poly(r), low);
 }
-// exp(r + low) with little more than the error of the last addition.
-template <class P> TAPEGRAD_INLINE P exp_reduced(P r, P low) {
-    const auto [sum, rest] = fast_two_sum(P(1), r);
-    return sum + fma(r * r, exp_poly(r), rest + low);
-}
-
 // exp(r + low) where low may be as large as 2**-40.
 template <class P> TAPEGRAD_INLINE P exp_reduced_long(P r, P low) {
     const auto [sum, rest] = fast_two_sum(P(1), r);
@@ -110,8 +104,8 @@ template <class T> TAPEGRAD_INLINE Pack<T> expm1(Pack<T> x) {
 // 1 / (1 + exp(-x)) = exp(x) / (1 + exp(x)), whichever has exp of something negative.
 template <class T> TAPEGRAD_INLINE Pack<T> sigmoid(Pack<T> x) {
     using P = Pack<T>;
-    const auto [n, r, low] = math::reduce_exp(max(P(math::kExpLow<T>), -abs(x)));
-    const P z = math::scale(math::exp_reduced(r, low), n);
+    const auto [n, r, low] = math::reduce_exp(max(P(math::kExpLow<T>), copysign(x, P(-1))));
+    const P z = math::scale(1 + math::expm1_reduced(r), n);
     const auto [sum, rest] = math::fast_two_sum(P(1), z);
     return math::quotient(where(x < 0, z, P(1)), sum, rest);
 }
