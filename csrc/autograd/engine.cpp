@@ -70,7 +70,7 @@ public:
         }
         for (;;) {
             if (Node* node = pop()) {
-                if (!defer(*node)) evaluate(*node);
+                evaluate(*node);
             } else if (collecting()) {
                 finish_program();
             } else {
@@ -186,7 +186,7 @@ private:
         if (!latest_ && (ready_.empty() || earlier(ready_[0], node))) latest_ = node;
         else keep_for_later(node);
     }
-    void keep_for_later(Node* node) {
+    [[gnu::noinline]] void keep_for_later(Node* node) {
         if (latest_ && earlier(latest_, node)) std::swap(node, latest_);
         ready_.push_back(node);
         std::push_heap(ready_.begin(), ready_.end(), earlier);
@@ -198,7 +198,7 @@ private:
         return ready_.pop_back();
     }
 
-    void deliver(const Edge& edge, Node::Progress& progress, Tensor grad) {
+    [[gnu::always_inline]] void deliver(const Edge& edge, Node::Progress& progress, Tensor grad) {
         GradList& grads = progress.grads;
         const size_t count = edge.node->results.size();
         if (!grads.empty()) {
@@ -210,7 +210,7 @@ private:
             grads[edge.nr] = std::move(grad);
         }
     }
-    void accumulate(Tensor& into, Tensor grad) {
+    [[gnu::noinline]] void accumulate(Tensor& into, Tensor grad) {
         if (into.defined() && collecting() && (is_pending(into) || is_pending(grad))) {
             if (program_->fits(into) && program_->fits(grad)) {
                 const BlockProgram::Value both[] = {program_->operand(into),
@@ -223,34 +223,20 @@ private:
         accumulate_gradient(into, std::move(grad));
     }
 
-    // Large gradients that pass through several element-wise nodes in a row are computed block by block.
-    // Leaves the work of such a node for later; false if it is of another kind and everything before it is
-    // done.
-    bool defer(Node& node) {
-        const bool large = has_large_gradient(node);
-        if (!large && !collecting()) [[likely]]
-            return false;
-        if (collecting() && is_plain_leaf(node)) {
-            waiting_.push_back(&node);
-            return true;
-        }
-        if (large && append(node)) return true;
-        if (collecting()) finish_program();
-        return false;
-    }
-    bool has_large_gradient(Node& node) {
-        const GradList& grads = progress_of(&node).grads;
+    // Large gradients that pass through several element-wise nodes in a row are computed block by block:
+    // the work of such a node is left to a program, until a node of another kind comes.
+    bool collecting() const { return program_ && !program_->empty(); }
+    static bool is_large(const GradList& grads) {
         return !grads.empty() && grads[0].defined() &&
                grads[0].numel() > BlockProgram::kFewElements;
     }
-    bool collecting() const { return program_ && !program_->empty(); }
 
-    bool append(Node& node) {
-        Node::Progress& progress = progress_of(&node);
-        const Tensor& grad = progress.grads[0];
-        if (node.results.size() != 1 || node.extras_ || !progress.needed || grad_enabled() ||
-            thread_state.anomaly)
+    // Adds the node to the program; false if it is of another kind.
+    [[gnu::noinline]] bool append(Node& node, const GradList& grads) {
+        if (grads.size() != 1 || !is_large(grads) || node.extras_ || !progress_of(&node).needed ||
+            grad_enabled() || thread_state.anomaly)
             return false;
+        const Tensor& grad = grads[0];
         for (const Edge& input : inputs_)
             if (input.node.get() == &node) return false;
         for (const Edge& edge : node.edges)
@@ -258,15 +244,11 @@ private:
         if (!program_) program_.emplace();
         if (collecting() && (program_->full() || !program_->fits(grad))) finish_program();
         if (!program_->fits(grad)) return false;
-        gradients_.resize(node.edges.size());
         mark_unwanted(node);
         const bool appended = node.append_backward(*program_, grad, gradients_);
         thread_state.unwanted_inputs = 0;
-        if (!appended) return false;
-        if (!options_.keep_graph) node.release_saved();
-        progress.grads.clear();
-        pass_on(node);
-        return true;
+        if (appended && !options_.keep_graph) node.release_saved();
+        return appended;
     }
 
     // A leaf can wait for the program that computes its gradient, unless a hook is to see it in time.
@@ -287,17 +269,15 @@ private:
         Node::Progress& progress = progress_of(&node);
         GradList& grads = progress.grads;  // nothing more is delivered to this node
         if (grads.empty()) grads.resize(node.results.size());
-        const bool may_have_hooks = node.extras_ != nullptr;
-        if (may_have_hooks) run_result_hooks(node, grads);
-        if (!options_.accumulate) {
-            for (size_t i = 0; i < inputs_.size(); ++i)
-                if (inputs_[i].node.get() == &node) capture(i, grads);
-        }
         const size_t count = node.edges.size();
         if (gradients_.size() != count) gradients_.resize(count);
-        if (progress.needed && !may_have_hooks) [[likely]]
-            differentiate(node, grads);
-        else if (progress.needed) differentiate_with_hooks(node, grads);
+        bool appended = false;
+        if (collecting() || is_large(grads)) [[unlikely]] {
+            if (collecting() && is_plain_leaf(node)) return waiting_.push_back(&node);
+            appended = append(node, grads);
+            if (!appended && collecting()) finish_program();
+        }
+        if (!appended) differentiate(node, grads, progress.needed);
         grads.clear();
         pass_on(node);
     }
@@ -308,15 +288,26 @@ private:
         return false;
     }
 
-    void differentiate(Node& node, GradList& grads) {
+    void differentiate(Node& node, GradList& grads, bool needed) {
+        if (node.extras_) [[unlikely]]
+            run_result_hooks(node, grads);
+        if (!options_.accumulate) {
+            for (size_t i = 0; i < inputs_.size(); ++i)
+                if (inputs_[i].node.get() == &node) capture(i, grads);
+        }
+        if (!needed) return;
+        if (node.extras_) [[unlikely]]
+            return run_with_hooks(node, grads);
         if (any_defined(grads) || node.accepts_undefined()) run(node, grads);
         if (!options_.keep_graph) node.release_saved();
     }
-    void differentiate_with_hooks(Node& node, GradList& grads) {
+
+    void run_with_hooks(Node& node, GradList& grads) {
         if (const Ref<NodePreHook> hook = node.extras_->pre_hook) hook->call(grads);
         const GradList kept = node.extras_->post_hook ? grads : GradList();
         const bool any = any_defined(grads) || node.accepts_undefined();
-        differentiate(node, grads);
+        if (any) run(node, grads);
+        if (!options_.keep_graph) node.release_saved();
         if (const Ref<NodePostHook> hook = node.extras_->post_hook; hook && any)
             hook->call(gradients_, kept);
     }

@@ -70,12 +70,11 @@ public:
     ProductNode(const char* name, Tensor (*lhs)(const Tensor&, const Tensor&, const Tensor&),
                 Tensor (*rhs)(const Tensor&, const Tensor&, const Tensor&), const char* formula,
                 const Tensor& a, const Tensor& b)
-        : name_(name),
+        : Node(gradient_edge(a), gradient_edge(b)),
+          name_(name),
           lhs_(lhs),
           rhs_(rhs),
           formula_(formula) {
-        add_edge(gradient_edge(a));
-        add_edge(gradient_edge(b));
         if (has_edge(0)) b_ = SavedTensor(b, false);
         if (has_edge(1)) a_ = SavedTensor(a, false);
     }

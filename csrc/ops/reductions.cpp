@@ -102,7 +102,8 @@ public:
     using Rule = Tensor (*)(const Tensor& grad, const ReductionNode& node);
     ReductionNode(const char* name, Rule rule, const char* formula, const Tensor& x, uint64_t mask,
                   bool keepdim, double parameter)
-        : input_sizes(x.sizes()),
+        : Node(gradient_edge(x)),
+          input_sizes(x.sizes()),
           mask(mask),
           keepdim(keepdim),
           parameter(parameter),
@@ -169,7 +170,6 @@ void record(const Tensor& out, const Tensor& x, const char* name, ReductionNode:
             double parameter = 0) {
     if (!recording(x)) return;
     Ref<ReductionNode> node(new ReductionNode(name, rule, formula, x, mask, keepdim, parameter));
-    node->add_edge(gradient_edge(x));
     set_history(out, node);
     if (save & kInput) node->input = SavedTensor(x, false);
     if (save & kResult) node->result = SavedTensor(out, true);
@@ -553,7 +553,6 @@ std::pair<Tensor, Tensor> extreme_with_index(Extreme which, const Tensor& x, int
                 return scatter(zeros(self.input_sizes, g.dtype()), at, self.saved_indices(), g);
             },
             "scatter(grad, indices)", x, l.mask, keepdim, wrap_dim(dim, x.dim())));
-        node->add_edge(gradient_edge(x));
         set_history(values, node);
         node->indices = SavedTensor(indices, false);
     }

@@ -129,16 +129,23 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
 
 // ----------------------------------------------------------------------------- operators
 
-// An operand of a number slot; false for other objects, which leave the operation to the other side.
-bool read_operand(PyObject* object, Arg& operand) {
-    // The frequent types first: to look for a base class takes longer.
-    if (Py_TYPE(object) == tensor_type || (!PyFloat_CheckExact(object) && is_tensor(object))) {
+bool read_other_operand(PyObject* object, Arg& operand) {
+    if (is_tensor(object)) {
         operand = Arg(unwrap(object));
         return true;
     }
     Scalar number(0);
     if (!to_scalar(object, number)) return false;
     operand = Arg(number);
+    return true;
+}
+
+// An operand of a number slot; false for other objects, which leave the operation to the other side. The
+// frequent types come first: to look for a base class takes longer.
+inline bool read_operand(PyObject* object, Arg& operand) {
+    if (Py_TYPE(object) == tensor_type) operand = Arg(unwrap(object));
+    else if (PyFloat_CheckExact(object)) operand = Arg(PyFloat_AS_DOUBLE(object));
+    else return read_other_operand(object, operand);
     return true;
 }
 
