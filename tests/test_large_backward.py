@@ -212,3 +212,25 @@ def test_extremes_share_their_gradient(
         np.testing.assert_array_equal(array(got), want_rows)
         (got,) = tg.autograd.grad(x.min() * 3, x)
         np.testing.assert_array_equal(array(got), want_all)
+
+
+def test_an_input_behind_which_nothing_is_wanted() -> None:
+    # The gradient goes into the other part, whose node computes it for nobody.
+    x = tg.ones(400_000, dtype=tg.float64, requires_grad=True)
+    a, b = x.chunk(2)
+    y = (b * tg.full((200_000,), 0.5, dtype=tg.float64)).exp()
+    (grad,) = tg.autograd.grad(y, a, tg.ones_like(y), allow_unused=True)
+    assert grad is None
+
+
+@pytest.mark.parametrize("n", [100, 20_000])
+def test_leaves_have_their_gradients_before_later_hooks(n: int) -> None:
+    a, b, w = leaves(3, n)
+    seen = []
+    h = a * 2
+    h.register_hook(lambda g: seen.append(w.grad is not None))
+    (h * w).tanh().sum().backward()
+    a.grad = None
+    a.register_post_accumulate_grad_hook(lambda p: seen.append(b.grad is not None))
+    (a.exp() * b).tanh().sum().backward()
+    assert seen == [True, True]

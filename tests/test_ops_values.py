@@ -372,3 +372,10 @@ def test_call_does_not_write_its_inputs() -> None:
             op.call(tg, *args, **kwargs)
             for made, before in given:
                 np.testing.assert_array_equal(array(made), before, err_msg=op.name)
+
+
+@pytest.mark.parametrize("k", [65281, 65282, 65283])
+def test_long_inner_dimensions(k: int) -> None:
+    # Cut into depths, of which the last is shorter than what the kernel does in one turn.
+    product = tg.ones(32, k) @ tg.ones(k, 256)
+    assert product.min().item() == product.max().item() == k

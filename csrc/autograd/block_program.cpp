@@ -9,9 +9,10 @@
 namespace tapegrad {
 namespace {
 
-constexpr int64_t kSingleBlock = 16 * 1024;  // where one operation has nothing to hand over
-constexpr int64_t kUnit = 1024;              // at multiples of this, threads divide the elements
-constexpr int64_t kThreadWork = 64 * 1024;   // elements of one operation that are worth a thread
+constexpr int64_t kSingleBlock =
+    16 * 1024;                              // of one operation, all of whose operands are in memory
+constexpr int64_t kUnit = 1024;             // at multiples of this, threads divide the elements
+constexpr int64_t kThreadWork = 64 * 1024;  // elements of one operation that are worth a thread
 
 // Memory that is the entry's alone and just as large as a result.
 bool can_be_taken(const Tensor& tensor, size_t bytes) {
@@ -123,7 +124,9 @@ void BlockProgram::place_results() {
 
 void BlockProgram::run(int64_t begin, int64_t end, bool down) const {
     alignas(64) char slots[kMaxSlots][kBlock * sizeof(double)];
-    const int64_t block = operations_.size() == 1 && numbers_ == 0 ? kSingleBlock : kBlock;
+    const bool no_slots = std::all_of(entries_.begin(), entries_.end(),
+                                      [](const Entry& entry) { return entry.slot < 0; });
+    const int64_t block = operations_.size() == 1 && no_slots ? kSingleBlock : kBlock;
     for (const Entry& entry : entries_) {
         if (!entry.number) continue;
         visit_dtype(dtype_, [&]<class T>() {

@@ -275,7 +275,11 @@ private:
         if (collecting() || is_large(grads)) [[unlikely]] {
             if (collecting() && is_plain_leaf(node)) return waiting_.push_back(&node);
             appended = append(node, grads);
-            if (!appended && collecting()) finish_program();
+            if (!appended && collecting()) {
+                // The leaves that waited come first: hooks of this node may look at their gradients.
+                finish_program();
+                return push(&node);
+            }
         }
         if (!appended) differentiate(node, grads, progress.needed);
         grads.clear();
@@ -400,9 +404,6 @@ private:
     void pass_on(Node& node) {
         const Edge* const edges = node.edges.data();
         const size_t count = node.edges.size();
-        if (gradients_.size() < count)
-            fail("Function ", node.name(), " returned an incorrect number of gradients (expected ",
-                 count, ", got ", gradients_.size(), ")");
         Tensor* const gradients = gradients_.data();
         for (size_t i = 0; i < count; ++i) {
             const Edge& edge = edges[i];
@@ -448,7 +449,8 @@ private:
     std::optional<BlockProgram> program_;
     SmallVector<Node*, 4> waiting_;  // leaves whose gradients it computes
     std::unordered_map<Node*, Node::Progress> table_;
-    // Of the inputs of the node that runs; and which of these are unwanted, as in ThreadState.
+    // Of the inputs of the node that runs, all undefined before and after; and which of these are
+    // unwanted, as in ThreadState.
     TensorList gradients_;
     uint64_t unwanted_ = 0;
     TensorList results_;

@@ -68,7 +68,8 @@ public:
     // edge is valid; undefined again means zero. grads may be moved from.
     virtual void backward(GradList& grads, TensorList& inputs) = 0;
     // For a large gradient of the only result that is not recorded: adds the operations to a program instead
-    // of doing them, if they are element-wise and all operands lie in memory as the gradient does.
+    // of doing them, if they are element-wise and all operands lie in memory as the gradient does. Adds
+    // nothing where it returns false.
     virtual bool append_backward(BlockProgram&, const Tensor& /*grad*/, TensorList& /*inputs*/) {
         return false;
     }

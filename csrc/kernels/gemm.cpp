@@ -301,6 +301,8 @@ template <class T> void gemm(const GemmArgs& g) {
 
 // Products that are this large share the threads among themselves one after another.
 constexpr int64_t kLargeProduct = 16 * kGrainCost;
+// Those that make a copy of A are among them: they allocate, which a parallel region must not do.
+static_assert(kPackedRows * (kLargeBBytes / 4 * 9 / 10) >= kLargeProduct && kMuch >= kLargeProduct);
 
 template <class T, void (*kGemm)(const GemmArgs&)>
 void batched(const GemmArgs& first, int64_t batch, const int64_t* a_offsets,

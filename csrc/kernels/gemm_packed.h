@@ -24,9 +24,11 @@ inline constexpr int kMaxTiles = 64;
 // (measured, against A in place: 64 x 1024 x 1024 gains 6 to 38 %, 32 x 2048 x 2048 13 to 50 %), or
 // where there is much to do (512^3 gains 3 to 9 %, 384^3 0 to 10 %; 256^3 would lose 6 %,
 // 256 x 512 x 256 3 %).
+inline constexpr int64_t kLargeBBytes = int64_t{1} << 21, kMuch = int64_t{384} * 384 * 384;
+inline constexpr int64_t kPackedRows = 32;
 template <class T> TAPEGRAD_INLINE bool packs_both(const Product<T>& p) {
-    constexpr int64_t kLargeB = (int64_t{1} << 21) / sizeof(T), kMuch = int64_t{384} * 384 * 384;
-    return p.m >= 32 && p.n >= 256 && p.k >= 128 &&
+    constexpr int64_t kLargeB = kLargeBBytes / sizeof(T);
+    return p.m >= kPackedRows && p.n >= 256 && p.k >= 128 &&
            (p.n >= kLargeB / p.k || p.m * p.n >= kMuch / p.k);
 }
 
@@ -164,7 +166,7 @@ private:
         const int64_t run = rows ? next.k : next.width, step = rows ? p_.b_row : p_.b_col;
         const int64_t lines = ((rows ? next.width : next.k) + kLine - 1) / kLine;
         const int64_t fetched = s.k / kUnroll * kPrefetches;
-        int64_t fetching = (run * lines + fetched - 1) / fetched;
+        int64_t fetching = fetched ? (run * lines + fetched - 1) / fetched : 0;
         if (fetching > blocks / 2) fetching = blocks / 2;
         int64_t line = 0, skip = 0, done = 0;
         for (int64_t i = 0; i < blocks; ++i) {

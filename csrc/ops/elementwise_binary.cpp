@@ -194,13 +194,14 @@ public:
 
     bool append_backward(BlockProgram& program, const Tensor& g, TensorList& inputs) override {
         const BinaryInfo& info = info_of(op_);
-        const unsigned uses = (wants(0) ? info.lhs_uses : 0) | (wants(1) ? info.rhs_uses : 0);
-        if (((uses & kUsesA) && a_is_tensor_ && !a_.plain_values(g)) ||
+        const bool wants_lhs = wants(0), wants_rhs = wants(1);
+        const unsigned uses = (wants_lhs ? info.lhs_uses : 0) | (wants_rhs ? info.rhs_uses : 0);
+        if (!(wants_lhs || wants_rhs) || ((uses & kUsesA) && a_is_tensor_ && !a_.plain_values(g)) ||
             ((uses & kUsesB) && b_is_tensor_ && !b_.plain_values(g)) ||
             ((uses & kUsesResult) && !result_.plain_values(g)))
             return false;
-        if (wants(0)) inputs[0] = info.lhs_identity ? g : appended(program, true, g);
-        if (wants(1)) inputs[1] = info.rhs_identity ? g : appended(program, false, g);
+        if (wants_lhs) inputs[0] = info.lhs_identity ? g : appended(program, true, g);
+        if (wants_rhs) inputs[1] = info.rhs_identity ? g : appended(program, false, g);
         return true;
     }
 
