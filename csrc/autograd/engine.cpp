@@ -302,26 +302,29 @@ private:
         if (!needed) return;
         if (node.extras_) [[unlikely]]
             return run_with_hooks(node, grads);
-        if (any_defined(grads) || node.accepts_undefined()) run(node, grads);
-        if (!options_.keep_graph) node.release_saved();
+        run(node, grads);
     }
 
-    void run_with_hooks(Node& node, GradList& grads) {
+    [[gnu::noinline]] void run_with_hooks(Node& node, GradList& grads) {
         if (const Ref<NodePreHook> hook = node.extras_->pre_hook) hook->call(grads);
         const GradList kept = node.extras_->post_hook ? grads : GradList();
-        const bool any = any_defined(grads) || node.accepts_undefined();
-        if (any) run(node, grads);
-        if (!options_.keep_graph) node.release_saved();
-        if (const Ref<NodePostHook> hook = node.extras_->post_hook; hook && any)
+        const bool done = run(node, grads);
+        if (const Ref<NodePostHook> hook = node.extras_->post_hook; hook && done)
             hook->call(gradients_, kept);
     }
 
-    void run(Node& node, GradList& grads) {
-        mark_unwanted(node);
-        if (thread_state.anomaly) [[unlikely]]
-            run_with_anomaly_checks(node, grads, gradients_);
-        else node.backward(grads, gradients_);
-        thread_state.unwanted_inputs = 0;
+    // Whether there was a gradient to start from.
+    [[gnu::always_inline]] bool run(Node& node, GradList& grads) {
+        const bool any = any_defined(grads) || node.accepts_undefined();
+        if (any) {
+            mark_unwanted(node);
+            if (thread_state.anomaly) [[unlikely]]
+                run_with_anomaly_checks(node, grads, gradients_);
+            else node.backward(grads, gradients_);
+            thread_state.unwanted_inputs = 0;
+        }
+        if (!options_.keep_graph) node.release_saved();
+        return any;
     }
 
     void mark_unwanted(const Node& node) {

@@ -124,10 +124,7 @@ public:
         if (indices.defined()) visitor.tensor("indices", indices);
         visitor.dims("self_sym_sizes", input_sizes);
         visitor.boolean("keepdim", keepdim);
-        Dims dims;
-        for (int i = 0; i < input_sizes.size(); ++i)
-            if (mask >> i & 1) dims.push_back(i);
-        visitor.dims("dim", dims);
+        visitor.dims("dim", reduced_dims());
     }
     void backward(GradList& grads, TensorList& inputs) override {
         if (!wants(0) || !grads[0].defined()) return;
@@ -143,6 +140,12 @@ public:
     }
     Tensor saved_indices() const {
         return restore(indices.unpack(*this), input_sizes, mask, keepdim);
+    }
+    Dims reduced_dims() const {
+        Dims dims;
+        for (int i = 0; i < input_sizes.size(); ++i)
+            if (mask >> i & 1) dims.push_back(i);
+        return dims;
     }
     int64_t reduced_count() const {
         int64_t count = 1;
@@ -486,9 +489,7 @@ void require_elements(const Layout& l, const char* name, bool over_all, const Di
 template <Ties ties> Tensor evenly(const Tensor& grad, const ReductionNode& node) {
     const Tensor x = node.saved_input();
     const Tensor result = node.saved_result();
-    Dims dims;
-    for (int i = 0; i < x.dim(); ++i)
-        if (node.mask >> i & 1) dims.push_back(i);
+    const Dims dims = node.reduced_dims();
     const bool rows = dims.empty() || dims[0] == x.dim() - dims.size();
     if (!grad_enabled() && rows && x.is_contiguous() && grad.dtype() == x.dtype()) {
         Tensor out = empty_row_major_like(x);
