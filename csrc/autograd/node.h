@@ -39,10 +39,14 @@ struct ResultInfo {
 class SavedVisitor {
 public:
     virtual void tensor(const char* name, const SavedTensor& value) = 0;
-    virtual void scalar(const char* name, double value) = 0;
-    virtual void integer(const char* name, int64_t value) = 0;
-    virtual void boolean(const char* name, bool value) = 0;
-    virtual void dims(const char* name, const Dims& value) = 0;
+    virtual void value(const char* name, double value) = 0;
+    virtual void value(const char* name, int64_t value) = 0;
+    virtual void value(const char* name, bool value) = 0;
+    virtual void value(const char* name, const Dims& value) = 0;
+    void value(const char* name, const Scalar& number) {
+        if (number.is_floating()) value(name, number.to_double());
+        else value(name, number.to_int());
+    }
 
 protected:
     ~SavedVisitor() = default;

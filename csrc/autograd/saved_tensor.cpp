@@ -97,6 +97,8 @@ Tensor SavedTensor::other_values(const Node& owner) const {
 Tensor SavedTensor::unpack(const Node& owner) const {
     if (kind_ == Kind::Nothing) return {};
     if (kind_ == Kind::Released) refuse_released();
+    if (kind_ == Kind::Shape)
+        return Tensor(new TensorImpl(shape_, static_cast<DType>(result_nr_), nullptr, nullptr));
     auto become_result = [&](const Tensor& tensor) {
         tensor->grad_fn = Ref<Counted>(const_cast<Node*>(&owner));
         tensor->output_nr = result_nr_;

@@ -45,6 +45,13 @@ public:
             keep(Kind::Memory, tensor.storage().get());
         else keep(Kind::Whole, alias(tensor).impl());
     }
+    // Only the sizes and the type of a tensor: no values, nothing to release, no hooks.
+    static SavedTensor shape_of(const Tensor& tensor) {
+        SavedTensor saved;
+        saved.result_nr_ = static_cast<uint32_t>(tensor.dtype());
+        saved.keep(Kind::Shape, tensor.shape().get());
+        return saved;
+    }
     SavedTensor(SavedTensor&& other) noexcept { take(other); }
     SavedTensor& operator=(SavedTensor&& other) noexcept {
         if (this != &other) {
@@ -56,7 +63,7 @@ public:
     ~SavedTensor() { drop(); }
 
     // The saved tensor with its place on the tape. Raises if it was released or overwritten. owner is
-    // the node that saved it.
+    // the node that saved it. Where only a shape is kept, a tensor without memory.
     Tensor unpack(const Node& owner) const;
     // Only the values, for fused kernels: cheaper than unpack.
     Tensor values(const Node& owner) const {
@@ -76,8 +83,10 @@ public:
         return kind_ == Kind::Memory && version_ == memory_->version() ? memory_->data() : nullptr;
     }
     bool defined() const noexcept { return kind_ != Kind::Nothing; }
+    // Where only a shape is kept; null otherwise.
+    const Shape* shape() const noexcept { return kind_ == Kind::Shape ? shape_ : nullptr; }
     void release() noexcept {
-        if (kind_ == Kind::Nothing) return;
+        if (kind_ == Kind::Nothing || kind_ == Kind::Shape) return;
         drop();
         kind_ = Kind::Released;
     }
@@ -91,6 +100,7 @@ private:
         Whole,   // a tensor
         Memory,  // of a result that fills its storage; what else it needs is in the owner's results
         Packed,  // what hooks made of it
+        Shape,   // no values; the type is in result_nr_
     };
 
     template <class T> void keep(Kind kind, T* object) noexcept {
@@ -98,6 +108,7 @@ private:
         object->retain();
         if constexpr (std::is_same_v<T, TensorImpl>) whole_ = object;
         else if constexpr (std::is_same_v<T, Storage>) memory_ = object;
+        else if constexpr (std::is_same_v<T, Shape>) shape_ = object;
         else packed_ = object;
     }
     void take(SavedTensor& other) noexcept {
@@ -108,6 +119,7 @@ private:
         if (kind_ == Kind::Whole) whole_->release();
         else if (kind_ == Kind::Memory) memory_->release();
         else if (kind_ == Kind::Packed) packed_->release();
+        else if (kind_ == Kind::Shape) shape_->release();
     }
     void save_unusual(const Tensor& tensor);
     void pack(SavedTensorHooks& hooks, const Tensor& original);
@@ -119,6 +131,7 @@ private:
         TensorImpl* whole_ = nullptr;
         Storage* memory_;
         PackedTensor* packed_;
+        Shape* shape_;
     };
     uint32_t version_ = 0;
     uint32_t result_nr_ : 24 = 0;  // a function has fewer than 16 million results

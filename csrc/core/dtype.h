@@ -32,6 +32,13 @@ constexpr const char* scalar_type_name(DType dtype) {
     return names[static_cast<int>(dtype)];
 }
 
+// The C++ type, as some of PyTorch's messages spell it.
+constexpr const char* cpp_type_name(DType dtype) {
+    constexpr const char* names[kDTypeCount] = {"bool",     "unsigned char", "int",
+                                                "long int", "float",         "double"};
+    return names[static_cast<int>(dtype)];
+}
+
 // Bool < integers < floats: a value of a higher category decides the result's category.
 constexpr int dtype_category(DType dtype) {
     return dtype == DType::Bool ? 0 : is_floating(dtype) ? 2 : 1;

@@ -562,7 +562,7 @@ void check_masked_fill(const Tensor& x, const Tensor& mask, const Arg& value) {
              value.tensor().dim(), " dimension(s).");
     if (mask.dtype() != DType::Bool)
         fail("masked_fill_ only supports boolean masks, but got mask with dtype ",
-             c_type_name(mask.dtype()));
+             cpp_type_name(mask.dtype()));
     if (!value.is_tensor()) check_convertible(value.scalar(), x.dtype());
 }
 

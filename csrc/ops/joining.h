@@ -1,4 +1,4 @@
-// Putting tensors together, and rearranging one into fresh memory.
+// Putting tensors together.
 #pragma once
 
 #include <vector>
@@ -11,15 +11,5 @@ namespace tapegrad {
 Tensor cat(const std::vector<Tensor>& tensors, int64_t dim);
 Tensor concat2(const Tensor& a, const Tensor& b, int64_t dim);
 Tensor stack(const std::vector<Tensor>& tensors, int64_t dim);
-Tensor flip(const Tensor& x, const Dims& dims);
-// dims empty: over the flattened tensor.
-Tensor roll(const Tensor& x, const Dims& shifts, const Dims& dims);
-Tensor repeat(const Tensor& x, const Dims& repeats);
-Tensor tril(const Tensor& x, int64_t diagonal);
-Tensor triu(const Tensor& x, int64_t diagonal);
-const Tensor& tril_(const Tensor& x, int64_t diagonal);
-const Tensor& triu_(const Tensor& x, int64_t diagonal);
-// The diagonal of a matrix, or a matrix with the given diagonal.
-Tensor diag(const Tensor& x, int64_t offset);
 
 }  // namespace tapegrad

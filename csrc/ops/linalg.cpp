@@ -5,8 +5,9 @@
 #include "kernels/table.h"
 #include "ops/copy.h"
 #include "ops/elementwise.h"
-#include "ops/record.h"
 #include "ops/reductions.h"
+#include "ops/reshape.h"
+#include "ops/rule.h"
 #include "ops/views.h"
 
 namespace tapegrad {
@@ -14,23 +15,16 @@ namespace {
 
 using kernels::GemmArgs;
 
-// "float", "double": as PyTorch spells element types in messages about products.
-const char* c_type_name(DType dtype) {
-    constexpr const char* names[kDTypeCount] = {"bool", "unsigned char", "int",
-                                                "long", "float",         "double"};
-    return names[static_cast<int>(dtype)];
-}
-
 void require_same_type(const Tensor& a, const Tensor& b) {
     if (a.dtype() != b.dtype())
-        fail("expected m1 and m2 to have the same dtype, but got: ", c_type_name(a.dtype()),
-             " != ", c_type_name(b.dtype()));
+        fail("expected m1 and m2 to have the same dtype, but got: ", cpp_type_name(a.dtype()),
+             " != ", cpp_type_name(b.dtype()));
     if (a.dtype() == DType::Bool)
         fail<NotImplementedError>("\"addmm_impl_cpu_\" not implemented for 'Bool'");
 }
 
 // The last two dimensions swapped; recorded only where that matters.
-Tensor swapped(const Tensor& x) {
+Tensor mT(const Tensor& x) {
     if (grad_enabled() && x.requires_grad()) return transpose(x, -2, -1);
     Dims sizes = x.sizes(), strides = x.strides();
     const int last = x.dim() - 1;
@@ -48,62 +42,54 @@ GemmArgs gemm_args(const Tensor& a, const Tensor& b, const Tensor& c) {
                     false};
 }
 
-enum class Side { Left, Right };
-
-// g @ x.mT (Right) or x.mT @ g (Left): the products of derivatives. What is not recorded needs no
-// transposed tensor.
-Tensor with_transposed(Side side, const Tensor& x, const Tensor& g) {
-    if (grad_enabled()) return side == Side::Left ? mm(swapped(x), g) : mm(g, swapped(x));
-    const Tensor &a = side == Side::Left ? x : g, &b = side == Side::Left ? g : x;
-    const int rows = side == Side::Left ? 1 : 0, columns = side == Side::Left ? 1 : 0;
-    Tensor out = empty({a.sizes()[rows], b.sizes()[columns]}, g.dtype());
-    kernel_table().gemm.gemm[int(g.dtype())](
-        GemmArgs{out.sizes()[0], out.sizes()[1], a.sizes()[1 - rows], a.data(), a.strides()[rows],
-                 a.strides()[1 - rows], b.data(), b.strides()[1 - columns], b.strides()[columns],
-                 out.data(), out.strides()[0], nullptr, false});
+// a @ b.mT and a.mT @ b, the products of derivatives: what is not recorded needs no transposed tensor.
+Tensor matmul_mT(const Tensor& a, const Tensor& b) {
+    if (grad_enabled()) return mm(a, mT(b));
+    const int64_t rows = a.sizes()[0], columns = b.sizes()[0];
+    Tensor out = empty({rows, columns}, a.dtype());
+    kernel_table().gemm.gemm[int(a.dtype())](
+        GemmArgs{rows, columns, a.sizes()[1], a.data(), a.strides()[0], a.strides()[1], b.data(),
+                 b.strides()[1], b.strides()[0], out.data(), columns, nullptr, false});
+    return out;
+}
+Tensor mT_matmul(const Tensor& a, const Tensor& b) {
+    if (grad_enabled()) return mm(mT(a), b);
+    const int64_t rows = a.sizes()[1], columns = b.sizes()[1];
+    Tensor out = empty({rows, columns}, a.dtype());
+    kernel_table().gemm.gemm[int(a.dtype())](
+        GemmArgs{rows, columns, a.sizes()[0], a.data(), a.strides()[1], a.strides()[0], b.data(),
+                 b.strides()[0], b.strides()[1], out.data(), columns, nullptr, false});
     return out;
 }
 
-// A product of two saved values. Derivatives are products again: that is all of matmul's calculus.
-class ProductNode final : public Node {
-public:
-    ProductNode(const char* name, Tensor (*lhs)(const Tensor&, const Tensor&, const Tensor&),
-                Tensor (*rhs)(const Tensor&, const Tensor&, const Tensor&), const char* formula,
-                const Tensor& a, const Tensor& b)
-        : Node(gradient_edge(a), gradient_edge(b)),
-          name_(name),
-          lhs_(lhs),
-          rhs_(rhs),
-          formula_(formula) {
-        if (has_edge(0)) b_ = SavedTensor(b, false);
-        if (has_edge(1)) a_ = SavedTensor(a, false);
+struct Mm {
+    static constexpr auto node = "MmBackward0";
+    static constexpr std::array arguments{"self", "mat2"};
+    auto backward(auto g, auto a, auto b, auto) const {
+        return gradients([=] { return matmul_mT(g, b); }, [=] { return mT_matmul(a, g); });
     }
-    const char* name() const noexcept override { return name_; }
-    std::string formula() const override { return formula_; }
-    void release_saved() override {
-        a_.release();
-        b_.release();
-    }
-    void visit_saved(SavedVisitor& visitor) const override {
-        if (a_.defined()) visitor.tensor("self", a_);
-        if (b_.defined()) visitor.tensor("mat2", b_);
-    }
-    void backward(GradList& grads, TensorList& inputs) override {
-        const Tensor& g = grads[0];
-        const Tensor a = a_.unpack(*this), b = b_.unpack(*this);
-        if (wants(0)) inputs[0] = lhs_(g, a, b);
-        if (wants(1)) inputs[1] = rhs_(g, a, b);
-    }
-
-private:
-    const char* name_;
-    Tensor (*lhs_)(const Tensor&, const Tensor&, const Tensor&);
-    Tensor (*rhs_)(const Tensor&, const Tensor&, const Tensor&);
-    const char* formula_;
-    SavedTensor a_, b_;
 };
-
-constexpr const char* kMatrixFormula = "self: grad @ other.mT, other: self.mT @ grad";
+struct Bmm {
+    static constexpr auto node = "BmmBackward0";
+    static constexpr std::array arguments{"self", "mat2"};
+    auto backward(auto g, auto a, auto b, auto) const {
+        return gradients([=] { return bmm(g, mT(b)); }, [=] { return bmm(mT(a), g); });
+    }
+};
+struct Mv {
+    static constexpr auto node = "MvBackward0";
+    static constexpr std::array arguments{"self", "vec"};
+    auto backward(auto g, auto a, auto x, auto) const {
+        return gradients([=] { return outer(g, x); }, [=] { return mv(mT(a), g); });
+    }
+};
+struct Dot {
+    static constexpr auto node = "DotBackward0";
+    static constexpr std::array arguments{"self", "tensor"};
+    auto backward(auto g, auto a, auto b, auto) const {
+        return gradients([=] { return g * b; }, [=] { return g * a; });
+    }
+};
 
 }  // namespace
 
@@ -116,17 +102,7 @@ Tensor mm(const Tensor& a, const Tensor& b) {
     require_same_type(a, b);
     Tensor out = empty({a.sizes()[0], b.sizes()[1]}, a.dtype());
     kernel_table().gemm.gemm[int(a.dtype())](gemm_args(a, b, out));
-    if (recording(a, b))
-        set_history(out, Ref<Node>(new ProductNode(
-                             "MmBackward0",
-                             [](const Tensor& g, const Tensor&, const Tensor& y) {
-                                 return with_transposed(Side::Right, y, g);
-                             },
-                             [](const Tensor& g, const Tensor& x, const Tensor&) {
-                                 return with_transposed(Side::Left, x, g);
-                             },
-                             kMatrixFormula, a, b)));
-    return out;
+    return recorded(std::move(out), Mm{}, a, b);
 }
 
 Tensor bmm(const Tensor& a, const Tensor& b) {
@@ -146,15 +122,7 @@ Tensor bmm(const Tensor& a, const Tensor& b) {
     }
     kernel_table().gemm.batched[int(a.dtype())](gemm_args(a, b, out), batch, offsets.data(),
                                                 offsets.data() + batch, offsets.data() + 2 * batch);
-    if (recording(a, b))
-        set_history(
-            out,
-            Ref<Node>(new ProductNode(
-                "BmmBackward0",
-                [](const Tensor& g, const Tensor&, const Tensor& y) { return bmm(g, swapped(y)); },
-                [](const Tensor& g, const Tensor& x, const Tensor&) { return bmm(swapped(x), g); },
-                kMatrixFormula, a, b)));
-    return out;
+    return recorded(std::move(out), Bmm{}, a, b);
 }
 
 namespace {
@@ -174,15 +142,7 @@ Tensor mv(const Tensor& a, const Tensor& x) {
     require_same_type(a, x);
     Tensor out = empty({a.sizes()[0]}, a.dtype());
     kernel_table().gemm.gemm[int(a.dtype())](gemm_args(a, as_column(x), as_column(out)));
-    if (recording(a, x))
-        set_history(
-            out,
-            Ref<Node>(new ProductNode(
-                "MvBackward0",
-                [](const Tensor& g, const Tensor&, const Tensor& v) { return outer(g, v); },
-                [](const Tensor& g, const Tensor& m, const Tensor&) { return mv(swapped(m), g); },
-                "self: outer(grad, vec), vec: self.mT @ grad", a, x)));
-    return out;
+    return recorded(std::move(out), Mv{}, a, x);
 }
 
 Tensor dot(const Tensor& a, const Tensor& b) {
@@ -199,13 +159,7 @@ Tensor dot(const Tensor& a, const Tensor& b) {
     Tensor out = empty({}, a.dtype());
     kernel_table().gemm.gemm[int(a.dtype())](
         gemm_args(as_row(a), as_column(b), alias(out, {1, 1}, {1, 1}, 0)));
-    if (recording(a, b))
-        set_history(out, Ref<Node>(new ProductNode(
-                             "DotBackward0",
-                             [](const Tensor& g, const Tensor&, const Tensor& y) { return g * y; },
-                             [](const Tensor& g, const Tensor& x, const Tensor&) { return g * x; },
-                             "self: grad * tensor, tensor: grad * self", a, b)));
-    return out;
+    return recorded(std::move(out), Dot{}, a, b);
 }
 
 Tensor outer(const Tensor& a, const Tensor& b) {
@@ -217,33 +171,11 @@ Tensor outer(const Tensor& a, const Tensor& b) {
 namespace {
 
 // A product in the shape that was asked for. Nobody has the product itself, so this is no view of it.
-class ReshapedProductNode final : public Node {
-public:
-    ReshapedProductNode(const char* name, const Dims& sizes) : name_(name), sizes_(sizes) {}
-    const char* name() const noexcept override { return name_; }
-    std::string formula() const override { return "grad.reshape(sizes)"; }
-    void visit_saved(SavedVisitor& visitor) const override {
-        visitor.dims("self_sym_sizes", sizes_);
-    }
-    void backward(GradList& grads, TensorList& inputs) override {
-        if (wants(0)) inputs[0] = reshape(grads[0], sizes_);
-    }
-
-private:
-    const char* name_;
-    const Dims sizes_;
-};
-
 Tensor reshaped_product(const Tensor& product, const Dims& sizes,
-                        const char* name = "UnsafeViewBackward0") {
+                        const char* node = "UnsafeViewBackward0") {
     Tensor out = alias(product, sizes, contiguous_strides(sizes), 0);
     out->inference = product->inference;
-    if (recording(product)) {
-        Ref<Node> node(new ReshapedProductNode(name, product.sizes()));
-        node->add_edge(gradient_edge(product));
-        set_history(out, node);
-    }
-    return out;
+    return recorded(std::move(out), Reshaped{node}, product);
 }
 
 }  // namespace
@@ -305,57 +237,33 @@ int64_t rows_of(const Tensor& x) {
     return rows;
 }
 
-// All leading dimensions as one.
-Tensor as_matrix(const Tensor& x) {
+// All leading dimensions as one; a vector is a matrix of one row.
+Tensor as_rows(const Tensor& x) {
     return x.dim() == 2 ? x : reshape(x, {rows_of(x), x.sizes().back()});
 }
+Tensor with_sizes(const Tensor& x, const Dims& sizes) {
+    return x.sizes() == sizes ? x : reshape(x, sizes);
+}
 
-class LinearNode final : public Node {
-public:
-    LinearNode(const Tensor& x, const Tensor& weight, const Tensor& bias)
-        : has_bias_(bias.defined()) {
-        if (has_bias_) add_edge(gradient_edge(bias));
-        add_edge(gradient_edge(x));
-        add_edge(gradient_edge(weight));
-        if (has_edge(input())) weight_ = SavedTensor(weight, false);
-        if (has_edge(input() + 1)) x_ = SavedTensor(x, false);
-        input_sizes_ = x.sizes();
+struct Linear {
+    static constexpr auto node = "MmBackward0";
+    static constexpr std::array arguments{"mat1", "mat2"};
+    static auto of_input(auto g, auto x, auto weight) {
+        return with_sizes(mm(as_rows(g), weight), x.sizes());
     }
-    const char* name() const noexcept override {
-        return has_bias_ ? "AddmmBackward0" : "MmBackward0";
+    static auto of_weight(auto g, auto x) { return mT_matmul(as_rows(g), as_rows(x)); }
+    auto backward(auto g, auto x, auto weight, auto) const {
+        return gradients([=] { return of_input(g, x, weight); }, [=] { return of_weight(g, x); });
     }
-    std::string formula() const override {
-        return "input: grad @ weight, weight: grad.mT @ input, bias: sum(grad, 0)";
+};
+struct LinearWithBias {
+    static constexpr auto node = "AddmmBackward0";
+    static constexpr std::array arguments{"self", "mat1", "mat2"};
+    auto backward(auto g, auto, auto x, auto weight, auto) const {
+        return gradients([=] { return sum(as_rows(g), Dims{0}); },
+                         [=] { return Linear::of_input(g, x, weight); },
+                         [=] { return Linear::of_weight(g, x); });
     }
-    void release_saved() override {
-        x_.release();
-        weight_.release();
-    }
-    void visit_saved(SavedVisitor& visitor) const override {
-        if (x_.defined()) visitor.tensor("mat1", x_);
-        if (weight_.defined()) visitor.tensor("mat2", weight_);
-    }
-    void backward(GradList& grads, TensorList& inputs) override {
-        const Tensor g = as_matrix(grads[0].dim() == 1 ? reshape(grads[0], {1, -1}) : grads[0]);
-        if (has_bias_ && wants(0)) inputs[0] = sum(g, {0}, false, std::nullopt);
-        if (wants(input()))
-            inputs[input()] = reshape_if(mm(g, weight_.unpack(*this)), input_sizes_);
-        if (wants(input() + 1)) {
-            const Tensor x = x_.unpack(*this);
-            inputs[input() + 1] =
-                with_transposed(Side::Left, g, as_matrix(x.dim() == 1 ? reshape(x, {1, -1}) : x));
-        }
-    }
-
-private:
-    size_t input() const { return has_bias_ ? 1 : 0; }
-    static Tensor reshape_if(const Tensor& x, const Dims& sizes) {
-        return x.sizes() == sizes ? x : reshape(x, sizes);
-    }
-
-    const bool has_bias_;
-    Dims input_sizes_;
-    SavedTensor x_, weight_;
 };
 
 }  // namespace
@@ -402,9 +310,8 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
                         bias_values.defined() ? bias_values.data() : nullptr,
                         false};
     kernel_table().gemm.gemm[int(x.dtype())](args);
-    if (recording(x, weight) || (bias.defined() && recording(bias)))
-        set_history(out, Ref<Node>(new LinearNode(x, weight, bias)));
-    return out;
+    if (!bias.defined()) return recorded(std::move(out), Linear{}, x, weight);
+    return recorded(std::move(out), LinearWithBias{}, bias, x, weight);
 }
 
 Tensor addmm(const Tensor& bias, const Tensor& a, const Tensor& b, double beta, double alpha) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <optional>
-#include <utility>
 
 #include "core/tensor.h"
 
@@ -10,26 +9,21 @@ namespace tapegrad {
 
 using OptionalDType = std::optional<DType>;
 
-Tensor sum(const Tensor& x, const Dims& dims, bool keepdim, OptionalDType dtype);
-Tensor mean(const Tensor& x, const Dims& dims, bool keepdim, OptionalDType dtype);
+Tensor sum(const Tensor& x, const Dims& dims, bool keepdim = false, OptionalDType dtype = {});
+Tensor mean(const Tensor& x, const Dims& dims, bool keepdim = false, OptionalDType dtype = {});
 Tensor prod(const Tensor& x, OptionalDType dtype);
 Tensor prod(const Tensor& x, int64_t dim, bool keepdim, OptionalDType dtype);
 Tensor var(const Tensor& x, const Dims& dims, double correction, bool keepdim);
 Tensor stddev(const Tensor& x, const Dims& dims, double correction, bool keepdim);
 Tensor norm(const Tensor& x, double p, const Dims& dims, bool keepdim);
 Tensor logsumexp(const Tensor& x, const Dims& dims, bool keepdim);
-enum class Extreme { Max, Min };
-Tensor extreme(Extreme which, const Tensor& x);  // of all elements; ties share the gradient
-Tensor extremes(Extreme which, const Tensor& x, const Dims& dims, bool keepdim);  // amax, amin
-std::pair<Tensor, Tensor> extreme_with_index(Extreme which, const Tensor& x, int64_t dim,
-                                             bool keepdim);
-Tensor arg_extreme(Extreme which, const Tensor& x, std::optional<int64_t> dim, bool keepdim);
 Tensor any(const Tensor& x, const Dims& dims, bool keepdim);
 Tensor all(const Tensor& x, const Dims& dims, bool keepdim);
 Tensor count_nonzero(const Tensor& x, const Dims& dims);
-Tensor cumsum(const Tensor& x, int64_t dim, OptionalDType dtype);
-Tensor cumprod(const Tensor& x, int64_t dim, OptionalDType dtype);
 bool all_values(const Tensor& x);
 bool any_values(const Tensor& x);
+
+// The type that sums, products and scans of x have: integers are added as int64.
+DType sum_type(const Tensor& x, OptionalDType dtype);
 
 }  // namespace tapegrad

@@ -1,41 +1,32 @@
+#include "ops/sort.h"
+
 #include <algorithm>
 #include <cmath>
 
 #include "core/parallel.h"
 #include "ops/copy.h"
-#include "ops/indexing.h"
+#include "ops/gather.h"
 #include "ops/offsets.h"
-#include "ops/record.h"
+#include "ops/rule.h"
 #include "ops/views.h"
 
 namespace tapegrad {
 namespace {
 
-class SortNode final : public Node {
-public:
-    SortNode(const Dims& sizes, int dim, const Tensor& indices)
-        : sizes_(sizes),
-          dim_(dim),
-          indices_(indices, false) {}
-    const char* name() const noexcept override { return "SortBackward0"; }
-    std::string formula() const override { return "zeros.scatter(dim, indices, grad)"; }
-    void release_saved() override { indices_.release(); }
-    void visit_saved(SavedVisitor& visitor) const override {
-        visitor.tensor("indices", indices_);
-        visitor.integer("dim", dim_);
-        visitor.dims("self_sym_sizes", sizes_);
-    }
-    void backward(GradList& grads, TensorList& inputs) override {
-        if (!wants(0)) return;
-        Tensor result = zeros(sizes_, grads[0].dtype());
-        scatter_(result, dim_, indices_.unpack(*this), grads[0]);
-        inputs[0] = std::move(result);
-    }
+Tensor zeros_scatter(const Dims& sizes, int64_t dim, const Tensor& index, const Tensor& g) {
+    Tensor out = zeros(sizes, g.dtype());
+    scatter_(out, dim, index, g);
+    return out;
+}
 
-private:
-    const Dims sizes_;
-    const int dim_;
-    SavedTensor indices_;
+struct Sort {
+    static constexpr auto node = "SortBackward0";
+    static constexpr std::array arguments{"self", "indices"};
+    int64_t dim;
+    auto backward(auto g, auto x, auto indices, auto) const {
+        return zeros_scatter(x.sizes(), dim, indices, g);
+    }
+    void parameters(auto show) const { show("dim", dim); }
 };
 
 template <class T> bool is_nan(T value) {
@@ -81,12 +72,7 @@ std::pair<Tensor, Tensor> sort(const Tensor& x, int64_t dim_given, bool descendi
     const int dim = wrap_dim(dim_given, x.dim());
     // The dimension goes last for sorting.
     const bool move = x.dim() > 1 && dim != x.dim() - 1;
-    auto swapped = [&](const Tensor& t) {
-        Dims sizes = t.sizes(), strides = t.strides();
-        std::swap(sizes[dim], sizes[t.dim() - 1]);
-        std::swap(strides[dim], strides[t.dim() - 1]);
-        return alias(t, sizes, strides, 0);
-    };
+    auto swapped = [&](const Tensor& t) { return transpose(t, dim, -1); };
     Tensor values;
     {
         GradMode off(false);
@@ -103,11 +89,7 @@ std::pair<Tensor, Tensor> sort(const Tensor& x, int64_t dim_given, bool descendi
         values = contiguous_values(swapped(values));
         indices = contiguous_values(swapped(indices));
     }
-    if (recording(x)) {
-        Ref<Node> node(new SortNode(x.sizes(), dim, indices));
-        node->add_edge(gradient_edge(x));
-        set_history(values, node);
-    }
+    values = recorded(std::move(values), Sort{dim}, x, indices);
     return {values, indices};
 }
 

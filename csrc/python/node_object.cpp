@@ -123,16 +123,16 @@ public:
         if (wanted(name))
             found = raw_ ? raw_saved_tensor(node_, value) : py::cast(value.unpack(node_));
     }
-    void scalar(const char* name, double value) override {
+    void value(const char* name, double value) override {
         if (wanted(name) && !raw_) found = py::float_(value);
     }
-    void integer(const char* name, int64_t value) override {
+    void value(const char* name, int64_t value) override {
         if (wanted(name) && !raw_) found = py::int_(value);
     }
-    void boolean(const char* name, bool value) override {
+    void value(const char* name, bool value) override {
         if (wanted(name) && !raw_) found = py::bool_(value);
     }
-    void dims(const char* name, const Dims& value) override {
+    void value(const char* name, const Dims& value) override {
         if (wanted(name) && !raw_) found = py::tuple(py::cast(value));
     }
     py::object found;
@@ -147,10 +147,10 @@ private:
 class ListSaved final : public SavedVisitor {
 public:
     void tensor(const char* name, const SavedTensor&) override { add(name); }
-    void scalar(const char* name, double) override { add(name); }
-    void integer(const char* name, int64_t) override { add(name); }
-    void boolean(const char* name, bool) override { add(name); }
-    void dims(const char* name, const Dims&) override { add(name); }
+    void value(const char* name, double) override { add(name); }
+    void value(const char* name, int64_t) override { add(name); }
+    void value(const char* name, bool) override { add(name); }
+    void value(const char* name, const Dims&) override { add(name); }
     py::list names;
 
 private:

@@ -1,14 +1,12 @@
-// Operators of neural networks that are fused for speed or for accuracy.
+// Losses, fused for speed or for accuracy.
 #pragma once
 
-#include "ops/reductions.h"
+#include "core/tensor.h"
 
 namespace tapegrad {
 
 enum class Reduction { None, Mean, Sum };
 
-Tensor softmax(const Tensor& x, int64_t dim, OptionalDType dtype);
-Tensor log_softmax(const Tensor& x, int64_t dim, OptionalDType dtype);
 // input [N, C, d...] or [C]; target: class numbers (int64) or probabilities of input's shape.
 Tensor cross_entropy(const Tensor& input, const Tensor& target, const Tensor& weight,
                      Reduction reduction, int64_t ignore_index, double label_smoothing);

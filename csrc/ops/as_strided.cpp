@@ -1,0 +1,173 @@
+#include "ops/as_strided.h"
+
+#include <algorithm>
+
+#include "ops/copy.h"
+#include "ops/elementwise.h"
+#include "ops/index_select.h"
+#include "ops/record.h"
+#include "ops/reshape.h"
+
+namespace tapegrad {
+namespace {
+
+// Where sizes, strides and offset put a window. For gradients with respect to a base that is not
+// contiguous the same addresses are used in memory of the base's own layout.
+struct Geometry {
+    Dims sizes, strides;
+    int64_t offset;
+};
+
+// A zero tensor with the layout of a tensor of the given geometry.
+Tensor zeros_with_layout(const Dims& sizes, const Dims& strides, DType dtype) {
+    Tensor result = empty_strided(sizes, strides, dtype);
+    fill_values(result, 0);
+    return result;
+}
+
+class AsStridedNode final : public Node {
+public:
+    AsStridedNode(const Tensor& base, const Tensor& view)
+        : base_{base.sizes(), base.strides(), base.storage_offset()},
+          view_{view.sizes(), view.strides(), view.storage_offset()} {}
+
+    const char* name() const noexcept override { return "AsStridedBackward0"; }
+    void visit_saved(SavedVisitor& visitor) const override {
+        visitor.dims("size", view_.sizes);
+        visitor.dims("stride", view_.strides);
+        visitor.integer("storage_offset", view_.offset);
+    }
+
+    void backward(GradList& grads, TensorList& inputs) override {
+        if (!wants(0)) return;
+        const Tensor& grad = grads[0];
+        // The base's extent in memory, flat; both windows are laid on it.
+        int64_t extent = 1, view_extent = 1;
+        for (int i = 0; i < base_.sizes.size(); ++i)
+            extent += std::max<int64_t>(base_.sizes[i] - 1, 0) * base_.strides[i];
+        for (int i = 0; i < view_.sizes.size(); ++i)
+            view_extent += std::max<int64_t>(view_.sizes[i] - 1, 0) * view_.strides[i];
+        const int64_t first = std::min(base_.offset, view_.offset);
+        extent = std::max(extent + base_.offset, view_extent + view_.offset) - first;
+        Tensor memory = zeros({extent}, grad.dtype());
+        if (overlaps_itself(view_, memory, first))
+            memory = collect(memory, view_, first, grad);  // elements that it shows several times
+        else copy_(as_strided(memory, view_.sizes, view_.strides, view_.offset - first), grad);
+        // An element that the base shows several times divides its gradient among the places.
+        if (overlaps_itself(base_, memory, first)) {
+            const Tensor nothing = zeros_like(memory);
+            memory = binary(Binary::Div, memory,
+                            collect(nothing, base_, first, full(base_.sizes, 1, grad.dtype())));
+        }
+        inputs[0] = as_strided(memory, base_.sizes, base_.strides, base_.offset - first);
+    }
+
+private:
+    static bool overlaps_itself(const Geometry& window, const Tensor& memory, int64_t first) {
+        return has_internal_overlap(
+            alias(memory, window.sizes, window.strides, window.offset - first));
+    }
+    // memory plus what a window on it shows.
+    static Tensor collect(const Tensor& memory, const Geometry& window, int64_t first,
+                          const Tensor& shown) {
+        Tensor positions = empty({memory.numel()}, DType::Int64);
+        for (int64_t i = 0; i < memory.numel(); ++i) positions.data<int64_t>()[i] = i;
+        const Tensor indices = contiguous_values(
+            alias(positions, window.sizes, window.strides, window.offset - first));
+        return index_add(memory, 0, reshape(indices, {-1}), reshape(shown, {-1}));
+    }
+
+    const Geometry base_, view_;
+};
+
+}  // namespace
+
+Tensor as_strided(const Tensor& x, const Dims& sizes, const Dims& strides,
+                  std::optional<int64_t> storage_offset) {
+    if (sizes.size() != strides.size()) fail("mismatch in length of strides and shape");
+    const int64_t offset = storage_offset.value_or(x.storage_offset());
+    int64_t extent = offset + 1;
+    bool is_empty = false;
+    for (int i = 0; i < sizes.size(); ++i) {
+        if (strides[i] < 0)
+            fail("as_strided: Negative strides are not supported at the moment, got strides: ",
+                 to_string(strides));
+        if (sizes[i] < 0)
+            fail("Trying to create tensor with negative dimension ", sizes[i], ": ",
+                 to_string(sizes));
+        is_empty |= sizes[i] == 0;
+        extent += (sizes[i] - 1) * strides[i];
+    }
+    if (offset < 0) fail("Tensor: invalid storage offset ", offset);
+    if (!is_empty &&
+        extent * static_cast<int64_t>(x.item_size()) > static_cast<int64_t>(x.storage()->bytes()))
+        fail("setStorage: sizes ", to_string(sizes), ", strides ", to_string(strides),
+             ", storage offset ", offset, ", and itemsize ", x.item_size(),
+             " requiring a storage size of ", extent * static_cast<int64_t>(x.item_size()),
+             " are out of bounds for storage of size ", x.storage()->bytes());
+    Tensor view = alias(x, sizes, strides, offset - x.storage_offset());
+    if (recording(x)) {
+        Ref<Node> node(new AsStridedNode(x, view));
+        node->add_edge(gradient_edge(x));
+        set_history(view, node);
+    }
+    mark_view(view, x);
+    return view;
+}
+
+namespace {
+
+// Stands in the base's history for a change that was made through a view: what was written there gets its
+// gradient through the node of the writing, the rest passes.
+class CopySlices final : public Node {
+public:
+    CopySlices(const Tensor& base, const Tensor& view, const Ref<Node>& node)
+        : base_{base.sizes(), base.strides(), base.storage_offset()},
+          view_{view.sizes(), view.strides(), view.storage_offset()},
+          node_(node) {
+        add_edge(gradient_edge(base));
+        // The first input of an in-place operation is the tensor itself: its gradient goes into the base.
+        for (size_t i = 1; i < node->edges.size(); ++i) add_edge(node->edges[i]);
+    }
+    const char* name() const noexcept override { return "CopySlices"; }
+    bool accepts_undefined() const noexcept override { return false; }
+    void release_saved() override {
+        if (node_) node_->release_saved();
+        released_ = true;
+    }
+
+    void backward(GradList& grads, TensorList& inputs) override {
+        if (released_) refuse_released();
+        Tensor result = zeros_with_layout(base_.sizes, base_.strides, grads[0].dtype());
+        copy_(result, grads[0]);
+        const Tensor window =
+            as_strided(result, view_.sizes, view_.strides, view_.offset - base_.offset);
+        GradList slice_grads{contiguous_clone(window)};
+        TensorList slice_inputs(node_->edges.size());
+        // Whether the overwritten values matter is asked of this node's edges, not of the inner one's.
+        node_->backward(slice_grads, slice_inputs);
+        if (slice_inputs[0].defined()) copy_(window, slice_inputs[0]);
+        else zero_(window);
+        if (wants(0)) inputs[0] = std::move(result);
+        for (size_t i = 1; i < slice_inputs.size(); ++i) inputs[i] = std::move(slice_inputs[i]);
+    }
+
+private:
+    const Geometry base_, view_;
+    Ref<Node> node_;
+    bool released_ = false;
+};
+
+}  // namespace
+
+Ref<Node> copy_slices_node(const Tensor& base, const Tensor& view, const Ref<Node>& node) {
+    return make_ref<CopySlices>(base, view, node);
+}
+
+Ref<Node> as_strided_node(const Tensor& base, const Tensor& view) {
+    Ref<Node> node(new AsStridedNode(base, view));
+    node->add_edge(gradient_edge(base));
+    return node;
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,19 @@
+// Any window on a storage; and what the tape makes of writing through views.
+#pragma once
+
+#include <optional>
+
+#include "autograd/node.h"
+#include "core/tensor.h"
+
+namespace tapegrad {
+
+Tensor as_strided(const Tensor& x, const Dims& sizes, const Dims& strides,
+                  std::optional<int64_t> storage_offset = {});
+
+// The node of a base that was written through a view: node is that of the writing.
+Ref<Node> copy_slices_node(const Tensor& base, const Tensor& view, const Ref<Node>& node);
+// The node that takes a view's window out of its base.
+Ref<Node> as_strided_node(const Tensor& base, const Tensor& view);
+
+}  // namespace tapegrad

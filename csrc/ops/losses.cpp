@@ -1,0 +1,273 @@
+#include "ops/losses.h"
+
+#include "kernels/table.h"
+#include "ops/copy.h"
+#include "ops/elementwise.h"
+#include "ops/gather.h"
+#include "ops/reshape.h"
+#include "ops/rule.h"
+#include "ops/softmax.h"
+#include "ops/views.h"
+
+namespace tapegrad {
+namespace {
+
+Tensor reduce(const Tensor& losses, Reduction reduction) {
+    switch (reduction) {
+        case Reduction::None: return losses;
+        case Reduction::Mean: return mean(losses, {});
+        default: return sum(losses, {});
+    }
+}
+
+// -------------------------------------------------------------------------------- cross-entropy
+
+using kernels::CrossEntropyOptions;
+
+// The distribution that each row is held against, times its weight: the class of the target, and the even
+// share of label smoothing. Ignored rows are zero.
+Tensor weighted_targets(const Dims& sizes, const Tensor& target, const Tensor& weight,
+                        const Tensor& row_weight, const CrossEntropyOptions& options) {
+    GradMode off(false);
+    const DType dtype = row_weight.dtype();
+    const double smoothing = options.label_smoothing;
+    const Tensor valid = compare(Comparison::Ne, target, options.ignore_index);
+    const Tensor one_hot =
+        scatter(zeros(sizes, dtype), 1, unsqueeze(where(valid, target, 0), 1), 1);
+    const Tensor class_weight = weight.defined() ? weight : full({sizes[1]}, 1, dtype);
+    return unsqueeze(row_weight, 1) * (1 - smoothing) * one_hot +
+           unsqueeze(to_dtype(valid, dtype), 1) * class_weight *
+               (smoothing / static_cast<double>(sizes[1]));
+}
+
+// The loss of rows of logits [rows, classes] against class numbers.
+struct CrossEntropy {
+    static constexpr auto node = "NllLossBackward0";
+    static constexpr std::array arguments{"self", "target", "weight", "log_normalizer",
+                                          "row_weight"};
+    CrossEntropyOptions options;
+    bool mean;
+    double weight_sum;
+
+    // The gradient of each row's loss.
+    auto of_rows(auto g, auto row_weight) const {
+        return expand(mean ? g / weight_sum : g, row_weight.sizes());
+    }
+    auto backward(auto g, auto x, auto target, auto weight, auto, auto row_weight, auto) const {
+        auto goal = weighted_targets(x.sizes(), target, weight, row_weight, options);
+        return unsqueeze(of_rows(g, row_weight), 1) *
+               (sum(goal, Dims{1}, true) * softmax(x, 1) - goal);
+    }
+    static constexpr auto fused_needs() { return rules::Uses::argument(3); }
+    Tensor fused(const Tensor& g, const Tensor& x, const Tensor& target, const Tensor& weight,
+                 const Tensor& log_normalizer, const Tensor& row_weight, const Tensor&) const {
+        const Tensor scale = contiguous_values(of_rows(g, row_weight));
+        const Tensor data = contiguous_values(x);
+        Tensor out = empty(x.sizes(), x.dtype());
+        kernel_table().cross_entropy.backward[int(x.dtype())](
+            data.data(), target.data<int64_t>(), weight.defined() ? weight.data() : nullptr,
+            options, log_normalizer.data(), scale.data(), out.data(), x.sizes()[0], x.sizes()[1]);
+        return out;
+    }
+};
+
+Tensor probability_cross_entropy(const Tensor& input, const Tensor& target, const Tensor& weight,
+                                 Reduction reduction, double label_smoothing) {
+    if (!(input.sizes() == target.sizes()))
+        fail("The size of tensor a must match the size of tensor b: input ",
+             to_string(input.sizes()), ", target ", to_string(target.sizes()));
+    const int dim = input.dim() == 1 ? 0 : 1;
+    const int64_t classes = input.sizes()[dim];
+    Tensor goal = target;
+    if (label_smoothing > 0)
+        goal = goal * (1 - label_smoothing) + label_smoothing / static_cast<double>(classes);
+    Tensor terms = log_softmax(input, dim) * goal;
+    if (weight.defined()) {
+        Dims shape(input.dim(), 1);
+        shape[dim] = classes;
+        terms = terms * reshape(weight, shape);
+    }
+    const Tensor losses = -sum(terms, {dim});
+    if (reduction != Reduction::Mean) return reduce(losses, reduction);
+    return sum(losses, {}) /
+           static_cast<double>(std::max<int64_t>(input.numel() / classes, 1));
+}
+
+}  // namespace
+
+Tensor cross_entropy(const Tensor& input, const Tensor& target, const Tensor& weight,
+                     Reduction reduction, int64_t ignore_index, double label_smoothing) {
+    if (label_smoothing < 0 || label_smoothing > 1)
+        fail("label_smoothing must be between 0.0 and 1.0. Got: ", label_smoothing);
+    if (!input.is_floating())
+        fail<NotImplementedError>("\"log_softmax_lastdim_kernel_impl\" not implemented for '",
+                                  scalar_type_name(input.dtype()), "'");
+    if (input.dim() == 0) fail<ValueError>("cross_entropy: input must have at least one dimension");
+    const int64_t classes = input.dim() == 1 ? input.sizes()[0] : input.sizes()[1];
+    if (weight.defined() &&
+        (weight.dim() != 1 || weight.sizes()[0] != classes || weight.dtype() != input.dtype()))
+        fail("cross_entropy: weight tensor should be defined either for all ", classes,
+             " classes or no classes but got weight tensor of shape: ", to_string(weight.sizes()));
+    if (target.is_floating() && target.dim() != input.dim())
+        fail("expected target dtype to be Long or Byte, but got ",
+             scalar_type_name(target.dtype()));
+    if (target.is_floating())
+        return probability_cross_entropy(input, target, weight, reduction, label_smoothing);
+    if (target.dtype() != DType::Int64)
+        fail("expected target dtype to be Long or Byte, but got ",
+             scalar_type_name(target.dtype()));
+    if (target.dim() != input.dim() - 1)
+        fail("input and target have unfitting dimensions: an input of shape ",
+             to_string(input.sizes()), " takes a target of ", input.dim() - 1, " dimensions, got ",
+             target.dim());
+    if (input.dim() > 1 && target.sizes()[0] != input.sizes()[0])
+        fail<ValueError>("Expected input batch_size (", input.sizes()[0],
+                         ") to match target batch_size (", target.sizes()[0], ").");
+    for (int i = 1; i < target.dim(); ++i)
+        if (target.sizes()[i] != input.sizes()[i + 1])
+            fail("input and target batch or spatial sizes don't match: target ",
+                 to_string(target.sizes()), ", input ", to_string(input.sizes()));
+
+    // Rows of logits.
+    Tensor rows = input;
+    if (input.dim() == 1) rows = unsqueeze(input, 0);
+    if (input.dim() > 2) rows = reshape(movedim(input, {1}, {-1}), {target.numel(), classes});
+    const Tensor data = contiguous_values(rows), targets = contiguous_values(target);
+    const int64_t count = target.numel();
+    Tensor losses = empty({count}, input.dtype()), weights = empty({count}, input.dtype()),
+           normalizer = empty({count}, input.dtype());
+    const Tensor class_weight = weight.defined() ? contiguous_values(weight) : Tensor();
+    const CrossEntropyOptions options{ignore_index, label_smoothing};
+    const int64_t bad = kernel_table().cross_entropy.forward[int(input.dtype())](
+        data.data(), targets.data<int64_t>(),
+        class_weight.defined() ? class_weight.data() : nullptr, options, losses.data(),
+        weights.data(), normalizer.data(), count, classes);
+    if (bad >= 0) fail<IndexError>("Target ", targets.data<int64_t>()[bad], " is out of bounds.");
+
+    Tensor out;
+    double weight_sum = 1;
+    {
+        GradMode off(false);
+        if (reduction == Reduction::None) {
+            out = losses;
+        } else {
+            out = sum(losses, {});
+            if (reduction == Reduction::Mean) {
+                const Tensor total = sum(weights, {});
+                weight_sum =
+                    total.dtype() == DType::Float32 ? *total.data<float>() : *total.data<double>();
+                binary_in_place(Binary::Div, out, weight_sum);
+            }
+        }
+    }
+    out = recorded(std::move(out), CrossEntropy{options, reduction == Reduction::Mean, weight_sum},
+                   rows, alias(targets, {count}, {1}, 0), class_weight, normalizer, weights);
+    return reduction == Reduction::None && !(out.sizes() == target.sizes())
+               ? reshape(out, target.sizes())
+               : out;
+}
+
+// ---------------------------------------------------------------------------------- other losses
+
+namespace {
+
+struct MseLoss {
+    static constexpr auto node = "MseLossBackward0";
+    static constexpr std::array arguments{"self", "target"};
+    double slope;  // 2, or 2 / count for the mean
+    auto backward(auto g, auto x, auto target, auto) const {
+        auto gradient = (x - target) * (g * slope);
+        return gradients([=] { return gradient; }, [=] { return -gradient; });
+    }
+};
+
+void warn_about_broadcast(const Tensor& input, const Tensor& target) {
+    if (!(input.sizes() == target.sizes()))
+        warn(text("Using a target size (tapegrad.Size(", to_string(target.sizes()),
+                  ")) that is different to the input size (tapegrad.Size(",
+                  to_string(input.sizes()),
+                  ")). This will likely lead to incorrect results due to broadcasting. Please "
+                  "ensure they have the same size."));
+}
+
+}  // namespace
+
+Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
+    warn_about_broadcast(input, target);
+    Tensor out;
+    double slope = 2;
+    {
+        GradMode off(false);
+        Tensor difference = input - target;
+        if (!difference.is_floating())
+            fail<NotImplementedError>("\"mse_cpu\" not implemented for '",
+                                      scalar_type_name(difference.dtype()), "'");
+        if (reduction == Reduction::None) {
+            out = unary(Unary::Square, difference);
+        } else {
+            out = empty({}, difference.dtype());
+            kernel_table().reduce.sum_squares[int(difference.dtype())](
+                difference.data(), out.data(), 1, difference.numel(), 1);
+            if (reduction == Reduction::Mean) {
+                const double count = static_cast<double>(difference.numel());
+                binary_in_place(Binary::Div, out, count);
+                slope /= count;
+            }
+        }
+    }
+    return recorded(std::move(out), MseLoss{slope}, input, target);
+}
+
+Tensor l1_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
+    warn_about_broadcast(input, target);
+    return reduce(abs(input - target), reduction);
+}
+
+namespace {
+
+// loss = (1 - t) x - (1 + (p - 1) t) log(sigmoid(x)), with the weight p of positives.
+struct BceWithLogits {
+    static constexpr auto node = "BinaryCrossEntropyWithLogitsBackward0";
+    static constexpr std::array arguments{"self", "target", "weight", "pos_weight"};
+    double count;  // of the mean, else 1
+    bool has_weight, has_pos_weight;
+    auto backward(auto g, auto x, auto t, auto weight, auto p, auto) const {
+        auto share = count == 1 ? g : g / count;
+        auto scale = has_weight ? share * weight : share;
+        return gradients(
+            [=, this] {
+                auto s = sigmoid(x);
+                return has_pos_weight ? scale * ((1 - t) * s - p * t * (1 - s)) : scale * (s - t);
+            },
+            [=, this] {
+                return has_pos_weight ? scale * ((1 - p) * log_sigmoid(x) - x) : scale * -x;
+            });
+    }
+};
+
+}  // namespace
+
+Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& target,
+                                        const Tensor& weight, const Tensor& pos_weight,
+                                        Reduction reduction) {
+    if (!(input.sizes() == target.sizes()))
+        fail<ValueError>("Target size (tapegrad.Size(", to_string(target.sizes()),
+                         ")) must be the same as input size (tapegrad.Size(",
+                         to_string(input.sizes()), "))");
+    Tensor out;
+    {
+        GradMode off(false);
+        const Tensor log_probability = unary(Unary::LogSigmoid, input);
+        out = (1 - target) * input;
+        out = out - (pos_weight.defined() ? (target * (pos_weight - 1) + 1) * log_probability
+                                          : log_probability);
+        if (weight.defined()) out = out * weight;
+        out = reduce(out, reduction);
+    }
+    const double count =
+        reduction == Reduction::Mean ? static_cast<double>(input.numel()) : 1.0;
+    return recorded(std::move(out), BceWithLogits{count, weight.defined(), pos_weight.defined()},
+                    input, target, weight, pos_weight);
+}
+
+}  // namespace tapegrad

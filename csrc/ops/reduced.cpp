@@ -1,0 +1,60 @@
+#include "ops/reduced.h"
+
+#include "core/error.h"
+#include "ops/copy.h"
+#include "ops/reshape.h"
+
+namespace tapegrad {
+
+ReductionPlan::ReductionPlan(const Tensor& x, const Dims& given, bool keepdim) {
+    const uint64_t mask = given.empty() ? ~uint64_t{0} : wrap_dims(given, x.dim());
+    for (int d = 0; d < x.dim(); ++d) {
+        const bool reduced = mask >> d & 1;
+        if (reduced) dims.push_back(d);
+        if (!reduced || keepdim) result_sizes.push_back(reduced ? 1 : x.sizes()[d]);
+    }
+    const int count = dims.size();
+    if (count == 0 || count == x.dim()) {
+        // The order of a sum over everything is that of the elements.
+        data = contiguous_values(x);
+        (count ? extents.n : extents.outer) = x.numel();
+        return;
+    }
+    if (dims.back() - dims[0] + 1 == count) {
+        data = contiguous_values(x);
+        for (int d = 0; d < x.dim(); ++d)
+            (d < dims[0]         ? extents.outer
+             : d <= dims.back() ? extents.n
+                                : extents.inner) *= x.sizes()[d];
+        return;
+    }
+    // Reduced dimensions with others in between: move them together, last.
+    Dims sizes, strides;
+    for (const bool last : {false, true}) {
+        for (int d = 0; d < x.dim(); ++d) {
+            if ((mask >> d & 1) != last) continue;
+            sizes.push_back(x.sizes()[d]);
+            strides.push_back(x.strides()[d]);
+            (last ? extents.n : extents.outer) *= x.sizes()[d];
+        }
+    }
+    data = contiguous_values(alias(x, sizes, strides, 0));
+}
+
+Tensor ReductionPlan::run(kernels::ReduceFn kernel, const char* name, DType dtype) const {
+    if (!kernel)
+        fail<NotImplementedError>("\"", name, "\" not implemented for '",
+                                  scalar_type_name(data.dtype()), "'");
+    Tensor out = empty(result_sizes, dtype);
+    kernel(data.data(), out.data(), extents.outer, extents.n, extents.inner);
+    return out;
+}
+
+Tensor restore_dims(const Tensor& t, const Dims& sizes, const Dims& dims) {
+    if (t.dim() == sizes.size()) return t;
+    Dims restored = sizes;
+    for (int64_t d : dims) restored[static_cast<int>(d)] = 1;
+    return reshape(t, restored);
+}
+
+}  // namespace tapegrad

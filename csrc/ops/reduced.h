@@ -1,0 +1,48 @@
+// What the reductions share: the data in the form that kernels take, and the base of their rules.
+#pragma once
+
+#include "core/tensor.h"
+#include "kernels/reduce.h"
+#include "ops/extents.h"
+
+namespace tapegrad {
+
+// A reduction brought to [outer, n, inner]: contiguous data, and the sizes of the result.
+struct ReductionPlan {
+    // dims empty: over all.
+    ReductionPlan(const Tensor& x, const Dims& dims, bool keepdim);
+
+    // The result of a kernel on data. Raises where there is no kernel for the type.
+    Tensor run(kernels::ReduceFn kernel, const char* name, DType dtype) const;
+
+    Tensor data;
+    Extents extents;
+    Dims dims;          // those that are reduced, in order
+    Dims result_sizes;  // of the result: without the reduced dimensions, or with 1 in their place
+};
+
+// t, a gradient or result of a reduction of x, with size 1 for the dimensions that are reduced.
+Tensor restore_dims(const Tensor& t, const Dims& sizes, const Dims& dims);
+
+// Base of the rules of reductions: they see gradient and result with the reduced dimensions of size 1.
+struct Reduced {
+    Reduced(const ReductionPlan& plan, const Dims& given, bool keeps)
+        : dim(plan.dims),
+          keepdim(keeps),
+          over_all(given.empty()) {}
+
+    // A single number broadcasts as it is.
+    Tensor arriving(const Tensor& t, const Tensor& x) const {
+        return t.dim() == 0 || keepdim ? t : restore_dims(t, x.sizes(), dim);
+    }
+    void parameters(auto show) const {
+        show("dim", dim);
+        show("keepdim", keepdim);
+    }
+
+    Dims dim;
+    bool keepdim;
+    bool over_all;  // no dimensions were given
+};
+
+}  // namespace tapegrad

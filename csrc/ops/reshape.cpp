@@ -1,0 +1,126 @@
+#include "ops/reshape.h"
+
+#include "ops/copy.h"
+#include "ops/rule.h"
+
+namespace tapegrad {
+namespace {
+
+// sizes with -1 replaced by what remains.
+Dims infer_sizes(const Dims& sizes, int64_t numel) {
+    int64_t known = 1;
+    int unknown = -1;
+    for (int i = 0; i < sizes.size(); ++i) {
+        if (sizes[i] == -1) {
+            if (unknown >= 0) fail("only one dimension can be inferred");
+            unknown = i;
+        } else if (sizes[i] < 0) {
+            fail("invalid shape dimension ", sizes[i], " at index ", i, " of shape ",
+                 to_string(sizes));
+        } else if (__builtin_mul_overflow(known, sizes[i], &known)) {
+            fail("shape '", to_string(sizes), "' is invalid for input of size ", numel);
+        }
+    }
+    Dims result = sizes;
+    if (unknown >= 0) {
+        if (known == 0 && numel == 0)
+            fail("cannot reshape tensor of 0 elements into shape ", to_string(sizes),
+                 " because the unspecified dimension size -1 can be any value and is ambiguous");
+        if (known == 0 || numel % known)
+            fail("shape '", to_string(sizes), "' is invalid for input of size ", numel);
+        result[unknown] = numel / known;
+    } else if (known != numel) {
+        fail("shape '", to_string(sizes), "' is invalid for input of size ", numel);
+    }
+    return result;
+}
+
+// Strides that give x's elements the new shape without moving them; false where there are none.
+bool view_strides(const Tensor& x, const Dims& sizes, Dims& strides) {
+    if (x.is_contiguous() || x.numel() == 0) {
+        strides = contiguous_strides(sizes);
+        return true;
+    }
+    strides.resize(sizes.size());
+    int at = sizes.size() - 1;
+    int64_t chunk_stride = x.strides()[x.dim() - 1], old_count = 1, new_count = 1;
+    for (int i = x.dim() - 1; i >= 0; --i) {
+        old_count *= x.sizes()[i];
+        // A run of dimensions that lie evenly in memory ends where the next stride does not continue it.
+        if (i == 0 || (x.sizes()[i - 1] != 1 && x.strides()[i - 1] != old_count * chunk_stride)) {
+            while (at >= 0 && (new_count < old_count || sizes[at] == 1)) {
+                strides[at] = new_count * chunk_stride;
+                new_count *= sizes[at--];
+            }
+            if (new_count != old_count) return false;
+            if (i > 0) {
+                chunk_stride = x.strides()[i - 1];
+                old_count = new_count = 1;
+            }
+        }
+    }
+    return at < 0;
+}
+
+}  // namespace
+
+Tensor view(const Tensor& x, const Dims& sizes) {
+    const Dims inferred = infer_sizes(sizes, x.numel());
+    Dims strides;
+    if (!view_strides(x, inferred, strides))
+        fail(
+            "view size is not compatible with input tensor's size and stride (at least one "
+            "dimension spans across two contiguous subspaces). Use .reshape(...) instead.");
+    return recorded_view(alias(x, inferred, strides, 0), Reshaped{"ViewBackward0"}, x);
+}
+
+Tensor reshape(const Tensor& x, const Dims& sizes) {
+    const Dims inferred = infer_sizes(sizes, x.numel());
+    Dims strides;
+    if (view_strides(x, inferred, strides))
+        return recorded_view(
+            alias(x, inferred, strides, 0),
+            Reshaped{x.is_contiguous() ? "ViewBackward0" : "ReshapeAliasBackward0"}, x);
+    // The copy belongs to nobody else, so its reshaping is no view that a user could write through.
+    const Tensor copy = contiguous_clone(x);
+    return recorded(alias(copy, inferred, contiguous_strides(inferred), 0),
+                    Reshaped{"UnsafeViewBackward0"}, copy);
+}
+
+Tensor flatten(const Tensor& x, int64_t start, int64_t end) {
+    const int first = wrap_dim(start, x.dim()), last = wrap_dim(end, x.dim());
+    if (first > last) fail("flatten() has invalid args: start_dim cannot come after end_dim");
+    if (x.dim() == 0) return reshape(x, {1});
+    if (first == last) return x;
+    Dims sizes;
+    int64_t merged = 1;
+    for (int i = first; i <= last; ++i) merged *= x.sizes()[i];
+    for (int i = 0; i < first; ++i) sizes.push_back(x.sizes()[i]);
+    sizes.push_back(merged);
+    for (int i = last + 1; i < x.dim(); ++i) sizes.push_back(x.sizes()[i]);
+    return reshape(x, sizes);
+}
+
+Tensor unflatten(const Tensor& x, int64_t dim, const Dims& sizes) {
+    const int at = wrap_dim(dim, x.dim());
+    if (sizes.empty()) fail("unflatten: sizes must be non-empty");
+    int64_t known = 1;
+    for (int64_t size : sizes) known *= size == -1 ? 1 : size;
+    Dims shape;
+    for (int i = 0; i < x.dim(); ++i) {
+        if (i != at) {
+            shape.push_back(x.sizes()[i]);
+            continue;
+        }
+        bool inferred = false;
+        for (int64_t size : sizes) inferred |= size == -1;
+        if (inferred ? known == 0 || x.sizes()[i] % known : known != x.sizes()[i])
+            fail("unflatten: Provided sizes ", to_string(sizes),
+                 " don't multiply up to the size of dim ", at, " (", x.sizes()[i],
+                 ") in the input tensor");
+        for (int64_t size : sizes) shape.push_back(size == -1 ? x.sizes()[i] / known : size);
+    }
+    return view(x, shape);
+}
+
+}  // namespace tapegrad

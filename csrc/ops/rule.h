@@ -1,0 +1,315 @@
+// Rules: how operators that are not element-wise are differentiated, each written once and read three ways.
+//
+//     struct Softmax {
+//         static constexpr auto node = "SoftmaxBackward0";
+//         int64_t dim;
+//         auto backward(auto g, auto, auto y) const { return y * (g - sum(g * y, Dims{dim}, true)); }
+//         void parameters(auto show) const { show("dim", dim); }
+//     };
+//     ...
+//     return recorded(out, Softmax{dim}, x);
+//
+// backward(g, arguments..., y) takes the gradient of the result, the tensors that the operator took, and the
+// result. It is a template over "a tensor":
+//   Tensor   the differentiable expression, for derivatives of every order
+//   Text     what grad_fn.formula shows
+//   Uses     which values the derivative needs, and of which tensors only the sizes: what the tape saves
+//
+// Members are the operator's other parameters, with their own types; parameters() shows them as _saved_<name>.
+// Beyond that a rule may have
+//   arguments   the names of the tensors, std::array{"self"} if there is none. backward() gives the gradients
+//               of the first ones: an expression for one, gradients(functions...) for several.
+//   fused       fused(g, arguments..., y): a kernel that computes the same where nothing is recorded; with
+//               several gradients also which of them are wanted, and it gives an array of them. It may answer
+//               with an undefined tensor, and then the expression counts. What it reads beyond backward()
+//               is declared by fused_needs().
+//   node()      a function, where the name depends on the parameters
+#pragma once
+
+#include <array>
+#include <tuple>
+#include <utility>
+
+#include "autograd/saved_tensor.h"
+#include "autograd/variable.h"
+#include "formulas/text.h"
+#include "formulas/uses.h"
+#include "ops/arg.h"
+
+namespace tapegrad {
+
+// Gradients of several arguments, as functions: only those are computed that are asked for.
+template <class... Functions> struct Gradients {
+    std::tuple<Functions...> of;
+};
+template <class... Functions> Gradients<Functions...> gradients(Functions... functions) {
+    return {{std::move(functions)...}};
+}
+
+namespace rules {
+
+using formulas::Text;
+using formulas::Uses;
+
+template <class Rule> consteval auto argument_names() {
+    if constexpr (requires { Rule::arguments; }) return Rule::arguments;
+    else return std::array{"self"};
+}
+template <class Rule> inline constexpr size_t kArguments = argument_names<Rule>().size();
+
+// rule.backward, or rule.fused, with a list of arguments.
+template <class Rule, class T, class... More>
+decltype(auto) call_backward(const Rule& rule, const T& g, const std::array<T, kArguments<Rule>>& x,
+                             const T& y) {
+    return [&]<size_t... I>(std::index_sequence<I...>) {
+        return rule.backward(g, x[I]..., y);
+    }(std::make_index_sequence<kArguments<Rule>>());
+}
+template <class Rule, class... More>
+auto call_fused(const Rule& rule, const Tensor& g, const std::array<Tensor, kArguments<Rule>>& x,
+                const Tensor& y, const More&... more) {
+    return [&]<size_t... I>(std::index_sequence<I...>) {
+        return rule.fused(g, x[I]..., y, more...);
+    }(std::make_index_sequence<kArguments<Rule>>());
+}
+
+template <class T> inline constexpr size_t kGradientsIn = 1;
+template <class... F> inline constexpr size_t kGradientsIn<Gradients<F...>> = sizeof...(F);
+template <class Rule>
+inline constexpr size_t kGradients = kGradientsIn<decltype(call_backward(
+    std::declval<const Rule&>(), Uses(), std::array<Uses, kArguments<Rule>>(), Uses()))>;
+
+// Calls visit(i, function) for each gradient; function() computes it.
+template <class Rule, class T, class Visit>
+void each_gradient(const Rule& rule, const T& g, const std::array<T, kArguments<Rule>>& x,
+                   const T& y, Visit visit) {
+    auto found = call_backward(rule, g, x, y);
+    if constexpr (kGradients<Rule> == 1) {
+        visit(size_t{0}, [&]() -> T { return std::move(found); });
+    } else {
+        [&]<size_t... I>(std::index_sequence<I...>) {
+            (visit(I, [&]() -> T { return std::get<I>(found.of)(); }), ...);
+        }(std::make_index_sequence<kGradients<Rule>>());
+    }
+}
+
+template <class Rule>
+concept HasFused = requires { &Rule::fused; };
+
+// An argument of an operator: a tensor, or a number, which nothing is kept of.
+inline const Tensor& tensor_of(const Tensor& x) { return x; }
+inline const Tensor& tensor_of(const Arg& x) {
+    static const Tensor none;
+    return x.is_tensor() ? x.tensor() : none;
+}
+inline Edge edge_of(const Tensor& x) { return x.defined() ? gradient_edge(x) : Edge{}; }
+inline bool is_recorded(const Tensor& x) { return x.defined() && x.requires_grad(); }
+
+}  // namespace rules
+
+template <class Rule> class RuleNode final : public Node {
+    static constexpr size_t kArguments = rules::kArguments<Rule>;
+    static constexpr size_t kGradients = rules::kGradients<Rule>;
+    using Arguments = std::array<Tensor, kArguments>;
+
+public:
+    // inputs: the tensors whose gradients are computed.
+    template <class... Inputs>
+    explicit RuleNode(Rule given, const Inputs&... inputs) : rule(std::move(given)) {
+        static_assert(sizeof...(Inputs) == kGradients);
+        (add_edge(rules::edge_of(rules::tensor_of(inputs))), ...);
+    }
+
+    // Keeps of the arguments what the rule uses.
+    template <class... Given> void save_arguments(const Given&... given) {
+        static_assert(sizeof...(Given) == kArguments);
+        const rules::Uses uses = needed();
+        [&]<size_t... I>(std::index_sequence<I...>, const auto&... tensors) {
+            (keep(saved_[I], tensors, uses.value_of(I), uses.sizes_of(I)), ...);
+        }(std::make_index_sequence<kArguments>(), rules::tensor_of(given)...);
+    }
+    // The result, once it is registered as a result of this node. A copy of it is none.
+    void save_result(const Tensor& out, bool is_copy = false) {
+        const rules::Uses uses = needed();
+        if (uses.value_of_result()) result_ = SavedTensor(out, !is_copy);
+        else if (uses.sizes_of_result()) result_ = SavedTensor::shape_of(out);
+    }
+
+    const char* name() const noexcept override {
+        if constexpr (requires { rule.node(); }) return rule.node();
+        else return Rule::node;
+    }
+    std::string formula() const override {
+        constexpr auto names = rules::argument_names<Rule>();
+        std::array<rules::Text, kArguments> x = [&]<size_t... I>(std::index_sequence<I...>) {
+            return std::array<rules::Text, kArguments>{rules::Text(names[I])...};
+        }(std::make_index_sequence<kArguments>());
+        std::string all;
+        rules::each_gradient(rule, rules::Text("grad"), x, rules::Text("result"),
+                             [&](size_t i, auto gradient) {
+                                 if (kGradients > 1 && !has_edge(i)) return;
+                                 if (!all.empty()) all += ", ";
+                                 if (kGradients > 1) all += std::string(names[i]) + ": ";
+                                 all += gradient().s;
+                             });
+        return all;
+    }
+    void release_saved() override {
+        for (SavedTensor& value : saved_) value.release();
+        result_.release();
+    }
+    void visit_saved(SavedVisitor& visitor) const override {
+        constexpr auto names = rules::argument_names<Rule>();
+        for (size_t i = 0; i < kArguments; ++i) visit(visitor, names[i], saved_[i]);
+        visit(visitor, "result", result_);
+        if constexpr (requires { rule.parameters([](auto, const auto&) {}); })
+            rule.parameters(
+                [&](const char* name, const auto& value) { visitor.value(name, value); });
+    }
+    void backward(GradList& grads, TensorList& inputs) override {
+        std::array<bool, kGradients> wanted;
+        bool any = false;
+        for (size_t i = 0; i < kGradients; ++i) any |= wanted[i] = wants(i);
+        if (!any) return;
+        Arguments x;
+        for (size_t i = 0; i < kArguments; ++i) x[i] = saved_[i].unpack(*this);
+        Tensor y = result_.unpack(*this), g = std::move(grads[0]);
+        if constexpr (requires { rule.arriving(g, x[0]); }) {
+            g = rule.arriving(g, x[0]);
+            if (y.defined()) y = rule.arriving(y, x[0]);
+        }
+        if constexpr (rules::HasFused<Rule>)
+            if (!grad_enabled() && fused(g, x, y, wanted, inputs)) return;
+        rules::each_gradient(rule, g, x, y, [&](size_t i, auto gradient) {
+            if (wanted[i]) inputs[i] = gradient();
+        });
+    }
+
+    const Rule rule;
+
+private:
+    static void keep(SavedTensor& place, const Tensor& tensor, bool value, bool sizes) {
+        if (!tensor.defined()) return;
+        if (value) place = SavedTensor(tensor, false);
+        else if (sizes) place = SavedTensor::shape_of(tensor);
+    }
+    static void visit(SavedVisitor& visitor, const char* name, const SavedTensor& value) {
+        if (const Shape* shape = value.shape())
+            visitor.value((std::string(name) + "_sym_sizes").c_str(), shape->sizes);
+        else if (value.defined()) visitor.tensor(name, value);
+    }
+    // What the gradients need that somebody may ask for.
+    rules::Uses needed() const {
+        rules::Uses uses;
+        std::array<rules::Uses, kArguments> x;
+        for (size_t i = 0; i < kArguments; ++i) x[i] = rules::Uses::argument(i);
+        rules::each_gradient(rule, rules::Uses(), x, rules::Uses::result(),
+                             [&](size_t i, auto gradient) {
+                                 if (has_edge(i)) uses = uses | gradient();
+                             });
+        if constexpr (requires { rule.fused_needs(); }) uses = uses | rule.fused_needs();
+        return uses;
+    }
+    bool fused(const Tensor& g, const Arguments& x, const Tensor& y,
+               const std::array<bool, kGradients>& wanted, TensorList& inputs) {
+        if constexpr (kGradients == 1) {
+            inputs[0] = rules::call_fused(rule, g, x, y);
+        } else {
+            std::array<Tensor, kGradients> found = rules::call_fused(rule, g, x, y, wanted);
+            for (size_t i = 0; i < kGradients; ++i)
+                if (wanted[i]) inputs[i] = std::move(found[i]);
+        }
+        for (size_t i = 0; i < kGradients; ++i)
+            if (wanted[i] && inputs[i].defined()) return true;
+        return false;
+    }
+
+    std::array<SavedTensor, kArguments> saved_;
+    SavedTensor result_;
+};
+
+namespace rules {
+
+// Calls f with the first arguments, those that have gradients.
+template <class Rule, class F, class... Given>
+decltype(auto) with_inputs(F f, const Given&... given) {
+    const std::tuple<const Given&...> all(given...);
+    return [&]<size_t... I>(std::index_sequence<I...>) -> decltype(auto) {
+        return f(std::get<I>(all)...);
+    }(std::make_index_sequence<kGradients<Rule>>());
+}
+
+template <class Rule, class... Given>
+Ref<RuleNode<Rule>> make_node(const Rule& rule, const Given&... given) {
+    Ref<RuleNode<Rule>> node = with_inputs<Rule>(
+        [&](const auto&... inputs) {
+            return Ref<RuleNode<Rule>>(new RuleNode<Rule>(rule, inputs...));
+        },
+        given...);
+    node->save_arguments(given...);
+    return node;
+}
+
+}  // namespace rules
+
+// Whether an operation with this rule on these arguments is recorded.
+template <class Rule, class... Given> bool is_recorded(const Given&... given) {
+    return grad_enabled() && rules::with_inputs<Rule>(
+                                 [](const auto&... inputs) {
+                                     return (rules::is_recorded(rules::tensor_of(inputs)) || ...);
+                                 },
+                                 given...);
+}
+
+// out, which an operator made of the arguments: recorded if that is asked for.
+template <class Rule, class... Given>
+Tensor recorded(Tensor out, const Rule& rule, const Given&... given) {
+    if (is_recorded<Rule>(given...)) {
+        const Ref<RuleNode<Rule>> node = rules::make_node(rule, given...);
+        set_history(out, node);
+        node->save_result(out);
+    }
+    return out;
+}
+
+// A view of the memory of base.
+template <class Rule> Tensor recorded_view(Tensor view, const Rule& rule, const Tensor& base) {
+    view = recorded(std::move(view), rule, base);
+    mark_view(view, base);
+    return view;
+}
+
+// An operation that writes into x: the checks that come before it, and what is recorded after it.
+class InPlace {
+public:
+    // Raises unless x may be written. others: what may have gradients beside x.
+    template <class... Others>
+    explicit InPlace(const Tensor& x, const Others&... others)
+        : x_(x),
+          recorded_(grad_enabled() &&
+                    (rules::is_recorded(x) || ... || rules::is_recorded(rules::tensor_of(others)))) {
+        check_inplace(x, recorded_);
+    }
+    bool recorded() const { return recorded_; }
+
+    // Runs write, which has checked everything else before it changes anything. given: the arguments of the
+    // rule after x.
+    template <class Rule, class Write, class... Given>
+    const Tensor& apply(const Rule& rule, Write write, const Given&... given) const {
+        Ref<RuleNode<Rule>> node;
+        if (recorded_) node = rules::make_node(rule, x_, given...);
+        write();
+        x_.bump_version();
+        if (node) {
+            rebase_history(x_, node);
+            node->save_result(x_);
+        }
+        return x_;
+    }
+
+private:
+    const Tensor& x_;
+    const bool recorded_;
+};
+
+}  // namespace tapegrad

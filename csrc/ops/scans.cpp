@@ -1,0 +1,95 @@
+#include "ops/scans.h"
+
+#include <vector>
+
+#include "kernels/table.h"
+#include "ops/copy.h"
+#include "ops/elementwise.h"
+#include "ops/extents.h"
+#include "ops/joining.h"
+#include "ops/rearranging.h"
+#include "ops/rule.h"
+#include "ops/views.h"
+
+namespace tapegrad {
+namespace {
+
+Tensor scan(const kernels::ReduceFn* kernels, const char* name, const Tensor& x, int64_t dim) {
+    const Tensor data = contiguous_values(x);
+    Tensor out = empty(x.sizes(), x.dtype());
+    if (x.dim() == 0) {
+        copy_values(out, data);
+        return out;
+    }
+    const Extents e = extents_at(x.sizes(), wrap_dim(dim, x.dim()));
+    const kernels::ReduceFn kernel = kernels[int(x.dtype())];
+    if (!kernel)
+        fail<NotImplementedError>("\"", name, "\" not implemented for '",
+                                  scalar_type_name(x.dtype()), "'");
+    kernel(data.data(), out.data(), e.outer, e.n, e.inner);
+    return out;
+}
+
+// The sum of each element and all after it.
+Tensor reverse_cumsum(const Tensor& x, int64_t dim) {
+    if (grad_enabled()) return flip(cumsum(flip(x, {dim}), dim), {dim});
+    return scan(kernel_table().reduce.reverse_cumsum, "cumsum", x, dim);
+}
+
+struct Cumsum {
+    static constexpr auto node = "CumsumBackward0";
+    int64_t dim;
+    auto backward(auto g, auto, auto) const { return reverse_cumsum(g, dim); }
+    void parameters(auto show) const { show("dim", dim); }
+};
+
+// d out_k / d x_i for k >= i is the product of x_0..x_k without x_i. Without zeros that is out_k / x_i;
+// with zeros each i is computed on its own.
+Tensor cumprod_gradient(const Tensor& grad, const Tensor& x, const Tensor& result, int64_t at) {
+    if (x.dim() == 0) return grad;
+    bool any_zero;
+    {
+        GradMode off(false);
+        any_zero = any_values(x == 0);
+    }
+    if (!any_zero) return reverse_cumsum(grad * result, at) / x;
+    const int dim = static_cast<int>(at);
+    const int64_t n = x.size(dim);
+    std::vector<Tensor> parts;
+    for (int64_t i = 0; i < n; ++i) {
+        Dims one = x.sizes();
+        one[dim] = 1;
+        const Tensor before = i == 0 ? full(one, 1, x.dtype())
+                                     : prod(slice(x, dim, 0, i, 1), dim, true, std::nullopt);
+        Tensor rest = slice(grad, dim, i, i + 1, 1);
+        if (i + 1 < n) {
+            const Tensor after = cumprod(slice(x, dim, i + 1, n, 1), dim);
+            rest = rest + sum(slice(grad, dim, i + 1, n, 1) * after, {dim}, true);
+        }
+        parts.push_back(before * rest);
+    }
+    return cat(parts, dim);
+}
+
+struct Cumprod {
+    static constexpr auto node = "CumprodBackward0";
+    int64_t dim;
+    auto backward(auto g, auto x, auto y) const { return cumprod_gradient(g, x, y, dim); }
+    void parameters(auto show) const { show("dim", dim); }
+};
+
+}  // namespace
+
+Tensor cumsum(const Tensor& x_given, int64_t dim_given, OptionalDType dtype) {
+    const int64_t dim = wrap_dim(dim_given, x_given.dim());
+    const Tensor x = to_dtype(x_given, sum_type(x_given, dtype));
+    return recorded(scan(kernel_table().reduce.cumsum, "cumsum", x, dim), Cumsum{dim}, x);
+}
+
+Tensor cumprod(const Tensor& x_given, int64_t dim_given, OptionalDType dtype) {
+    const int64_t dim = wrap_dim(dim_given, x_given.dim());
+    const Tensor x = to_dtype(x_given, sum_type(x_given, dtype));
+    return recorded(scan(kernel_table().reduce.cumprod, "cumprod", x, dim), Cumprod{dim}, x);
+}
+
+}  // namespace tapegrad

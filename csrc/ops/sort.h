@@ -1,0 +1,13 @@
+#pragma once
+
+#include <utility>
+
+#include "core/tensor.h"
+
+namespace tapegrad {
+
+// Sorted values along dim and where they were; stable, NaN counts as the largest value.
+std::pair<Tensor, Tensor> sort(const Tensor& x, int64_t dim, bool descending);
+Tensor argsort(const Tensor& x, int64_t dim, bool descending);
+
+}  // namespace tapegrad

@@ -1,0 +1,103 @@
+#include "ops/split.h"
+
+#include "ops/copy.h"
+#include "ops/record.h"
+#include "ops/views.h"
+
+namespace tapegrad {
+namespace {
+
+// One node for all parts; parts that got no gradient count as zero.
+class PartsNode final : public Node {
+public:
+    PartsNode(const char* name, Dims sizes, DType dtype, int dim, bool keeps_dim)
+        : name_(name),
+          sizes_(std::move(sizes)),
+          dtype_(dtype),
+          dim_(dim),
+          keeps_dim_(keeps_dim) {}
+    const char* name() const noexcept override { return name_; }
+    void backward(GradList& grads, TensorList& inputs) override {
+        if (!wants(0)) return;
+        Tensor result = zeros(sizes_, dtype_);
+        int64_t start = 0;
+        for (size_t i = 0; i < grads.size(); ++i) {
+            const int64_t size = keeps_dim_ ? results[i].sizes()[dim_] : 1;
+            if (grads[i].defined())
+                copy_(keeps_dim_ ? slice(result, dim_, start, start + size, 1)
+                                 : select(result, dim_, start),
+                      grads[i]);
+            start += size;
+        }
+        inputs[0] = std::move(result);
+    }
+
+private:
+    const char* name_;
+    const Dims sizes_;
+    const DType dtype_;
+    const int dim_;
+    const bool keeps_dim_;
+};
+
+void record_parts(const Tensor& x, const std::vector<Tensor>& parts, const char* name, int dim,
+                  bool keeps_dim) {
+    Ref<Node> node;
+    if (recording(x)) {
+        node = Ref<Node>(new PartsNode(name, x.sizes(), x.dtype(), dim, keeps_dim));
+        node->add_edge(gradient_edge(x));
+    }
+    for (const Tensor& part : parts) {
+        if (node) set_history(part, node);
+        mark_view(part, x);
+        if (AutogradExtra* extra = extra_of(part);
+            extra && grad_enabled() && extra->origin != ViewOrigin::Inference)
+            extra->origin = ViewOrigin::MultiOutput;
+    }
+}
+
+}  // namespace
+
+std::vector<Tensor> split(const Tensor& x, const Dims& sizes, int64_t dim, bool equal) {
+    if (x.dim() == 0) fail("split expects at least a 1-dimensional tensor");
+    const int at = wrap_dim(dim, x.dim());
+    int64_t total = 0;
+    for (int64_t size : sizes) {
+        if (size < 0)
+            fail(
+                "split_with_sizes expects split_sizes have only non-negative entries, but got "
+                "split_sizes=",
+                to_string(sizes));
+        total += size;
+    }
+    if (total != x.sizes()[at])
+        fail("split_with_sizes expects split_sizes to sum exactly to ", x.sizes()[at],
+             " (input tensor's size at dimension ", at,
+             "), but got split_sizes=", to_string(sizes));
+    std::vector<Tensor> parts;
+    int64_t start = 0;
+    for (int64_t size : sizes) {
+        Dims part_sizes = x.sizes();
+        part_sizes[at] = size;
+        parts.push_back(alias(x, part_sizes, x.strides(), start * x.strides()[at]));
+        start += size;
+    }
+    record_parts(x, parts, equal ? "SplitBackward0" : "SplitWithSizesBackward0", at, true);
+    return parts;
+}
+
+std::vector<Tensor> unbind(const Tensor& x, int64_t dim) {
+    if (x.dim() == 0)
+        fail<IndexError>("Dimension specified as ", dim, " but tensor has no dimensions");
+    const int at = wrap_dim(dim, x.dim());
+    Dims sizes = x.sizes(), strides = x.strides();
+    sizes.erase(at);
+    strides.erase(at);
+    std::vector<Tensor> parts;
+    for (int64_t i = 0; i < x.sizes()[at]; ++i)
+        parts.push_back(alias(x, sizes, strides, i * x.strides()[at]));
+    record_parts(x, parts, "UnbindBackward0", at, false);
+    return parts;
+}
+
+}  // namespace tapegrad
