@@ -72,10 +72,13 @@ struct Atan2 {
     static constexpr auto rhs(auto g, auto a, auto b, auto) { return g * (-a / (a * a + b * b)); }
 };
 
-// X(Struct, Domain): Numbers: integers stay integers; Floats: they become floats first.
-#define TAPEGRAD_BINARY(X)                                                                           \
-    X(Add, Numbers) X(Sub, Numbers) X(Mul, Numbers) X(Div, Floats) X(Pow, Numbers)                   \
-    X(Maximum, Numbers) X(Minimum, Numbers) X(Remainder, Numbers) X(Fmod, Numbers) X(Atan2, Floats)
+// X(Struct, function, Domain): Numbers: integers stay integers; Floats: they become floats first.
+// clang-format off
+#define TAPEGRAD_BINARY(X)                                                                          \
+    X(Add, add, Numbers) X(Sub, sub, Numbers) X(Mul, mul, Numbers) X(Div, div, Floats)              \
+    X(Pow, pow, Numbers) X(Maximum, maximum, Numbers) X(Minimum, minimum, Numbers)                  \
+    X(Remainder, remainder, Numbers) X(Fmod, fmod, Numbers) X(Atan2, atan2, Floats)
+// clang-format on
 
 enum class Binary {
 #define TAPEGRAD_ENUMERATOR_(Name, ...) Name,

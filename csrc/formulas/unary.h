@@ -216,18 +216,25 @@ struct PowScalar {  // x ** exponent for any exponent; the common ones have thei
     }
 };
 
-// X(Struct, Domain): Domain says what integers do. Floats: they become floats first (exp, sin);
+// X(Struct, function, Domain): Domain says what integers do. Floats: they become floats first (exp, sin);
 // Numbers: they stay what they are (neg, abs); FloatOnly: they are refused.
 // clang-format off
-#define TAPEGRAD_UNARY(X)                                                                            \
-    X(Neg, Numbers) X(Abs, Numbers) X(Sign, Numbers) X(Square, Numbers) X(Cube, Numbers)             \
-    X(Relu, Numbers) X(Floor, Numbers) X(Ceil, Numbers) X(Round, Numbers) X(Trunc, Numbers)          \
-    X(Exp, Floats) X(Exp2, Floats) X(Expm1, Floats) X(Log, Floats) X(Log2, Floats) X(Log10, Floats)  \
-    X(Log1p, Floats) X(Sqrt, Floats) X(Rsqrt, Floats) X(Reciprocal, Floats) X(Sin, Floats)           \
-    X(Cos, Floats) X(Tan, Floats) X(Asin, Floats) X(Acos, Floats) X(Atan, Floats) X(Sinh, Floats)    \
-    X(Cosh, Floats) X(Tanh, Floats) X(Sigmoid, Floats) X(LogSigmoid, FloatOnly) X(LeakyRelu, FloatOnly)    \
-    X(Elu, FloatOnly) X(Gelu, FloatOnly) X(GeluTanh, FloatOnly) X(Silu, FloatOnly) X(Softplus, FloatOnly)           \
-    X(Erf, Floats) X(Erfc, Floats) X(Clamp, Floats) X(PowScalar, Floats)
+#define TAPEGRAD_UNARY_PLAIN(X)                                                                     \
+    X(Neg, neg, Numbers) X(Abs, abs, Numbers) X(Sign, sign, Numbers)      \
+    X(Square, square, Numbers) X(Cube, cube, Numbers) X(Relu, relu, Numbers)                        \
+    X(Floor, floor, Numbers) X(Ceil, ceil, Numbers) X(Round, round, Numbers)                        \
+    X(Trunc, trunc, Numbers) X(Exp, exp, Floats) X(Exp2, exp2, Floats) X(Expm1, expm1, Floats)      \
+    X(Log, log, Floats) X(Log2, log2, Floats) X(Log10, log10, Floats) X(Log1p, log1p, Floats)       \
+    X(Sqrt, sqrt, Floats) X(Rsqrt, rsqrt, Floats) X(Reciprocal, reciprocal, Floats)                 \
+    X(Sin, sin, Floats) X(Cos, cos, Floats) X(Tan, tan, Floats) X(Asin, asin, Floats)               \
+    X(Acos, acos, Floats) X(Atan, atan, Floats) X(Sinh, sinh, Floats) X(Cosh, cosh, Floats)         \
+    X(Tanh, tanh, Floats) X(Sigmoid, sigmoid, Floats) X(LogSigmoid, log_sigmoid, FloatOnly)         \
+    X(Gelu, gelu, FloatOnly) X(GeluTanh, gelu_tanh, FloatOnly) X(Silu, silu, FloatOnly)             \
+    X(Erf, erf, Floats) X(Erfc, erfc, Floats)
+#define TAPEGRAD_UNARY_PARAMETRIC(X)                                                                \
+    X(LeakyRelu, leaky_relu, FloatOnly) X(Elu, elu, FloatOnly) X(Softplus, softplus, FloatOnly)     \
+    X(Clamp, clamp, Floats) X(PowScalar, pow_scalar, Floats)
+#define TAPEGRAD_UNARY(X) TAPEGRAD_UNARY_PLAIN(X) TAPEGRAD_UNARY_PARAMETRIC(X)
 // clang-format on
 
 #define TAPEGRAD_ENUMERATOR(Name, ...) Name,

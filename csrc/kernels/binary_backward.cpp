@@ -10,11 +10,11 @@ using formulas::kUsesB;
 using formulas::kUsesResult;
 
 template <class F> struct Lhs {
-    static constexpr unsigned uses = formulas::lhs_uses<F>();
+    static constexpr unsigned uses = formulas::lhs_uses<F>().values();
     static auto value(auto g, auto a, auto b, auto y) { return F::lhs(g, a, b, y); }
 };
 template <class F> struct Rhs {
-    static constexpr unsigned uses = formulas::rhs_uses<F>();
+    static constexpr unsigned uses = formulas::rhs_uses<F>().values();
     static auto value(auto g, auto a, auto b, auto y) { return F::rhs(g, a, b, y); }
 };
 

@@ -77,7 +77,7 @@ template <class F, bool Bool = true> void fill_integers(kernels::BlockFn* row) {
 }  // namespace
 
 void fill_binary_forward(kernels::ElementwiseKernels& k) {
-#define TAPEGRAD_FILL(Name, Domain) fill_row<formulas::Name, k##Domain>(k.binary[int(Binary::Name)]);
+#define TAPEGRAD_FILL(Name, function, Domain) fill_row<formulas::Name, k##Domain>(k.binary[int(Binary::Name)]);
     TAPEGRAD_BINARY(TAPEGRAD_FILL)
 #undef TAPEGRAD_FILL
     fill_row<FloorDivide, true>(k.integer[int(Integer::FloorDivide)]);

@@ -9,7 +9,7 @@ using formulas::Unary;
 // in holds g, then x and y, of these only what the derivative uses.
 template <class F, class T>
 void backward_block(const void* const* in, void* out, int64_t n, const double* p) {
-    constexpr unsigned uses = formulas::unary_uses<F>();
+    constexpr unsigned uses = formulas::unary_uses<F>().values();
     const T* g = static_cast<const T*>(in[0]);
     T* result = static_cast<T*>(out);
     with_parameters<Pack<T>, F>(p, [&](auto... parameters) {

@@ -36,7 +36,7 @@ template <class F, bool Numbers> void fill_row(kernels::BlockFn* row) {
 }  // namespace
 
 void fill_unary_forward(kernels::ElementwiseKernels& k) {
-#define TAPEGRAD_FILL(Name, Domain) \
+#define TAPEGRAD_FILL(Name, function, Domain) \
     fill_row<formulas::Name, k##Domain>(k.unary[int(Unary::Name)]);
     TAPEGRAD_UNARY(TAPEGRAD_FILL)
 #undef TAPEGRAD_FILL

@@ -1,10 +1,9 @@
 // Element-wise operators. Each records its derivative, written once in csrc/formulas.
 #pragma once
 
-#include <string>
+#include <concepts>
 
-#include "formulas/binary.h"
-#include "formulas/unary.h"
+#include "formulas/vocabulary.h"
 #include "ops/arg.h"
 #include "ops/copy.h"
 
@@ -42,47 +41,37 @@ Tensor isclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool 
 
 Tensor add(const Arg& a, const Arg& b);
 
-// The Tensor reading of the formulas.
-inline Tensor operator+(const Arg& a, const Tensor& b) { return binary(Binary::Add, a, b); }
-inline Tensor operator+(const Tensor& a, const Arg& b) { return binary(Binary::Add, a, b); }
-inline Tensor operator+(const Tensor& a, const Tensor& b) { return binary(Binary::Add, a, b); }
-inline Tensor operator-(const Arg& a, const Tensor& b) { return binary(Binary::Sub, a, b); }
-inline Tensor operator-(const Tensor& a, const Arg& b) { return binary(Binary::Sub, a, b); }
-inline Tensor operator-(const Tensor& a, const Tensor& b) { return binary(Binary::Sub, a, b); }
-inline Tensor operator*(const Arg& a, const Tensor& b) { return binary(Binary::Mul, a, b); }
-inline Tensor operator*(const Tensor& a, const Arg& b) { return binary(Binary::Mul, a, b); }
-inline Tensor operator*(const Tensor& a, const Tensor& b) { return binary(Binary::Mul, a, b); }
-inline Tensor operator/(const Arg& a, const Tensor& b) { return binary(Binary::Div, a, b); }
-inline Tensor operator/(const Tensor& a, const Arg& b) { return binary(Binary::Div, a, b); }
-inline Tensor operator/(const Tensor& a, const Tensor& b) { return binary(Binary::Div, a, b); }
-inline Tensor operator-(const Tensor& a) { return unary(Unary::Neg, a); }
-inline Tensor operator<(const Tensor& a, const Arg& b) { return compare(Comparison::Lt, a, b); }
-inline Tensor operator<=(const Tensor& a, const Arg& b) { return compare(Comparison::Le, a, b); }
-inline Tensor operator>(const Tensor& a, const Arg& b) { return compare(Comparison::Gt, a, b); }
-inline Tensor operator>=(const Tensor& a, const Arg& b) { return compare(Comparison::Ge, a, b); }
-inline Tensor operator==(const Tensor& a, const Arg& b) { return compare(Comparison::Eq, a, b); }
+// The Tensor reading of the rules (formulas/vocabulary.h).
+#define TAPEGRAD_OPERATOR_(sign, Name, ...)                                                             \
+    inline Tensor operator sign(const Arg& a, const Tensor& b) { return binary(Binary::Name, a, b); }    \
+    inline Tensor operator sign(const Tensor& a, const Arg& b) { return binary(Binary::Name, a, b); }    \
+    inline Tensor operator sign(const Tensor& a, const Tensor& b) { return binary(Binary::Name, a, b); }
+TAPEGRAD_ARITHMETIC(TAPEGRAD_OPERATOR_)
+#undef TAPEGRAD_OPERATOR_
+#define TAPEGRAD_TEST_(sign, Name, ...) \
+    inline Tensor operator sign(const Tensor& a, const Arg& b) { return compare(Comparison::Name, a, b); }
+TAPEGRAD_TESTS(TAPEGRAD_TEST_)
+#undef TAPEGRAD_TEST_
 inline Tensor operator&(const Tensor& a, const Tensor& b) {
     return compare(Comparison::LogicalAnd, a, b);
 }
+inline Tensor operator-(const Tensor& a) { return unary(Unary::Neg, a); }
 inline Tensor zero_like(const Tensor& x) { return zeros_like(x); }
 inline Tensor pow(const Tensor& a, const Tensor& b) { return binary(Binary::Pow, a, b); }
 inline Tensor pow(const Tensor& a, double b) { return pow(a, Scalar(b)); }
-#define TAPEGRAD_TENSOR_FUNCTION(name, Name) \
+
+#define TAPEGRAD_FUNCTION_(Name, name, ...) \
     inline Tensor name(const Tensor& x) { return unary(Unary::Name, x); }
-TAPEGRAD_TENSOR_FUNCTION(sign, Sign)
-TAPEGRAD_TENSOR_FUNCTION(exp, Exp)
-TAPEGRAD_TENSOR_FUNCTION(log, Log)
-TAPEGRAD_TENSOR_FUNCTION(sqrt, Sqrt)
-TAPEGRAD_TENSOR_FUNCTION(rsqrt, Rsqrt)
-TAPEGRAD_TENSOR_FUNCTION(sin, Sin)
-TAPEGRAD_TENSOR_FUNCTION(cos, Cos)
-TAPEGRAD_TENSOR_FUNCTION(sinh, Sinh)
-TAPEGRAD_TENSOR_FUNCTION(cosh, Cosh)
-TAPEGRAD_TENSOR_FUNCTION(sigmoid, Sigmoid)
-TAPEGRAD_TENSOR_FUNCTION(floor, Floor)
-TAPEGRAD_TENSOR_FUNCTION(trunc, Trunc)
-TAPEGRAD_TENSOR_FUNCTION(abs, Abs)
-#undef TAPEGRAD_TENSOR_FUNCTION
+TAPEGRAD_UNARY_PLAIN(TAPEGRAD_FUNCTION_)
+#undef TAPEGRAD_FUNCTION_
+#define TAPEGRAD_FUNCTION_(Name, name, ...)                                                  \
+    template <std::convertible_to<double>... P>                                              \
+        requires(sizeof...(P) == formulas::parameter_count<formulas::Name>())                \
+    inline Tensor name(const Tensor& x, P... parameters) {                                   \
+        return unary(Unary::Name, x, static_cast<double>(parameters)...);                    \
+    }
+TAPEGRAD_UNARY_PARAMETRIC(TAPEGRAD_FUNCTION_)
+#undef TAPEGRAD_FUNCTION_
 // The distribution of a standard normal variable, and its density.
 inline Tensor normal_cdf(const Tensor& x) {
     return unary(Unary::Erfc, x * -formulas::kSqrtHalf) * 0.5;

@@ -33,25 +33,24 @@ struct BinaryInfo {
 
 template <class F> BinaryInfo binary_info(const char* name, bool floats) {
     const Text g("grad"), a("self"), b("other"), y("result");
-    BinaryInfo info{snake_case(name),
-                    std::string(name) + "Backward",
-                    floats,
-                    formulas::lhs_uses<F>(),
-                    formulas::rhs_uses<F>(),
-                    false,
-                    false,
-                    [](const Tensor& gt, const Tensor& at, const Tensor& bt,
-                       const Tensor& yt) -> Tensor { return F::lhs(gt, at, bt, yt); },
-                    [](const Tensor& gt, const Tensor& at, const Tensor& bt,
-                       const Tensor& yt) -> Tensor { return F::rhs(gt, at, bt, yt); },
-                    F::lhs(g, a, b, y).s,
-                    F::rhs(g, a, b, y).s};
-    info.lhs_identity = info.lhs_formula == "grad";
-    info.rhs_identity = info.rhs_formula == "grad";
-    return info;
+    return {snake_case(name),
+            std::string(name) + "Backward",
+            floats,
+            formulas::lhs_uses<F>().values(),
+            formulas::rhs_uses<F>().values(),
+            formulas::lhs_uses<F>().is_gradient(),
+            formulas::rhs_uses<F>().is_gradient(),
+            [](const Tensor& gt, const Tensor& at, const Tensor& bt, const Tensor& yt) -> Tensor {
+                return F::lhs(gt, at, bt, yt);
+            },
+            [](const Tensor& gt, const Tensor& at, const Tensor& bt, const Tensor& yt) -> Tensor {
+                return F::rhs(gt, at, bt, yt);
+            },
+            F::lhs(g, a, b, y).s,
+            F::rhs(g, a, b, y).s};
 }
 
-#define TAPEGRAD_INFO(Name, Domain) binary_info<formulas::Name>(#Name, k##Domain),
+#define TAPEGRAD_INFO(Name, function, Domain) binary_info<formulas::Name>(#Name, k##Domain),
 const BinaryInfo binary_infos[] = {TAPEGRAD_BINARY(TAPEGRAD_INFO)};
 #undef TAPEGRAD_INFO
 const BinaryInfo& info_of(Binary op) { return binary_infos[static_cast<int>(op)]; }
@@ -272,7 +271,7 @@ private:
 
     const Binary op_;
     const bool a_is_tensor_, b_is_tensor_;
-    uint8_t uses_ = 0;
+    uint16_t uses_ = 0;
     const double scalar_;  // the operand that is a number: the gradient is a floating tensor
     SavedTensor a_, b_, result_;
 };

@@ -63,7 +63,7 @@ template <class F> UnaryInfo unary_info(const char* name, Domain domain) {
     UnaryInfo info{snake_case(name),
                    node_name(name),
                    domain,
-                   formulas::unary_uses<F>(),
+                   formulas::unary_uses<F>().values(),
                    formulas::parameter_count<F>(),
                    {},
                    tensor_reading<F>,
@@ -73,7 +73,7 @@ template <class F> UnaryInfo unary_info(const char* name, Domain domain) {
     return info;
 }
 
-#define TAPEGRAD_INFO(Name, Domain) unary_info<formulas::Name>(#Name, k##Domain),
+#define TAPEGRAD_INFO(Name, function, Domain) unary_info<formulas::Name>(#Name, k##Domain),
 const UnaryInfo unary_infos[] = {TAPEGRAD_UNARY(TAPEGRAD_INFO)};
 #undef TAPEGRAD_INFO
 const UnaryInfo& info_of(Unary op) { return unary_infos[static_cast<int>(op)]; }

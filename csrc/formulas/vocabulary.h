@@ -1,0 +1,41 @@
+// The vocabulary of the rules: which operators and functions a derivative may be written in. Every reading
+// provides them beside its type: Text and Uses from these lists, by one template each; Tensor as the
+// functions of csrc/ops; Pack and Lane as far as kernels need them.
+//
+// To widen it: one word here, and the function for tensors. Arguments that are no tensors (numbers, bools,
+// strings, Dims) stay what they are in every reading.
+#pragma once
+
+#include "formulas/binary.h"
+#include "formulas/unary.h"
+
+// Functions: all element-wise operators, what is composed of them, and functions of whole tensors.
+// clang-format off
+#define TAPEGRAD_COMPOSED_WORDS(X) X(where) X(normal_cdf) X(normal_pdf)
+#define TAPEGRAD_WHOLE_TENSOR_WORDS(X)                                                              \
+    X(sum) X(mean) X(sum_to) X(cumsum) X(matmul)                                                    \
+    X(expand) X(reshape) X(transpose) X(permute) X(flip)                                            \
+    X(gather) X(scatter) X(index_add)
+#define TAPEGRAD_WORDS(X, Operator)                                                                 \
+    TAPEGRAD_UNARY(Operator) TAPEGRAD_BINARY(Operator)                                              \
+    TAPEGRAD_COMPOSED_WORDS(X) TAPEGRAD_WHOLE_TENSOR_WORDS(X)
+
+// X(sign, Struct, how tightly the text of the result binds, and how tightly a right operand has to).
+#define TAPEGRAD_ARITHMETIC(X)                                                                      \
+    X(+, Add, kSum, kSum) X(-, Sub, kSum, kProduct)                                                 \
+    X(*, Mul, kProduct, kNegation) X(/, Div, kProduct, kNegation)
+#define TAPEGRAD_TESTS(X)                                                                           \
+    X(<, Lt, kCompare, kSum) X(<=, Le, kCompare, kSum) X(>, Gt, kCompare, kSum)                     \
+    X(>=, Ge, kCompare, kSum) X(==, Eq, kCompare, kSum)
+
+// What is known of a tensor without its values: x.sizes() and so on.
+#define TAPEGRAD_PROPERTIES(X) X(sizes) X(dim) X(numel) X(dtype)
+// clang-format on
+
+namespace tapegrad::formulas {
+
+// Whether a call with these arguments belongs to a reading: one of them is of its type.
+template <class Reading, class... Args>
+concept ReadAs = (__is_same(Reading, Args) || ...);
+
+}  // namespace tapegrad::formulas
