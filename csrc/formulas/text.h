@@ -2,7 +2,7 @@
 #pragma once
 
 #include <concepts>
-#include <cstdio>
+#include <initializer_list>
 #include <string>
 
 #include "core/dims.h"
@@ -11,22 +11,11 @@
 namespace tapegrad::formulas {
 
 // Parameters that are no tensors, as Python shows them. A type of its own kind brings its as_text along.
-template <class T>
-    requires std::is_arithmetic_v<T>
-std::string as_text(T value) {
-    if constexpr (std::same_as<T, bool>) return value ? "True" : "False";
-    if constexpr (std::integral<T>) return std::to_string(value);
-    char buffer[32];
-    std::snprintf(buffer, sizeof buffer, "%.6g", static_cast<double>(value));
-    return buffer;
-}
-inline std::string as_text(const std::string& value) { return "'" + value + "'"; }
-inline std::string as_text(const char* value) { return as_text(std::string(value)); }
-inline std::string as_text(const Dims& dims) {
-    std::string list;
-    for (const int64_t d : dims) list += (list.empty() ? "" : ", ") + std::to_string(d);
-    return "(" + list + (dims.size() == 1 ? ",)" : ")");
-}
+std::string as_text(double value);
+inline std::string as_text(bool value) { return value ? "True" : "False"; }
+template <std::integral T> std::string as_text(T value) { return std::to_string(value); }
+inline std::string as_text(const char* value) { return value; }
+std::string as_text(const Dims& dims);
 
 class Text {
 public:
@@ -43,39 +32,36 @@ public:
     Text(T value) : s(as_text(value)),
                     level(value < T(0) ? kNegation : kAtom) {}
 
-    std::string at(Level least) const { return level < least ? "(" + s + ")" : s; }
+    std::string at(Level least) const;
+    Text property(const char* name) const;  // "self.sizes()"
 
 #define TAPEGRAD_PROPERTY_(name) \
-    Text name() const { return at(kAtom) + "." #name "()"; }
+    Text name() const { return property(#name); }
     TAPEGRAD_PROPERTIES(TAPEGRAD_PROPERTY_)
 #undef TAPEGRAD_PROPERTY_
-    Text size(const Text& dim) const { return at(kAtom) + ".size(" + dim.s + ")"; }
 };
 inline std::string as_text(const Text& text) { return text.s; }
 
-#define TAPEGRAD_OPERATOR_(sign, Name, own, right)                                           \
-    inline Text operator sign(const Text& a, const Text& b) {                                \
-        return {a.at(Text::own) + " " #sign " " + b.at(Text::right), Text::own};             \
+// "a sign b", and "name(arg, arg)".
+Text joined(const Text& a, const char* sign, const Text& b, Text::Level own, Text::Level right);
+Text call(const char* name, std::initializer_list<std::string> arguments);
+
+#define TAPEGRAD_OPERATOR_(sign, Name, own, right)                \
+    inline Text operator sign(const Text& a, const Text& b) {     \
+        return joined(a, " " #sign " ", b, Text::own, Text::right); \
     }
 TAPEGRAD_ARITHMETIC(TAPEGRAD_OPERATOR_)
 TAPEGRAD_TESTS(TAPEGRAD_OPERATOR_)
 #undef TAPEGRAD_OPERATOR_
-inline Text operator&(const Text& a, const Text& b) {
-    return {"(" + a.s + ") & (" + b.s + ")", Text::kCompare};
-}
-inline Text operator-(const Text& a) { return {"-" + a.at(Text::kNegation), Text::kNegation}; }
+Text operator&(const Text& a, const Text& b);
+Text operator|(const Text& a, const Text& b);
+Text operator-(const Text& a);
 
-// "name(arg, arg)"
-template <class... Args> Text call(const char* name, const Args&... args) {
-    std::string list;
-    ((list += (list.empty() ? "" : ", ") + as_text(args)), ...);
-    return name + ("(" + list + ")");
-}
-#define TAPEGRAD_WORD_(name)                              \
-    template <class... Args>                              \
-        requires ReadAs<Text, Args...>                    \
-    Text name(const Args&... args) {                      \
-        return call(#name, args...);                      \
+#define TAPEGRAD_WORD_(name)                    \
+    template <class... Args>                    \
+        requires ReadAs<Text, Args...>          \
+    Text name(const Args&... args) {            \
+        return call(#name, {as_text(args)...}); \
     }
 #define TAPEGRAD_OPERATOR_WORD_(Name, name, ...) TAPEGRAD_WORD_(name)
 TAPEGRAD_WORDS(TAPEGRAD_WORD_, TAPEGRAD_OPERATOR_WORD_)
@@ -83,11 +69,18 @@ TAPEGRAD_WORDS(TAPEGRAD_WORD_, TAPEGRAD_OPERATOR_WORD_)
 #undef TAPEGRAD_WORD_
 
 // With a notation of their own; a fixed number of arguments goes before any number of them.
+Text power(const Text& a, const Text& b);
 template <class A, class B>
     requires ReadAs<Text, A, B>
 Text pow(const A& a, const B& b) {
-    return {Text(a).at(Text::kAtom) + " ** " + Text(b).at(Text::kAtom), Text::kNegation};
+    return power(Text(a), Text(b));
 }
 inline Text zero_like(const Text&) { return 0; }
+inline Text mT(const Text& a) { return a.at(Text::kAtom) + ".mT"; }
+inline Text mm(const Text& a, const Text& b) {
+    return joined(a, " @ ", b, Text::kProduct, Text::kNegation);
+}
+inline Text bmm(const Text& a, const Text& b) { return mm(a, b); }
+inline Text mv(const Text& a, const Text& b) { return mm(a, b); }
 
 }  // namespace tapegrad::formulas

@@ -79,6 +79,7 @@ TAPEGRAD_WORDS(TAPEGRAD_WORD_, TAPEGRAD_OPERATOR_WORD_)
 
 // zero_like needs the shape of its argument, which the gradient gives; no value.
 constexpr Uses zero_like(Uses) { return {}; }
+constexpr Uses zeros_like(Uses x) { return x.sizes(); }
 
 // What the derivatives of an element-wise operator save, as bits of Uses::values().
 inline constexpr unsigned kUsesA = Uses::argument(0).values(), kUsesB = Uses::argument(1).values(),

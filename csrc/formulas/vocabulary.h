@@ -2,7 +2,8 @@
 // provides them beside its type: Text and Uses from these lists, by one template each; Tensor as the
 // functions of csrc/ops; Pack and Lane as far as kernels need them.
 //
-// To widen it: one word here, and the function for tensors. Arguments that are no tensors (numbers, bools,
+// To widen it: one word here, and the function for tensors. (A word of one file: TAPEGRAD_WORD in
+// ops/rule.h.) Arguments that are no tensors (numbers, bools,
 // strings, Dims) stay what they are in every reading.
 #pragma once
 
@@ -13,9 +14,12 @@
 // clang-format off
 #define TAPEGRAD_COMPOSED_WORDS(X) X(where) X(normal_cdf) X(normal_pdf)
 #define TAPEGRAD_WHOLE_TENSOR_WORDS(X)                                                              \
-    X(sum) X(mean) X(sum_to) X(cumsum) X(matmul)                                                    \
-    X(expand) X(reshape) X(transpose) X(permute) X(flip)                                            \
-    X(gather) X(scatter) X(index_add)
+    X(sum) X(mean) X(sum_to) X(softmax)                                                             \
+    X(mm) X(bmm) X(mv) X(outer) X(mT)                                                               \
+    X(expand) X(reshape) X(transpose) X(t) X(permute) X(squeeze) X(unsqueeze)                       \
+    X(select) X(narrow) X(diagonal) X(zeros_diagonal) X(flip) X(roll) X(tril) X(triu)               \
+    X(gather) X(scatter) X(scatter_add) X(scatter_reduce) X(index_select) X(index_fill)             \
+    X(masked_fill) X(isnan) X(isinf) X(cast_like) X(zeros_like)
 #define TAPEGRAD_WORDS(X, Operator)                                                                 \
     TAPEGRAD_UNARY(Operator) TAPEGRAD_BINARY(Operator)                                              \
     TAPEGRAD_COMPOSED_WORDS(X) TAPEGRAD_WHOLE_TENSOR_WORDS(X)

@@ -33,9 +33,9 @@ public:
 
     const char* name() const noexcept override { return "AsStridedBackward0"; }
     void visit_saved(SavedVisitor& visitor) const override {
-        visitor.dims("size", view_.sizes);
-        visitor.dims("stride", view_.strides);
-        visitor.integer("storage_offset", view_.offset);
+        visitor.value("size", view_.sizes);
+        visitor.value("stride", view_.strides);
+        visitor.value("storage_offset", view_.offset);
     }
 
     void backward(GradList& grads, TensorList& inputs) override {

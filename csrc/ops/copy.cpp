@@ -4,8 +4,9 @@
 
 #include "kernels/elementwise_driver.h"
 #include "kernels/table.h"
+#include "ops/elementwise.h"
 #include "ops/overlap.h"
-#include "ops/record.h"
+#include "ops/rule.h"
 
 namespace tapegrad {
 
@@ -130,73 +131,34 @@ void fill_values(const Tensor& out, const Scalar& value) {
 
 namespace {
 
-class CloneNode final : public Node {
-public:
-    const char* name() const noexcept override { return "CloneBackward0"; }
-    std::string formula() const override { return "grad"; }
-    void backward(GradList& grads, TensorList& inputs) override { inputs[0] = std::move(grads[0]); }
+// A copy, also to another type: the tape brings the gradient back to that of x.
+struct Copied {
+    const char* name;
+    const char* node() const { return name; }
+    auto backward(auto g, auto, auto) const { return g; }
 };
 
-class ToCopyNode final : public Node {
-public:
-    explicit ToCopyNode(DType from) : from_(from) {}
-    const char* name() const noexcept override { return "ToCopyBackward0"; }
-    std::string formula() const override { return "grad"; }
-    void backward(GradList& grads, TensorList& inputs) override {
-        inputs[0] = to_dtype(grads[0], from_);
-    }
-
-private:
-    DType from_;
+// Values written over a tensor: its own past has no influence any more.
+struct Overwritten {
+    const char* name;
+    const char* node() const { return name; }
+    auto backward(auto g, auto, auto) const { return zero_like(g); }
 };
-
-// Result of writing source over self: self's own past has no influence any more.
-class CopyNode final : public Node {
-public:
-    const char* name() const noexcept override { return "CopyBackwards"; }
-    void backward(GradList& grads, TensorList& inputs) override {
-        if (wants(0)) inputs[0] = zeros(grads[0].sizes(), grads[0].dtype());
-        if (wants(1)) inputs[1] = std::move(grads[0]);
+struct OverwrittenBy {
+    static constexpr std::array arguments{"self", "src"};
+    const char* name;
+    const char* node() const { return name; }
+    auto backward(auto g, auto, auto, auto) const {
+        return gradients([=] { return zero_like(g); }, [=] { return g; });
     }
 };
-
-class FillNode final : public Node {
-public:
-    explicit FillNode(bool by_tensor) : by_tensor_(by_tensor) {}
-    const char* name() const noexcept override {
-        return by_tensor_ ? "FillBackward3" : "FillBackward2";
-    }
-    void backward(GradList& grads, TensorList& inputs) override {
-        if (wants(0)) inputs[0] = zeros(grads[0].sizes(), grads[0].dtype());
-        if (wants(1)) inputs[1] = std::move(grads[0]);
-    }
-
-private:
-    const bool by_tensor_;
-};
-
-class ZeroNode final : public Node {
-public:
-    const char* name() const noexcept override { return "ZeroBackward0"; }
-    void backward(GradList& grads, TensorList& inputs) override {
-        if (wants(0)) inputs[0] = zeros(grads[0].sizes(), grads[0].dtype());
-    }
-};
-
-template <class N, class... Args>
-void record_as(const Tensor& out, const Tensor& input, Args... args) {
-    Ref<Node> node(new N(args...));
-    node->add_edge(gradient_edge(input));
-    set_history(out, node);
-}
 
 }  // namespace
 
 namespace {
 Tensor copy_into(const Tensor& out, const Tensor& x) {
     copy_values(out, x);
-    if (recording(x)) record_as<CloneNode>(out, x);
-    return out;
+    return recorded(out, Copied{"CloneBackward0"}, x);
 }
 }  // namespace
 
@@ -208,8 +170,7 @@ Tensor to_dtype(const Tensor& x, DType dtype) {
     if (x.dtype() == dtype) return x;
     Tensor out = empty_result(x.sizes(), dtype, x);
     copy_values(out, x);
-    if (recording(x) && is_floating(dtype)) record_as<ToCopyNode>(out, x, x.dtype());
-    return out;
+    return is_floating(dtype) ? recorded(std::move(out), Copied{"ToCopyBackward0"}, x) : out;
 }
 
 namespace {
@@ -222,8 +183,7 @@ bool is_same_window(const Tensor& a, const Tensor& b) {
 }  // namespace
 
 const Tensor& copy_(const Tensor& self, const Tensor& source) {
-    const bool recorded = recording(self, source);
-    check_inplace(self, recorded);
+    const InPlace change(self, source);
     if (!self.is_same(source)) {
         refuse_internal_overlap(self);
         refuse_partial_overlap(self, source);
@@ -231,55 +191,34 @@ const Tensor& copy_(const Tensor& self, const Tensor& source) {
     if (!is_expandable_to(source.sizes(), self.sizes()))
         fail("output with shape ", to_string(self.sizes()), " doesn't match the broadcast shape ",
              to_string(broadcast(self.sizes(), source.sizes())));
-    Tensor from = source;
-    if (shares_memory(source, self) && !is_same_window(self, source)) {
-        GradMode off(false);
-        from = clone(source);
-    }
-    Ref<Node> node;
-    if (recorded && self.is_floating()) {
-        node = Ref<Node>(new CopyNode);
-        node->add_edge(gradient_edge(self));
-        node->add_edge(source.is_floating() ? gradient_edge(source) : Edge{});
-    }
-    copy_values(self, from);
-    self.bump_version();
-    if (node) rebase_history(self, node);
-    return self;
+    const auto write = [&] {
+        Tensor from = source;
+        if (shares_memory(source, self) && !is_same_window(self, source)) {
+            GradMode off(false);
+            from = clone(source);
+        }
+        copy_values(self, from);
+    };
+    if (!self.is_floating()) return change.apply(Ref<Node>(), write);
+    return change.apply(OverwrittenBy{"CopyBackwards"}, write,
+                        source.is_floating() ? source : Tensor());
 }
 
 const Tensor& fill_(const Tensor& self, const Arg& value) {
-    const bool recorded = grad_enabled() && (self.requires_grad() || value.requires_grad());
-    check_inplace(self, recorded);
-    if (value.is_tensor() && value.tensor().dim() != 0)
+    const InPlace change(self, value);
+    if (!value.is_tensor())
+        return change.apply(Overwritten{"FillBackward2"},
+                            [&] { fill_values(self, value.scalar()); });
+    if (value.tensor().dim() != 0)
         fail("fill_ only supports 0-dimension value tensor but got tensor with ",
              value.tensor().dim(), " dimensions.");
-    if (value.is_tensor()) refuse_internal_overlap(self);
-    Ref<Node> node;
-    if (recorded) {
-        node = Ref<Node>(new FillNode(value.is_tensor()));
-        node->add_edge(gradient_edge(self));
-        node->add_edge(gradient_edge(value));
-    }
-    if (value.is_tensor()) copy_values(self, value.tensor());
-    else fill_values(self, value.scalar());
-    self.bump_version();
-    if (node) rebase_history(self, node);
-    return self;
+    refuse_internal_overlap(self);
+    return change.apply(
+        OverwrittenBy{"FillBackward3"}, [&] { copy_values(self, value.tensor()); }, value);
 }
 
 const Tensor& zero_(const Tensor& self) {
-    const bool recorded = recording(self);
-    check_inplace(self, recorded);
-    Ref<Node> node;
-    if (recorded) {
-        node = Ref<Node>(new ZeroNode);
-        node->add_edge(gradient_edge(self));
-    }
-    fill_values(self, 0);
-    self.bump_version();
-    if (node) rebase_history(self, node);
-    return self;
+    return InPlace(self).apply(Overwritten{"ZeroBackward0"}, [&] { fill_values(self, 0); });
 }
 
 Tensor zeros(const Dims& sizes, DType dtype) {

@@ -7,6 +7,7 @@
 #include "ops/overlap.h"
 #include "ops/record.h"
 #include "ops/reductions.h"
+#include "ops/rule.h"
 
 namespace tapegrad {
 
@@ -24,25 +25,13 @@ Tensor compare(Comparison op, const Arg& a, const Arg& b) {
 
 namespace {
 
-class WhereNode final : public Node {
-public:
-    explicit WhereNode(const Tensor& condition) : condition_(condition, false) {}
-    const char* name() const noexcept override { return "WhereBackward0"; }
-    std::string formula() const override {
-        return "self: where(condition, grad, 0), other: where(condition, 0, grad)";
+struct Where {
+    static constexpr auto node = "WhereBackward0";
+    static constexpr std::array arguments{"self", "other", "condition"};
+    auto backward(auto g, auto, auto, auto condition, auto) const {
+        return gradients([=] { return where(condition, g, 0); },
+                         [=] { return where(condition, 0, g); });
     }
-    void release_saved() override { condition_.release(); }
-    void visit_saved(SavedVisitor& visitor) const override {
-        visitor.tensor("condition", condition_);
-    }
-    void backward(GradList& grads, TensorList& inputs) override {
-        const Tensor condition = condition_.unpack(*this);
-        if (wants(0)) inputs[0] = where(condition, grads[0], 0);
-        if (wants(1)) inputs[1] = where(condition, 0, grads[0]);
-    }
-
-private:
-    SavedTensor condition_;
 };
 
 }  // namespace
@@ -67,13 +56,7 @@ Tensor where(const Tensor& condition, const Arg& a, const Arg& b) {
     const Operand operands[] = {condition, pa.operand, pb.operand};
     const size_t bytes[] = {1, item_size(dtype), item_size(dtype)};
     kernels::run_elementwise(kernel_table().elementwise.where[int(dtype)], out, operands, 3, bytes);
-    if (recording_args(a, b)) {
-        Ref<WhereNode> node(new WhereNode(condition));
-        node->add_edge(gradient_edge(a));
-        node->add_edge(gradient_edge(b));
-        set_history(out, node);
-    }
-    return out;
+    return recorded(std::move(out), Where{}, a, b, condition);
 }
 
 namespace {

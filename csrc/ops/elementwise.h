@@ -55,7 +55,13 @@ TAPEGRAD_TESTS(TAPEGRAD_TEST_)
 inline Tensor operator&(const Tensor& a, const Tensor& b) {
     return compare(Comparison::LogicalAnd, a, b);
 }
+inline Tensor operator|(const Tensor& a, const Tensor& b) {
+    return compare(Comparison::LogicalOr, a, b);
+}
 inline Tensor operator-(const Tensor& a) { return unary(Unary::Neg, a); }
+inline Tensor isnan(const Tensor& x) { return predicate(Predicate::IsNan, x); }
+inline Tensor isinf(const Tensor& x) { return predicate(Predicate::IsInf, x); }
+inline Tensor cast_like(const Tensor& x, const Tensor& like) { return to_dtype(x, like.dtype()); }
 inline Tensor zero_like(const Tensor& x) { return zeros_like(x); }
 inline Tensor pow(const Tensor& a, const Tensor& b) { return binary(Binary::Pow, a, b); }
 inline Tensor pow(const Tensor& a, double b) { return pow(a, Scalar(b)); }

@@ -166,8 +166,8 @@ public:
         if (a_.defined()) visitor.tensor("self", a_);
         if (b_.defined()) visitor.tensor(op_ == Binary::Pow ? "exponent" : "other", b_);
         if (result_.defined()) visitor.tensor("result", result_);
-        if (!b_is_tensor_ && (uses_ & kUsesB)) visitor.scalar("other", scalar_);
-        if (!a_is_tensor_ && (uses_ & kUsesA)) visitor.scalar("self", scalar_);
+        if (!b_is_tensor_ && (uses_ & kUsesB)) visitor.value("other", scalar_);
+        if (!a_is_tensor_ && (uses_ & kUsesA)) visitor.value("self", scalar_);
     }
 
     void backward(GradList& grads, TensorList& inputs) override {

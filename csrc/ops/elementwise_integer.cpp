@@ -2,7 +2,8 @@
 
 #include "kernels/table.h"
 #include "ops/elementwise_operands.h"
-#include "ops/record.h"
+#include "ops/refusal.h"
+#include "ops/rule.h"
 
 namespace tapegrad {
 
@@ -27,13 +28,12 @@ BlockFn integer_kernel(Integer op, DType dtype) {
 }
 
 // Floor division is recorded so that asking for its derivative is an error and not a silent zero.
-class NotImplementedNode final : public Node {
-public:
-    const char* name() const noexcept override { return "NotImplemented"; }
-    void backward(GradList&, TensorList&) override {
-        fail<NotImplementedError>("derivative for aten::floor_divide is not implemented");
-    }
-};
+template <class... Args> Ref<Node> refusing(const Args&... args) {
+    return refusing_node(
+        "NotImplemented",
+        [] { fail<NotImplementedError>("derivative for aten::floor_divide is not implemented"); },
+        args...);
+}
 
 }  // namespace
 
@@ -45,32 +45,18 @@ Tensor integer_binary(Integer op, const Arg& a, const Arg& b) {
     Prepared pa(a, dtype), pb(b, dtype);
     const Operand operands[] = {pa.operand, pb.operand};
     kernels::run_elementwise(kernel, out, operands, 2, item_size(dtype), nullptr, Cost::Heavy);
-    if (recording_args(a, b)) {
-        Ref<NotImplementedNode> node(new NotImplementedNode);
-        node->add_edge(gradient_edge(a));
-        node->add_edge(gradient_edge(b));
-        set_history(out, node);
-    }
+    if (const Ref<Node> node = refusing(a, b)) set_history(out, node);
     return out;
 }
 
 const Tensor& integer_in_place(Integer op, const Tensor& a, const Arg& b) {
     const DType dtype = result_type(a, b);
-    const bool recorded = recording_args(Arg(a), b);
-    check_inplace(a, recorded);
+    const InPlace change(a, b);
     refuse_overlaps(a, b);
     check_in_place_result(a, broadcast_shape(a, b), dtype);
     const BlockFn kernel = integer_kernel(op, dtype);
     if (op == Integer::FloorDivide) check_divisor(b, dtype);
-    apply_in_place(kernel, a, b, dtype, Cost::Heavy);
-    a.bump_version();
-    if (recorded) {
-        Ref<NotImplementedNode> node(new NotImplementedNode);
-        node->add_edge(gradient_edge(a));
-        node->add_edge(gradient_edge(b));
-        rebase_history(a, node);
-    }
-    return a;
+    return change.apply(refusing(a, b), [&] { apply_in_place(kernel, a, b, dtype, Cost::Heavy); });
 }
 
 }  // namespace tapegrad

@@ -94,9 +94,9 @@ public:
     void visit_saved(SavedVisitor& visitor) const override {
         if (saved.defined()) visitor.tensor(info_.uses == kUsesA ? "self" : "result", saved);
         for (int i = 0; i < info_.parameters; ++i)
-            visitor.scalar(info_.parameter_names[i], parameters_[i]);
-        if (op_ == Unary::Square) visitor.scalar("exponent", 2);
-        if (op_ == Unary::Cube) visitor.scalar("exponent", 3);
+            visitor.value(info_.parameter_names[i], parameters_[i]);
+        if (op_ == Unary::Square) visitor.value("exponent", 2.0);
+        if (op_ == Unary::Cube) visitor.value("exponent", 3.0);
     }
 
     void backward(GradList& grads, TensorList& inputs) override {

@@ -3,10 +3,10 @@
 #include "kernels/table.h"
 #include "ops/copy.h"
 #include "ops/elementwise.h"
-#include "ops/gather.h"
 #include "ops/reduced.h"
 #include "ops/reductions.h"
 #include "ops/rule.h"
+#include "ops/scatter.h"
 #include "ops/views.h"
 
 namespace tapegrad {
@@ -66,6 +66,8 @@ Tensor zeros_at_indices(const Dims& sizes, int64_t dim, const Tensor& indices, c
     return out;
 }
 
+TAPEGRAD_WORD(zeros_at_indices)
+
 struct ExtremeAlong {
     static constexpr std::array arguments{"self", "indices"};
     const char* name;
@@ -98,10 +100,9 @@ Tensor extremes(Extreme which, const Tensor& x, const Dims& dims, bool keepdim) 
     const char* name = max ? "amax" : "amin";
     const ReductionPlan plan(x, dims, keepdim);
     require_elements(plan.extents, name, dims.empty(), dims.empty() ? 0 : dims[0]);
-    return recorded(plan.run(extreme_kernels(which)[int(x.dtype())], name, x.dtype()),
-                    Evenly<Ties::Divided>{{plan, dims, keepdim},
-                                          max ? "AmaxBackward0" : "AminBackward0"},
-                    x);
+    return recorded(
+        plan.run(extreme_kernels(which)[int(x.dtype())], name, x.dtype()),
+        Evenly<Ties::Divided>{{plan, dims, keepdim}, max ? "AmaxBackward0" : "AminBackward0"}, x);
 }
 
 std::pair<Tensor, Tensor> extreme_with_index(Extreme which, const Tensor& x, int64_t dim_given,

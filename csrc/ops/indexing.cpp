@@ -1,86 +1,18 @@
 #include "ops/indexing.h"
 
+#include <algorithm>
 #include <atomic>
-#include <cmath>
-#include <limits>
 
 #include "core/parallel.h"
-#include "kernels/elementwise_driver.h"
-#include "kernels/table.h"
 #include "ops/copy.h"
-#include "ops/elementwise.h"
+#include "ops/masks.h"
+#include "ops/nonzero.h"
 #include "ops/offsets.h"
 #include "ops/overlap.h"
-#include "ops/record.h"
-#include "ops/reductions.h"
+#include "ops/rule.h"
 #include "ops/views.h"
 
 namespace tapegrad {
-
-Tensor int64_values(const Tensor& index) {
-    return contiguous_values(cast_values(index, DType::Int64));
-}
-
-void check_convertible(const Scalar& value, DType dtype) {
-    double limit;
-    const char* name;
-    switch (dtype) {
-        case DType::UInt8: limit = 255, name = "uint8_t"; break;
-        case DType::Int32: limit = 2147483648.0, name = "int"; break;
-        case DType::Int64: limit = 9223372036854775808.0, name = "int64_t"; break;
-        case DType::Float32: limit = std::numeric_limits<float>::max(), name = "float"; break;
-        default: return;
-    }
-    const double number = value.to_double();
-    if (is_floating(dtype) && !std::isfinite(number)) return;
-    const bool upper_excluded =
-        dtype == DType::Int32 || (dtype == DType::Int64 && value.is_floating());
-    if (!(std::abs(number) <= limit) || (upper_excluded && number == limit))
-        fail("value cannot be converted to type ", name, " without overflow");
-}
-
-// ----------------------------------------------------------------------------------- nonzero
-
-std::vector<Tensor> nonzero_coordinates(const Tensor& x_given) {
-    const Tensor mask = contiguous_values(
-        x_given.dtype() == DType::UInt8 ? x_given : cast_values(x_given, DType::Bool));
-    const uint8_t* values = mask.data<uint8_t>();
-    const int64_t n = mask.numel();
-    const int dim = mask.dim();
-    int64_t count = 0;
-    for (int64_t i = 0; i < n; ++i) count += values[i] != 0;
-    std::vector<Tensor> coordinates;
-    for (int d = 0; d < dim; ++d) coordinates.push_back(empty({count}, DType::Int64));
-    if (dim == 0 || count == 0) return coordinates;
-    // Runs of the last dimension; the coordinates before it change only between runs.
-    const int64_t length = mask.sizes()[dim - 1];
-    int64_t* last = coordinates.back().data<int64_t>();
-    Dims at(dim, 0);
-    int64_t found = 0;
-    for (int64_t row = 0; row < n / length; ++row) {
-        const int64_t before = found;
-        for (int64_t i = 0; i < length; ++i)
-            if (values[row * length + i]) last[found++] = i;
-        for (int d = 0; d < dim - 1; ++d)
-            std::fill(coordinates[static_cast<size_t>(d)].data<int64_t>() + before,
-                      coordinates[static_cast<size_t>(d)].data<int64_t>() + found, at[d]);
-        for (int d = dim - 2; d >= 0 && ++at[d] == mask.sizes()[d]; --d) at[d] = 0;
-    }
-    return coordinates;
-}
-
-Tensor nonzero(const Tensor& x) {
-    if (x.dim() == 0) return empty({any_values(x) ? 1 : 0, 0}, DType::Int64);
-    const std::vector<Tensor> coordinates = nonzero_coordinates(x);
-    const int64_t count = coordinates[0].numel();
-    Tensor out = empty({count, x.dim()}, DType::Int64);
-    int64_t* to = out.data<int64_t>();
-    for (int d = 0; d < x.dim(); ++d) {
-        const int64_t* from = coordinates[static_cast<size_t>(d)].data<int64_t>();
-        for (int64_t i = 0; i < count; ++i) to[i * x.dim() + d] = from[i];
-    }
-    return out;
-}
 
 // -------------------------------------------------------------------------- planning an access
 
@@ -291,15 +223,6 @@ template <class T, bool kAdd> void put(T* x, const T* values, bool single, const
     }
 }
 
-// out = where(mask, value, x); mask and x broadcast to out.
-void fill_where(const Tensor& out, const Tensor& mask, const kernels::Operand& value,
-                const Tensor& x) {
-    const kernels::Operand operands[] = {mask, value, x};
-    const size_t bytes[] = {1, out.item_size(), out.item_size()};
-    kernels::run_elementwise(kernel_table().elementwise.where[int(out.dtype())], out, operands, 3,
-                             bytes);
-}
-
 // The one mask among the indices where there is nothing else, and the dimension where it starts.
 const Tensor* only_mask(const std::vector<Tensor>& indices, int& at) {
     const Tensor* mask = nullptr;
@@ -385,6 +308,7 @@ Tensor write_indexed(const Tensor& x, const std::vector<Tensor>& indices,
 
 // ------------------------------------------------------------------------------------- nodes
 
+// Any number of index tensors, some of them missing: what no rule takes.
 class SavedIndices {
 public:
     explicit SavedIndices(const std::vector<Tensor>& indices) {
@@ -420,7 +344,7 @@ public:
     void release_saved() override { indices_.release(); }
     void visit_saved(SavedVisitor& visitor) const override {
         indices_.visit(visitor);
-        visitor.dims("self_sym_sizes", sizes_);
+        visitor.value("self_sym_sizes", sizes_);
     }
     void backward(GradList& grads, TensorList& inputs) override {
         if (!wants(0)) return;
@@ -438,8 +362,7 @@ class IndexPutNode final : public Node {
 public:
     IndexPutNode(const Tensor& x, const std::vector<Tensor>& indices, const Tensor& values,
                  bool accumulate)
-        : value_sizes_(values.sizes()),
-          indices_(indices),
+        : indices_(indices),
           accumulate_(accumulate) {
         add_edge(gradient_edge(x));
         add_edge(gradient_edge(values));
@@ -452,18 +375,17 @@ public:
     void release_saved() override { indices_.release(); }
     void visit_saved(SavedVisitor& visitor) const override {
         indices_.visit(visitor);
-        visitor.boolean("accumulate", accumulate_);
+        visitor.value("accumulate", accumulate_);
     }
     void backward(GradList& grads, TensorList& inputs) override {
         const std::vector<Tensor> indices = indices_.unpack(*this);
         const Tensor& g = grads[0];
         if (wants(0))
             inputs[0] = accumulate_ ? g : index_put(g, indices, scalar_tensor(0, g.dtype()), false);
-        if (wants(1)) inputs[1] = sum_to(index(g, indices), value_sizes_);
+        if (wants(1)) inputs[1] = index(g, indices);
     }
 
 private:
-    const Dims value_sizes_;
     SavedIndices indices_;
     const bool accumulate_;
 };
@@ -488,13 +410,11 @@ Tensor index(const Tensor& x, const std::vector<Tensor>& indices) {
 
 const Tensor& index_put_(const Tensor& x, const std::vector<Tensor>& indices, const Tensor& values,
                          bool accumulate) {
-    const bool recorded = recording(x, values);
-    check_inplace(x, recorded);
-    const Ref<Node> node(recorded ? new IndexPutNode(x, indices, values, accumulate) : nullptr);
-    write_indexed(x, indices, values, accumulate, true, [&] { return x; });
-    x.bump_version();
-    if (node) rebase_history(x, node);
-    return x;
+    const InPlace change(x, values);
+    const Ref<Node> node(change.recorded() ? new IndexPutNode(x, indices, values, accumulate)
+                                           : nullptr);
+    return change.apply(
+        node, [&] { write_indexed(x, indices, values, accumulate, true, [&] { return x; }); });
 }
 
 void put_values(const Tensor& out, const std::vector<Tensor>& indices, const Tensor& values) {
@@ -507,165 +427,6 @@ Tensor index_put(const Tensor& x, const std::vector<Tensor>& indices, const Tens
     Tensor out = write_indexed(x, indices, values, accumulate, false, [&] { return clone(x); });
     if (recording(x, values))
         set_history(out, Ref<Node>(new IndexPutNode(x, indices, values, accumulate)));
-    return out;
-}
-
-// ------------------------------------------------------------------------------------- masks
-
-namespace {
-
-const char* c_type_name(DType dtype) {
-    constexpr const char* names[kDTypeCount] = {"bool",     "unsigned char", "int",
-                                                "long int", "float",         "double"};
-    return names[static_cast<int>(dtype)];
-}
-
-class MaskedFillNode final : public Node {
-public:
-    MaskedFillNode(const Tensor& x, const Tensor& mask, const Arg& value)
-        : mask_(mask, false),
-          sizes_(x.sizes()),
-          tensor_value_(value.is_tensor()) {
-        add_edge(gradient_edge(x));
-        if (tensor_value_) {
-            add_edge(gradient_edge(value));
-            value_type_ = value.tensor().dtype();
-        }
-    }
-    const char* name() const noexcept override {
-        return tensor_value_ ? "MaskedFillBackward1" : "MaskedFillBackward0";
-    }
-    std::string formula() const override {
-        return tensor_value_ ? "self: grad.masked_fill(mask, 0), value: where(mask, grad, 0).sum()"
-                             : "grad.masked_fill(mask, 0)";
-    }
-    void release_saved() override { mask_.release(); }
-    void visit_saved(SavedVisitor& visitor) const override { visitor.tensor("mask", mask_); }
-    void backward(GradList& grads, TensorList& inputs) override {
-        const Tensor mask = mask_.unpack(*this);
-        if (wants(0)) inputs[0] = sum_to(masked_fill(grads[0], mask, 0), sizes_);
-        if (tensor_value_ && wants(1))
-            inputs[1] =
-                to_dtype(sum(where(mask, grads[0], 0), {}, false, std::nullopt), value_type_);
-    }
-
-private:
-    SavedTensor mask_;
-    const Dims sizes_;
-    const bool tensor_value_;
-    DType value_type_ = DType::Float32;
-};
-
-void check_masked_fill(const Tensor& x, const Tensor& mask, const Arg& value) {
-    if (value.is_tensor() && value.tensor().dim() != 0)
-        fail("masked_fill_ only supports a 0-dimensional value tensor, but got tensor with ",
-             value.tensor().dim(), " dimension(s).");
-    if (mask.dtype() != DType::Bool)
-        fail("masked_fill_ only supports boolean masks, but got mask with dtype ",
-             cpp_type_name(mask.dtype()));
-    if (!value.is_tensor()) check_convertible(value.scalar(), x.dtype());
-}
-
-void fill_masked(const Tensor& out, const Tensor& mask, const Arg& value, const Tensor& x) {
-    if (value.is_tensor()) {
-        Tensor number = empty({}, out.dtype());
-        copy_values(number, value.tensor());
-        fill_where(out, mask, number, x);
-        return;
-    }
-    visit_dtype(out.dtype(), [&]<class T>() {
-        fill_where(out, mask, kernels::Operand::constant<T>(value.scalar().to<T>()), x);
-    });
-}
-
-// Where x shows an element several times, one true place in the mask is enough.
-void fill_masked_in_place(const Tensor& x, const Tensor& mask, const Arg& value) {
-    if (!is_expanded(x)) {
-        fill_masked(x, mask, value, x);
-        return;
-    }
-    GradMode off(false);
-    Dims sizes = x.sizes(), repeated;
-    for (int d = 0; d < x.dim(); ++d)
-        if (sizes[d] > 1 && x.strides()[d] == 0) {
-            repeated.push_back(d);
-            sizes[d] = 1;
-        }
-    const Tensor shown = alias(x, sizes, x.strides(), 0);
-    fill_masked(shown, any(expand(mask, x.sizes()), repeated, true), value, shown);
-}
-
-}  // namespace
-
-Tensor masked_fill(const Tensor& x, const Tensor& mask, const Arg& value) {
-    check_masked_fill(x, mask, value);
-    Tensor out = empty(broadcast(mask.sizes(), x.sizes()), x.dtype());
-    fill_masked(out, mask, value, x);
-    if (recording_args(Arg(x), value))
-        set_history(out, Ref<Node>(new MaskedFillNode(x, mask, value)));
-    return out;
-}
-
-const Tensor& masked_fill_(const Tensor& x, const Tensor& mask, const Arg& value) {
-    const bool recorded = recording_args(Arg(x), value);
-    check_inplace(x, recorded);
-    check_masked_fill(x, mask, value);
-    const Dims shape = broadcast(x.sizes(), mask.sizes());
-    warn_of_internal_overlap(x, "masked_fill_");
-    refuse_partial_overlap(x, mask);
-    if (!(shape == x.sizes()))
-        fail("output with shape ", to_string(x.sizes()), " doesn't match the broadcast shape ",
-             to_string(shape));
-    Tensor own_mask = mask;
-    if (shares_memory(mask, x)) {
-        GradMode off(false);
-        own_mask = clone(mask);
-    }
-    const Ref<Node> node(recorded ? new MaskedFillNode(x, own_mask, value) : nullptr);
-    fill_masked_in_place(x, own_mask, value);
-    x.bump_version();
-    if (node) rebase_history(x, node);
-    return x;
-}
-
-namespace {
-
-class MaskedSelectNode final : public Node {
-public:
-    MaskedSelectNode(const Tensor& x, const Tensor& mask) : mask_(mask, false), sizes_(x.sizes()) {
-        add_edge(gradient_edge(x));
-    }
-    const char* name() const noexcept override { return "MaskedSelectBackward0"; }
-    std::string formula() const override { return "zeros.index_put(mask, grad)"; }
-    void release_saved() override { mask_.release(); }
-    void visit_saved(SavedVisitor& visitor) const override { visitor.tensor("mask", mask_); }
-    void backward(GradList& grads, TensorList& inputs) override {
-        if (!wants(0)) return;
-        Tensor mask = mask_.unpack(*this);
-        Dims shape = broadcast(mask.sizes(), sizes_);
-        if (shape.empty()) shape = {1};
-        Tensor result = zeros(shape, grads[0].dtype());
-        index_put_(result, {expand(mask, shape)}, grads[0], false);
-        inputs[0] = sizes_.empty() ? reshape(sum_to(result, {1}), {}) : sum_to(result, sizes_);
-    }
-
-private:
-    SavedTensor mask_;
-    const Dims sizes_;
-};
-
-}  // namespace
-
-Tensor masked_select(const Tensor& x, const Tensor& mask) {
-    if (mask.dtype() != DType::Bool) fail("masked_select: expected BoolTensor for mask");
-    Dims shape = broadcast(mask.sizes(), x.sizes());
-    if (shape.empty()) shape = {1};
-    Tensor out;
-    {
-        GradMode off(false);
-        out = index(expand(x, shape), {expand(mask, shape)});
-    }
-    if (recording(x)) set_history(out, Ref<Node>(new MaskedSelectNode(x, mask)));
     return out;
 }
 

@@ -1,11 +1,9 @@
 // Selecting and writing by index tensors and masks.
 #pragma once
 
-#include <utility>
 #include <vector>
 
-#include "ops/arg.h"
-#include "ops/joining.h"
+#include "core/tensor.h"
 
 namespace tapegrad {
 
@@ -18,43 +16,5 @@ Tensor index_put(const Tensor& x, const std::vector<Tensor>& indices, const Tens
                  bool accumulate);
 // Writes into out what index_put_ does: no tape, no checks of overlap, no version.
 void put_values(const Tensor& out, const std::vector<Tensor>& indices, const Tensor& values);
-Tensor masked_fill(const Tensor& x, const Tensor& mask, const Arg& value);
-const Tensor& masked_fill_(const Tensor& x, const Tensor& mask, const Arg& value);
-Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& source);
-const Tensor& masked_scatter_(const Tensor& x, const Tensor& mask, const Tensor& source);
-Tensor masked_select(const Tensor& x, const Tensor& mask);
-Tensor nonzero(const Tensor& x);
-// One vector of coordinates per dimension.
-std::vector<Tensor> nonzero_coordinates(const Tensor& x);
-
-Tensor gather(const Tensor& x, int64_t dim, const Tensor& index);
-Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Arg& source);
-Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
-const Tensor& scatter_(const Tensor& x, int64_t dim, const Tensor& index, const Arg& source);
-const Tensor& scatter_add_(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
-// What is done with the value of a place that is written to. Without include_self the values that were
-// there count only where nothing is written.
-enum class Reduce { Sum, Prod, Mean, Amax, Amin };
-Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
-                      Reduce reduce, bool include_self);
-const Tensor& scatter_reduce_(const Tensor& x, int64_t dim, const Tensor& index,
-                              const Tensor& source, Reduce reduce, bool include_self);
-// The older form of it, which has no derivative: a sum or a product.
-Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Arg& source, Reduce reduce);
-const Tensor& scatter_(const Tensor& x, int64_t dim, const Tensor& index, const Arg& source,
-                       Reduce reduce);
-Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index);
-Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
-                 const Scalar& alpha = 1);
-const Tensor& index_add_(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
-                         const Scalar& alpha = 1);
-Tensor index_copy(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
-const Tensor& index_copy_(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
-Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Arg& value);
-const Tensor& index_fill_(const Tensor& x, int64_t dim, const Tensor& index, const Arg& value);
-
-// Sorted values along dim and where they were; stable, NaN counts as the largest value.
-std::pair<Tensor, Tensor> sort(const Tensor& x, int64_t dim, bool descending);
-Tensor argsort(const Tensor& x, int64_t dim, bool descending);
 
 }  // namespace tapegrad

@@ -26,11 +26,7 @@ void require_same_type(const Tensor& a, const Tensor& b) {
 // The last two dimensions swapped; recorded only where that matters.
 Tensor mT(const Tensor& x) {
     if (grad_enabled() && x.requires_grad()) return transpose(x, -2, -1);
-    Dims sizes = x.sizes(), strides = x.strides();
-    const int last = x.dim() - 1;
-    std::swap(sizes[last - 1], sizes[last]);
-    std::swap(strides[last - 1], strides[last]);
-    return alias(x, sizes, strides, 0);
+    return swap_dims(x, x.dim() - 2, x.dim() - 1);
 }
 
 GemmArgs gemm_args(const Tensor& a, const Tensor& b, const Tensor& c) {
@@ -61,6 +57,11 @@ Tensor mT_matmul(const Tensor& a, const Tensor& b) {
                  b.strides()[0], b.strides()[1], out.data(), columns, nullptr, false});
     return out;
 }
+
+TAPEGRAD_WORD(matmul_mT)
+TAPEGRAD_WORD(mT_matmul)
+rules::Text matmul_mT(const rules::Text& a, const rules::Text& b) { return mm(a, mT(b)); }
+rules::Text mT_matmul(const rules::Text& a, const rules::Text& b) { return mm(mT(a), b); }
 
 struct Mm {
     static constexpr auto node = "MmBackward0";
@@ -244,6 +245,12 @@ Tensor as_rows(const Tensor& x) {
 Tensor with_sizes(const Tensor& x, const Dims& sizes) {
     return x.sizes() == sizes ? x : reshape(x, sizes);
 }
+
+TAPEGRAD_WORD(as_rows)
+TAPEGRAD_WORD(with_sizes)
+// The formula is that of matrices.
+rules::Text as_rows(const rules::Text& x) { return x; }
+rules::Text with_sizes(const rules::Text& x, const rules::Text&) { return x; }
 
 struct Linear {
     static constexpr auto node = "MmBackward0";

@@ -3,9 +3,9 @@
 #include "kernels/table.h"
 #include "ops/copy.h"
 #include "ops/elementwise.h"
-#include "ops/gather.h"
 #include "ops/reshape.h"
 #include "ops/rule.h"
+#include "ops/scatter.h"
 #include "ops/softmax.h"
 #include "ops/views.h"
 
@@ -27,11 +27,10 @@ using kernels::CrossEntropyOptions;
 // The distribution that each row is held against, times its weight: the class of the target, and the even
 // share of label smoothing. Ignored rows are zero.
 Tensor weighted_targets(const Dims& sizes, const Tensor& target, const Tensor& weight,
-                        const Tensor& row_weight, const CrossEntropyOptions& options) {
+                        const Tensor& row_weight, int64_t ignore_index, double smoothing) {
     GradMode off(false);
     const DType dtype = row_weight.dtype();
-    const double smoothing = options.label_smoothing;
-    const Tensor valid = compare(Comparison::Ne, target, options.ignore_index);
+    const Tensor valid = compare(Comparison::Ne, target, ignore_index);
     const Tensor one_hot =
         scatter(zeros(sizes, dtype), 1, unsqueeze(where(valid, target, 0), 1), 1);
     const Tensor class_weight = weight.defined() ? weight : full({sizes[1]}, 1, dtype);
@@ -39,6 +38,8 @@ Tensor weighted_targets(const Dims& sizes, const Tensor& target, const Tensor& w
            unsqueeze(to_dtype(valid, dtype), 1) * class_weight *
                (smoothing / static_cast<double>(sizes[1]));
 }
+
+TAPEGRAD_WORD(weighted_targets)
 
 // The loss of rows of logits [rows, classes] against class numbers.
 struct CrossEntropy {
@@ -54,7 +55,8 @@ struct CrossEntropy {
         return expand(mean ? g / weight_sum : g, row_weight.sizes());
     }
     auto backward(auto g, auto x, auto target, auto weight, auto, auto row_weight, auto) const {
-        auto goal = weighted_targets(x.sizes(), target, weight, row_weight, options);
+        auto goal = weighted_targets(x.sizes(), target, weight, row_weight, options.ignore_index,
+                                     options.label_smoothing);
         return unsqueeze(of_rows(g, row_weight), 1) *
                (sum(goal, Dims{1}, true) * softmax(x, 1) - goal);
     }
@@ -89,8 +91,7 @@ Tensor probability_cross_entropy(const Tensor& input, const Tensor& target, cons
     }
     const Tensor losses = -sum(terms, {dim});
     if (reduction != Reduction::Mean) return reduce(losses, reduction);
-    return sum(losses, {}) /
-           static_cast<double>(std::max<int64_t>(input.numel() / classes, 1));
+    return sum(losses, {}) / static_cast<double>(std::max<int64_t>(input.numel() / classes, 1));
 }
 
 }  // namespace
@@ -264,8 +265,7 @@ Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& targe
         if (weight.defined()) out = out * weight;
         out = reduce(out, reduction);
     }
-    const double count =
-        reduction == Reduction::Mean ? static_cast<double>(input.numel()) : 1.0;
+    const double count = reduction == Reduction::Mean ? static_cast<double>(input.numel()) : 1.0;
     return recorded(std::move(out), BceWithLogits{count, weight.defined(), pos_weight.defined()},
                     input, target, weight, pos_weight);
 }

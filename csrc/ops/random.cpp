@@ -10,7 +10,7 @@
 #include "ops/copy.h"
 #include "ops/elementwise.h"
 #include "ops/overlap.h"
-#include "ops/record.h"
+#include "ops/rule.h"
 #include "ops/views.h"
 
 namespace tapegrad {
@@ -31,23 +31,17 @@ template <class F> void fill_random(const Tensor& x, Generator& generator, F dra
 }
 
 // Random values do not depend on what was there, nor smoothly on a probability.
-class ZeroGradientNode final : public Node {
-public:
-    explicit ZeroGradientNode(const char* name) : name_(name) {}
-    void add_input(const Tensor& x) {
-        add_edge(gradient_edge(x));
-        inputs_.push_back({x.shape(), x.dtype()});
+struct Drawn {
+    const char* name;
+    const char* node() const { return name; }
+    auto backward(auto g, auto, auto) const { return zero_like(g); }
+};
+struct DrawnEach {
+    static constexpr auto node = "BernoulliBackward1";
+    static constexpr std::array arguments{"self", "p"};
+    auto backward(auto g, auto, auto, auto) const {
+        return gradients([=] { return zero_like(g); }, [=] { return zero_like(g); });
     }
-    const char* name() const noexcept override { return name_; }
-    std::string formula() const override { return "0"; }
-    void backward(GradList&, TensorList& inputs) override {
-        for (size_t i = 0; i < inputs_.size(); ++i)
-            if (wants(i)) inputs[i] = zeros(inputs_[i].sizes(), inputs_[i].dtype);
-    }
-
-private:
-    const char* name_;
-    std::vector<ResultInfo> inputs_;
 };
 
 void check_uniform(DType dtype, double low, double high) {
@@ -142,19 +136,10 @@ Tensor draw_each(const Tensor& p, Generator& generator) {
     return out;
 }
 
-// Runs write between the checks that come before writing in place and the records that come after.
-template <class F> const Tensor& in_place(const Tensor& x, const char* name, F write) {
-    const bool recorded = recording(x);
-    check_inplace(x, recorded);
+template <class Write> const Tensor& in_place(const Tensor& x, const char* node, Write write) {
+    const InPlace change(x);
     refuse_internal_overlap(x);
-    write();
-    x.bump_version();
-    if (recorded) {
-        Ref<ZeroGradientNode> node(new ZeroGradientNode(name));
-        node->add_input(x);
-        rebase_history(x, node);
-    }
-    return x;
+    return change.apply(Drawn{node}, write);
 }
 
 }  // namespace
@@ -223,13 +208,7 @@ Tensor randperm(int64_t n, DType dtype, Generator& generator) {
 
 Tensor bernoulli(const Tensor& x, Generator& generator) {
     check_probabilities(x);
-    Tensor out = draw_each(x, generator);
-    if (recording(x)) {
-        Ref<ZeroGradientNode> node(new ZeroGradientNode("BernoulliBackward0"));
-        node->add_input(x);
-        set_history(out, node);
-    }
-    return out;
+    return recorded(draw_each(x, generator), Drawn{"BernoulliBackward0"}, x);
 }
 
 Tensor bernoulli(const Tensor& x, double p, Generator& generator) {
@@ -276,8 +255,7 @@ const Tensor& bernoulli_(const Tensor& x, const Arg& p, Generator& generator) {
         return in_place(x, "BernoulliBackward2",
                         [&] { fill_bernoulli(x, probability, generator); });
     }
-    const bool recorded = recording(x, p.tensor()) && x.is_floating();
-    check_inplace(x, recorded);
+    const InPlace change(x, p);
     refuse_internal_overlap(x);
     refuse_partial_overlap(x, p.tensor());
     check_probabilities(p.tensor());
@@ -286,15 +264,9 @@ const Tensor& bernoulli_(const Tensor& x, const Arg& p, Generator& generator) {
         GradMode off(false);
         each = expand(p.tensor(), x.sizes());
     }
-    copy_values(x, draw_each(each, generator));
-    x.bump_version();
-    if (recorded) {
-        Ref<ZeroGradientNode> node(new ZeroGradientNode("BernoulliBackward1"));
-        node->add_input(x);
-        node->add_input(p.tensor());
-        rebase_history(x, node);
-    }
-    return x;
+    const auto write = [&] { copy_values(x, draw_each(each, generator)); };
+    if (!x.is_floating()) return change.apply(Ref<Node>(), write);
+    return change.apply(DrawnEach{}, write, p);
 }
 
 // --------------------------------------------------------------------------------- multinomial
@@ -367,61 +339,6 @@ Tensor multinomial(const Tensor& weights, int64_t count, bool replacement, Gener
             draw_without_replacement(numbers, row_weights, categories, to, count);
         }
     }
-    return out;
-}
-
-// ------------------------------------------------------------------------------------- dropout
-
-namespace {
-
-// What dropout did, done to a gradient; linear, so the derivative of it is the same again.
-Tensor apply_mask(const Tensor& x, const Tensor& mask, double p);
-
-class DropoutNode final : public Node {
-public:
-    DropoutNode(const Tensor& x, const Tensor& mask, double p) : mask_(mask, false), p_(p) {
-        add_edge(gradient_edge(x));
-    }
-    const char* name() const noexcept override { return "NativeDropoutBackward0"; }
-    std::string formula() const override { return "grad * mask / (1 - p)"; }
-    void release_saved() override { mask_.release(); }
-    void visit_saved(SavedVisitor& visitor) const override {
-        visitor.tensor("result1", mask_);
-        visitor.scalar("p", p_);
-    }
-    void backward(GradList& grads, TensorList& inputs) override {
-        if (wants(0)) inputs[0] = apply_mask(grads[0], mask_.unpack(*this), p_);
-    }
-
-private:
-    SavedTensor mask_;
-    const double p_;
-};
-
-Tensor apply_mask(const Tensor& x_given, const Tensor& mask_given, double p) {
-    const Tensor x = contiguous_values(x_given), mask = contiguous_values(mask_given);
-    Tensor out = empty(x.sizes(), x.dtype());
-    random_kernels().dropout_backward[int(x.dtype())](x.data(), mask.data<uint8_t>(), out.data(),
-                                                      x.numel(), p);
-    if (recording(x_given)) set_history(out, Ref<Node>(new DropoutNode(x_given, mask_given, p)));
-    return out;
-}
-
-}  // namespace
-
-Tensor dropout(const Tensor& x, double p, bool train, Generator& generator) {
-    if (!(p >= 0 && p <= 1)) fail("dropout probability has to be between 0 and 1, but got ", p);
-    if (!train || p == 0 || x.numel() == 0) return x;
-    if (!x.is_floating())
-        fail("result type Float can't be cast to the desired output type ",
-             scalar_type_name(x.dtype()));
-    const Tensor values = contiguous_values(x);
-    const Tensor mask = empty(x.sizes(), DType::Bool);
-    Tensor out = empty(x.sizes(), x.dtype());
-    const State state = generator.reserve(counters_used(x.numel()));
-    random_kernels().dropout[int(x.dtype())](values.data(), out.data(), mask.data<uint8_t>(),
-                                             x.numel(), state.seed, state.offset, p);
-    if (recording(x)) set_history(out, Ref<Node>(new DropoutNode(x, mask, p)));
     return out;
 }
 

@@ -32,10 +32,6 @@ const Tensor& random_(const Tensor& x, Generator& generator);
 // Indices drawn with probabilities proportional to the weights in the last dimension.
 Tensor multinomial(const Tensor& weights, int64_t count, bool replacement, Generator& generator);
 
-// x itself outside training; else each element is zero with probability p and 1 / (1 - p) times as large
-// otherwise.
-Tensor dropout(const Tensor& x, double p, bool train, Generator& generator);
-
 // The state as a uint8 tensor of 16 bytes, and back.
 Tensor generator_state(const Generator& generator);
 void set_generator_state(Generator& generator, const Tensor& state);

@@ -82,6 +82,8 @@ Tensor sum_of_copies(const Tensor& grad, const Dims& sizes, const Dims& repeats)
     return summed.empty() ? copies : sum(copies, summed);
 }
 
+TAPEGRAD_WORD(sum_of_copies)
+
 struct Flip {
     static constexpr auto node = "FlipBackward0";
     Dims dims;

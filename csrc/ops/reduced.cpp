@@ -23,7 +23,7 @@ ReductionPlan::ReductionPlan(const Tensor& x, const Dims& given, bool keepdim) {
     if (dims.back() - dims[0] + 1 == count) {
         data = contiguous_values(x);
         for (int d = 0; d < x.dim(); ++d)
-            (d < dims[0]         ? extents.outer
+            (d < dims[0]        ? extents.outer
              : d <= dims.back() ? extents.n
                                 : extents.inner) *= x.sizes()[d];
         return;

@@ -46,6 +46,9 @@ double degrees_of_freedom(const Dims& sizes, const Dims& dims, double correction
     return std::max(static_cast<double>(count_of(sizes, dims)) - correction, 0.0);
 }
 
+TAPEGRAD_WORD(count_of)
+TAPEGRAD_WORD(degrees_of_freedom)
+
 // The gradient of a sum for each of its elements. A small one is written out: what follows is quicker on
 // plain memory than on strides of zero.
 Tensor spread(const Tensor& grad, const Dims& sizes) {
@@ -95,9 +98,8 @@ void divide_values(Tensor& out, int64_t count) {
 Tensor sum(const Tensor& x_given, const Dims& dims, bool keepdim, OptionalDType dtype) {
     const Tensor x = reduction_input(x_given, dtype);
     const ReductionPlan plan(x, dims, keepdim);
-    return recorded(
-        accumulated(plan, kernel_table().reduce.sum, "sum", sum_type(x_given, dtype)),
-        Sum{{plan, dims, keepdim}}, x);
+    return recorded(accumulated(plan, kernel_table().reduce.sum, "sum", sum_type(x_given, dtype)),
+                    Sum{{plan, dims, keepdim}}, x);
 }
 
 Tensor mean(const Tensor& x_given, const Dims& dims, bool keepdim, OptionalDType dtype) {
@@ -142,6 +144,8 @@ Tensor product_of_others(const Tensor& x, const Tensor& product, const Dims& dim
     return reshape(others_along(reshape(x, {-1}), product, 0), x.sizes());
 }
 
+TAPEGRAD_WORD(product_of_others)
+
 struct Prod : Reduced {
     const char* node() const { return over_all ? "ProdBackward0" : "ProdBackward1"; }
     auto backward(auto g, auto x, auto y) const { return g * product_of_others(x, y, dim); }
@@ -150,9 +154,8 @@ struct Prod : Reduced {
 Tensor product(const Tensor& x_given, const Dims& dims, bool keepdim, OptionalDType dtype) {
     const Tensor x = reduction_input(x_given, dtype);
     const ReductionPlan plan(x, dims, keepdim);
-    return recorded(
-        accumulated(plan, kernel_table().reduce.prod, "prod", sum_type(x_given, dtype)),
-        Prod{{plan, dims, keepdim}}, x);
+    return recorded(accumulated(plan, kernel_table().reduce.prod, "prod", sum_type(x_given, dtype)),
+                    Prod{{plan, dims, keepdim}}, x);
 }
 
 }  // namespace
@@ -243,8 +246,7 @@ struct VectorNorm : Reduced {
             auto hits = cast_like(abs(x) == y, x);
             return sign(x) * hits * (g / sum(hits, dim, true));
         }
-        return where(x == 0, 0,
-                     sign(x) * pow(abs(x), p - 1) * where(y == 0, 0, g / pow(y, p - 1)));
+        return where(x == 0, 0, sign(x) * pow(abs(x), p - 1) * where(y == 0, 0, g / pow(y, p - 1)));
     }
     void parameters(auto show) const {
         Reduced::parameters(show);

@@ -34,7 +34,22 @@
 #include "autograd/variable.h"
 #include "formulas/text.h"
 #include "formulas/uses.h"
-#include "ops/arg.h"
+#include "ops/copy.h"
+
+// A word of the rules of one file (formulas/vocabulary.h has the common ones): what the function of this
+// name, which is declared before, reads as.
+#define TAPEGRAD_WORD(name)                                                  \
+    template <class... Args>                                                 \
+        requires formulas::ReadAs<formulas::Text, Args...>                   \
+    formulas::Text name(const Args&... args) {                               \
+        using formulas::as_text;                                             \
+        return formulas::call(#name, {as_text(args)...});                               \
+    }                                                                        \
+    template <class... Args>                                                 \
+        requires formulas::ReadAs<formulas::Uses, Args...>                   \
+    constexpr formulas::Uses name(const Args&... args) {                     \
+        return (formulas::Uses() | ... | formulas::uses_of(args));           \
+    }
 
 namespace tapegrad {
 
@@ -102,6 +117,11 @@ inline const Tensor& tensor_of(const Arg& x) {
     static const Tensor none;
     return x.is_tensor() ? x.tensor() : none;
 }
+// What a node does with each of its values, whatever the rule.
+void keep(SavedTensor& place, const Tensor& tensor, bool value, bool sizes);
+void visit(SavedVisitor& visitor, const char* name, const SavedTensor& value);
+void add_formula(std::string& all, const char* name, const std::string& formula);
+
 inline Edge edge_of(const Tensor& x) { return x.defined() ? gradient_edge(x) : Edge{}; }
 inline bool is_recorded(const Tensor& x) { return x.defined() && x.requires_grad(); }
 
@@ -125,15 +145,20 @@ public:
         static_assert(sizeof...(Given) == kArguments);
         const rules::Uses uses = needed();
         [&]<size_t... I>(std::index_sequence<I...>, const auto&... tensors) {
-            (keep(saved_[I], tensors, uses.value_of(I), uses.sizes_of(I)), ...);
+            (rules::keep(saved_[I], tensors, uses.uses_value(I), uses.uses_sizes(I)), ...);
         }(std::make_index_sequence<kArguments>(), rules::tensor_of(given)...);
     }
-    // The result, once it is registered as a result of this node. A copy of it is none.
-    void save_result(const Tensor& out, bool is_copy = false) {
+    // The result, once it is registered as one of this node; what was written through a view is none.
+    void save_result(const Tensor& out) {
         const rules::Uses uses = needed();
-        if (uses.value_of_result()) result_ = SavedTensor(out, !is_copy);
-        else if (uses.sizes_of_result()) result_ = SavedTensor::shape_of(out);
+        if (uses.uses_result())
+            result_ =
+                node_of(out) == this ? SavedTensor(out, true) : SavedTensor(clone(out), false);
+        else if (uses.uses_result_sizes()) result_ = SavedTensor::shape_of(out);
     }
+
+    // The value of the first argument, which an operation in place overwrites.
+    bool uses_first_value() const { return needed().uses_value(0); }
 
     const char* name() const noexcept override {
         if constexpr (requires { rule.node(); }) return rule.node();
@@ -141,16 +166,15 @@ public:
     }
     std::string formula() const override {
         constexpr auto names = rules::argument_names<Rule>();
-        std::array<rules::Text, kArguments> x = [&]<size_t... I>(std::index_sequence<I...>) {
+        const auto x = [&]<size_t... I>(std::index_sequence<I...>) {
             return std::array<rules::Text, kArguments>{rules::Text(names[I])...};
         }(std::make_index_sequence<kArguments>());
         std::string all;
         rules::each_gradient(rule, rules::Text("grad"), x, rules::Text("result"),
                              [&](size_t i, auto gradient) {
-                                 if (kGradients > 1 && !has_edge(i)) return;
-                                 if (!all.empty()) all += ", ";
-                                 if (kGradients > 1) all += std::string(names[i]) + ": ";
-                                 all += gradient().s;
+                                 if (kGradients == 1) all = gradient().s;
+                                 else if (has_edge(i))
+                                     rules::add_formula(all, names[i], gradient().s);
                              });
         return all;
     }
@@ -160,8 +184,8 @@ public:
     }
     void visit_saved(SavedVisitor& visitor) const override {
         constexpr auto names = rules::argument_names<Rule>();
-        for (size_t i = 0; i < kArguments; ++i) visit(visitor, names[i], saved_[i]);
-        visit(visitor, "result", result_);
+        for (size_t i = 0; i < kArguments; ++i) rules::visit(visitor, names[i], saved_[i]);
+        rules::visit(visitor, "result", result_);
         if constexpr (requires { rule.parameters([](auto, const auto&) {}); })
             rule.parameters(
                 [&](const char* name, const auto& value) { visitor.value(name, value); });
@@ -188,21 +212,11 @@ public:
     const Rule rule;
 
 private:
-    static void keep(SavedTensor& place, const Tensor& tensor, bool value, bool sizes) {
-        if (!tensor.defined()) return;
-        if (value) place = SavedTensor(tensor, false);
-        else if (sizes) place = SavedTensor::shape_of(tensor);
-    }
-    static void visit(SavedVisitor& visitor, const char* name, const SavedTensor& value) {
-        if (const Shape* shape = value.shape())
-            visitor.value((std::string(name) + "_sym_sizes").c_str(), shape->sizes);
-        else if (value.defined()) visitor.tensor(name, value);
-    }
     // What the gradients need that somebody may ask for.
     rules::Uses needed() const {
         rules::Uses uses;
         std::array<rules::Uses, kArguments> x;
-        for (size_t i = 0; i < kArguments; ++i) x[i] = rules::Uses::argument(i);
+        for (size_t i = 0; i < kArguments; ++i) x[i] = rules::Uses::argument(static_cast<int>(i));
         rules::each_gradient(rule, rules::Uses(), x, rules::Uses::result(),
                              [&](size_t i, auto gradient) {
                                  if (has_edge(i)) uses = uses | gradient();
@@ -241,13 +255,11 @@ decltype(auto) with_inputs(F f, const Given&... given) {
 
 template <class Rule, class... Given>
 Ref<RuleNode<Rule>> make_node(const Rule& rule, const Given&... given) {
-    Ref<RuleNode<Rule>> node = with_inputs<Rule>(
+    return with_inputs<Rule>(
         [&](const auto&... inputs) {
             return Ref<RuleNode<Rule>>(new RuleNode<Rule>(rule, inputs...));
         },
         given...);
-    node->save_arguments(given...);
-    return node;
 }
 
 }  // namespace rules
@@ -266,6 +278,7 @@ template <class Rule, class... Given>
 Tensor recorded(Tensor out, const Rule& rule, const Given&... given) {
     if (is_recorded<Rule>(given...)) {
         const Ref<RuleNode<Rule>> node = rules::make_node(rule, given...);
+        node->save_arguments(given...);
         set_history(out, node);
         node->save_result(out);
     }
@@ -286,8 +299,8 @@ public:
     template <class... Others>
     explicit InPlace(const Tensor& x, const Others&... others)
         : x_(x),
-          recorded_(grad_enabled() &&
-                    (rules::is_recorded(x) || ... || rules::is_recorded(rules::tensor_of(others)))) {
+          recorded_(grad_enabled() && (rules::is_recorded(x) || ... ||
+                                       rules::is_recorded(rules::tensor_of(others)))) {
         check_inplace(x, recorded_);
     }
     bool recorded() const { return recorded_; }
@@ -297,13 +310,20 @@ public:
     template <class Rule, class Write, class... Given>
     const Tensor& apply(const Rule& rule, Write write, const Given&... given) const {
         Ref<RuleNode<Rule>> node;
-        if (recorded_) node = rules::make_node(rule, x_, given...);
+        if (recorded_) {
+            node = rules::make_node(rule, x_, given...);
+            if (node->uses_first_value()) node->save_arguments(clone(x_), given...);
+            else node->save_arguments(x_, given...);
+        }
+        apply(Ref<Node>(node), write);
+        if (node) node->save_result(x_);
+        return x_;
+    }
+    // The same with a node of another kind; null where nothing is recorded.
+    template <class Write> const Tensor& apply(const Ref<Node>& node, Write write) const {
         write();
         x_.bump_version();
-        if (node) {
-            rebase_history(x_, node);
-            node->save_result(x_);
-        }
+        if (node) rebase_history(x_, node);
         return x_;
     }
 

@@ -36,6 +36,8 @@ Tensor reverse_cumsum(const Tensor& x, int64_t dim) {
     return scan(kernel_table().reduce.reverse_cumsum, "cumsum", x, dim);
 }
 
+TAPEGRAD_WORD(reverse_cumsum)
+
 struct Cumsum {
     static constexpr auto node = "CumsumBackward0";
     int64_t dim;
@@ -70,6 +72,8 @@ Tensor cumprod_gradient(const Tensor& grad, const Tensor& x, const Tensor& resul
     }
     return cat(parts, dim);
 }
+
+TAPEGRAD_WORD(cumprod_gradient)
 
 struct Cumprod {
     static constexpr auto node = "CumprodBackward0";

@@ -5,9 +5,9 @@
 
 #include "core/parallel.h"
 #include "ops/copy.h"
-#include "ops/gather.h"
 #include "ops/offsets.h"
 #include "ops/rule.h"
+#include "ops/scatter.h"
 #include "ops/views.h"
 
 namespace tapegrad {
@@ -18,6 +18,8 @@ Tensor zeros_scatter(const Dims& sizes, int64_t dim, const Tensor& index, const 
     scatter_(out, dim, index, g);
     return out;
 }
+
+TAPEGRAD_WORD(zeros_scatter)
 
 struct Sort {
     static constexpr auto node = "SortBackward0";
@@ -72,7 +74,7 @@ std::pair<Tensor, Tensor> sort(const Tensor& x, int64_t dim_given, bool descendi
     const int dim = wrap_dim(dim_given, x.dim());
     // The dimension goes last for sorting.
     const bool move = x.dim() > 1 && dim != x.dim() - 1;
-    auto swapped = [&](const Tensor& t) { return transpose(t, dim, -1); };
+    auto swapped = [&](const Tensor& t) { return swap_dims(t, dim, t.dim() - 1); };
     Tensor values;
     {
         GradMode off(false);

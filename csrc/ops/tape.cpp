@@ -2,15 +2,13 @@
 #include "autograd/variable.h"
 #include "kernels/elementwise_driver.h"
 #include "kernels/table.h"
+#include "ops/as_strided.h"
 #include "ops/copy.h"
 #include "ops/elementwise.h"
 #include "ops/reductions.h"
 #include "ops/views.h"
 
 namespace tapegrad {
-
-Ref<Node> copy_slices_node(const Tensor& base, const Tensor& view, const Ref<Node>& node);
-Ref<Node> as_strided_node(const Tensor& base, const Tensor& view);
 
 namespace {
 

@@ -46,7 +46,9 @@ struct Triangle {
     bool lower;
     int64_t diagonal;
     const char* node() const { return lower ? "TrilBackward0" : "TriuBackward0"; }
-    auto backward(auto g, auto, auto) const { return lower ? tril(g, diagonal) : triu(g, diagonal); }
+    auto backward(auto g, auto, auto) const {
+        return lower ? tril(g, diagonal) : triu(g, diagonal);
+    }
     void parameters(auto show) const { show("diagonal", diagonal); }
 };
 

@@ -9,6 +9,15 @@
 #include "ops/rule.h"
 
 namespace tapegrad {
+
+Tensor swap_dims(const Tensor& x, int a, int b) {
+    if (x.dim() == 0) return alias(x);
+    Dims sizes = x.sizes(), strides = x.strides();
+    std::swap(sizes[a], sizes[b]);
+    std::swap(strides[a], strides[b]);
+    return alias(x, sizes, strides, 0);
+}
+
 namespace {
 
 Tensor permuted_alias(const Tensor& x, const Dims& dims) {
@@ -17,14 +26,6 @@ Tensor permuted_alias(const Tensor& x, const Dims& dims) {
         sizes[i] = x.sizes()[static_cast<int>(dims[i])];
         strides[i] = x.strides()[static_cast<int>(dims[i])];
     }
-    return alias(x, sizes, strides, 0);
-}
-
-Tensor swapped(const Tensor& x, int a, int b) {
-    if (x.dim() == 0) return alias(x);
-    Dims sizes = x.sizes(), strides = x.strides();
-    std::swap(sizes[a], sizes[b]);
-    std::swap(strides[a], strides[b]);
     return alias(x, sizes, strides, 0);
 }
 
@@ -60,12 +61,12 @@ struct Permute {
 
 Tensor transpose(const Tensor& x, int64_t dim0, int64_t dim1) {
     const int a = wrap_dim(dim0, x.dim()), b = wrap_dim(dim1, x.dim());
-    return recorded_view(swapped(x, a, b), Transpose{a, b}, x);
+    return recorded_view(swap_dims(x, a, b), Transpose{a, b}, x);
 }
 
 Tensor t(const Tensor& x) {
     if (x.dim() > 2) fail("t() expects a tensor with <= 2 dimensions, but self is ", x.dim(), "D");
-    return recorded_view(x.dim() < 2 ? alias(x) : swapped(x, 0, 1), T{}, x);
+    return recorded_view(x.dim() < 2 ? alias(x) : swap_dims(x, 0, 1), T{}, x);
 }
 
 Tensor matrix_transpose(const Tensor& x) {
@@ -217,6 +218,9 @@ Tensor zeros_slice(const Dims& sizes, int64_t dim, int64_t start, int64_t end, i
     return zeros_around(sizes, g, [&](const Tensor& x) { return slice(x, dim, start, end, step); });
 }
 
+TAPEGRAD_WORD(zeros_select)
+TAPEGRAD_WORD(zeros_slice)
+
 struct Select {
     static constexpr auto node = "SelectBackward0";
     int64_t dim, index;
@@ -258,8 +262,7 @@ struct Diagonal {
 
 Tensor zeros_diagonal(const Dims& sizes, int64_t offset, int64_t dim1, int64_t dim2,
                       const Tensor& g) {
-    return zeros_around(sizes, g,
-                        [&](const Tensor& x) { return diagonal(x, offset, dim1, dim2); });
+    return zeros_around(sizes, g, [&](const Tensor& x) { return diagonal(x, offset, dim1, dim2); });
 }
 
 Tensor select(const Tensor& x, int64_t dim, int64_t index) {

@@ -5,6 +5,8 @@
 
 namespace tapegrad {
 
+// The same window with two dimensions swapped; no relation on the tape.
+Tensor swap_dims(const Tensor& x, int a, int b);
 Tensor transpose(const Tensor& x, int64_t dim0, int64_t dim1);
 Tensor t(const Tensor& x);                 // 2-d or less
 Tensor matrix_transpose(const Tensor& x);  // the last two dimensions

@@ -1,6 +1,7 @@
 // Functions that make tensors from data, sizes and rules.
 
 #include "ops/creation.h"
+#include "ops/reshape.h"
 
 #include "autograd/grad_mode.h"
 #include "ops/copy.h"

@@ -1,11 +1,15 @@
 // Element-wise functions and methods, driven by the lists in csrc/formulas.
 #include "ops/elementwise.h"
+#include "ops/masks.h"
+#include "ops/nonzero.h"
+#include "ops/views.h"
 
 #include "autograd/variable.h"
 #include "ops/copy.h"
 #include "ops/indexing.h"
-#include "ops/nn.h"
+#include "ops/losses.h"
 #include "ops/overlap.h"
+#include "ops/softmax.h"
 #include "python/bind.h"
 #include "python/errors.h"
 #include "python/tensor_attributes.h"

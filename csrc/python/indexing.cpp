@@ -1,4 +1,13 @@
 #include "ops/indexing.h"
+#include "ops/gather.h"
+#include "ops/index_select.h"
+#include "ops/index_write.h"
+#include "ops/joining.h"
+#include "ops/masks.h"
+#include "ops/nonzero.h"
+#include "ops/rearranging.h"
+#include "ops/scatter.h"
+#include "ops/triangles.h"
 
 #include "python/bind.h"
 

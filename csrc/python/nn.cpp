@@ -1,4 +1,6 @@
-#include "ops/nn.h"
+#include "ops/dropout.h"
+#include "ops/losses.h"
+#include "ops/softmax.h"
 
 #include "core/random.h"
 #include "ops/random.h"

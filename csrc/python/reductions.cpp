@@ -1,4 +1,7 @@
 #include "ops/reductions.h"
+#include "ops/extremes.h"
+#include "ops/scans.h"
+#include "ops/sort.h"
 
 #include <limits>
 

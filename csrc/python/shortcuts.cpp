@@ -2,8 +2,10 @@
 // the general functions, because parsing arguments costs more than a small operation does.
 #include "ops/elementwise.h"
 #include "ops/linalg.h"
-#include "ops/nn.h"
+#include "ops/losses.h"
 #include "ops/reductions.h"
+#include "ops/reshape.h"
+#include "ops/softmax.h"
 #include "ops/views.h"
 #include "python/bind.h"
 #include "python/errors.h"

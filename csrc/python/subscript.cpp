@@ -3,6 +3,8 @@
 
 #include "ops/copy.h"
 #include "ops/indexing.h"
+#include "ops/nonzero.h"
+#include "ops/reshape.h"
 #include "ops/views.h"
 #include "python/bind.h"
 #include "python/errors.h"

@@ -2,6 +2,7 @@
 
 #include "autograd/variable.h"
 #include "ops/elementwise.h"
+#include "ops/split.h"
 #include "ops/views.h"
 #include "python/casters.h"
 #include "python/errors.h"

@@ -1,4 +1,8 @@
 #include "ops/views.h"
+#include "ops/as_strided.h"
+#include "ops/rearranging.h"
+#include "ops/reshape.h"
+#include "ops/split.h"
 
 #include "ops/copy.h"
 #include "ops/indexing.h"

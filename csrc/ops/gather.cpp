@@ -1,0 +1,79 @@
+#include "ops/gather.h"
+
+#include <algorithm>
+#include <atomic>
+
+#include "core/parallel.h"
+#include "ops/copy.h"
+#include "ops/index_access.h"
+#include "ops/rule.h"
+#include "ops/scatter.h"
+
+namespace tapegrad {
+namespace {
+
+Tensor zeros_scatter_add(const Dims& sizes, int64_t dim, const Tensor& index, const Tensor& g) {
+    Tensor out = zeros(sizes, g.dtype());
+    scatter_add_(out, dim, index, g);
+    return out;
+}
+
+TAPEGRAD_WORD(zeros_scatter_add)
+
+struct Gather {
+    static constexpr auto node = "GatherBackward0";
+    static constexpr std::array arguments{"self", "index"};
+    int64_t dim;
+    auto backward(auto g, auto x, auto index, auto) const {
+        return zeros_scatter_add(x.sizes(), dim, index, g);
+    }
+    void parameters(auto show) const { show("dim", dim); }
+};
+
+template <class T> void gather_values(T* out, const T* x, const Access& a, int dim) {
+    const int64_t* index = a.index.data<int64_t>();
+    const int64_t count = a.index.numel();
+    std::atomic<bool> bad = false;
+    parallel_for(count, kIndexGrain, [&](int64_t begin, int64_t end) {
+        int64_t k = begin % a.inner, l = begin / a.inner % a.length;
+        size_t o = static_cast<size_t>(begin / a.inner / a.length);
+        const T* window = x + a.outer_offsets[o];
+        for (int64_t i = begin; i < end; ++i) {
+            const int64_t j = index[i];
+            if (static_cast<uint64_t>(j) >= static_cast<uint64_t>(a.size)) [[unlikely]] {
+                bad = true;
+                return;
+            }
+            out[i] = window[j * a.stride + a.inner_offsets[static_cast<size_t>(k)]];
+            if (++k < a.inner) continue;
+            k = 0;
+            if (++l < a.length) continue;
+            l = 0;
+            window = x + a.outer_offsets[++o];
+        }
+    });
+    if (bad) refuse_index(index, count, a.size, dim);
+}
+
+}  // namespace
+
+Tensor gather(const Tensor& x, int64_t dim_given, const Tensor& index) {
+    const int dim = wrap_dim(dim_given, x.dim());
+    check_index_type("gather", index);
+    Tensor out = empty(index.sizes(), x.dtype());
+    if (index.numel() > 0) {
+        if (std::max(index.dim(), 1) != std::max(x.dim(), 1))
+            fail("Index tensor must have the same number of dimensions as input tensor");
+        for (int d = 0; d < std::min(index.dim(), x.dim()); ++d)
+            if (d != dim && index.sizes()[d] > x.sizes()[d])
+                fail("Size does not match at dimension ", d, " expected index ",
+                     to_string(index.sizes()), " to be no larger than self ", to_string(x.sizes()),
+                     " apart from dimension ", dim);
+        const Access access(x, dim, index);
+        visit_item(x.item_size(),
+                   [&]<class T>() { gather_values(out.data<T>(), x.data<T>(), access, dim); });
+    }
+    return recorded(std::move(out), Gather{dim}, x, index);
+}
+
+}  // namespace tapegrad

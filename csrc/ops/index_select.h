@@ -1,0 +1,14 @@
+// Whole slices by a vector of indices: taken, and added.
+#pragma once
+
+#include "ops/arg.h"
+
+namespace tapegrad {
+
+Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index);
+Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
+                 const Scalar& alpha = 1);
+const Tensor& index_add_(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
+                         const Scalar& alpha = 1);
+
+}  // namespace tapegrad

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+
+#include "ops/arg.h"
+
+namespace tapegrad {
+
+Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Arg& source);
+Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
+const Tensor& scatter_(const Tensor& x, int64_t dim, const Tensor& index, const Arg& source);
+const Tensor& scatter_add_(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
+// What is done with the value of a place that is written to. Without include_self the values that were
+// there count only where nothing is written.
+enum class Reduce { Sum, Prod, Mean, Amax, Amin };
+// As formulas show it: "'prod'".
+std::string as_text(Reduce reduce);
+Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
+                      Reduce reduce, bool include_self);
+const Tensor& scatter_reduce_(const Tensor& x, int64_t dim, const Tensor& index,
+                              const Tensor& source, Reduce reduce, bool include_self);
+// The older form of it, which has no derivative: a sum or a product.
+Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Arg& source, Reduce reduce);
+const Tensor& scatter_(const Tensor& x, int64_t dim, const Tensor& index, const Arg& source,
+                       Reduce reduce);
+
+}  // namespace tapegrad
