@@ -212,15 +212,6 @@ Tensor to_dtype(const Tensor& x, DType dtype) {
     return out;
 }
 
-namespace {
-
-bool is_same_window(const Tensor& a, const Tensor& b) {
-    return a.data() == b.data() && a.dtype() == b.dtype() && a.sizes() == b.sizes() &&
-           a.strides() == b.strides();
-}
-
-}  // namespace
-
 const Tensor& copy_(const Tensor& self, const Tensor& source) {
     const bool recorded = recording(self, source);
     check_inplace(self, recorded);
@@ -232,7 +223,7 @@ const Tensor& copy_(const Tensor& self, const Tensor& source) {
         fail("output with shape ", to_string(self.sizes()), " doesn't match the broadcast shape ",
              to_string(broadcast(self.sizes(), source.sizes())));
     Tensor from = source;
-    if (shares_memory(source, self) && !is_same_window(self, source)) {
+    if (needs_copy(self, source)) {
         GradMode off(false);
         from = clone(source);
     }
