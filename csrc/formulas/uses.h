@@ -90,11 +90,9 @@ template <class F> consteval Uses unary_uses() {
     if constexpr (parameter_count<F>() == 1) return F::backward(g, x, y, p);
     if constexpr (parameter_count<F>() == 2) return F::backward(g, x, y, p, p);
 }
-template <class F> consteval Uses lhs_uses() {
-    return F::lhs(Uses::gradient(), Uses::argument(0), Uses::argument(1), Uses::result());
-}
-template <class F> consteval Uses rhs_uses() {
-    return F::rhs(Uses::gradient(), Uses::argument(0), Uses::argument(1), Uses::result());
+// Of Lhs<F> or Rhs<F>.
+template <class Side> consteval Uses side_uses() {
+    return Side::backward(Uses::gradient(), Uses::argument(0), Uses::argument(1), Uses::result());
 }
 
 }  // namespace tapegrad::formulas

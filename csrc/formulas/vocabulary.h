@@ -7,6 +7,8 @@
 #pragma once
 
 #include "formulas/binary.h"
+#include "formulas/integer.h"
+#include "formulas/logic.h"
 #include "formulas/unary.h"
 
 // Functions: all element-wise operators, what is composed of them, and functions of whole tensors.
@@ -17,7 +19,8 @@
     X(expand) X(reshape) X(transpose) X(permute) X(flip)                                            \
     X(gather) X(scatter) X(index_add)
 #define TAPEGRAD_WORDS(X, Operator)                                                                 \
-    TAPEGRAD_UNARY(Operator) TAPEGRAD_BINARY(Operator)                                              \
+    TAPEGRAD_UNARY(Operator) TAPEGRAD_BINARY(Operator) TAPEGRAD_INTEGER(Operator)                   \
+    TAPEGRAD_COMPARISON(Operator) TAPEGRAD_PREDICATE(Operator)                                      \
     TAPEGRAD_COMPOSED_WORDS(X) TAPEGRAD_WHOLE_TENSOR_WORDS(X)
 
 // X(sign, Struct, how tightly the text of the result binds, and how tightly a right operand has to).
