@@ -316,6 +316,27 @@ def test_bad_input(case: str) -> None:
         call()
 
 
+MASK = tg.tensor([True, False])
+INTS = tg.tensor([1, 2])
+NO_KERNEL: dict[str, Callable[[], Any]] = {
+    "abs_cpu": lambda: MASK.abs(),
+    "floor_vml_cpu": lambda: MASK.floor(),
+    "pow": lambda: MASK**MASK,
+    "remainder_cpu": lambda: MASK % MASK,
+    "div_floor_cpu": lambda: MASK // MASK,
+    "lshift_cpu": lambda: MASK << MASK,
+    "silu_cpu": lambda: F.silu(INTS),
+    "GeluKernelImpl": lambda: F.gelu(INTS),
+    "bitwise_and_cpu": lambda: INTS.float() & INTS.float(),
+}
+
+
+@pytest.mark.parametrize("kernel", NO_KERNEL)
+def test_dtype_without_a_kernel(kernel: str) -> None:
+    with raises(NotImplementedError, f'"{kernel}" not implemented for '):
+        NO_KERNEL[kernel]()
+
+
 def test_both_shapes_are_in_the_message() -> None:
     for call, shapes in (
         (lambda: tg.ones(2, 3) @ tg.ones(4, 5), ("2x3", "4x5")),

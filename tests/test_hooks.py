@@ -674,6 +674,8 @@ def test_saved_values(lib) -> None:
     assert "_saved_self" in dir(y.grad_fn)
     square = x**2
     assert (square.grad_fn._saved_exponent, square.grad_fn._saved_self) == (2, x)
+    zeroth = x**0
+    assert (zeroth.grad_fn.name(), zeroth.grad_fn._saved_exponent) == ("PowBackward0", 0)
     total = lib.ones(2, 3, requires_grad=True).sum((0, 1), keepdim=True)
     node = total.grad_fn
     assert (node._saved_dim, node._saved_keepdim, node._saved_self_sym_sizes) == (

@@ -96,8 +96,8 @@ public:
 private:
     enum class Kind : uint8_t {
         Nothing,
-        Released,
-        Whole,   // a tensor
+        Released,  // from here on there is something to let go of
+        Whole,     // a tensor
         Memory,  // of a result that fills its storage; what else it needs is in the owner's results
         Packed,  // what hooks made of it
         Shape,   // no values; the type is in result_nr_
@@ -116,6 +116,7 @@ private:
         other.kind_ = Kind::Nothing;
     }
     void drop() noexcept {
+        if (kind_ <= Kind::Released) return;
         if (kind_ == Kind::Whole) whole_->release();
         else if (kind_ == Kind::Memory) memory_->release();
         else if (kind_ == Kind::Packed) packed_->release();

@@ -57,6 +57,9 @@ template <> inline constexpr DType dtype_of<int64_t> = DType::Int64;
 template <> inline constexpr DType dtype_of<float> = DType::Float32;
 template <> inline constexpr DType dtype_of<double> = DType::Float64;
 
+// Raises PyTorch's '"name" not implemented for ...'.
+[[noreturn, gnu::cold]] void refuse_dtype(const char* name, DType dtype);
+
 // Calls f.template operator()<T>() with the C++ type of dtype.
 template <class F> decltype(auto) visit_dtype(DType dtype, F&& f) {
     switch (dtype) {

@@ -37,12 +37,6 @@ template <class E = Error, class... Parts>
     throw E(text(parts...));
 }
 
-template <class E = Error, class... Parts>
-inline void check(bool condition, const Parts&... parts) {
-    if (!condition) [[unlikely]]
-        fail<E>(parts...);
-}
-
 // Shows a warning to the user; the bindings make it a Python UserWarning.
 void warn(const std::string& message);
 void set_warning_handler(void (*handler)(const std::string&));

@@ -6,7 +6,6 @@
 namespace tapegrad {
 
 thread_local bool inference_tensors = false;
-DType default_float_type = DType::Float32;
 
 namespace {
 

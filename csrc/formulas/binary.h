@@ -4,30 +4,51 @@
 #pragma once
 
 #include "formulas/constants.h"
+#include "formulas/traits.h"
 
 namespace tapegrad::formulas {
 
 struct Add {
+    static constexpr auto domain = Domain::Numbers;
+    static constexpr bool bools = true;
     static constexpr auto forward(auto a, auto b) { return a + b; }
     static constexpr auto lhs(auto g, auto, auto, auto) { return g; }
     static constexpr auto rhs(auto g, auto, auto, auto) { return g; }
 };
 struct Sub {
+    static constexpr auto domain = Domain::Numbers;
+    static constexpr auto bool_error =
+        "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to "
+        "invert a mask, use the `~` or `logical_not()` operator instead.";
+    static constexpr auto two_bools_error =
+        "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
+        "`logical_xor()` operator instead.";
+    static constexpr auto node_of_number_lhs = "RsubBackward1";
     static constexpr auto forward(auto a, auto b) { return a - b; }
     static constexpr auto lhs(auto g, auto, auto, auto) { return g; }
     static constexpr auto rhs(auto g, auto, auto, auto) { return -g; }
 };
 struct Mul {
+    static constexpr auto domain = Domain::Numbers;
+    static constexpr bool bools = true;
     static constexpr auto forward(auto a, auto b) { return a * b; }
     static constexpr auto lhs(auto g, auto, auto b, auto) { return g * b; }
     static constexpr auto rhs(auto g, auto a, auto, auto) { return g * a; }
 };
 struct Div {
+    static constexpr auto cost = Cost::Light;
     static constexpr auto forward(auto a, auto b) { return a / b; }
     static constexpr auto lhs(auto g, auto, auto b, auto) { return g / b; }
     static constexpr auto rhs(auto g, auto a, auto b, auto) { return -g * ((a / b) / b); }
 };
 struct Pow {
+    static constexpr auto domain = Domain::Numbers;
+    static constexpr auto cost = Cost::Heavy;
+    static constexpr auto kernel = "pow";
+    static constexpr auto node = "PowBackward1";
+    static constexpr auto node_of_number_lhs = "PowBackward2";
+    static constexpr auto node_of_number_rhs = "PowBackward0";
+    static constexpr auto rhs_name = "exponent";
     static constexpr auto forward(auto a, auto b) { return pow(a, b); }
     static constexpr auto lhs(auto g, auto a, auto b, auto) {
         return where(b == 0, zero_like(g), g * (b * pow(a, b - 1)));
@@ -39,6 +60,8 @@ struct Pow {
 };
 // Where both are equal, each gets half of the gradient.
 struct Maximum {
+    static constexpr auto domain = Domain::Numbers;
+    static constexpr bool bools = true;
     static constexpr auto forward(auto a, auto b) { return maximum(a, b); }
     static constexpr auto lhs(auto g, auto a, auto b, auto) {
         return where(a == b, g * 0.5, where(a < b, zero_like(g), g));
@@ -48,6 +71,8 @@ struct Maximum {
     }
 };
 struct Minimum {
+    static constexpr auto domain = Domain::Numbers;
+    static constexpr bool bools = true;
     static constexpr auto forward(auto a, auto b) { return minimum(a, b); }
     static constexpr auto lhs(auto g, auto a, auto b, auto) {
         return where(a == b, g * 0.5, where(a > b, zero_like(g), g));
@@ -57,11 +82,21 @@ struct Minimum {
     }
 };
 struct Remainder {  // the sign of the divisor, as Python's %
+    static constexpr auto domain = Domain::Numbers;
+    static constexpr auto cost = Cost::Heavy;
+    static constexpr bool divides = true;
+    static constexpr auto node = "RemainderBackward1";
+    static constexpr auto node_of_number_rhs = "RemainderBackward0";
     static constexpr auto forward(auto a, auto b) { return remainder(a, b); }
     static constexpr auto lhs(auto g, auto, auto, auto) { return g; }
     static constexpr auto rhs(auto g, auto a, auto b, auto) { return -g * floor(a / b); }
 };
 struct Fmod {  // the sign of the dividend, as C's fmod
+    static constexpr auto domain = Domain::Numbers;
+    static constexpr auto cost = Cost::Heavy;
+    static constexpr bool divides = true;
+    static constexpr auto node = "FmodBackward1";
+    static constexpr auto node_of_number_rhs = "FmodBackward0";
     static constexpr auto forward(auto a, auto b) { return fmod(a, b); }
     static constexpr auto lhs(auto g, auto, auto, auto) { return g; }
     static constexpr auto rhs(auto g, auto a, auto b, auto) { return -g * trunc(a / b); }
@@ -72,29 +107,20 @@ struct Atan2 {
     static constexpr auto rhs(auto g, auto a, auto b, auto) { return g * (-a / (a * a + b * b)); }
 };
 
-// X(Struct, function, Domain): Numbers: integers stay integers; Floats: they become floats first.
+// One of the two derivatives, as a type.
+template <class F> struct Lhs {
+    static constexpr auto backward(auto g, auto a, auto b, auto y) { return F::lhs(g, a, b, y); }
+};
+template <class F> struct Rhs {
+    static constexpr auto backward(auto g, auto a, auto b, auto y) { return F::rhs(g, a, b, y); }
+};
+
+// X(Struct, function)
 // clang-format off
 #define TAPEGRAD_BINARY(X)                                                                          \
-    X(Add, add, Numbers) X(Sub, sub, Numbers) X(Mul, mul, Numbers) X(Div, div, Floats)              \
-    X(Pow, pow, Numbers) X(Maximum, maximum, Numbers) X(Minimum, minimum, Numbers)                  \
-    X(Remainder, remainder, Numbers) X(Fmod, fmod, Numbers) X(Atan2, atan2, Floats)
+    X(Add, add) X(Sub, sub) X(Mul, mul) X(Div, div) X(Pow, pow) X(Maximum, maximum)                 \
+    X(Minimum, minimum) X(Remainder, remainder) X(Fmod, fmod) X(Atan2, atan2)
 // clang-format on
-
-enum class Binary {
-#define TAPEGRAD_ENUMERATOR_(Name, ...) Name,
-    TAPEGRAD_BINARY(TAPEGRAD_ENUMERATOR_)
-#undef TAPEGRAD_ENUMERATOR_
-};
-#define TAPEGRAD_PLUS_ONE_(...) +1
-inline constexpr int kBinaryCount = 0 TAPEGRAD_BINARY(TAPEGRAD_PLUS_ONE_);
-#undef TAPEGRAD_PLUS_ONE_
-
-// Functions without a derivative. Comparisons and logic give bool; the others keep the type.
-enum class Comparison { Eq, Ne, Lt, Le, Gt, Ge, LogicalAnd, LogicalOr, LogicalXor };
-inline constexpr int kComparisonCount = 9;
-enum class Integer { FloorDivide, BitwiseAnd, BitwiseOr, BitwiseXor, LeftShift, RightShift };
-inline constexpr int kIntegerCount = 6;
-enum class Predicate { IsNan, IsInf, IsFinite, LogicalNot, SignBit };
-inline constexpr int kPredicateCount = 5;
+TAPEGRAD_ENUMERATION(Binary, TAPEGRAD_BINARY)
 
 }  // namespace tapegrad::formulas

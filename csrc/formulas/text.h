@@ -76,11 +76,5 @@ Text pow(const A& a, const B& b) {
     return power(Text(a), Text(b));
 }
 inline Text zero_like(const Text&) { return 0; }
-inline Text mT(const Text& a) { return a.at(Text::kAtom) + ".mT"; }
-inline Text mm(const Text& a, const Text& b) {
-    return joined(a, " @ ", b, Text::kProduct, Text::kNegation);
-}
-inline Text bmm(const Text& a, const Text& b) { return mm(a, b); }
-inline Text mv(const Text& a, const Text& b) { return mm(a, b); }
 
 }  // namespace tapegrad::formulas

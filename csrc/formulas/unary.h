@@ -7,22 +7,31 @@
 //
 // forward(x, parameters...) and backward(g, x, y, parameters...): g is the gradient of the result y.
 // Functions are found by argument-dependent lookup, so a reading provides them beside its type.
-// To add a function: one struct here and one line in the list at the end.
+// To add a function: one struct here and one entry in the list at the end. What else is known of it are
+// members of the struct (traits.h).
 #pragma once
 
 #include "formulas/constants.h"
+#include "formulas/traits.h"
 
 namespace tapegrad::formulas {
 
 struct Neg {
+    static constexpr auto domain = Domain::Numbers;
+    static constexpr auto bool_error =
+        "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to "
+        "invert a mask, use the `~` or `logical_not()` operator instead.";
     static constexpr auto forward(auto x) { return -x; }
     static constexpr auto backward(auto g, auto, auto) { return -g; }
 };
 struct Abs {
+    static constexpr auto domain = Domain::Numbers;
     static constexpr auto forward(auto x) { return abs(x); }
     static constexpr auto backward(auto g, auto x, auto) { return g * sign(x); }
 };
 struct Sign {
+    static constexpr auto domain = Domain::Numbers;
+    static constexpr bool bools = true;
     static constexpr auto forward(auto x) { return sign(x); }
     static constexpr auto backward(auto g, auto, auto) { return zero_like(g); }
 };
@@ -67,10 +76,17 @@ struct Reciprocal {
     static constexpr auto backward(auto g, auto, auto y) { return -g * (y * y); }
 };
 struct Square {
+    static constexpr auto domain = Domain::Numbers;
+    static constexpr auto node = "PowBackward0";
+    static constexpr int exponent = 2;
     static constexpr auto forward(auto x) { return x * x; }
     static constexpr auto backward(auto g, auto x, auto) { return g * (2 * x); }
 };
 struct Cube {
+    static constexpr auto domain = Domain::Numbers;
+    static constexpr auto node = "PowBackward0";
+    static constexpr int exponent = 3;
+    static constexpr bool internal = true;
     static constexpr auto forward(auto x) { return x * x * x; }
     static constexpr auto backward(auto g, auto x, auto) { return g * (3 * (x * x)); }
 };
@@ -115,14 +131,18 @@ struct Sigmoid {
     static constexpr auto backward(auto g, auto, auto y) { return g * ((1 - y) * y); }
 };
 struct LogSigmoid {
+    static constexpr auto domain = Domain::FloatOnly;
     static constexpr auto forward(auto x) { return -softplus(-x); }
     static constexpr auto backward(auto g, auto x, auto) { return g * sigmoid(-x); }
 };
 struct Relu {
+    static constexpr auto domain = Domain::Numbers;
+    static constexpr auto bool_error = "Boolean inputs not supported for relu";
     static constexpr auto forward(auto x) { return where(x <= 0, zero_like(x), x); }  // NaN stays
     static constexpr auto backward(auto g, auto, auto y) { return where(y <= 0, zero_like(g), g); }
 };
 struct LeakyRelu {
+    static constexpr auto domain = Domain::FloatOnly;
     static constexpr const char* parameters[] = {"negative_slope"};
     static constexpr auto forward(auto x, auto slope) { return where(x > 0, x, x * slope); }
     static constexpr auto backward(auto g, auto x, auto, auto slope) {
@@ -130,6 +150,7 @@ struct LeakyRelu {
     }
 };
 struct Elu {
+    static constexpr auto domain = Domain::FloatOnly;
     static constexpr const char* parameters[] = {"alpha"};
     static constexpr auto forward(auto x, auto alpha) { return where(x > 0, x, alpha * expm1(x)); }
     static constexpr auto backward(auto g, auto x, auto, auto alpha) {
@@ -138,6 +159,8 @@ struct Elu {
 };
 // Hendrycks and Gimpel, "Gaussian Error Linear Units", arXiv:1606.08415: x * Phi(x).
 struct Gelu {
+    static constexpr auto domain = Domain::FloatOnly;
+    static constexpr auto kernel = "GeluKernelImpl";
     static constexpr auto forward(auto x) { return x * normal_cdf(x); }
     static constexpr auto backward(auto g, auto x, auto) {
         return g * (normal_cdf(x) + x * normal_pdf(x));
@@ -145,6 +168,10 @@ struct Gelu {
 };
 // The approximation of the same paper by tanh, written with sigmoid(2 u) = (1 + tanh(u)) / 2.
 struct GeluTanh {
+    static constexpr auto domain = Domain::FloatOnly;
+    static constexpr auto kernel = "GeluKernelImpl";
+    static constexpr auto node = "GeluBackward0";
+    static constexpr bool internal = true;
     static constexpr auto forward(auto x) {
         return x * sigmoid((x + kGeluCubic * (x * x * x)) * (2 * kSqrtTwoOverPi));
     }
@@ -155,6 +182,7 @@ struct GeluTanh {
     }
 };
 struct Silu {
+    static constexpr auto domain = Domain::FloatOnly;
     static constexpr auto forward(auto x) { return x * sigmoid(x); }
     static constexpr auto backward(auto g, auto x, auto) {
         auto s = sigmoid(x);
@@ -162,6 +190,7 @@ struct Silu {
     }
 };
 struct Softplus {
+    static constexpr auto domain = Domain::FloatOnly;
     static constexpr const char* parameters[] = {"beta", "threshold"};
     static constexpr auto forward(auto x, auto beta, auto threshold) {
         return where(x * beta > threshold, x, softplus(x * beta) / beta);
@@ -183,22 +212,31 @@ struct Erfc {
     }
 };
 struct Floor {
+    static constexpr auto domain = Domain::Numbers;
+    static constexpr auto kernel = "floor_vml_cpu";
     static constexpr auto forward(auto x) { return floor(x); }
     static constexpr auto backward(auto g, auto, auto) { return zero_like(g); }
 };
 struct Ceil {
+    static constexpr auto domain = Domain::Numbers;
+    static constexpr auto kernel = "ceil_vml_cpu";
     static constexpr auto forward(auto x) { return ceil(x); }
     static constexpr auto backward(auto g, auto, auto) { return zero_like(g); }
 };
 struct Round {
+    static constexpr auto domain = Domain::Numbers;
+    static constexpr auto kernel = "round_vml_cpu";
     static constexpr auto forward(auto x) { return round(x); }
     static constexpr auto backward(auto g, auto, auto) { return zero_like(g); }
 };
 struct Trunc {
+    static constexpr auto domain = Domain::Numbers;
+    static constexpr auto kernel = "trunc_vml_cpu";
     static constexpr auto forward(auto x) { return trunc(x); }
     static constexpr auto backward(auto g, auto, auto) { return zero_like(g); }
 };
 struct Clamp {
+    static constexpr auto node = "ClampBackward1";
     static constexpr const char* parameters[] = {"min", "max"};
     static constexpr auto forward(auto x, auto low, auto high) {
         auto raised = where(x < low, low, x);  // NaN passes both
@@ -209,6 +247,8 @@ struct Clamp {
     }
 };
 struct PowScalar {  // x ** exponent for any exponent; the common ones have their own struct
+    static constexpr auto node = "PowBackward0";
+    static constexpr bool internal = true;
     static constexpr const char* parameters[] = {"exponent"};
     static constexpr auto forward(auto x, auto exponent) { return pow(x, exponent); }
     static constexpr auto backward(auto g, auto x, auto, auto exponent) {
@@ -216,36 +256,21 @@ struct PowScalar {  // x ** exponent for any exponent; the common ones have thei
     }
 };
 
-// X(Struct, function, Domain): Domain says what integers do. Floats: they become floats first (exp, sin);
-// Numbers: they stay what they are (neg, abs); FloatOnly: they are refused.
+// X(Struct, function); parametric: with numbers beside the tensor.
 // clang-format off
 #define TAPEGRAD_UNARY_PLAIN(X)                                                                     \
-    X(Neg, neg, Numbers) X(Abs, abs, Numbers) X(Sign, sign, Numbers)      \
-    X(Square, square, Numbers) X(Cube, cube, Numbers) X(Relu, relu, Numbers)                        \
-    X(Floor, floor, Numbers) X(Ceil, ceil, Numbers) X(Round, round, Numbers)                        \
-    X(Trunc, trunc, Numbers) X(Exp, exp, Floats) X(Exp2, exp2, Floats) X(Expm1, expm1, Floats)      \
-    X(Log, log, Floats) X(Log2, log2, Floats) X(Log10, log10, Floats) X(Log1p, log1p, Floats)       \
-    X(Sqrt, sqrt, Floats) X(Rsqrt, rsqrt, Floats) X(Reciprocal, reciprocal, Floats)                 \
-    X(Sin, sin, Floats) X(Cos, cos, Floats) X(Tan, tan, Floats) X(Asin, asin, Floats)               \
-    X(Acos, acos, Floats) X(Atan, atan, Floats) X(Sinh, sinh, Floats) X(Cosh, cosh, Floats)         \
-    X(Tanh, tanh, Floats) X(Sigmoid, sigmoid, Floats) X(LogSigmoid, log_sigmoid, FloatOnly)         \
-    X(Gelu, gelu, FloatOnly) X(GeluTanh, gelu_tanh, FloatOnly) X(Silu, silu, FloatOnly)             \
-    X(Erf, erf, Floats) X(Erfc, erfc, Floats)
+    X(Neg, neg) X(Abs, abs) X(Sign, sign) X(Square, square) X(Cube, cube) X(Relu, relu)             \
+    X(Floor, floor) X(Ceil, ceil) X(Round, round) X(Trunc, trunc) X(Exp, exp) X(Exp2, exp2)         \
+    X(Expm1, expm1) X(Log, log) X(Log2, log2) X(Log10, log10) X(Log1p, log1p) X(Sqrt, sqrt)         \
+    X(Rsqrt, rsqrt) X(Reciprocal, reciprocal) X(Sin, sin) X(Cos, cos) X(Tan, tan) X(Asin, asin)     \
+    X(Acos, acos) X(Atan, atan) X(Sinh, sinh) X(Cosh, cosh) X(Tanh, tanh) X(Sigmoid, sigmoid)       \
+    X(LogSigmoid, log_sigmoid) X(Gelu, gelu) X(GeluTanh, gelu_tanh) X(Silu, silu) X(Erf, erf)       \
+    X(Erfc, erfc)
 #define TAPEGRAD_UNARY_PARAMETRIC(X)                                                                \
-    X(LeakyRelu, leaky_relu, FloatOnly) X(Elu, elu, FloatOnly) X(Softplus, softplus, FloatOnly)     \
-    X(Clamp, clamp, Floats) X(PowScalar, pow_scalar, Floats)
+    X(LeakyRelu, leaky_relu) X(Elu, elu) X(Softplus, softplus) X(Clamp, clamp)                      \
+    X(PowScalar, pow_scalar)
 #define TAPEGRAD_UNARY(X) TAPEGRAD_UNARY_PLAIN(X) TAPEGRAD_UNARY_PARAMETRIC(X)
 // clang-format on
-
-#define TAPEGRAD_ENUMERATOR(Name, ...) Name,
-enum class Unary { TAPEGRAD_UNARY(TAPEGRAD_ENUMERATOR) };
-#define TAPEGRAD_PLUS_ONE(...) +1
-inline constexpr int kUnaryCount = 0 TAPEGRAD_UNARY(TAPEGRAD_PLUS_ONE);
-
-template <class F> consteval int parameter_count() {
-    if constexpr (requires { F::parameters; })
-        return static_cast<int>(sizeof(F::parameters) / sizeof(F::parameters[0]));
-    else return 0;
-}
+TAPEGRAD_ENUMERATION(Unary, TAPEGRAD_UNARY)
 
 }  // namespace tapegrad::formulas

@@ -79,7 +79,6 @@ TAPEGRAD_WORDS(TAPEGRAD_WORD_, TAPEGRAD_OPERATOR_WORD_)
 
 // zero_like needs the shape of its argument, which the gradient gives; no value.
 constexpr Uses zero_like(Uses) { return {}; }
-constexpr Uses zeros_like(Uses x) { return x.sizes(); }
 
 // What the derivatives of an element-wise operator save, as bits of Uses::values().
 inline constexpr unsigned kUsesA = Uses::argument(0).values(), kUsesB = Uses::argument(1).values(),
@@ -91,11 +90,9 @@ template <class F> consteval Uses unary_uses() {
     if constexpr (parameter_count<F>() == 1) return F::backward(g, x, y, p);
     if constexpr (parameter_count<F>() == 2) return F::backward(g, x, y, p, p);
 }
-template <class F> consteval Uses lhs_uses() {
-    return F::lhs(Uses::gradient(), Uses::argument(0), Uses::argument(1), Uses::result());
-}
-template <class F> consteval Uses rhs_uses() {
-    return F::rhs(Uses::gradient(), Uses::argument(0), Uses::argument(1), Uses::result());
+// Of Lhs<F> or Rhs<F>.
+template <class Side> consteval Uses side_uses() {
+    return Side::backward(Uses::gradient(), Uses::argument(0), Uses::argument(1), Uses::result());
 }
 
 }  // namespace tapegrad::formulas

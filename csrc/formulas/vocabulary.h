@@ -2,27 +2,22 @@
 // provides them beside its type: Text and Uses from these lists, by one template each; Tensor as the
 // functions of csrc/ops; Pack and Lane as far as kernels need them.
 //
-// To widen it: one word here, and the function for tensors. (A word of one file: TAPEGRAD_WORD in
-// ops/rule.h.) Arguments that are no tensors (numbers, bools,
+// Words for whole tensors are in words.h, which kernels do not read. Arguments that are no tensors (numbers, bools,
 // strings, Dims) stay what they are in every reading.
 #pragma once
 
 #include "formulas/binary.h"
+#include "formulas/integer.h"
+#include "formulas/logic.h"
 #include "formulas/unary.h"
 
-// Functions: all element-wise operators, what is composed of them, and functions of whole tensors.
+// Functions: all element-wise operators, what is composed of them.
 // clang-format off
 #define TAPEGRAD_COMPOSED_WORDS(X) X(where) X(normal_cdf) X(normal_pdf)
-#define TAPEGRAD_WHOLE_TENSOR_WORDS(X)                                                              \
-    X(sum) X(mean) X(sum_to) X(softmax)                                                             \
-    X(mm) X(bmm) X(mv) X(outer) X(mT)                                                               \
-    X(expand) X(reshape) X(transpose) X(t) X(permute) X(squeeze) X(unsqueeze)                       \
-    X(select) X(narrow) X(diagonal) X(zeros_diagonal) X(flip) X(roll) X(tril) X(triu)               \
-    X(gather) X(scatter) X(scatter_add) X(scatter_reduce) X(index_select) X(index_fill)             \
-    X(masked_fill) X(isnan) X(isinf) X(cast_like) X(zeros_like)
 #define TAPEGRAD_WORDS(X, Operator)                                                                 \
-    TAPEGRAD_UNARY(Operator) TAPEGRAD_BINARY(Operator)                                              \
-    TAPEGRAD_COMPOSED_WORDS(X) TAPEGRAD_WHOLE_TENSOR_WORDS(X)
+    TAPEGRAD_UNARY(Operator) TAPEGRAD_BINARY(Operator) TAPEGRAD_INTEGER(Operator)                   \
+    TAPEGRAD_COMPARISON(Operator) TAPEGRAD_PREDICATE(Operator)                                      \
+    TAPEGRAD_COMPOSED_WORDS(X)
 
 // X(sign, Struct, how tightly the text of the result binds, and how tightly a right operand has to).
 #define TAPEGRAD_ARITHMETIC(X)                                                                      \

@@ -1,4 +1,4 @@
-// Positions of extreme values, and the way back.
+// Positions of extreme values.
 #include "kernels/reduce.h"
 #include "kernels/reduce_blocks.h"
 
@@ -205,33 +205,9 @@ void arg_reduce(const void* xv, void* valuesv, int64_t* indices, int64_t outer, 
     else columns<T, kMax>(x, values, indices, outer, n, inner);
 }
 
-template <class T>
-void scatter_index(const void* gradv, const int64_t* indices, void* outv, int64_t outer, int64_t n,
-                   int64_t inner) {
-    const auto* grad = static_cast<const T*>(gradv);
-    auto* out = static_cast<T*>(outv);
-    if (outer == 0 || n == 0 || inner == 0) return;
-    // Blocks of whole rows: each is cleared, then gets those elements that lie in it.
-    const int64_t block_rows = max_of(64, ceil_div(65536, inner)), blocks = ceil_div(n, block_rows);
-    for_items(outer * blocks, min_of(n, block_rows) * inner, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) {
-            const int64_t o = i / blocks, first = i % blocks * block_rows;
-            const int64_t count = min_of(block_rows, n - first);
-            T* to = out + (o * n + first) * inner;
-            std::memset(to, 0, static_cast<size_t>(count * inner) * sizeof(T));
-            for (int64_t j = 0; j < inner; ++j) {
-                const int64_t r = indices[o * inner + j] - first;
-                if (r >= 0 && r < count) to[r * inner + j] = grad[o * inner + j];
-            }
-        }
-    });
-}
-
 template <class T> void fill_dtype(kernels::ReduceKernels& k, DType dtype) {
-    const int d = static_cast<int>(dtype);
-    k.max_index[d] = arg_reduce<T, true>;
-    k.min_index[d] = arg_reduce<T, false>;
-    k.scatter_index[d] = scatter_index<T>;
+    k.max_index[dtype] = arg_reduce<T, true>;
+    k.min_index[dtype] = arg_reduce<T, false>;
 }
 
 }  // namespace

@@ -8,20 +8,13 @@ using formulas::Binary;
 using formulas::kUsesA;
 using formulas::kUsesB;
 using formulas::kUsesResult;
-
-template <class F> struct Lhs {
-    static constexpr unsigned uses = formulas::lhs_uses<F>().values();
-    static auto value(auto g, auto a, auto b, auto y) { return F::lhs(g, a, b, y); }
-};
-template <class F> struct Rhs {
-    static constexpr unsigned uses = formulas::rhs_uses<F>().values();
-    static auto value(auto g, auto a, auto b, auto y) { return F::rhs(g, a, b, y); }
-};
+using formulas::Lhs;
+using formulas::Rhs;
 
 // in holds g, then a, b and y, of these only what the derivative uses.
 template <class Side, class T>
 void backward_block(const void* const* in, void* out, int64_t n, const double*) {
-    constexpr unsigned uses = Side::uses;
+    constexpr unsigned uses = formulas::side_uses<Side>().values();
     constexpr int a_at = 1, b_at = a_at + bool(uses & kUsesA), y_at = b_at + bool(uses & kUsesB);
     const T* g = static_cast<const T*>(in[0]);
     const T* a = (uses & kUsesA) ? static_cast<const T*>(in[a_at]) : g;
@@ -29,7 +22,9 @@ void backward_block(const void* const* in, void* out, int64_t n, const double*) 
     const T* y = (uses & kUsesResult) ? static_cast<const T*>(in[y_at]) : g;
     for_packs(
         static_cast<T*>(out), n,
-        [](Pack<T> gp, Pack<T> ap, Pack<T> bp, Pack<T> yp) { return Side::value(gp, ap, bp, yp); },
+        [](Pack<T> gp, Pack<T> ap, Pack<T> bp, Pack<T> yp) {
+            return Side::backward(gp, ap, bp, yp);
+        },
         g, a, b, y);
 }
 
@@ -37,10 +32,10 @@ void backward_block(const void* const* in, void* out, int64_t n, const double*) 
 
 void fill_binary_backward(kernels::ElementwiseKernels& k) {
 #define TAPEGRAD_FILL(Name, ...)                                                                        \
-    k.binary_lhs[int(Binary::Name)][int(DType::Float32)] = backward_block<Lhs<formulas::Name>, float>;  \
-    k.binary_lhs[int(Binary::Name)][int(DType::Float64)] = backward_block<Lhs<formulas::Name>, double>; \
-    k.binary_rhs[int(Binary::Name)][int(DType::Float32)] = backward_block<Rhs<formulas::Name>, float>;  \
-    k.binary_rhs[int(Binary::Name)][int(DType::Float64)] = backward_block<Rhs<formulas::Name>, double>;
+    k.binary_lhs[int(Binary::Name)][DType::Float32] = backward_block<Lhs<formulas::Name>, float>;  \
+    k.binary_lhs[int(Binary::Name)][DType::Float64] = backward_block<Lhs<formulas::Name>, double>; \
+    k.binary_rhs[int(Binary::Name)][DType::Float32] = backward_block<Rhs<formulas::Name>, float>;  \
+    k.binary_rhs[int(Binary::Name)][DType::Float64] = backward_block<Rhs<formulas::Name>, double>;
     TAPEGRAD_BINARY(TAPEGRAD_FILL)
 #undef TAPEGRAD_FILL
 }

@@ -133,8 +133,8 @@ void backward(const void* logitsv, const int64_t* target, const void* weightv,
 }
 
 template <class T> void fill_dtype(kernels::CrossEntropyKernels& k, DType dtype) {
-    k.forward[static_cast<int>(dtype)] = forward<T>;
-    k.backward[static_cast<int>(dtype)] = backward<T>;
+    k.forward[dtype] = forward<T>;
+    k.backward[dtype] = backward<T>;
 }
 
 }  // namespace

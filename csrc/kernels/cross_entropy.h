@@ -8,7 +8,7 @@
 
 #include <cstdint>
 
-#include "core/dtype.h"
+#include "kernels/dtype_table.h"
 
 namespace tapegrad::kernels {
 
@@ -33,10 +33,10 @@ using CrossEntropyBackwardFn = void (*)(const void* logits, const int64_t* targe
                                         const void* log_normalizer, const void* row_scale,
                                         void* grad_logits, int64_t rows, int64_t classes);
 
-// Indexed by dtype; nullptr but for floats.
+// Null but for floats.
 struct CrossEntropyKernels {
-    CrossEntropyFn forward[kDTypeCount];
-    CrossEntropyBackwardFn backward[kDTypeCount];
+    DTypeTable<CrossEntropyFn> forward;
+    DTypeTable<CrossEntropyBackwardFn> backward;
 };
 
 }  // namespace tapegrad::kernels

@@ -4,28 +4,32 @@
 
 #include <cstdint>
 
-#include "core/dtype.h"
 #include "formulas/binary.h"
+#include "formulas/integer.h"
+#include "formulas/logic.h"
 #include "formulas/unary.h"
+#include "kernels/dtype_table.h"
 
 namespace tapegrad::kernels {
 
 // out[i] = f(in[0][i], in[1][i], ...; parameters). out may be one of the operands.
 using BlockFn = void (*)(const void* const* in, void* out, int64_t n, const double* parameters);
 
+using BlockTable = DTypeTable<BlockFn>;
+
 struct ElementwiseKernels {
-    BlockFn unary[formulas::kUnaryCount][kDTypeCount];
+    BlockTable unary[formulas::kUnaryCount];
     // in: g, and x and y where the derivative uses them.
-    BlockFn unary_backward[formulas::kUnaryCount][kDTypeCount];
-    BlockFn binary[formulas::kBinaryCount][kDTypeCount];
+    BlockTable unary_backward[formulas::kUnaryCount];
+    BlockTable binary[formulas::kBinaryCount];
     // in: g, and of a, b, y those which the derivative uses.
-    BlockFn binary_lhs[formulas::kBinaryCount][kDTypeCount];
-    BlockFn binary_rhs[formulas::kBinaryCount][kDTypeCount];
-    BlockFn comparison[formulas::kComparisonCount][kDTypeCount];  // out: bool
-    BlockFn integer[formulas::kIntegerCount][kDTypeCount];        // floor_divide has floats too
-    BlockFn predicate[formulas::kPredicateCount][kDTypeCount];    // out: bool
-    BlockFn where[kDTypeCount];                                   // in: bool, a, b
-    BlockFn cast[kDTypeCount][kDTypeCount];                       // from, to
+    BlockTable binary_lhs[formulas::kBinaryCount];
+    BlockTable binary_rhs[formulas::kBinaryCount];
+    BlockTable comparison[formulas::kComparisonCount];  // out: bool
+    BlockTable integer[formulas::kIntegerCount];        // floor_divide has floats too
+    BlockTable predicate[formulas::kPredicateCount];    // out: bool
+    BlockTable where;                                   // in: bool, a, b
+    DTypeTable<BlockTable> cast;                        // from, to
 };
 
 }  // namespace tapegrad::kernels

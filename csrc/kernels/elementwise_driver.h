@@ -26,8 +26,7 @@ private:
     Operand() = default;
 };
 
-// Work per element, for the decision about threads: 1 for arithmetic, some tens for exp and the like.
-enum class Cost { Light, Heavy };
+using formulas::Cost;
 
 // Elements that are worth a thread (some 10 us, measured), and the multiple at which they are cut.
 constexpr int64_t enough_of(Cost cost) { return cost == Cost::Light ? 64 * 1024 : 32 * 1024; }

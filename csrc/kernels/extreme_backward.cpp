@@ -87,8 +87,8 @@ void extreme_backward(const void* gradv, const void* xv, const void* resultv, vo
 }  // namespace
 
 void fill_extreme_backward(kernels::ReduceKernels& k) {
-    k.extreme_backward[int(DType::Float32)] = extreme_backward<float>;
-    k.extreme_backward[int(DType::Float64)] = extreme_backward<double>;
+    k.extreme_backward[DType::Float32] = extreme_backward<float>;
+    k.extreme_backward[DType::Float64] = extreme_backward<double>;
 }
 
 }  // namespace tapegrad::TAPEGRAD_ISA

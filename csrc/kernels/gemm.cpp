@@ -352,8 +352,8 @@ template <class U> void integer_gemm(const GemmArgs& g) {
 
 void fill(kernels::GemmKernels& kernels) {
     const auto set = [&](DType dtype, kernels::GemmFn gemm, kernels::BatchedGemmFn batched) {
-        kernels.gemm[static_cast<int>(dtype)] = gemm;
-        kernels.batched[static_cast<int>(dtype)] = batched;
+        kernels.gemm[dtype] = gemm;
+        kernels.batched[dtype] = batched;
     };
     set(DType::Bool, nullptr, nullptr);
     set(DType::UInt8, integer_gemm<uint8_t>, batched<uint8_t, integer_gemm<uint8_t>>);

@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-#include "core/dtype.h"
+#include "kernels/dtype_table.h"
 
 namespace tapegrad::kernels {
 
@@ -30,10 +30,10 @@ using GemmFn = void (*)(const GemmArgs&);
 using BatchedGemmFn = void (*)(const GemmArgs& first, int64_t batch, const int64_t* a_offsets,
                                const int64_t* b_offsets, const int64_t* c_offsets);
 
-// Indexed by dtype; nullptr for bool.
+// Null for bool.
 struct GemmKernels {
-    GemmFn gemm[kDTypeCount];
-    BatchedGemmFn batched[kDTypeCount];
+    DTypeTable<GemmFn> gemm;
+    DTypeTable<BatchedGemmFn> batched;
 };
 
 }  // namespace tapegrad::kernels

@@ -41,7 +41,10 @@ template <class T> struct Lane {
     friend Lane where(bool c, Lane a, Lane b) { return c ? a : b; }
     friend Lane zero_like(Lane) { return 0; }
     friend Lane abs(Lane a) { return a < Lane(0) ? -a : a; }
-    friend Lane sign(Lane a) { return static_cast<int>(a.v > 0) - static_cast<int>(a.v < 0); }
+    friend Lane sign(Lane a) {
+        if constexpr (kBool) return a;
+        else return static_cast<int>(a.v > 0) - static_cast<int>(a.v < 0);
+    }
     friend Lane floor(Lane a) { return a; }
     friend Lane ceil(Lane a) { return a; }
     friend Lane round(Lane a) { return a; }
@@ -65,6 +68,21 @@ template <class T> struct Lane {
             if (b.v == -1) return -a;
         T q = static_cast<T>(a.v / b.v);
         return a.v % b.v != 0 && (a.v < 0) != (b.v < 0) ? static_cast<T>(q - 1) : q;
+    }
+    friend Lane bitwise_and(Lane a, Lane b) { return a.v & b.v; }
+    friend Lane bitwise_or(Lane a, Lane b) { return a.v | b.v; }
+    friend Lane bitwise_xor(Lane a, Lane b) { return a.v ^ b.v; }
+    // Shifts by the width or more leave nothing (or the sign), whatever the machine would do.
+    friend Lane bitwise_left_shift(Lane a, Lane b) {
+        constexpr int bits = sizeof(T) * 8;
+        if (b.v < 0 || b.v >= bits) return 0;
+        return static_cast<T>(static_cast<uint64_t>(a.v) << b.v);
+    }
+    friend Lane bitwise_right_shift(Lane a, Lane b) {
+        constexpr int bits = sizeof(T) * 8;
+        const int shift = b.v < 0 || b.v >= bits ? bits - 1 : static_cast<int>(b.v);
+        if (shift == bits - 1 && a.v >= 0) return 0;
+        return static_cast<T>(a.v >> shift);
     }
     // Negative exponents give what truncation of the exact power gives: 0, or +-1 for +-1.
     friend Lane pow(Lane a, Lane b) {

@@ -91,60 +91,25 @@ void cast_block(const void* const* in, void* out, int64_t n, const double*) {
     }
 }
 
-template <class Op> void fill_comparison(kernels::BlockFn* row) {
-    row[int(DType::Bool)] = comparison_block<Op, bool>;
-    row[int(DType::UInt8)] = comparison_block<Op, uint8_t>;
-    row[int(DType::Int32)] = comparison_block<Op, int32_t>;
-    row[int(DType::Int64)] = comparison_block<Op, int64_t>;
-    row[int(DType::Float32)] = comparison_block<Op, float>;
-    row[int(DType::Float64)] = comparison_block<Op, double>;
-}
-template <class Op> void fill_predicate(kernels::BlockFn* row) {
-    row[int(DType::Bool)] = predicate_block<Op, bool>;
-    row[int(DType::UInt8)] = predicate_block<Op, uint8_t>;
-    row[int(DType::Int32)] = predicate_block<Op, int32_t>;
-    row[int(DType::Int64)] = predicate_block<Op, int64_t>;
-    row[int(DType::Float32)] = predicate_block<Op, float>;
-    row[int(DType::Float64)] = predicate_block<Op, double>;
-}
-template <class From> void fill_cast(kernels::BlockFn* row) {
-    row[int(DType::Bool)] = cast_block<From, bool>;
-    row[int(DType::UInt8)] = cast_block<From, uint8_t>;
-    row[int(DType::Int32)] = cast_block<From, int32_t>;
-    row[int(DType::Int64)] = cast_block<From, int64_t>;
-    row[int(DType::Float32)] = cast_block<From, float>;
-    row[int(DType::Float64)] = cast_block<From, double>;
-}
-
 }  // namespace
 
-// clang-format off
-static void fill_tests(kernels::ElementwiseKernels& k) {
-#define TAPEGRAD_FILL(Name) fill_comparison<Name>(k.comparison[int(Comparison::Name)]);
-    TAPEGRAD_FILL(Eq) TAPEGRAD_FILL(Ne) TAPEGRAD_FILL(Lt) TAPEGRAD_FILL(Le) TAPEGRAD_FILL(Gt)
-    TAPEGRAD_FILL(Ge) TAPEGRAD_FILL(LogicalAnd) TAPEGRAD_FILL(LogicalOr) TAPEGRAD_FILL(LogicalXor)
-#undef TAPEGRAD_FILL
-#define TAPEGRAD_FILL(Name) fill_predicate<Name>(k.predicate[int(Predicate::Name)]);
-    TAPEGRAD_FILL(IsNan) TAPEGRAD_FILL(IsInf) TAPEGRAD_FILL(IsFinite) TAPEGRAD_FILL(LogicalNot)
-    TAPEGRAD_FILL(SignBit)
-#undef TAPEGRAD_FILL
-}
-// clang-format on
-
 void fill_logic(kernels::ElementwiseKernels& k) {
-    fill_tests(k);
-    k.where[int(DType::Bool)] = where_block<bool>;
-    k.where[int(DType::UInt8)] = where_block<uint8_t>;
-    k.where[int(DType::Int32)] = where_block<int32_t>;
-    k.where[int(DType::Int64)] = where_block<int64_t>;
-    k.where[int(DType::Float32)] = where_block<float>;
-    k.where[int(DType::Float64)] = where_block<double>;
-    fill_cast<bool>(k.cast[int(DType::Bool)]);
-    fill_cast<uint8_t>(k.cast[int(DType::UInt8)]);
-    fill_cast<int32_t>(k.cast[int(DType::Int32)]);
-    fill_cast<int64_t>(k.cast[int(DType::Int64)]);
-    fill_cast<float>(k.cast[int(DType::Float32)]);
-    fill_cast<double>(k.cast[int(DType::Float64)]);
+#define TAPEGRAD_FILL(Name, ...)                        \
+    fill_all_types(k.comparison[int(Comparison::Name)], \
+                   []<class T> { return comparison_block<Name, T>; });
+    TAPEGRAD_COMPARISON(TAPEGRAD_FILL)
+#undef TAPEGRAD_FILL
+#define TAPEGRAD_FILL(Name, ...)                      \
+    fill_all_types(k.predicate[int(Predicate::Name)], \
+                   []<class T> { return predicate_block<Name, T>; });
+    TAPEGRAD_PREDICATE(TAPEGRAD_FILL)
+#undef TAPEGRAD_FILL
+    fill_all_types(k.where, []<class T> { return where_block<T>; });
+    fill_all_types(k.cast, []<class From> {
+        kernels::BlockTable row{};
+        fill_all_types(row, []<class To> { return cast_block<From, To>; });
+        return row;
+    });
 }
 
 }  // namespace tapegrad::TAPEGRAD_ISA

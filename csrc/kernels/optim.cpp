@@ -135,11 +135,10 @@ template <class T> void scale(void* xv, double factor, int64_t n) {
 }
 
 template <class T> void fill_dtype(kernels::OptimKernels& k, DType dtype) {
-    const int d = static_cast<int>(dtype);
-    k.sgd_step[d] = sgd_step<T>;
-    k.adam_step[d] = adam_step<T>;
-    k.rmsprop_step[d] = rmsprop_step<T>;
-    k.scale[d] = scale<T>;
+    k.sgd_step[dtype] = sgd_step<T>;
+    k.adam_step[dtype] = adam_step<T>;
+    k.rmsprop_step[dtype] = rmsprop_step<T>;
+    k.scale[dtype] = scale<T>;
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-#include "core/dtype.h"
+#include "kernels/dtype_table.h"
 
 namespace tapegrad::kernels {
 
@@ -57,12 +57,12 @@ using RmspropStepFn = void (*)(void* param, const void* grad, void* square_avg, 
 // x *= factor
 using ScaleFn = void (*)(void* x, double factor, int64_t n);
 
-// Indexed by dtype; nullptr but for floats.
+// Null but for floats.
 struct OptimKernels {
-    SgdStepFn sgd_step[kDTypeCount];
-    AdamStepFn adam_step[kDTypeCount];
-    RmspropStepFn rmsprop_step[kDTypeCount];
-    ScaleFn scale[kDTypeCount];
+    DTypeTable<SgdStepFn> sgd_step;
+    DTypeTable<AdamStepFn> adam_step;
+    DTypeTable<RmspropStepFn> rmsprop_step;
+    DTypeTable<ScaleFn> scale;
 };
 
 }  // namespace tapegrad::kernels

@@ -279,19 +279,17 @@ void permutation(int64_t* out, int64_t n, uint64_t seed, uint64_t offset) {
 }
 
 template <class T> void fill_integers(kernels::RandomKernels& k, DType dtype) {
-    const int d = static_cast<int>(dtype);
-    k.bernoulli[d] = bernoulli<T>;
-    k.randint[d] = randint<T>;
+    k.bernoulli[dtype] = bernoulli<T>;
+    k.randint[dtype] = randint<T>;
 }
 
 template <class T> void fill_floats(kernels::RandomKernels& k, DType dtype) {
-    const int d = static_cast<int>(dtype);
     fill_integers<T>(k, dtype);
-    k.uniform[d] = uniform<T>;
-    k.normal[d] = normal<T>;
-    k.bernoulli_each[d] = bernoulli_each<T>;
-    k.dropout[d] = dropout<T>;
-    k.dropout_backward[d] = dropout_backward<T>;
+    k.uniform[dtype] = uniform<T>;
+    k.normal[dtype] = normal<T>;
+    k.bernoulli_each[dtype] = bernoulli_each<T>;
+    k.dropout[dtype] = dropout<T>;
+    k.dropout_backward[dtype] = dropout_backward<T>;
 }
 
 }  // namespace

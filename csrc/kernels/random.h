@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "core/dtype.h"
+#include "kernels/dtype_table.h"
 
 namespace tapegrad::kernels {
 
@@ -24,16 +24,16 @@ using DropoutFn = void (*)(const void* x, void* out, uint8_t* mask, int64_t n, u
 using DropoutBackwardFn = void (*)(const void* g, const uint8_t* mask, void* out, int64_t n,
                                    double p);
 
-// Indexed by dtype; nullptr where a dtype makes no sense.
+// Null where a dtype makes no sense.
 struct RandomKernels {
-    RandomFn uniform[kDTypeCount];    // [a, b): 24 random bits for float32, 53 for float64
-    RandomFn normal[kDTypeCount];     // mean a, standard deviation b
-    RandomFn bernoulli[kDTypeCount];  // 1 with probability a, else 0; b is not used
+    DTypeTable<RandomFn> uniform;    // [a, b): 24 random bits for float32, 53 for float64
+    DTypeTable<RandomFn> normal;     // mean a, standard deviation b
+    DTypeTable<RandomFn> bernoulli;  // 1 with probability a, else 0; b is not used
     // Probabilities one by one; p and out have the same floating dtype.
-    BernoulliFn bernoulli_each[kDTypeCount];
-    RandomIntFn randint[kDTypeCount];  // low <= value < high, for every dtype
-    DropoutFn dropout[kDTypeCount];    // keep ? x / (1 - p) : 0, kept with probability 1 - p
-    DropoutBackwardFn dropout_backward[kDTypeCount];  // mask ? g / (1 - p) : 0
+    DTypeTable<BernoulliFn> bernoulli_each;
+    DTypeTable<RandomIntFn> randint;  // low <= value < high, for every dtype
+    DTypeTable<DropoutFn> dropout;    // keep ? x / (1 - p) : 0, kept with probability 1 - p
+    DTypeTable<DropoutBackwardFn> dropout_backward;  // mask ? g / (1 - p) : 0
     // A random permutation of 0 .. n - 1.
     void (*permutation)(int64_t* out, int64_t n, uint64_t seed, uint64_t offset);
 };

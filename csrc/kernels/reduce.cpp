@@ -408,23 +408,21 @@ void logsumexp(const void* xv, void* outv, int64_t outer, int64_t n, int64_t inn
 }
 
 template <class T> void fill_any(kernels::ReduceKernels& k, DType dtype) {
-    const int d = static_cast<int>(dtype);
-    k.sum[d] = reduce<SumOp<T>>;
-    k.prod[d] = reduce<ProdOp<T>>;
-    k.amax[d] = reduce<MaxOp<T>>;
-    k.amin[d] = reduce<MinOp<T>>;
-    k.any[d] = reduce<AnyOp<T>>;
-    k.all[d] = reduce<AllOp<T>>;
-    k.count_nonzero[d] = reduce<CountOp<T>>;
+    k.sum[dtype] = reduce<SumOp<T>>;
+    k.prod[dtype] = reduce<ProdOp<T>>;
+    k.amax[dtype] = reduce<MaxOp<T>>;
+    k.amin[dtype] = reduce<MinOp<T>>;
+    k.any[dtype] = reduce<AnyOp<T>>;
+    k.all[dtype] = reduce<AllOp<T>>;
+    k.count_nonzero[dtype] = reduce<CountOp<T>>;
 }
 
 template <class T> void fill_float(kernels::ReduceKernels& k, DType dtype) {
-    const int d = static_cast<int>(dtype);
-    k.sum_abs[d] = reduce<SumAbsOp<T>>;
-    k.sum_squares[d] = reduce<SumSquaresOp<T>>;
-    k.norm2[d] = norm2<T>;
-    k.logsumexp[d] = logsumexp<T>;
-    k.moments[d] = moments<T>;
+    k.sum_abs[dtype] = reduce<SumAbsOp<T>>;
+    k.sum_squares[dtype] = reduce<SumSquaresOp<T>>;
+    k.norm2[dtype] = norm2<T>;
+    k.logsumexp[dtype] = logsumexp<T>;
+    k.moments[dtype] = moments<T>;
 }
 
 }  // namespace

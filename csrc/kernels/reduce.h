@@ -9,7 +9,7 @@
 
 #include <cstdint>
 
-#include "core/dtype.h"
+#include "kernels/dtype_table.h"
 
 namespace tapegrad::kernels {
 
@@ -31,43 +31,38 @@ enum class Ties { Divided, Masked };
 using ExtremeBackwardFn = void (*)(const void* grad, const void* x, const void* result, void* out,
                                    int64_t outer, int64_t n, Ties ties);
 
-// out [outer, n, inner] = 0 but grad [outer, inner] at indices [outer, inner] along n.
-using ScatterIndexFn = void (*)(const void* grad, const int64_t* indices, void* out, int64_t outer,
-                                int64_t n, int64_t inner);
-
-// Tables are indexed by the dtype of x; nullptr where a dtype makes no sense.
+// By the dtype of x; null where a dtype makes no sense.
 struct ReduceKernels {
     // To int64 from bool and integers (wrapping), to the same dtype from floats.
-    ReduceFn sum[kDTypeCount];   // n == 0: 0
-    ReduceFn prod[kDTypeCount];  // n == 0: 1
+    DTypeTable<ReduceFn> sum;   // n == 0: 0
+    DTypeTable<ReduceFn> prod;  // n == 0: 1
 
     // To the same dtype; NaN wins. n must not be 0.
-    ReduceFn amax[kDTypeCount];
-    ReduceFn amin[kDTypeCount];
+    DTypeTable<ReduceFn> amax;
+    DTypeTable<ReduceFn> amin;
 
     // To bool bytes (n == 0: false, true) and to int64. NaN is not zero.
-    ReduceFn any[kDTypeCount];
-    ReduceFn all[kDTypeCount];
-    ReduceFn count_nonzero[kDTypeCount];
+    DTypeTable<ReduceFn> any;
+    DTypeTable<ReduceFn> all;
+    DTypeTable<ReduceFn> count_nonzero;
 
     // Floats only, to the same dtype.
-    ReduceFn sum_abs[kDTypeCount];
-    ReduceFn sum_squares[kDTypeCount];
-    ReduceFn norm2[kDTypeCount];  // sqrt(sum of squares) without overflow or underflow on the way
-    ReduceFn logsumexp[kDTypeCount];  // n == 0 or all -inf: -inf; any +inf: inf
-    MomentsFn moments[kDTypeCount];
+    DTypeTable<ReduceFn> sum_abs;
+    DTypeTable<ReduceFn> sum_squares;
+    DTypeTable<ReduceFn> norm2;  // sqrt(sum of squares) without overflow or underflow on the way
+    DTypeTable<ReduceFn> logsumexp;  // n == 0 or all -inf: -inf; any +inf: inf
+    DTypeTable<MomentsFn> moments;
 
     // The first position of the extreme value; NaN is the extreme for both, the first one wins.
-    ArgReduceFn max_index[kDTypeCount];
-    ArgReduceFn min_index[kDTypeCount];
+    DTypeTable<ArgReduceFn> max_index;
+    DTypeTable<ArgReduceFn> min_index;
 
-    ExtremeBackwardFn extreme_backward[kDTypeCount];  // floats only
-    ScatterIndexFn scatter_index[kDTypeCount];
+    DTypeTable<ExtremeBackwardFn> extreme_backward;  // floats only
 
     // Scans along n, out [outer, n, inner] of the same dtype (not bool). out may be x.
-    ReduceFn cumsum[kDTypeCount];
-    ReduceFn reverse_cumsum[kDTypeCount];  // sum of the element and all after it
-    ReduceFn cumprod[kDTypeCount];
+    DTypeTable<ReduceFn> cumsum;
+    DTypeTable<ReduceFn> reverse_cumsum;  // sum of the element and all after it
+    DTypeTable<ReduceFn> cumprod;
 };
 
 }  // namespace tapegrad::kernels

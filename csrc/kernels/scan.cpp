@@ -60,10 +60,9 @@ void scan(const void* xv, void* outv, int64_t outer, int64_t n, int64_t inner) {
 }
 
 template <class T> void fill_dtype(kernels::ReduceKernels& k, DType dtype) {
-    const int d = static_cast<int>(dtype);
-    k.cumsum[d] = scan<T, Add, false>;
-    k.reverse_cumsum[d] = scan<T, Add, true>;
-    k.cumprod[d] = scan<T, Multiply, false>;
+    k.cumsum[dtype] = scan<T, Add, false>;
+    k.reverse_cumsum[dtype] = scan<T, Add, true>;
+    k.cumprod[dtype] = scan<T, Multiply, false>;
 }
 
 }  // namespace

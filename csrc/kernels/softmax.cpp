@@ -403,11 +403,10 @@ void backward(const void* gradv, const void* resultv, void* outv, int64_t outer,
 }
 
 template <class T> void fill_dtype(kernels::SoftmaxKernels& k, DType dtype) {
-    const int d = static_cast<int>(dtype);
-    k.softmax[d] = forward<T, false>;
-    k.log_softmax[d] = forward<T, true>;
-    k.softmax_backward[d] = backward<T, false>;
-    k.log_softmax_backward[d] = backward<T, true>;
+    k.softmax[dtype] = forward<T, false>;
+    k.log_softmax[dtype] = forward<T, true>;
+    k.softmax_backward[dtype] = backward<T, false>;
+    k.log_softmax_backward[dtype] = backward<T, true>;
 }
 
 }  // namespace

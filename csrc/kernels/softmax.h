@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "core/dtype.h"
+#include "kernels/dtype_table.h"
 
 namespace tapegrad::kernels {
 
@@ -14,12 +14,12 @@ using SoftmaxFn = void (*)(const void* x, void* out, int64_t outer, int64_t n, i
 using SoftmaxBackwardFn = void (*)(const void* grad, const void* result, void* out, int64_t outer,
                                    int64_t n, int64_t inner);
 
-// Indexed by dtype; nullptr but for floats.
+// Null but for floats.
 struct SoftmaxKernels {
-    SoftmaxFn softmax[kDTypeCount];
-    SoftmaxFn log_softmax[kDTypeCount];
-    SoftmaxBackwardFn softmax_backward[kDTypeCount];      // result * (grad - sum(grad * result))
-    SoftmaxBackwardFn log_softmax_backward[kDTypeCount];  // grad - exp(result) * sum(grad)
+    DTypeTable<SoftmaxFn> softmax;
+    DTypeTable<SoftmaxFn> log_softmax;
+    DTypeTable<SoftmaxBackwardFn> softmax_backward;      // result * (grad - sum(grad * result))
+    DTypeTable<SoftmaxBackwardFn> log_softmax_backward;  // grad - exp(result) * sum(grad)
 };
 
 }  // namespace tapegrad::kernels

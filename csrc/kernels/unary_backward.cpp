@@ -37,8 +37,8 @@ void backward_block(const void* const* in, void* out, int64_t n, const double* p
 
 void fill_unary_backward(kernels::ElementwiseKernels& k) {
 #define TAPEGRAD_FILL(Name, ...)                                                                   \
-    k.unary_backward[int(Unary::Name)][int(DType::Float32)] = backward_block<formulas::Name, float>; \
-    k.unary_backward[int(Unary::Name)][int(DType::Float64)] = backward_block<formulas::Name, double>;
+    k.unary_backward[int(Unary::Name)][DType::Float32] = backward_block<formulas::Name, float>; \
+    k.unary_backward[int(Unary::Name)][DType::Float64] = backward_block<formulas::Name, double>;
     TAPEGRAD_UNARY(TAPEGRAD_FILL)
 #undef TAPEGRAD_FILL
 }

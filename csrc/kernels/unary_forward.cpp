@@ -21,23 +21,16 @@ void integer_block(const void* const* in, void* out, int64_t n, const double*) {
     for (int64_t i = 0; i < n; ++i) y[i] = F::forward(Lane<T>(x[i])).v;
 }
 
-constexpr bool kFloats = false, kFloatOnly = false, kNumbers = true;
-
-template <class F, bool Numbers> void fill_row(kernels::BlockFn* row) {
-    row[int(DType::Float32)] = float_block<F, float>;
-    row[int(DType::Float64)] = float_block<F, double>;
-    if constexpr (Numbers) {
-        row[int(DType::UInt8)] = integer_block<F, uint8_t>;
-        row[int(DType::Int32)] = integer_block<F, int32_t>;
-        row[int(DType::Int64)] = integer_block<F, int64_t>;
-    }
+template <class F> void fill_row(kernels::BlockTable& row) {
+    fill_domain<F>(
+        row, []<class T> { return float_block<F, T>; },
+        []<class T> { return integer_block<F, T>; });
 }
 
 }  // namespace
 
 void fill_unary_forward(kernels::ElementwiseKernels& k) {
-#define TAPEGRAD_FILL(Name, function, Domain) \
-    fill_row<formulas::Name, k##Domain>(k.unary[int(Unary::Name)]);
+#define TAPEGRAD_FILL(Name, ...) fill_row<formulas::Name>(k.unary[int(Unary::Name)]);
     TAPEGRAD_UNARY(TAPEGRAD_FILL)
 #undef TAPEGRAD_FILL
 }

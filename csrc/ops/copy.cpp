@@ -92,8 +92,7 @@ void copy_values(const Tensor& out, const Tensor& x) {
     }
     const Operand operand(x);
     const auto& casts = kernel_table().elementwise.cast;
-    kernels::run_elementwise(casts[int(x.dtype())][int(out.dtype())], out, &operand, 1,
-                             x.item_size());
+    kernels::run_elementwise(casts[x.dtype()][out.dtype()], out, &operand, 1, x.item_size());
 }
 
 Tensor contiguous_values(const Tensor& x) {
@@ -123,9 +122,8 @@ void fill_values(const Tensor& out, const Scalar& value) {
             return;
         }
         const Operand operand = Operand::constant<T>(v);
-        kernels::run_elementwise(
-            kernel_table().elementwise.cast[int(out.dtype())][int(out.dtype())], out, &operand, 1,
-            out.item_size());
+        kernels::run_elementwise(kernel_table().elementwise.cast[out.dtype()][out.dtype()], out,
+                                 &operand, 1, out.item_size());
     });
 }
 
@@ -173,15 +171,6 @@ Tensor to_dtype(const Tensor& x, DType dtype) {
     return is_floating(dtype) ? recorded(std::move(out), Copied{"ToCopyBackward0"}, x) : out;
 }
 
-namespace {
-
-bool is_same_window(const Tensor& a, const Tensor& b) {
-    return a.data() == b.data() && a.dtype() == b.dtype() && a.sizes() == b.sizes() &&
-           a.strides() == b.strides();
-}
-
-}  // namespace
-
 const Tensor& copy_(const Tensor& self, const Tensor& source) {
     const InPlace change(self, source);
     if (!self.is_same(source)) {
@@ -193,7 +182,7 @@ const Tensor& copy_(const Tensor& self, const Tensor& source) {
              to_string(broadcast(self.sizes(), source.sizes())));
     const auto write = [&] {
         Tensor from = source;
-        if (shares_memory(source, self) && !is_same_window(self, source)) {
+        if (needs_copy(self, source)) {
             GradMode off(false);
             from = clone(source);
         }

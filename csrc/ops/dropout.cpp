@@ -23,8 +23,8 @@ struct Dropout {
 Tensor masked_scale(const Tensor& x_given, const Tensor& mask_given, double p) {
     const Tensor x = contiguous_values(x_given), mask = contiguous_values(mask_given);
     Tensor out = empty(x.sizes(), x.dtype());
-    kernel_table().random.dropout_backward[int(x.dtype())](x.data(), mask.data<uint8_t>(),
-                                                           out.data(), x.numel(), p);
+    kernel_table().random.dropout_backward[x.dtype()](x.data(), mask.data<uint8_t>(), out.data(),
+                                                      x.numel(), p);
     return recorded(std::move(out), Dropout{p}, x_given, mask_given);
 }
 
@@ -38,8 +38,8 @@ Tensor dropout(const Tensor& x, double p, bool train, Generator& generator) {
     const Tensor mask = empty(x.sizes(), DType::Bool);
     Tensor out = empty(x.sizes(), x.dtype());
     const Generator::State state = generator.reserve(kernels::counters_used(x.numel()));
-    kernel_table().random.dropout[int(x.dtype())](values.data(), out.data(), mask.data<uint8_t>(),
-                                                  x.numel(), state.seed, state.offset, p);
+    kernel_table().random.dropout[x.dtype()](values.data(), out.data(), mask.data<uint8_t>(),
+                                             x.numel(), state.seed, state.offset, p);
     return recorded(std::move(out), Dropout{p}, x, mask);
 }
 

@@ -18,8 +18,8 @@ Tensor compare(Comparison op, const Arg& a, const Arg& b) {
     Tensor out = empty_result(broadcast_shape(a, b), DType::Bool, a, b);
     Prepared pa(a, dtype), pb(b, dtype);
     const Operand operands[] = {pa.operand, pb.operand};
-    kernels::run_elementwise(kernel_table().elementwise.comparison[int(op)][int(dtype)], out,
-                             operands, 2, item_size(dtype));
+    kernels::run_elementwise(kernel_table().elementwise.comparison[int(op)][dtype], out, operands,
+                             2, item_size(dtype));
     return out;
 }
 
@@ -55,7 +55,7 @@ Tensor where(const Tensor& condition, const Arg& a, const Arg& b) {
     Prepared pa(a, dtype), pb(b, dtype);
     const Operand operands[] = {condition, pa.operand, pb.operand};
     const size_t bytes[] = {1, item_size(dtype), item_size(dtype)};
-    kernels::run_elementwise(kernel_table().elementwise.where[int(dtype)], out, operands, 3, bytes);
+    kernels::run_elementwise(kernel_table().elementwise.where[dtype], out, operands, 3, bytes);
     return recorded(std::move(out), Where{}, a, b, condition);
 }
 
@@ -138,13 +138,8 @@ const Tensor& pow_(const Tensor& x, const Scalar& exponent) {
     return unary_in_place(op, x, exponent.to_double());
 }
 
-Tensor floor_divide(const Arg& a, const Arg& b) {
-    return integer_binary(Integer::FloorDivide, a, b);
-}
-Tensor add(const Arg& a, const Arg& b) { return binary(Binary::Add, a, b); }
-
 bool equal(const Tensor& a, const Tensor& b) {
-    return a.sizes() == b.sizes() && all_values(compare(Comparison::Eq, a, b));
+    return a.sizes() == b.sizes() && all_values(eq(a, b));
 }
 
 Tensor isclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool equal_nan) {
@@ -153,18 +148,13 @@ Tensor isclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool 
     if (rtol < 0) fail("rtol must be greater than or equal to zero, but got ", rtol);
     if (atol < 0) fail("atol must be greater than or equal to zero, but got ", atol);
     GradMode off(false);
-    Tensor same = compare(Comparison::Eq, a, b);
+    Tensor same = eq(a, b);
     const Tensor x = to_dtype(a, promote(a.dtype(), DType::Float32)),
                  y = to_dtype(b, promote(b.dtype(), DType::Float32));
     const Tensor difference = abs(x - y);
     const Tensor near = difference <= abs(y) * rtol + atol;
-    same =
-        compare(Comparison::LogicalOr, same,
-                compare(Comparison::LogicalAnd, near, predicate(Predicate::IsFinite, difference)));
-    if (equal_nan)
-        same = compare(Comparison::LogicalOr, same,
-                       compare(Comparison::LogicalAnd, predicate(Predicate::IsNan, x),
-                               predicate(Predicate::IsNan, y)));
+    same = logical_or(same, logical_and(near, isfinite(difference)));
+    if (equal_nan) same = logical_or(same, logical_and(isnan(x), isnan(y)));
     return same;
 }
 

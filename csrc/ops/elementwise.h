@@ -24,34 +24,40 @@ Tensor integer_binary(Integer op, const Arg& a, const Arg& b);
 const Tensor& integer_in_place(Integer op, const Tensor& a, const Arg& b);
 Tensor predicate(Predicate op, const Tensor& x);
 
-// "tanh": the function's name in Python, and whether there is an in-place form of it.
+// "tanh": the function's name in Python.
 const char* unary_name(Unary op);
 const char* binary_name(Binary op);
-int unary_parameters(Unary op);
 
 Tensor where(const Tensor& condition, const Arg& a, const Arg& b);
 Tensor clamp(const Tensor& x, const Arg* low, const Arg* high);
 const Tensor& clamp_(const Tensor& x, const Arg* low, const Arg* high);
 Tensor pow(const Tensor& x, const Scalar& exponent);
 const Tensor& pow_(const Tensor& x, const Scalar& exponent);
-Tensor floor_divide(const Arg& a, const Arg& b);
 bool equal(const Tensor& a, const Tensor& b);
 bool allclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool equal_nan);
 Tensor isclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool equal_nan);
 
-Tensor add(const Arg& a, const Arg& b);
-
 // The Tensor reading of the rules (formulas/vocabulary.h).
-#define TAPEGRAD_OPERATOR_(sign, Name, ...)                                                             \
-    inline Tensor operator sign(const Arg& a, const Tensor& b) { return binary(Binary::Name, a, b); }    \
-    inline Tensor operator sign(const Tensor& a, const Arg& b) { return binary(Binary::Name, a, b); }    \
-    inline Tensor operator sign(const Tensor& a, const Tensor& b) { return binary(Binary::Name, a, b); }
+// clang-format off
+#define TAPEGRAD_OPERATOR_(sign, Name, ...)                                                         \
+    inline Tensor operator sign(const Arg& a, const Tensor& b) {                                    \
+        return binary(Binary::Name, a, b);                                                          \
+    }                                                                                               \
+    inline Tensor operator sign(const Tensor& a, const Arg& b) {                                    \
+        return binary(Binary::Name, a, b);                                                          \
+    }                                                                                               \
+    inline Tensor operator sign(const Tensor& a, const Tensor& b) {                                 \
+        return binary(Binary::Name, a, b);                                                          \
+    }
 TAPEGRAD_ARITHMETIC(TAPEGRAD_OPERATOR_)
 #undef TAPEGRAD_OPERATOR_
-#define TAPEGRAD_TEST_(sign, Name, ...) \
-    inline Tensor operator sign(const Tensor& a, const Arg& b) { return compare(Comparison::Name, a, b); }
+#define TAPEGRAD_TEST_(sign, Name, ...)                                                             \
+    inline Tensor operator sign(const Tensor& a, const Arg& b) {                                    \
+        return compare(Comparison::Name, a, b);                                                     \
+    }
 TAPEGRAD_TESTS(TAPEGRAD_TEST_)
 #undef TAPEGRAD_TEST_
+// clang-format on
 inline Tensor operator&(const Tensor& a, const Tensor& b) {
     return compare(Comparison::LogicalAnd, a, b);
 }
@@ -59,18 +65,15 @@ inline Tensor operator|(const Tensor& a, const Tensor& b) {
     return compare(Comparison::LogicalOr, a, b);
 }
 inline Tensor operator-(const Tensor& a) { return unary(Unary::Neg, a); }
-inline Tensor isnan(const Tensor& x) { return predicate(Predicate::IsNan, x); }
-inline Tensor isinf(const Tensor& x) { return predicate(Predicate::IsInf, x); }
 inline Tensor cast_like(const Tensor& x, const Tensor& like) { return to_dtype(x, like.dtype()); }
 inline Tensor zero_like(const Tensor& x) { return zeros_like(x); }
-inline Tensor pow(const Tensor& a, const Tensor& b) { return binary(Binary::Pow, a, b); }
 inline Tensor pow(const Tensor& a, double b) { return pow(a, Scalar(b)); }
 
-#define TAPEGRAD_FUNCTION_(Name, name, ...) \
+#define TAPEGRAD_FUNCTION_(Name, name) \
     inline Tensor name(const Tensor& x) { return unary(Unary::Name, x); }
 TAPEGRAD_UNARY_PLAIN(TAPEGRAD_FUNCTION_)
 #undef TAPEGRAD_FUNCTION_
-#define TAPEGRAD_FUNCTION_(Name, name, ...)                                                  \
+#define TAPEGRAD_FUNCTION_(Name, name)                                                       \
     template <std::convertible_to<double>... P>                                              \
         requires(sizeof...(P) == formulas::parameter_count<formulas::Name>())                \
     inline Tensor name(const Tensor& x, P... parameters) {                                   \
@@ -78,6 +81,23 @@ TAPEGRAD_UNARY_PLAIN(TAPEGRAD_FUNCTION_)
     }
 TAPEGRAD_UNARY_PARAMETRIC(TAPEGRAD_FUNCTION_)
 #undef TAPEGRAD_FUNCTION_
+#define TAPEGRAD_FUNCTION_(Name, name) \
+    inline Tensor name(const Arg& a, const Arg& b) { return binary(Binary::Name, a, b); }
+TAPEGRAD_BINARY(TAPEGRAD_FUNCTION_)
+#undef TAPEGRAD_FUNCTION_
+#define TAPEGRAD_FUNCTION_(Name, name) \
+    inline Tensor name(const Arg& a, const Arg& b) { return compare(Comparison::Name, a, b); }
+TAPEGRAD_COMPARISON(TAPEGRAD_FUNCTION_)
+#undef TAPEGRAD_FUNCTION_
+#define TAPEGRAD_FUNCTION_(Name, name) \
+    inline Tensor name(const Arg& a, const Arg& b) { return integer_binary(Integer::Name, a, b); }
+TAPEGRAD_INTEGER(TAPEGRAD_FUNCTION_)
+#undef TAPEGRAD_FUNCTION_
+#define TAPEGRAD_FUNCTION_(Name, name) \
+    inline Tensor name(const Tensor& x) { return predicate(Predicate::Name, x); }
+TAPEGRAD_PREDICATE(TAPEGRAD_FUNCTION_)
+#undef TAPEGRAD_FUNCTION_
+
 // The distribution of a standard normal variable, and its density.
 inline Tensor normal_cdf(const Tensor& x) {
     return unary(Unary::Erfc, x * -formulas::kSqrtHalf) * 0.5;

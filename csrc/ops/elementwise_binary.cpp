@@ -11,6 +11,7 @@
 namespace tapegrad {
 namespace {
 
+using formulas::given_or;
 using formulas::kUsesA;
 using formulas::kUsesB;
 using formulas::kUsesResult;
@@ -19,63 +20,53 @@ using kernels::BlockFn;
 using kernels::Cost;
 using kernels::Operand;
 
-constexpr bool kNumbers = false, kFloats = true;  // whether integers become floats
-
+// One of the two derivatives.
+struct Side {
+    unsigned uses;
+    bool identity;  // the gradient passes unchanged
+    Tensor (*derivative)(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor& y);
+    std::string (*formula)();
+};
 struct BinaryInfo {
-    std::string name, node;
-    bool floats;
-    unsigned lhs_uses, rhs_uses;
-    bool lhs_identity, rhs_identity;  // the gradient passes unchanged
-    Tensor (*lhs)(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor& y);
-    Tensor (*rhs)(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor& y);
-    std::string lhs_formula, rhs_formula;
+    const char *name, *kernel, *node, *node_of_number_lhs, *node_of_number_rhs, *rhs_name;
+    const char *bool_error, *two_bools_error;
+    Domain domain;
+    Cost cost;
+    bool divides;
+    Side lhs, rhs;
 };
 
-template <class F> BinaryInfo binary_info(const char* name, bool floats) {
-    const Text g("grad"), a("self"), b("other"), y("result");
-    return {snake_case(name),
-            std::string(name) + "Backward",
-            floats,
-            formulas::lhs_uses<F>().values(),
-            formulas::rhs_uses<F>().values(),
-            formulas::lhs_uses<F>().is_gradient(),
-            formulas::rhs_uses<F>().is_gradient(),
-            [](const Tensor& gt, const Tensor& at, const Tensor& bt, const Tensor& yt) -> Tensor {
-                return F::lhs(gt, at, bt, yt);
-            },
-            [](const Tensor& gt, const Tensor& at, const Tensor& bt, const Tensor& yt) -> Tensor {
-                return F::rhs(gt, at, bt, yt);
-            },
-            F::lhs(g, a, b, y).s,
-            F::rhs(g, a, b, y).s};
+template <class S> constexpr Side side_info() {
+    return {
+        formulas::side_uses<S>().values(), formulas::side_uses<S>().is_gradient(),
+        [](const Tensor& g, const Tensor& a, const Tensor& b, const Tensor& y) -> Tensor {
+            return S::backward(g, a, b, y);
+        },
+        [] { return S::backward(Text("grad"), Text("self"), Text("other"), Text("result")).s; }};
 }
 
-#define TAPEGRAD_INFO(Name, function, Domain) binary_info<formulas::Name>(#Name, k##Domain),
-const BinaryInfo binary_infos[] = {TAPEGRAD_BINARY(TAPEGRAD_INFO)};
+template <class F>
+constexpr BinaryInfo binary_info(const char* name, const char* node, const char* kernel) {
+    using Facts = formulas::Traits<F>;
+    return {name,
+            given_or(Facts::kernel(), kernel),
+            given_or(Facts::node(), node),
+            given_or(Facts::node_of_number_lhs(), node),
+            given_or(Facts::node_of_number_rhs(), node),
+            Facts::rhs_name(),
+            Facts::bool_error(),
+            Facts::two_bools_error(),
+            Facts::domain(),
+            Facts::cost(),
+            Facts::divides(),
+            side_info<formulas::Lhs<F>>(),
+            side_info<formulas::Rhs<F>>()};
+}
+
+#define TAPEGRAD_INFO(Name, function) binary_info<formulas::Name>(#function, #Name "Backward0", #function "_cpu"),
+constexpr BinaryInfo binary_infos[] = {TAPEGRAD_BINARY(TAPEGRAD_INFO)};
 #undef TAPEGRAD_INFO
-const BinaryInfo& info_of(Binary op) { return binary_infos[static_cast<int>(op)]; }
-
-Cost cost_of(Binary op) {
-    return op == Binary::Pow || op == Binary::Atan2 || op == Binary::Fmod || op == Binary::Remainder
-               ? Cost::Heavy
-               : Cost::Light;
-}
-
-// PyTorch numbers the overloads of an operator; which one this is shows in the node's name.
-const char* numbered_name(Binary op, bool a_tensor, bool b_tensor) {
-    switch (op) {
-        case Binary::Add: return "AddBackward0";
-        case Binary::Sub: return a_tensor ? "SubBackward0" : "RsubBackward1";
-        case Binary::Mul: return "MulBackward0";
-        case Binary::Div: return "DivBackward0";
-        case Binary::Pow: return a_tensor ? "PowBackward1" : "PowBackward2";
-        case Binary::Maximum: return "MaximumBackward0";
-        case Binary::Minimum: return "MinimumBackward0";
-        case Binary::Remainder: return b_tensor ? "RemainderBackward1" : "RemainderBackward0";
-        case Binary::Fmod: return b_tensor ? "FmodBackward1" : "FmodBackward0";
-        default: return "Atan2Backward0";
-    }
-}
+constexpr const BinaryInfo& info_of(Binary op) { return binary_infos[static_cast<int>(op)]; }
 
 // Operands of one floating type that lie in memory as the result does, or are a number: the frequent case,
 // which needs no conversion, no strides and no look at shapes.
@@ -135,7 +126,7 @@ public:
           b_is_tensor_(b.is_tensor()),
           scalar_((a_is_tensor_ ? b : a).scalar().to_double()) {
         const BinaryInfo& info = info_of(op);
-        uses_ = (has_edge(0) ? info.lhs_uses : 0) | (has_edge(1) ? info.rhs_uses : 0);
+        uses_ = (has_edge(0) ? info.lhs.uses : 0) | (has_edge(1) ? info.rhs.uses : 0);
     }
     // Before the operation where it works in place, and after it otherwise.
     void save_operands(const Arg& a, const Arg& b) {
@@ -148,13 +139,16 @@ public:
     bool uses_a() const { return uses_ & kUsesA; }
 
     const char* name() const noexcept override {
-        return numbered_name(op_, a_is_tensor_, b_is_tensor_);
+        const BinaryInfo& info = info_of(op_);
+        return !a_is_tensor_   ? info.node_of_number_lhs
+               : !b_is_tensor_ ? info.node_of_number_rhs
+                               : info.node;
     }
     std::string formula() const override {
         const BinaryInfo& info = info_of(op_);
         std::string text;
-        if (has_edge(0)) text += "self: " + info.lhs_formula;
-        if (has_edge(1)) text += (text.empty() ? "" : ", ") + ("other: " + info.rhs_formula);
+        if (has_edge(0)) text += "self: " + info.lhs.formula();
+        if (has_edge(1)) text += (text.empty() ? "" : ", ") + ("other: " + info.rhs.formula());
         return text;
     }
     void release_saved() override {
@@ -164,9 +158,9 @@ public:
     }
     void visit_saved(SavedVisitor& visitor) const override {
         if (a_.defined()) visitor.tensor("self", a_);
-        if (b_.defined()) visitor.tensor(op_ == Binary::Pow ? "exponent" : "other", b_);
+        if (b_.defined()) visitor.tensor(info_of(op_).rhs_name, b_);
         if (result_.defined()) visitor.tensor("result", result_);
-        if (!b_is_tensor_ && (uses_ & kUsesB)) visitor.value("other", scalar_);
+        if (!b_is_tensor_ && (uses_ & kUsesB)) visitor.value(info_of(op_).rhs_name, scalar_);
         if (!a_is_tensor_ && (uses_ & kUsesA)) visitor.value("self", scalar_);
     }
 
@@ -177,30 +171,30 @@ public:
             const Tensor a = value(a_, a_is_tensor_, kUsesA, g),
                          b = value(b_, b_is_tensor_, kUsesB, g);
             const Tensor y = result_.unpack(*this);
-            if (wants(0)) inputs[0] = info.lhs(g, a, b, y);
-            if (wants(1)) inputs[1] = info.rhs(g, a, b, y);
+            if (wants(0)) inputs[0] = info.lhs.derivative(g, a, b, y);
+            if (wants(1)) inputs[1] = info.rhs.derivative(g, a, b, y);
             return;
         }
         // The second derivative may overwrite g, or take it as it is, when the first is done with it.
         const bool wants_lhs = wants(0), wants_rhs = wants(1);
         if (wants_lhs)
             inputs[0] =
-                info.lhs_identity ? (wants_rhs ? g : std::move(g)) : fused(true, g, !wants_rhs);
+                info.lhs.identity ? (wants_rhs ? g : std::move(g)) : fused(true, g, !wants_rhs);
         if (wants_rhs)
-            inputs[1] = info.rhs_identity ? std::move(g)
-                                          : fused(false, g, !(wants_lhs && info.lhs_identity));
+            inputs[1] = info.rhs.identity ? std::move(g)
+                                          : fused(false, g, !(wants_lhs && info.lhs.identity));
     }
 
     bool append_backward(BlockProgram& program, const Tensor& g, TensorList& inputs) override {
         const BinaryInfo& info = info_of(op_);
         const bool wants_lhs = wants(0), wants_rhs = wants(1);
-        const unsigned uses = (wants_lhs ? info.lhs_uses : 0) | (wants_rhs ? info.rhs_uses : 0);
+        const unsigned uses = (wants_lhs ? info.lhs.uses : 0) | (wants_rhs ? info.rhs.uses : 0);
         if (!(wants_lhs || wants_rhs) || ((uses & kUsesA) && a_is_tensor_ && !a_.plain_values(g)) ||
             ((uses & kUsesB) && b_is_tensor_ && !b_.plain_values(g)) ||
             ((uses & kUsesResult) && !result_.plain_values(g)))
             return false;
-        if (wants_lhs) inputs[0] = info.lhs_identity ? g : appended(program, true, g);
-        if (wants_rhs) inputs[1] = info.rhs_identity ? g : appended(program, false, g);
+        if (wants_lhs) inputs[0] = info.lhs.identity ? g : appended(program, true, g);
+        if (wants_rhs) inputs[1] = info.rhs.identity ? g : appended(program, false, g);
         return true;
     }
 
@@ -214,9 +208,8 @@ private:
     Tensor fused(bool lhs, const Tensor& g, bool may_reuse) {
         const auto& table = kernel_table().elementwise;
         const BinaryInfo& info = info_of(op_);
-        const unsigned uses = lhs ? info.lhs_uses : info.rhs_uses;
-        const BlockFn kernel =
-            (lhs ? table.binary_lhs : table.binary_rhs)[int(op_)][int(g.dtype())];
+        const unsigned uses = (lhs ? info.lhs : info.rhs).uses;
+        const BlockFn kernel = (lhs ? table.binary_lhs : table.binary_rhs)[int(op_)][g.dtype()];
         const bool contiguous = g.is_contiguous();
         const bool reuse = may_reuse && contiguous && is_sole_owner(g);
         Tensor out;
@@ -226,7 +219,7 @@ private:
                 (!(uses & kUsesB) || plain.add(b_, b_is_tensor_, scalar_)) &&
                 (!(uses & kUsesResult) || plain.add(result_, true, scalar_))) {
                 out = reuse ? g : empty_row_major_like(g);
-                plain.run(kernel, out, cost_of(op_));
+                plain.run(kernel, out, info.cost);
                 return out;
             }
         }
@@ -249,14 +242,13 @@ private:
         else
             out = empty_in_order(g.sizes(), g.dtype(),
                                  {&g, count > 1 ? operands[1].tensor : nullptr});
-        kernels::run_elementwise(kernel, out, operands, count, g.item_size(), nullptr,
-                                 cost_of(op_));
+        kernels::run_elementwise(kernel, out, operands, count, g.item_size(), nullptr, info.cost);
         return out;
     }
 
     Tensor appended(BlockProgram& program, bool lhs, const Tensor& g) {
         const auto& table = kernel_table().elementwise;
-        const unsigned uses = lhs ? info_of(op_).lhs_uses : info_of(op_).rhs_uses;
+        const unsigned uses = (lhs ? info_of(op_).lhs : info_of(op_).rhs).uses;
         SmallVector<BlockProgram::Value, 4> in{program.operand(g)};
         const auto add = [&](const SavedTensor& saved, bool is_tensor) {
             in.push_back(is_tensor ? program.operand(saved.values(*this))
@@ -265,7 +257,7 @@ private:
         if (uses & kUsesA) add(a_, a_is_tensor_);
         if (uses & kUsesB) add(b_, b_is_tensor_);
         if (uses & kUsesResult) add(result_, true);
-        return program.append((lhs ? table.binary_lhs : table.binary_rhs)[int(op_)][int(g.dtype())],
+        return program.append((lhs ? table.binary_lhs : table.binary_rhs)[int(op_)][g.dtype()],
                               {in.data(), in.size()});
     }
 
@@ -281,16 +273,9 @@ bool is_bool(const Arg& arg) {
     return (arg.is_tensor() ? arg.tensor().dtype() : arg.scalar().kind()) == DType::Bool;
 }
 
-void check_operands(Binary op, const Arg& a, const Arg& b, DType dtype) {
-    if (op == Binary::Sub && (is_bool(a) || is_bool(b))) {
-        if (is_bool(a) && is_bool(b))
-            fail(
-                "Subtraction, the `-` operator, with two bool tensors is not supported. Use the "
-                "`^` or `logical_xor()` operator instead.");
-        fail(
-            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying "
-            "to invert a mask, use the `~` or `logical_not()` operator instead.");
-    }
+void check_operands(Binary op, const BinaryInfo& info, const Arg& a, const Arg& b, DType dtype) {
+    if (info.bool_error && (is_bool(a) || is_bool(b)))
+        fail(is_bool(a) && is_bool(b) ? info.two_bools_error : info.bool_error);
     if (op == Binary::Pow && !is_floating(dtype) && !b.is_tensor() && b.scalar().to_int() < 0)
         fail("Integers to negative integer powers are not allowed.");
 }
@@ -308,7 +293,7 @@ Scalar only_element(const Tensor& x) {
 
 // A small matrix and a row, such as a bias: a call of the kernel for each row, where the driver would set
 // up its strides for more than the arithmetic takes. Undefined where the operands are of another kind.
-Tensor by_rows(const BlockFn* row_of_kernels, const Tensor& rows, const Tensor& row,
+Tensor by_rows(const kernels::BlockTable& row_of_kernels, const Tensor& rows, const Tensor& row,
                bool rows_first, Cost cost) {
     const int lead = rows.dim() - row.dim();
     const int64_t n = row.numel();
@@ -318,7 +303,7 @@ Tensor by_rows(const BlockFn* row_of_kernels, const Tensor& rows, const Tensor& 
     for (int i = 0; i < row.dim(); ++i)
         if (row.sizes()[i] != rows.sizes()[lead + i]) return {};
     Tensor out = empty_row_major_like(rows);
-    const BlockFn kernel = row_of_kernels[int(out.dtype())];
+    const BlockFn kernel = row_of_kernels[out.dtype()];
     const int64_t bytes = n * static_cast<int64_t>(out.item_size());
     const int64_t end = out.numel() * static_cast<int64_t>(out.item_size());
     for (int64_t at = 0; at < end; at += bytes) {
@@ -335,13 +320,13 @@ Tensor binary_values(Binary op, const BinaryInfo& info, const Arg& a, const Arg&
         if (lie_alike(a.tensor(), b.tensor())) {
             Tensor out = empty_row_major_like(a.tensor());
             const void* in[] = {a.tensor().data(), b.tensor().data()};
-            kernels::run_contiguous(row[int(out.dtype())], in, 2, out.data(), out.numel(),
-                                    out.item_size(), nullptr, cost_of(op));
+            kernels::run_contiguous(row[out.dtype()], in, 2, out.data(), out.numel(),
+                                    out.item_size(), nullptr, info.cost);
             return out;
         }
         for (const bool first : {true, false})
             if (Tensor out = by_rows(row, first ? a.tensor() : b.tensor(),
-                                     first ? b.tensor() : a.tensor(), first, cost_of(op));
+                                     first ? b.tensor() : a.tensor(), first, info.cost);
                 out.defined())
                 return out;
         if (a.tensor().dtype() == b.tensor().dtype() && a.tensor().is_floating()) {
@@ -352,18 +337,17 @@ Tensor binary_values(Binary op, const BinaryInfo& info, const Arg& a, const Arg&
         }
     } else if (const PlainOperands plain(a, b); plain.complete()) {
         Tensor out = empty_row_major_like(plain.like());
-        plain.run(row[int(out.dtype())], out, cost_of(op));
+        plain.run(row[out.dtype()], out, info.cost);
         return out;
     }
-    const DType dtype = compute_type(a, b, info.floats);
-    const BlockFn kernel = row[int(dtype)];
-    check_operands(op, a, b, dtype);
+    const DType dtype = compute_type(a, b, info.domain);
+    check_operands(op, info, a, b, dtype);
     Tensor out = empty_result(broadcast_shape(a, b), dtype, a, b);
-    if (!kernel) refuse_dtype(info.name, dtype);
-    if (op == Binary::Remainder || op == Binary::Fmod) check_divisor(b, dtype);
+    const BlockFn kernel = row.require(dtype, info.kernel);
+    if (info.divides) check_divisor(b, dtype);
     Prepared pa(a, dtype), pb(b, dtype);
     const Operand operands[] = {pa.operand, pb.operand};
-    kernels::run_elementwise(kernel, out, operands, 2, item_size(dtype), nullptr, cost_of(op));
+    kernels::run_elementwise(kernel, out, operands, 2, item_size(dtype), nullptr, info.cost);
     return out;
 }
 
@@ -383,19 +367,19 @@ Tensor binary(Binary op, const Arg& a, const Arg& b) {
 
 const Tensor& binary_in_place(Binary op, const Tensor& a, const Arg& b) {
     const BinaryInfo& info = info_of(op);
-    const DType dtype = compute_type(a, b, info.floats);
-    const BlockFn kernel = kernel_table().elementwise.binary[int(op)][int(dtype)];
+    const DType dtype = compute_type(a, b, info.domain);
+    const kernels::BlockTable& row = kernel_table().elementwise.binary[int(op)];
     const bool recorded = recording_args(Arg(a), b);
     check_inplace(a, recorded);
     const bool plain = b.is_tensor() && lie_alike(a, b.tensor()) && !shares_memory(a, b.tensor());
     if (!plain) {
-        check_operands(op, a, b, dtype);
+        check_operands(op, info, a, b, dtype);
         refuse_overlaps(a, b);
         check_in_place_result(a, broadcast_shape(a, b), dtype);
-        if (!kernel) refuse_dtype(info.name, dtype);
-        if (op == Binary::Remainder || op == Binary::Fmod) check_divisor(b, dtype);
+        row.require(dtype, info.kernel);
+        if (info.divides) check_divisor(b, dtype);
     }
-    const bool uses_result = (info.lhs_uses | info.rhs_uses) & kUsesResult;
+    const bool uses_result = (info.lhs.uses | info.rhs.uses) & kUsesResult;
     if (recorded && uses_result && is_view(a)) return copy_(a, binary(op, a, b));  // as for unary
     Ref<BinaryNode> node;
     Tensor original;
@@ -405,10 +389,10 @@ const Tensor& binary_in_place(Binary op, const Tensor& a, const Arg& b) {
     }
     if (plain) {
         const void* in[] = {a.data(), b.tensor().data()};
-        kernels::run_contiguous(kernel, in, 2, a.data(), a.numel(), a.item_size(), nullptr,
-                                cost_of(op));
+        kernels::run_contiguous(row[dtype], in, 2, a.data(), a.numel(), a.item_size(), nullptr,
+                                info.cost);
     } else {
-        apply_in_place(kernel, a, b, dtype, cost_of(op));
+        apply_in_place(row[dtype], a, b, dtype, info.cost);
     }
     a.bump_version();
     if (node) {
@@ -418,6 +402,6 @@ const Tensor& binary_in_place(Binary op, const Tensor& a, const Arg& b) {
     return a;
 }
 
-const char* binary_name(Binary op) { return info_of(op).name.c_str(); }
+const char* binary_name(Binary op) { return info_of(op).name; }
 
 }  // namespace tapegrad

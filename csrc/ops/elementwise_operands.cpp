@@ -10,33 +10,16 @@ using kernels::BlockFn;
 using kernels::Cost;
 using kernels::Operand;
 
-std::string snake_case(const char* name) {
-    std::string result;
-    for (const char* c = name; *c; ++c) {
-        if (*c >= 'A' && *c <= 'Z') {
-            if (c != name) result += '_';
-            result += static_cast<char>(*c - 'A' + 'a');
-        } else {
-            result += *c;
-        }
-    }
-    return result;
-}
-
 Operand constant_operand(const Scalar& value, DType dtype) {
     return visit_dtype(dtype, [&]<class T>() { return Operand::constant<T>(value.to<T>()); });
 }
 
-void refuse_dtype(const std::string& name, DType dtype) {
-    fail<NotImplementedError>("\"", name, "\" not implemented for '", scalar_type_name(dtype), "'");
-}
-
-DType compute_type(const Arg& a, const Arg& b, bool floats) {
+DType compute_type(const Arg& a, const Arg& b, Domain domain) {
     if (a.is_tensor() && b.is_tensor() && a.tensor().dtype() == b.tensor().dtype() &&
         a.tensor().is_floating())
         return a.tensor().dtype();
     const DType dtype = result_type(a, b);
-    return floats && !is_floating(dtype) ? default_float_type : dtype;
+    return domain == Domain::Floats && !is_floating(dtype) ? default_float_type : dtype;
 }
 
 Dims broadcast_shape(const Arg& a, const Arg& b) {
@@ -61,19 +44,6 @@ void check_in_place_result(const Tensor& a, const Dims& shape, DType computed) {
              " can't be cast to the desired output type ", scalar_type_name(a.dtype()));
 }
 
-namespace {
-
-// Whether b reads memory that writing to a changes, other than element for element.
-bool overlaps(const Tensor& a, const Arg& b) {
-    if (!b.is_tensor()) return false;
-    const Tensor& t = b.tensor();
-    if (t.storage()->data() != a.storage()->data()) return false;
-    return !(t.data<char>() == a.data<char>() && same_sizes(t.shape(), a.shape()) &&
-             t.strides() == a.strides());
-}
-
-}  // namespace
-
 void refuse_overlaps(const Tensor& a, const Arg& b) {
     refuse_internal_overlap(a);
     if (b.is_tensor()) refuse_partial_overlap(a, b.tensor());
@@ -81,7 +51,7 @@ void refuse_overlaps(const Tensor& a, const Arg& b) {
 
 void apply_in_place(BlockFn kernel, const Tensor& a, const Arg& b, DType computed, Cost cost) {
     Tensor copy;
-    if (overlaps(a, b)) {
+    if (b.is_tensor() && needs_copy(a, b.tensor())) {
         GradMode off(false);
         copy = clone(b.tensor());
     }

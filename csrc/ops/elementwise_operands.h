@@ -1,16 +1,11 @@
 // What the element-wise operators share: operands brought to one type, shapes, and writing in place.
 #pragma once
 
-#include <string>
-
 #include "kernels/elementwise_driver.h"
 #include "ops/arg.h"
 #include "ops/copy.h"
 
 namespace tapegrad {
-
-// "LeakyRelu" -> "leaky_relu", as the function is called.
-std::string snake_case(const char* name);
 
 kernels::Operand constant_operand(const Scalar& value, DType dtype);
 
@@ -31,12 +26,13 @@ private:
     }
 };
 
-// The type that a and b are computed in; floats: integers become floats.
-DType compute_type(const Arg& a, const Arg& b, bool floats);
+using formulas::Domain;
+
+// The type that a and b are computed in.
+DType compute_type(const Arg& a, const Arg& b, Domain domain);
 Dims broadcast_shape(const Arg& a, const Arg& b);
 // Integers have no infinity to divide by zero into.
 void check_divisor(const Arg& divisor, DType dtype);
-[[noreturn]] void refuse_dtype(const std::string& name, DType dtype);
 
 // The result of an in-place operation has the shape and the type of the tensor that it is written to.
 void check_in_place_result(const Tensor& a, const Dims& shape, DType computed);

@@ -11,6 +11,7 @@
 namespace tapegrad {
 namespace {
 
+using formulas::given_or;
 using formulas::kUsesA;
 using formulas::kUsesResult;
 using formulas::Text;
@@ -18,16 +19,7 @@ using kernels::BlockFn;
 using kernels::Cost;
 using kernels::Operand;
 
-enum Domain { kNumbers, kFloats, kFloatOnly };
 constexpr int kMaxParameters = 2;
-
-// Names under which PyTorch's nodes are known where they do not follow from the function's own.
-std::string node_name(const std::string& name) {
-    if (name == "Square" || name == "Cube" || name == "PowScalar") return "PowBackward0";
-    if (name == "GeluTanh") return "GeluBackward0";
-    if (name == "Clamp") return "ClampBackward1";
-    return name + "Backward0";
-}
 
 template <class F, class G, class P> auto apply_parameters(G g, const P* p) {
     constexpr int count = formulas::parameter_count<F>();
@@ -37,9 +29,11 @@ template <class F, class G, class P> auto apply_parameters(G g, const P* p) {
 }
 
 struct UnaryInfo {
-    std::string name, node;
+    const char *name, *node, *kernel, *bool_error;
     Domain domain;
+    Cost cost;
     unsigned uses;
+    int exponent;  // built in, or 0
     int parameters;
     const char* parameter_names[kMaxParameters];
     Tensor (*derivative)(const Tensor& g, const Tensor& x, const Tensor& y, const double* p);
@@ -59,11 +53,17 @@ template <class F> std::string text_reading(const double* p) {
         p);
 }
 
-template <class F> UnaryInfo unary_info(const char* name, Domain domain) {
-    UnaryInfo info{snake_case(name),
-                   node_name(name),
-                   domain,
+template <class F>
+constexpr UnaryInfo unary_info(const char* name, const char* node, const char* kernel) {
+    using Facts = formulas::Traits<F>;
+    UnaryInfo info{name,
+                   given_or(Facts::node(), node),
+                   given_or(Facts::kernel(), kernel),
+                   Facts::bool_error(),
+                   Facts::domain(),
+                   Facts::cost(),
                    formulas::unary_uses<F>().values(),
+                   Facts::exponent(),
                    formulas::parameter_count<F>(),
                    {},
                    tensor_reading<F>,
@@ -73,12 +73,11 @@ template <class F> UnaryInfo unary_info(const char* name, Domain domain) {
     return info;
 }
 
-#define TAPEGRAD_INFO(Name, function, Domain) unary_info<formulas::Name>(#Name, k##Domain),
-const UnaryInfo unary_infos[] = {TAPEGRAD_UNARY(TAPEGRAD_INFO)};
+#define TAPEGRAD_INFO(Name, function) \
+    unary_info<formulas::Name>(#function, #Name "Backward0", #function "_cpu"),
+constexpr UnaryInfo unary_infos[] = {TAPEGRAD_UNARY(TAPEGRAD_INFO)};
 #undef TAPEGRAD_INFO
-const UnaryInfo& info_of(Unary op) { return unary_infos[static_cast<int>(op)]; }
-
-Cost cost_of(const UnaryInfo& info) { return info.domain == kNumbers ? Cost::Light : Cost::Heavy; }
+constexpr const UnaryInfo& info_of(Unary op) { return unary_infos[static_cast<int>(op)]; }
 
 class UnaryNode final : public Node {
 public:
@@ -88,15 +87,14 @@ public:
           info_(info),
           parameters_{p[0], p[1]} {}
 
-    const char* name() const noexcept override { return info_.node.c_str(); }
+    const char* name() const noexcept override { return info_.node; }
     std::string formula() const override { return info_.formula(parameters_); }
     void release_saved() override { saved.release(); }
     void visit_saved(SavedVisitor& visitor) const override {
         if (saved.defined()) visitor.tensor(info_.uses == kUsesA ? "self" : "result", saved);
         for (int i = 0; i < info_.parameters; ++i)
             visitor.value(info_.parameter_names[i], parameters_[i]);
-        if (op_ == Unary::Square) visitor.value("exponent", 2.0);
-        if (op_ == Unary::Cube) visitor.value("exponent", 3.0);
+        if (info_.exponent) visitor.value("exponent", int64_t{info_.exponent});
     }
 
     void backward(GradList& grads, TensorList& inputs) override {
@@ -107,14 +105,14 @@ public:
             inputs[0] = info_.derivative(g, value, value, parameters_);
             return;
         }
-        const BlockFn kernel = kernel_table().elementwise.unary_backward[int(op_)][int(g.dtype())];
+        const BlockFn kernel = kernel_table().elementwise.unary_backward[int(op_)][g.dtype()];
         const bool contiguous = g.is_contiguous(), reuse = contiguous && is_sole_owner(g);
         if (const char* value = contiguous && info_.uses ? saved.plain_values(g) : nullptr;
             value || (contiguous && !info_.uses)) {
             const void* in[] = {g.data(), value};
             Tensor out = reuse ? g : empty_row_major_like(g);
             kernels::run_contiguous(kernel, in, info_.uses ? 2 : 1, out.data(), g.numel(),
-                                    g.item_size(), parameters_, cost_of(info_));
+                                    g.item_size(), parameters_, info_.cost);
             inputs[0] = std::move(out);
             return;
         }
@@ -122,7 +120,7 @@ public:
         Tensor out = reuse ? g : empty_result(g.sizes(), g.dtype(), g, value);
         const Operand operands[] = {g, value};
         kernels::run_elementwise(kernel, out, operands, info_.uses ? 2 : 1, g.item_size(),
-                                 parameters_, cost_of(info_));
+                                 parameters_, info_.cost);
         inputs[0] = std::move(out);
     }
 
@@ -130,9 +128,8 @@ public:
         if (!wants(0) || (info_.uses && !saved.plain_values(g))) return false;
         BlockProgram::Value in[] = {program.operand(g), 0};
         if (info_.uses) in[1] = program.operand(saved.values(*this));
-        inputs[0] =
-            program.append(kernel_table().elementwise.unary_backward[int(op_)][int(g.dtype())],
-                           {in, info_.uses ? size_t{2} : size_t{1}}, parameters_);
+        inputs[0] = program.append(kernel_table().elementwise.unary_backward[int(op_)][g.dtype()],
+                                   {in, info_.uses ? size_t{2} : size_t{1}}, parameters_);
         return true;
     }
 
@@ -145,17 +142,10 @@ private:
 };
 
 BlockFn unary_kernel(Unary op, const UnaryInfo& info, DType dtype) {
-    const BlockFn kernel = kernel_table().elementwise.unary[int(op)][int(dtype)];
-    if (!kernel) {
-        if (op == Unary::Neg)
-            fail(
-                "Negation, the `-` operator, on a bool tensor is not supported. If you are trying "
-                "to invert a mask, use the `~` or `logical_not()` operator instead.");
-        if (op == Unary::Relu) fail("Boolean inputs not supported for relu");
-        fail<NotImplementedError>("\"", info.name, info.domain == kFloatOnly ? "_cpu" : "",
-                                  "\" not implemented for '", scalar_type_name(dtype), "'");
-    }
-    return kernel;
+    const kernels::BlockTable& row = kernel_table().elementwise.unary[int(op)];
+    if (!row[dtype] && info.bool_error) [[unlikely]]
+        fail(info.bool_error);
+    return row.require(dtype, info.kernel);
 }
 
 }  // namespace
@@ -165,11 +155,10 @@ Tensor unary(Unary op, const Tensor& x, double p0, double p1) {
     const double parameters[kMaxParameters] = {p0, p1};
     const Tensor* input = &x;
     Tensor converted;
-    if (info.domain == kFloats && !x.is_floating()) {
+    if (info.domain == Domain::Floats && !x.is_floating()) {
         converted = cast_values(x, default_float_type);
         input = &converted;
     }
-    if (op == Unary::Sign && x.dtype() == DType::Bool) return clone(x);
     const DType dtype = input->dtype();
     const BlockFn kernel = unary_kernel(op, info, dtype);
     Tensor out;
@@ -177,12 +166,12 @@ Tensor unary(Unary op, const Tensor& x, double p0, double p1) {
         out = empty_row_major_like(*input);
         const void* in[] = {input->data()};
         kernels::run_contiguous(kernel, in, 1, out.data(), out.numel(), out.item_size(), parameters,
-                                cost_of(info));
+                                info.cost);
     } else {
         out = empty_result(x.sizes(), dtype, x);
         const Operand operand(*input);
         kernels::run_elementwise(kernel, out, &operand, 1, input->item_size(), parameters,
-                                 cost_of(info));
+                                 info.cost);
     }
     if (recording(x)) {
         Ref<UnaryNode> node(new UnaryNode(op, info, parameters, x));
@@ -198,10 +187,8 @@ const Tensor& unary_in_place(Unary op, const Tensor& x, double p0, double p1) {
     const double parameters[kMaxParameters] = {p0, p1};
     const bool recorded = recording(x);
     check_inplace(x, recorded);
-    if (op == Unary::Sign && x.dtype() == DType::Bool) return copy_(x, clone(x));
-    const bool refused_bool = x.dtype() == DType::Bool && (op == Unary::Neg || op == Unary::Relu);
-    if (!refused_bool) refuse_internal_overlap(x);
-    if (info.domain == kFloats && !x.is_floating())
+    if (!(info.bool_error && x.dtype() == DType::Bool)) refuse_internal_overlap(x);
+    if (info.domain == Domain::Floats && !x.is_floating())
         fail("result type Float can't be cast to the desired output type ",
              scalar_type_name(x.dtype()));
     const BlockFn kernel = unary_kernel(op, info, x.dtype());
@@ -214,7 +201,7 @@ const Tensor& unary_in_place(Unary op, const Tensor& x, double p0, double p1) {
         if (info.uses == kUsesA) node->saved = SavedTensor(clone(x), false);
     }
     const Operand operand(x);
-    kernels::run_elementwise(kernel, x, &operand, 1, x.item_size(), parameters, cost_of(info));
+    kernels::run_elementwise(kernel, x, &operand, 1, x.item_size(), parameters, info.cost);
     x.bump_version();
     if (node) {
         rebase_history(x, node);
@@ -223,13 +210,12 @@ const Tensor& unary_in_place(Unary op, const Tensor& x, double p0, double p1) {
     return x;
 }
 
-const char* unary_name(Unary op) { return info_of(op).name.c_str(); }
-int unary_parameters(Unary op) { return info_of(op).parameters; }
+const char* unary_name(Unary op) { return info_of(op).name; }
 
 Tensor predicate(Predicate op, const Tensor& x) {
     Tensor out = empty_result(x.sizes(), DType::Bool, x);
     const Operand operand(x);
-    kernels::run_elementwise(kernel_table().elementwise.predicate[int(op)][int(x.dtype())], out,
+    kernels::run_elementwise(kernel_table().elementwise.predicate[int(op)][x.dtype()], out,
                              &operand, 1, x.item_size());
     return out;
 }

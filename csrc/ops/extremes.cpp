@@ -49,7 +49,7 @@ template <Ties ties> struct Evenly : Reduced {
         if (!rows || !x.is_contiguous() || grad.dtype() != x.dtype()) return {};
         Tensor out = empty_row_major_like(x);
         const Tensor g = contiguous_values(grad), y = contiguous_values(result);
-        kernel_table().reduce.extreme_backward[int(x.dtype())](
+        kernel_table().reduce.extreme_backward[x.dtype()](
             g.data(), x.data(), y.data(), out.data(), g.numel(),
             g.numel() ? x.numel() / g.numel() : 0, ties);
         return out;
@@ -88,11 +88,10 @@ struct ExtremeAlong {
 Tensor extreme(Extreme which, const Tensor& x) {
     const ReductionPlan plan(x, {}, false);
     require_elements(plan.extents, extreme_name(which), true);
-    return recorded(
-        plan.run(extreme_kernels(which)[int(x.dtype())], extreme_name(which), x.dtype()),
-        Evenly<Ties::Masked>{{plan, {}, false},
-                             which == Extreme::Max ? "MaxBackward1" : "MinBackward1"},
-        x);
+    return recorded(plan.run(extreme_kernels(which), extreme_name(which), x.dtype()),
+                    Evenly<Ties::Masked>{{plan, {}, false},
+                                         which == Extreme::Max ? "MaxBackward1" : "MinBackward1"},
+                    x);
 }
 
 Tensor extremes(Extreme which, const Tensor& x, const Dims& dims, bool keepdim) {
@@ -101,7 +100,7 @@ Tensor extremes(Extreme which, const Tensor& x, const Dims& dims, bool keepdim) 
     const ReductionPlan plan(x, dims, keepdim);
     require_elements(plan.extents, name, dims.empty(), dims.empty() ? 0 : dims[0]);
     return recorded(
-        plan.run(extreme_kernels(which)[int(x.dtype())], name, x.dtype()),
+        plan.run(extreme_kernels(which), name, x.dtype()),
         Evenly<Ties::Divided>{{plan, dims, keepdim}, max ? "AmaxBackward0" : "AminBackward0"}, x);
 }
 
@@ -114,7 +113,7 @@ std::pair<Tensor, Tensor> extreme_with_index(Extreme which, const Tensor& x, int
     Tensor values = empty(plan.result_sizes, x.dtype());
     const Tensor indices = empty(values.sizes(), DType::Int64);
     const auto& [outer, n, inner] = plan.extents;
-    (which == Extreme::Max ? reduce.max_index : reduce.min_index)[int(x.dtype())](
+    (which == Extreme::Max ? reduce.max_index : reduce.min_index)[x.dtype()](
         plan.data.data(), values.data(), indices.data<int64_t>(), outer, n, inner);
     values = recorded(
         std::move(values),
@@ -137,7 +136,7 @@ Tensor arg_extreme(Extreme which, const Tensor& x, std::optional<int64_t> dim, b
         fail<NotImplementedError>("\"", name, "_cpu\" not implemented for 'Bool'");
     const auto& reduce = kernel_table().reduce;
     Tensor indices = empty(plan.result_sizes, DType::Int64);
-    (which == Extreme::Max ? reduce.max_index : reduce.min_index)[int(x.dtype())](
+    (which == Extreme::Max ? reduce.max_index : reduce.min_index)[x.dtype()](
         plan.data.data(), nullptr, indices.data<int64_t>(), outer, n, inner);
     return indices;
 }

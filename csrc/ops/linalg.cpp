@@ -43,7 +43,7 @@ Tensor matmul_mT(const Tensor& a, const Tensor& b) {
     if (grad_enabled()) return mm(a, mT(b));
     const int64_t rows = a.sizes()[0], columns = b.sizes()[0];
     Tensor out = empty({rows, columns}, a.dtype());
-    kernel_table().gemm.gemm[int(a.dtype())](
+    kernel_table().gemm.gemm[a.dtype()](
         GemmArgs{rows, columns, a.sizes()[1], a.data(), a.strides()[0], a.strides()[1], b.data(),
                  b.strides()[1], b.strides()[0], out.data(), columns, nullptr, false});
     return out;
@@ -52,7 +52,7 @@ Tensor mT_matmul(const Tensor& a, const Tensor& b) {
     if (grad_enabled()) return mm(mT(a), b);
     const int64_t rows = a.sizes()[1], columns = b.sizes()[1];
     Tensor out = empty({rows, columns}, a.dtype());
-    kernel_table().gemm.gemm[int(a.dtype())](
+    kernel_table().gemm.gemm[a.dtype()](
         GemmArgs{rows, columns, a.sizes()[0], a.data(), a.strides()[1], a.strides()[0], b.data(),
                  b.strides()[0], b.strides()[1], out.data(), columns, nullptr, false});
     return out;
@@ -102,7 +102,7 @@ Tensor mm(const Tensor& a, const Tensor& b) {
              " and ", b.sizes()[0], "x", b.sizes()[1], ")");
     require_same_type(a, b);
     Tensor out = empty({a.sizes()[0], b.sizes()[1]}, a.dtype());
-    kernel_table().gemm.gemm[int(a.dtype())](gemm_args(a, b, out));
+    kernel_table().gemm.gemm[a.dtype()](gemm_args(a, b, out));
     return recorded(std::move(out), Mm{}, a, b);
 }
 
@@ -121,8 +121,8 @@ Tensor bmm(const Tensor& a, const Tensor& b) {
         offsets[static_cast<size_t>(batch + i)] = i * b.strides()[0];
         offsets[static_cast<size_t>(2 * batch + i)] = i * out.strides()[0];
     }
-    kernel_table().gemm.batched[int(a.dtype())](gemm_args(a, b, out), batch, offsets.data(),
-                                                offsets.data() + batch, offsets.data() + 2 * batch);
+    kernel_table().gemm.batched[a.dtype()](gemm_args(a, b, out), batch, offsets.data(),
+                                           offsets.data() + batch, offsets.data() + 2 * batch);
     return recorded(std::move(out), Bmm{}, a, b);
 }
 
@@ -142,7 +142,7 @@ Tensor mv(const Tensor& a, const Tensor& x) {
              a.sizes()[1], "), vec (", x.sizes()[0], ")");
     require_same_type(a, x);
     Tensor out = empty({a.sizes()[0]}, a.dtype());
-    kernel_table().gemm.gemm[int(a.dtype())](gemm_args(a, as_column(x), as_column(out)));
+    kernel_table().gemm.gemm[a.dtype()](gemm_args(a, as_column(x), as_column(out)));
     return recorded(std::move(out), Mv{}, a, x);
 }
 
@@ -158,7 +158,7 @@ Tensor dot(const Tensor& a, const Tensor& b) {
              " and ", b.sizes()[0], " elements respectively");
     require_same_type(a, b);
     Tensor out = empty({}, a.dtype());
-    kernel_table().gemm.gemm[int(a.dtype())](
+    kernel_table().gemm.gemm[a.dtype()](
         gemm_args(as_row(a), as_column(b), alias(out, {1, 1}, {1, 1}, 0)));
     return recorded(std::move(out), Dot{}, a, b);
 }
@@ -316,7 +316,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
                         n,
                         bias_values.defined() ? bias_values.data() : nullptr,
                         false};
-    kernel_table().gemm.gemm[int(x.dtype())](args);
+    kernel_table().gemm.gemm[x.dtype()](args);
     if (!bias.defined()) return recorded(std::move(out), Linear{}, x, weight);
     return recorded(std::move(out), LinearWithBias{}, bias, x, weight);
 }

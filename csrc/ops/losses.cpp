@@ -66,7 +66,7 @@ struct CrossEntropy {
         const Tensor scale = contiguous_values(of_rows(g, row_weight));
         const Tensor data = contiguous_values(x);
         Tensor out = empty(x.sizes(), x.dtype());
-        kernel_table().cross_entropy.backward[int(x.dtype())](
+        kernel_table().cross_entropy.backward[x.dtype()](
             data.data(), target.data<int64_t>(), weight.defined() ? weight.data() : nullptr,
             options, log_normalizer.data(), scale.data(), out.data(), x.sizes()[0], x.sizes()[1]);
         return out;
@@ -139,7 +139,7 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const Tensor& we
            normalizer = empty({count}, input.dtype());
     const Tensor class_weight = weight.defined() ? contiguous_values(weight) : Tensor();
     const CrossEntropyOptions options{ignore_index, label_smoothing};
-    const int64_t bad = kernel_table().cross_entropy.forward[int(input.dtype())](
+    const int64_t bad = kernel_table().cross_entropy.forward[input.dtype()](
         data.data(), targets.data<int64_t>(),
         class_weight.defined() ? class_weight.data() : nullptr, options, losses.data(),
         weights.data(), normalizer.data(), count, classes);
@@ -207,8 +207,8 @@ Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction) 
             out = unary(Unary::Square, difference);
         } else {
             out = empty({}, difference.dtype());
-            kernel_table().reduce.sum_squares[int(difference.dtype())](
-                difference.data(), out.data(), 1, difference.numel(), 1);
+            kernel_table().reduce.sum_squares[difference.dtype()](difference.data(), out.data(), 1,
+                                                                  difference.numel(), 1);
             if (reduction == Reduction::Mean) {
                 const double count = static_cast<double>(difference.numel());
                 binary_in_place(Binary::Div, out, count);

@@ -20,7 +20,7 @@ void fill_where(const Tensor& out, const Tensor& mask, const kernels::Operand& v
                 const Tensor& x) {
     const kernels::Operand operands[] = {mask, value, x};
     const size_t bytes[] = {1, out.item_size(), out.item_size()};
-    kernels::run_elementwise(kernel_table().elementwise.where[int(out.dtype())], out, operands, 3,
+    kernels::run_elementwise(kernel_table().elementwise.where[out.dtype()], out, operands, 3,
                              bytes);
 }
 

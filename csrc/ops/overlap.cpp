@@ -7,7 +7,7 @@ namespace {
 
 enum class Overlap { None, Full, Partial, Unknown };
 
-Overlap overlap_of(const Tensor& a, const Tensor& b) {
+Overlap overlap_of(const Tensor& a, const Tensor& b) noexcept {
     if (a.is_same(b)) return Overlap::Full;
     if (!shares_memory(a, b) || a.numel() == 0 || b.numel() == 0) return Overlap::None;
     if (!is_non_overlapping_and_dense(a) || !is_non_overlapping_and_dense(b))
@@ -20,6 +20,11 @@ Overlap overlap_of(const Tensor& a, const Tensor& b) {
     return first < other_end && other < end ? Overlap::Partial : Overlap::None;
 }
 
+bool is_same_window(const Tensor& a, const Tensor& b) noexcept {
+    return a.data() == b.data() && a.dtype() == b.dtype() && a.sizes() == b.sizes() &&
+           a.strides() == b.strides();
+}
+
 [[noreturn]] void refuse_shared_memory() {
     fail(
         "unsupported operation: some elements of the input tensor and the written-to tensor refer "
@@ -27,6 +32,10 @@ Overlap overlap_of(const Tensor& a, const Tensor& b) {
 }
 
 }  // namespace
+
+bool needs_copy(const Tensor& out, const Tensor& input) noexcept {
+    return overlap_of(out, input) != Overlap::None && !is_same_window(out, input);
+}
 
 bool is_expanded(const Tensor& tensor) noexcept {
     if (tensor.is_contiguous()) return false;

@@ -9,6 +9,10 @@ inline bool shares_memory(const Tensor& a, const Tensor& b) noexcept {
     return a.storage()->data() == b.storage()->data();
 }
 
+// Whether input has to be copied before out is written: it shares the memory otherwise than element for
+// element.
+bool needs_copy(const Tensor& out, const Tensor& input) noexcept;
+
 // Whether some dimension shows one element several times, as after expand.
 bool is_expanded(const Tensor& tensor) noexcept;
 

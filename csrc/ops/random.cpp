@@ -103,25 +103,25 @@ void check_probabilities(const Tensor& p) {
 
 void fill_uniform(const Tensor& x, double low, double high, Generator& generator) {
     fill_random(x, generator, [&](void* out, int64_t n, const State& state) {
-        random_kernels().uniform[int(x.dtype())](out, n, state.seed, state.offset, low, high);
+        random_kernels().uniform[x.dtype()](out, n, state.seed, state.offset, low, high);
     });
 }
 
 void fill_normal(const Tensor& x, double mean, double deviation, Generator& generator) {
     fill_random(x, generator, [&](void* out, int64_t n, const State& state) {
-        random_kernels().normal[int(x.dtype())](out, n, state.seed, state.offset, mean, deviation);
+        random_kernels().normal[x.dtype()](out, n, state.seed, state.offset, mean, deviation);
     });
 }
 
 void fill_integers(const Tensor& x, int64_t low, int64_t high, Generator& generator) {
     fill_random(x, generator, [&](void* out, int64_t n, const State& state) {
-        random_kernels().randint[int(x.dtype())](out, n, state.seed, state.offset, low, high);
+        random_kernels().randint[x.dtype()](out, n, state.seed, state.offset, low, high);
     });
 }
 
 void fill_bernoulli(const Tensor& x, double p, Generator& generator) {
     fill_random(x, generator, [&](void* out, int64_t n, const State& state) {
-        random_kernels().bernoulli[int(x.dtype())](out, n, state.seed, state.offset, p, 0);
+        random_kernels().bernoulli[x.dtype()](out, n, state.seed, state.offset, p, 0);
     });
 }
 
@@ -130,8 +130,7 @@ Tensor draw_each(const Tensor& p, Generator& generator) {
     const Tensor values = contiguous_values(p);
     const Tensor out = empty(p.sizes(), p.dtype());
     fill_random(out, generator, [&](void* to, int64_t n, const State& state) {
-        random_kernels().bernoulli_each[int(p.dtype())](values.data(), to, n, state.seed,
-                                                        state.offset);
+        random_kernels().bernoulli_each[p.dtype()](values.data(), to, n, state.seed, state.offset);
     });
     return out;
 }

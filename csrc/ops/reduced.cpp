@@ -41,10 +41,9 @@ ReductionPlan::ReductionPlan(const Tensor& x, const Dims& given, bool keepdim) {
     data = contiguous_values(alias(x, sizes, strides, 0));
 }
 
-Tensor ReductionPlan::run(kernels::ReduceFn kernel, const char* name, DType dtype) const {
-    if (!kernel)
-        fail<NotImplementedError>("\"", name, "\" not implemented for '",
-                                  scalar_type_name(data.dtype()), "'");
+Tensor ReductionPlan::run(const kernels::DTypeTable<kernels::ReduceFn>& kernels, const char* name,
+                          DType dtype) const {
+    const kernels::ReduceFn kernel = kernels.require(data.dtype(), name);
     Tensor out = empty(result_sizes, dtype);
     kernel(data.data(), out.data(), extents.outer, extents.n, extents.inner);
     return out;

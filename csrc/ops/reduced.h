@@ -13,7 +13,8 @@ struct ReductionPlan {
     ReductionPlan(const Tensor& x, const Dims& dims, bool keepdim);
 
     // The result of a kernel on data. Raises where there is no kernel for the type.
-    Tensor run(kernels::ReduceFn kernel, const char* name, DType dtype) const;
+    Tensor run(const kernels::DTypeTable<kernels::ReduceFn>& kernels, const char* name,
+               DType dtype) const;
 
     Tensor data;
     Extents extents;

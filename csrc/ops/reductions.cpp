@@ -16,6 +16,8 @@
 
 namespace tapegrad {
 
+using ReduceTable = kernels::DTypeTable<kernels::ReduceFn>;
+
 DType sum_type(const Tensor& x, OptionalDType dtype) {
     return dtype ? *dtype : x.is_floating() ? x.dtype() : DType::Int64;
 }
@@ -29,10 +31,10 @@ Tensor reduction_input(const Tensor& x, OptionalDType dtype) {
 }
 
 // The result of a kernel that adds or multiplies, in the type that was asked for.
-Tensor accumulated(const ReductionPlan& plan, const kernels::ReduceFn* kernels, const char* name,
+Tensor accumulated(const ReductionPlan& plan, const ReduceTable& kernels, const char* name,
                    DType wanted) {
     const DType type = plan.data.dtype();
-    Tensor out = plan.run(kernels[int(type)], name, is_floating(type) ? type : DType::Int64);
+    Tensor out = plan.run(kernels, name, is_floating(type) ? type : DType::Int64);
     return cast_values(out, wanted);
 }
 
@@ -179,8 +181,8 @@ Tensor variance(const ReductionPlan& plan, double correction) {
     Tensor means = empty(plan.result_sizes, plan.data.dtype());
     Tensor out = empty_row_major_like(means);
     const auto& [outer, n, inner] = plan.extents;
-    kernel_table().reduce.moments[int(out.dtype())](plan.data.data(), means.data(), out.data(),
-                                                    outer, n, inner);
+    kernel_table().reduce.moments[out.dtype()](plan.data.data(), means.data(), out.data(), outer, n,
+                                               inner);
     const double divisor = std::max(static_cast<double>(n) - correction, 0.0);
     if (divisor == 0 && out.numel())
         warn(
@@ -257,23 +259,22 @@ struct VectorNorm : Reduced {
 Tensor norm_values(const ReductionPlan& plan, double p) {
     const auto& reduce = kernel_table().reduce;
     const DType dtype = plan.data.dtype();
-    const int type = int(dtype);
-    if (p == 2) return plan.run(reduce.norm2[type], "norm", dtype);
-    if (p == 1) return plan.run(reduce.sum_abs[type], "norm", dtype);
+    if (p == 2) return plan.run(reduce.norm2, "norm", dtype);
+    if (p == 1) return plan.run(reduce.sum_abs, "norm", dtype);
     GradMode off(false);
     ReductionPlan changed = plan;
     if (std::isinf(p)) {
         changed.data = abs(plan.data);
         if (plan.extents.n == 0)
             fail("norm: the dimension that is reduced must not be empty for an infinite order");
-        return changed.run(p > 0 ? reduce.amax[type] : reduce.amin[type], "norm", dtype);
+        return changed.run(p > 0 ? reduce.amax : reduce.amin, "norm", dtype);
     }
     if (p == 0) {
         changed.data = to_dtype(compare(Comparison::Ne, plan.data, 0), dtype);
-        return changed.run(reduce.sum[type], "norm", dtype);
+        return changed.run(reduce.sum, "norm", dtype);
     }
     changed.data = pow(abs(plan.data), p);
-    return pow(changed.run(reduce.sum[type], "norm", dtype), 1 / p);
+    return pow(changed.run(reduce.sum, "norm", dtype), 1 / p);
 }
 
 }  // namespace
@@ -301,19 +302,17 @@ struct Logsumexp : Reduced {
 Tensor logsumexp(const Tensor& x_given, const Dims& dims, bool keepdim) {
     const Tensor x = x_given.is_floating() ? x_given : to_dtype(x_given, DType::Float32);
     const ReductionPlan plan(x, dims, keepdim);
-    return recorded(
-        plan.run(kernel_table().reduce.logsumexp[int(x.dtype())], "logsumexp", x.dtype()),
-        Logsumexp{{plan, dims, keepdim}}, x);
+    return recorded(plan.run(kernel_table().reduce.logsumexp, "logsumexp", x.dtype()),
+                    Logsumexp{{plan, dims, keepdim}}, x);
 }
 
 // ----------------------------------------------------------------------------------- questions
 
 namespace {
 // Bytes used to be the type of masks: any and all of bytes are bytes.
-Tensor truth(const Tensor& x, const Dims& dims, bool keepdim, const kernels::ReduceFn* kernels,
+Tensor truth(const Tensor& x, const Dims& dims, bool keepdim, const ReduceTable& kernels,
              const char* name) {
-    const Tensor result =
-        ReductionPlan(x, dims, keepdim).run(kernels[int(x.dtype())], name, DType::Bool);
+    const Tensor result = ReductionPlan(x, dims, keepdim).run(kernels, name, DType::Bool);
     return x.dtype() == DType::UInt8 ? cast_values(result, DType::UInt8) : result;
 }
 }  // namespace
@@ -326,7 +325,7 @@ Tensor all(const Tensor& x, const Dims& dims, bool keepdim) {
 }
 Tensor count_nonzero(const Tensor& x, const Dims& dims) {
     return ReductionPlan(x, dims, false)
-        .run(kernel_table().reduce.count_nonzero[int(x.dtype())], "count_nonzero", DType::Int64);
+        .run(kernel_table().reduce.count_nonzero, "count_nonzero", DType::Int64);
 }
 bool all_values(const Tensor& x) { return *all(x, {}, false).data<uint8_t>() != 0; }
 bool any_values(const Tensor& x) { return *any(x, {}, false).data<uint8_t>() != 0; }

@@ -32,24 +32,8 @@
 
 #include "autograd/saved_tensor.h"
 #include "autograd/variable.h"
-#include "formulas/text.h"
-#include "formulas/uses.h"
+#include "formulas/words.h"
 #include "ops/copy.h"
-
-// A word of the rules of one file (formulas/vocabulary.h has the common ones): what the function of this
-// name, which is declared before, reads as.
-#define TAPEGRAD_WORD(name)                                                  \
-    template <class... Args>                                                 \
-        requires formulas::ReadAs<formulas::Text, Args...>                   \
-    formulas::Text name(const Args&... args) {                               \
-        using formulas::as_text;                                             \
-        return formulas::call(#name, {as_text(args)...});                               \
-    }                                                                        \
-    template <class... Args>                                                 \
-        requires formulas::ReadAs<formulas::Uses, Args...>                   \
-    constexpr formulas::Uses name(const Args&... args) {                     \
-        return (formulas::Uses() | ... | formulas::uses_of(args));           \
-    }
 
 namespace tapegrad {
 

@@ -14,7 +14,8 @@
 namespace tapegrad {
 namespace {
 
-Tensor scan(const kernels::ReduceFn* kernels, const char* name, const Tensor& x, int64_t dim) {
+Tensor scan(const kernels::DTypeTable<kernels::ReduceFn>& kernels, const char* name,
+            const Tensor& x, int64_t dim) {
     const Tensor data = contiguous_values(x);
     Tensor out = empty(x.sizes(), x.dtype());
     if (x.dim() == 0) {
@@ -22,11 +23,7 @@ Tensor scan(const kernels::ReduceFn* kernels, const char* name, const Tensor& x,
         return out;
     }
     const Extents e = extents_at(x.sizes(), wrap_dim(dim, x.dim()));
-    const kernels::ReduceFn kernel = kernels[int(x.dtype())];
-    if (!kernel)
-        fail<NotImplementedError>("\"", name, "\" not implemented for '",
-                                  scalar_type_name(x.dtype()), "'");
-    kernel(data.data(), out.data(), e.outer, e.n, e.inner);
+    kernels.require(x.dtype(), name)(data.data(), out.data(), e.outer, e.n, e.inner);
     return out;
 }
 

@@ -40,7 +40,7 @@ struct Softmax {
     int64_t dim;
     auto backward(auto g, auto, auto y) const { return y * (g - sum(g * y, Dims{dim}, true)); }
     Tensor fused(const Tensor& g, const Tensor&, const Tensor& y) const {
-        return run_backward(kernel_table().softmax.softmax_backward[int(y.dtype())], g, y, dim);
+        return run_backward(kernel_table().softmax.softmax_backward[y.dtype()], g, y, dim);
     }
     void parameters(auto show) const { show("dim", dim); }
 };
@@ -50,7 +50,7 @@ struct LogSoftmax {
     int64_t dim;
     auto backward(auto g, auto, auto y) const { return g - exp(y) * sum(g, Dims{dim}, true); }
     Tensor fused(const Tensor& g, const Tensor&, const Tensor& y) const {
-        return run_backward(kernel_table().softmax.log_softmax_backward[int(y.dtype())], g, y, dim);
+        return run_backward(kernel_table().softmax.log_softmax_backward[y.dtype()], g, y, dim);
     }
     void parameters(auto show) const { show("dim", dim); }
 };
@@ -60,14 +60,13 @@ struct LogSoftmax {
 Tensor softmax(const Tensor& x_given, int64_t dim_given, OptionalDType dtype) {
     const Tensor x = softmax_input(x_given, dtype, "softmax");
     const int64_t dim = wrap_dim(dim_given, x.dim());
-    return recorded(run(kernel_table().softmax.softmax[int(x.dtype())], x, dim), Softmax{dim}, x);
+    return recorded(run(kernel_table().softmax.softmax[x.dtype()], x, dim), Softmax{dim}, x);
 }
 
 Tensor log_softmax(const Tensor& x_given, int64_t dim_given, OptionalDType dtype) {
     const Tensor x = softmax_input(x_given, dtype, "log_softmax");
     const int64_t dim = wrap_dim(dim_given, x.dim());
-    return recorded(run(kernel_table().softmax.log_softmax[int(x.dtype())], x, dim),
-                    LogSoftmax{dim}, x);
+    return recorded(run(kernel_table().softmax.log_softmax[x.dtype()], x, dim), LogSoftmax{dim}, x);
 }
 
 }  // namespace tapegrad

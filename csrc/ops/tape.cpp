@@ -27,9 +27,9 @@ void add_in_place(const Tensor& into, const Tensor& grad) {
     if (into.is_contiguous() && grad.is_contiguous() && into.dtype() == grad.dtype() &&
         same_sizes(into.shape(), grad.shape()) && !into.storage()->read_only()) {
         const void* in[] = {into.data(), grad.data()};
-        kernels::run_contiguous(
-            kernel_table().elementwise.binary[int(Binary::Add)][int(into.dtype())], in, 2,
-            into.data(), into.numel(), into.item_size(), nullptr, kernels::Cost::Light);
+        kernels::run_contiguous(kernel_table().elementwise.binary[int(Binary::Add)][into.dtype()],
+                                in, 2, into.data(), into.numel(), into.item_size(), nullptr,
+                                kernels::Cost::Light);
         into.bump_version();
         return;
     }
@@ -42,7 +42,7 @@ const bool registered = [] {
         [](const Tensor& a, const Tensor& b) { return add(a, b); },
         add_in_place,
         [](DType dtype) -> BlockProgram::Kernel {
-            return kernel_table().elementwise.binary[int(Binary::Add)][int(dtype)];
+            return kernel_table().elementwise.binary[int(Binary::Add)][dtype];
         },
         sum_to,
         to_dtype,

@@ -37,8 +37,8 @@ template <Unary Op> PyObject* unary_in_place_method(PyObject* self, PyObject*) {
     });
 }
 
-template <Unary Op> void bind_unary(py::module_& m) {
-    if (unary_parameters(Op) > 0 || Op == Unary::Cube || Op == Unary::GeluTanh ||
+template <Unary Op, class F> void bind_unary(py::module_& m) {
+    if (formulas::Traits<F>::internal() || formulas::parameter_count<F>() > 0 ||
         Op == Unary::Gelu || Op == Unary::Round)
         return;
     static const std::string in_place_name = std::string(unary_name(Op)) + "_";
@@ -217,7 +217,7 @@ void bind_activations(py::module_& m) {
 }  // namespace
 
 void bind_elementwise(py::module_& m) {
-#define TAPEGRAD_BIND(Name, ...) bind_unary<Unary::Name>(m);
+#define TAPEGRAD_BIND(Name, ...) bind_unary<Unary::Name, formulas::Name>(m);
     TAPEGRAD_UNARY(TAPEGRAD_BIND)
 #undef TAPEGRAD_BIND
     bind_alias(m, "negative", "neg");

@@ -182,14 +182,6 @@ template <class T> void check_reductions(Shape s, DType dtype, Values values) {
         });
         if (!max_value.intact() || !min_value.intact())
             report("arg reduction wrote behind its values");
-        const auto grad = make<T>(s.results(), Values::Plain, dtype == DType::Bool);
-        const auto scattered = run<T>("scatter_index", s.size(), s.size(), [&](T* out) {
-            reduce.scatter_index[d](grad.data(), max_at.data(), out, s.outer, s.n, s.inner);
-        });
-        for (int64_t r = 0; r < s.results(); ++r)
-            for (int64_t i = 0; i < s.n; ++i)
-                if (scattered[s.at(r, i)] != (i == max_at[r] ? grad[static_cast<size_t>(r)] : T(0)))
-                    report("scatter_index");
     }
     Guarded<T> sum_abs(0), squares(0), norm(0), lse(0), mean(0), m2(0);
     if (is_float) {
@@ -652,10 +644,6 @@ void bench() {
     reductions("logsumexp", reduce.logsumexp[f32]);
     reductions("max_index", [&](const void* a, void* b, int64_t o, int64_t k, int64_t i) {
         reduce.max_index[f32](a, b, at.data(), o, k, i);
-    });
-    reductions("max_index + scatter", [&](const void* a, void* b, int64_t o, int64_t k, int64_t i) {
-        reduce.max_index[f32](a, b, at.data(), o, k, i);
-        reduce.scatter_index[f32](b, at.data(), y.data(), o, k, i);
     });
     reductions("moments", [&](const void* a, void* b, int64_t o, int64_t k, int64_t i) {
         reduce.moments[f32](a, b, more.data(), o, k, i);
