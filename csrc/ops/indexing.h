@@ -1,6 +1,7 @@
 // Selecting and writing by index tensors and masks.
 #pragma once
 
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -35,6 +36,13 @@ const Tensor& scatter_add_(const Tensor& x, int64_t dim, const Tensor& index, co
 // What is done with the value of a place that is written to. Without include_self the values that were
 // there count only where nothing is written.
 enum class Reduce { Sum, Prod, Mean, Amax, Amin };
+void from_text(std::string_view text, Reduce& reduce);
+// What scatter calls two of these.
+enum class Accumulate { Add, Multiply };
+void from_text(std::string_view text, Accumulate& accumulate);
+inline Reduce reduce_of(Accumulate accumulate) {
+    return accumulate == Accumulate::Add ? Reduce::Sum : Reduce::Prod;
+}
 Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
                       Reduce reduce, bool include_self);
 const Tensor& scatter_reduce_(const Tensor& x, int64_t dim, const Tensor& index,
@@ -55,6 +63,7 @@ const Tensor& index_fill_(const Tensor& x, int64_t dim, const Tensor& index, con
 
 // Sorted values along dim and where they were; stable, NaN counts as the largest value.
 std::pair<Tensor, Tensor> sort(const Tensor& x, int64_t dim, bool descending);
+std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, int64_t dim, bool largest);
 Tensor argsort(const Tensor& x, int64_t dim, bool descending);
 
 }  // namespace tapegrad

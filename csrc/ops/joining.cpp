@@ -524,4 +524,10 @@ Tensor diag(const Tensor& x, int64_t offset) {
     return recorded<DiagonalCopyNode>(std::move(out), x, x.sizes(), offset);
 }
 
+Tensor tile(const Tensor& x, const Dims& dims) {
+    Dims repeats = dims;
+    while (repeats.size() < x.dim()) repeats.insert(0, 1);
+    return repeat(x, repeats);
+}
+
 }  // namespace tapegrad

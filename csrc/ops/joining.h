@@ -15,6 +15,7 @@ Tensor flip(const Tensor& x, const Dims& dims);
 // dims empty: over the flattened tensor.
 Tensor roll(const Tensor& x, const Dims& shifts, const Dims& dims);
 Tensor repeat(const Tensor& x, const Dims& repeats);
+Tensor tile(const Tensor& x, const Dims& dims);  // fewer numbers than dimensions will do
 Tensor tril(const Tensor& x, int64_t diagonal);
 Tensor triu(const Tensor& x, int64_t diagonal);
 const Tensor& tril_(const Tensor& x, int64_t diagonal);

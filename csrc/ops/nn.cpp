@@ -435,4 +435,11 @@ Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& targe
     return out;
 }
 
+void from_text(std::string_view text, Reduction& reduction) {
+    if (text == "mean") reduction = Reduction::Mean;
+    else if (text == "sum") reduction = Reduction::Sum;
+    else if (text == "none") reduction = Reduction::None;
+    else fail<ValueError>(text, " is not a valid value for reduction");
+}
+
 }  // namespace tapegrad

@@ -6,6 +6,7 @@
 namespace tapegrad {
 
 enum class Reduction { None, Mean, Sum };
+void from_text(std::string_view text, Reduction& reduction);
 
 Tensor softmax(const Tensor& x, int64_t dim, OptionalDType dtype);
 Tensor log_softmax(const Tensor& x, int64_t dim, OptionalDType dtype);

@@ -689,4 +689,22 @@ Tensor cumprod(const Tensor& x_given, int64_t dim, OptionalDType dtype) {
     return out;
 }
 
+void from_text(std::string_view text, NormOrder& order) {
+    if (text != "fro") fail("norm: order '", text, "' is not supported");
+    order.p = 2;
+}
+
+Tensor norm_of(const Tensor& x, const std::optional<NormOrder>& order, const Dims& dims,
+               bool keepdim, OptionalDType dtype) {
+    const double p = order ? order->p : 2;
+    return norm(dtype ? to_dtype(x, *dtype) : x, p, dims, keepdim);
+}
+
+bool is_nonzero(const Tensor& x) {
+    if (x.numel() != 1)
+        fail("Boolean value of Tensor with ", x.numel() ? "more than one value" : "no values",
+             " is ambiguous");
+    return visit_dtype(x.dtype(), [&]<class T>() { return *x.data<T>() != T(0); });
+}
+
 }  // namespace tapegrad

@@ -774,4 +774,11 @@ Ref<Node> as_strided_node(const Tensor& base, const Tensor& view) {
     return node;
 }
 
+Tensor sum_to_size(const Tensor& x, const Dims& size) {
+    if (!is_expandable_to(size, x.sizes()))
+        fail("size {", to_string(size), "} is not expandable to size {", to_string(x.sizes()),
+             "}.");
+    return sum_to(x, size);
+}
+
 }  // namespace tapegrad
