@@ -1,5 +1,7 @@
 #include "ops/arg.h"
 
+#include <type_traits>
+
 namespace tapegrad {
 
 DType result_type(const Arg& a, const Arg& b) {
@@ -26,5 +28,18 @@ DType result_type(const Arg& a, const Arg& b) {
 }
 
 bool can_cast(DType from, DType to) noexcept { return dtype_category(from) <= dtype_category(to); }
+
+Scalar to_number(const Arg& arg) {
+    if (!arg.is_tensor()) return arg.scalar();
+    const Tensor& x = arg.tensor();
+    if (x.numel() != 1)
+        fail("a Tensor with ", x.numel(), " elements cannot be converted to Scalar");
+    return visit_dtype(x.dtype(), [&]<class T>() -> Scalar {
+        const T value = *x.data<T>();
+        if constexpr (std::is_floating_point_v<T>) return static_cast<double>(value);
+        else if constexpr (std::is_same_v<T, bool>) return value;
+        else return static_cast<int64_t>(value);
+    });
+}
 
 }  // namespace tapegrad

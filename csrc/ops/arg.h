@@ -30,4 +30,7 @@ DType result_type(const Arg& a, const Arg& b);
 // Whether a value of type from may be stored in place in one of type to.
 bool can_cast(DType from, DType to) noexcept;
 
+// A number, or the value of a tensor of one element.
+Scalar to_number(const Arg& arg);
+
 }  // namespace tapegrad

@@ -73,14 +73,6 @@ inline Tensor pow(const Tensor& a, double b) { return pow(a, Scalar(b)); }
     inline Tensor name(const Tensor& x) { return unary(Unary::Name, x); }
 TAPEGRAD_UNARY_PLAIN(TAPEGRAD_FUNCTION_)
 #undef TAPEGRAD_FUNCTION_
-#define TAPEGRAD_FUNCTION_(Name, name)                                                       \
-    template <std::convertible_to<double>... P>                                              \
-        requires(sizeof...(P) == formulas::parameter_count<formulas::Name>())                \
-    inline Tensor name(const Tensor& x, P... parameters) {                                   \
-        return unary(Unary::Name, x, static_cast<double>(parameters)...);                    \
-    }
-TAPEGRAD_UNARY_PARAMETRIC(TAPEGRAD_FUNCTION_)
-#undef TAPEGRAD_FUNCTION_
 #define TAPEGRAD_FUNCTION_(Name, name) \
     inline Tensor name(const Arg& a, const Arg& b) { return binary(Binary::Name, a, b); }
 TAPEGRAD_BINARY(TAPEGRAD_FUNCTION_)

@@ -326,4 +326,8 @@ Tensor addmm(const Tensor& bias, const Tensor& a, const Tensor& b, double beta, 
     return beta == 1 ? bias + product : bias * beta + product;
 }
 
+Tensor inner(const Tensor& a, const Tensor& b) {
+    return a.dim() && b.dim() ? matmul(a, b.dim() > 1 ? transpose(b, -2, -1) : b) : a * b;
+}
+
 }  // namespace tapegrad

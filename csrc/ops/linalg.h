@@ -11,6 +11,8 @@ Tensor mv(const Tensor& a, const Tensor& x);   // 2-d @ 1-d
 Tensor dot(const Tensor& a, const Tensor& b);  // 1-d @ 1-d
 Tensor outer(const Tensor& a, const Tensor& b);
 // Any ranks, as NumPy's @; batches broadcast.
+// Over the last dimension of both.
+Tensor inner(const Tensor& a, const Tensor& b);
 Tensor matmul(const Tensor& a, const Tensor& b);
 // x @ weight.T + bias as one operator. bias may be undefined.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);

@@ -10,6 +10,14 @@
 #include "ops/views.h"
 
 namespace tapegrad {
+
+void from_text(std::string_view text, Reduction& reduction) {
+    if (text == "mean") reduction = Reduction::Mean;
+    else if (text == "sum") reduction = Reduction::Sum;
+    else if (text == "none") reduction = Reduction::None;
+    else fail<ValueError>(text, " is not a valid value for reduction");
+}
+
 namespace {
 
 Tensor reduce(const Tensor& losses, Reduction reduction) {

@@ -6,6 +6,7 @@
 namespace tapegrad {
 
 enum class Reduction { None, Mean, Sum };
+void from_text(std::string_view text, Reduction& reduction);
 
 // input [N, C, d...] or [C]; target: class numbers (int64) or probabilities of input's shape.
 Tensor cross_entropy(const Tensor& input, const Tensor& target, const Tensor& weight,

@@ -183,4 +183,10 @@ Tensor repeat(const Tensor& x, const Dims& repeats) {
     return recorded(std::move(out), Repeat{repeats}, x);
 }
 
+Tensor tile(const Tensor& x, const Dims& dims) {
+    Dims repeats = dims;
+    while (repeats.size() < x.dim()) repeats.insert(0, 1);
+    return repeat(x, repeats);
+}
+
 }  // namespace tapegrad

@@ -9,5 +9,6 @@ Tensor flip(const Tensor& x, const Dims& dims);
 // dims empty: over the flattened tensor.
 Tensor roll(const Tensor& x, const Dims& shifts, const Dims& dims);
 Tensor repeat(const Tensor& x, const Dims& repeats);
+Tensor tile(const Tensor& x, const Dims& dims);  // fewer numbers than dimensions will do
 
 }  // namespace tapegrad

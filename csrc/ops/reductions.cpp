@@ -287,6 +287,17 @@ Tensor norm(const Tensor& x, double p, const Dims& dims, bool keepdim) {
     return recorded(norm_values(plan, p), VectorNorm{{plan, dims, keepdim}, p}, x);
 }
 
+void from_text(std::string_view text, NormOrder& order) {
+    if (text != "fro") fail("norm: order '", text, "' is not supported");
+    order.p = 2;
+}
+
+Tensor norm_of(const Tensor& x, const std::optional<NormOrder>& order, const Dims& dims,
+               bool keepdim, OptionalDType dtype) {
+    const double p = order ? order->p : 2;
+    return norm(dtype ? to_dtype(x, *dtype) : x, p, dims, keepdim);
+}
+
 namespace {
 
 struct Logsumexp : Reduced {
@@ -329,5 +340,12 @@ Tensor count_nonzero(const Tensor& x, const Dims& dims) {
 }
 bool all_values(const Tensor& x) { return *all(x, {}, false).data<uint8_t>() != 0; }
 bool any_values(const Tensor& x) { return *any(x, {}, false).data<uint8_t>() != 0; }
+
+bool is_nonzero(const Tensor& x) {
+    if (x.numel() != 1)
+        fail("Boolean value of Tensor with ", x.numel() ? "more than one value" : "no values",
+             " is ambiguous");
+    return visit_dtype(x.dtype(), [&]<class T>() { return *x.data<T>() != T(0); });
+}
 
 }  // namespace tapegrad

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
 
 #include "core/tensor.h"
 
@@ -16,12 +17,21 @@ Tensor prod(const Tensor& x, int64_t dim, bool keepdim, OptionalDType dtype);
 Tensor var(const Tensor& x, const Dims& dims, double correction, bool keepdim);
 Tensor stddev(const Tensor& x, const Dims& dims, double correction, bool keepdim);
 Tensor norm(const Tensor& x, double p, const Dims& dims, bool keepdim);
+// The order of a norm as its callers name it: a number, or "fro" for 2, as is none.
+struct NormOrder {
+    double p;
+};
+void from_text(std::string_view text, NormOrder& order);
+Tensor norm_of(const Tensor& x, const std::optional<NormOrder>& order, const Dims& dims,
+               bool keepdim, OptionalDType dtype);
 Tensor logsumexp(const Tensor& x, const Dims& dims, bool keepdim);
 Tensor any(const Tensor& x, const Dims& dims, bool keepdim);
 Tensor all(const Tensor& x, const Dims& dims, bool keepdim);
 Tensor count_nonzero(const Tensor& x, const Dims& dims);
 bool all_values(const Tensor& x);
 bool any_values(const Tensor& x);
+// Of a tensor of one element.
+bool is_nonzero(const Tensor& x);
 
 // The type that sums, products and scans of x have: integers are added as int64.
 DType sum_type(const Tensor& x, OptionalDType dtype);

@@ -426,4 +426,23 @@ const Tensor& scatter_(const Tensor& x, int64_t dim_given, const Tensor& index, 
     });
 }
 
+void from_text(std::string_view text, Reduce& reduce) {
+    constexpr std::pair<std::string_view, Reduce> known[] = {
+        {"sum", Reduce::Sum},   {"prod", Reduce::Prod}, {"mean", Reduce::Mean},
+        {"amax", Reduce::Amax}, {"amin", Reduce::Amin}, {"max", Reduce::Amax},
+        {"min", Reduce::Amin}};
+    for (const auto& [name, value] : known)
+        if (text == name) {
+            reduce = value;
+            return;
+        }
+    fail("reduce argument must be either sum, prod, mean, amax or amin, got ", text);
+}
+
+void from_text(std::string_view text, Accumulate& accumulate) {
+    if (text == "add") accumulate = Accumulate::Add;
+    else if (text == "multiply") accumulate = Accumulate::Multiply;
+    else fail("reduce argument must be either add or multiply.");
+}
+
 }  // namespace tapegrad

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "ops/arg.h"
 
@@ -13,8 +14,14 @@ const Tensor& scatter_add_(const Tensor& x, int64_t dim, const Tensor& index, co
 // What is done with the value of a place that is written to. Without include_self the values that were
 // there count only where nothing is written.
 enum class Reduce { Sum, Prod, Mean, Amax, Amin };
-// As formulas show it: "'prod'".
-std::string as_text(Reduce reduce);
+void from_text(std::string_view text, Reduce& reduce);
+std::string as_text(Reduce reduce);  // as formulas show it: "'prod'"
+// What scatter calls two of these.
+enum class Accumulate { Add, Multiply };
+void from_text(std::string_view text, Accumulate& accumulate);
+inline Reduce reduce_of(Accumulate accumulate) {
+    return accumulate == Accumulate::Add ? Reduce::Sum : Reduce::Prod;
+}
 Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
                       Reduce reduce, bool include_self);
 const Tensor& scatter_reduce_(const Tensor& x, int64_t dim, const Tensor& index,

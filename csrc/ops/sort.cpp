@@ -100,4 +100,11 @@ Tensor argsort(const Tensor& x, int64_t dim, bool descending) {
     return sort(x, dim, descending).second;
 }
 
+std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, int64_t dim, bool largest) {
+    if (x.dim() && (k < 0 || k > x.size(dim))) fail("selected index k out of range");
+    auto [values, indices] = sort(x, dim, largest);
+    if (x.dim() == 0) return {values, indices};
+    return {narrow(values, dim, 0, k), narrow(indices, dim, 0, k)};
+}
+
 }  // namespace tapegrad

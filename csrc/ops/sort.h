@@ -9,5 +9,6 @@ namespace tapegrad {
 // Sorted values along dim and where they were; stable, NaN counts as the largest value.
 std::pair<Tensor, Tensor> sort(const Tensor& x, int64_t dim, bool descending);
 Tensor argsort(const Tensor& x, int64_t dim, bool descending);
+std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, int64_t dim, bool largest);
 
 }  // namespace tapegrad

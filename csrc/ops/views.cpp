@@ -357,4 +357,11 @@ Tensor sum_to(const Tensor& x, const Dims& sizes) {
     return lead > 0 && !only_leading ? reshape(result, sizes) : result;
 }
 
+Tensor sum_to_size(const Tensor& x, const Dims& size) {
+    if (!is_expandable_to(size, x.sizes()))
+        fail("size {", to_string(size), "} is not expandable to size {", to_string(x.sizes()),
+             "}.");
+    return sum_to(x, size);
+}
+
 }  // namespace tapegrad

@@ -29,5 +29,7 @@ Tensor detach(const Tensor& x);
 
 // Sums x to sizes, from which it was broadcast.
 Tensor sum_to(const Tensor& x, const Dims& sizes);
+// The same, for a size that users name: it must be one that broadcasts to x.
+Tensor sum_to_size(const Tensor& x, const Dims& size);
 
 }  // namespace tapegrad

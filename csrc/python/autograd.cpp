@@ -185,9 +185,6 @@ Ref<Counted> capture_trace() {
 
 // -------------------------------------------------------------------------------- methods
 
-PyObject* detach_method(PyObject* self, PyObject*) {
-    return guarded([&] { return wrap(detach(unwrap(self))); });
-}
 PyObject* retain_grad_method(PyObject* self, PyObject*) {
     return guarded([&]() -> PyObject* {
         retain_grad(unwrap(self));
@@ -203,26 +200,21 @@ void bind_autograd(py::module_& m) {
     static PyMethodDef backward = {
         "backward", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(backward_method)),
         METH_FASTCALL | METH_KEYWORDS, nullptr};
-    static PyMethodDef detach_definition = {"detach", detach_method, METH_NOARGS, nullptr};
     static PyMethodDef retain_definition = {"retain_grad", retain_grad_method, METH_NOARGS,
                                             nullptr};
     add_method(&backward);
-    add_method(&detach_definition);
     add_method(&retain_definition);
-    def_method("detach_", [](const Tensor& self) {
+    def_method<"detach_">(m, [](const Tensor& self) -> const Tensor& {
         detach_in_place(self);
         return self;
     });
-    def_method(
-        "requires_grad_",
-        [](const Tensor& self, bool requires_grad) {
-            set_requires_grad(self, requires_grad);
-            return self;
-        },
-        py::arg("requires_grad") = true);
-    def_method("is_inference", [](const Tensor& self) { return self->inference; });
-    def_method("_is_view", [](const Tensor& self) { return is_view(self); });
-    def_method("set_", [](const Tensor& self, const Tensor& source) {
+    def_method<"requires_grad_">(m, [](const Tensor& self, bool requires_grad) -> const Tensor& {
+        set_requires_grad(self, requires_grad);
+        return self;
+    });
+    def_method<"is_inference">(m, [](const Tensor& self) { return bool{self->inference}; });
+    def_method<"_is_view">(m, [](const Tensor& self) { return is_view(self); });
+    def_method<"set_">(m, [](const Tensor& self, const Tensor& source) -> const Tensor& {
         check_inplace(self, recording(self));
         if (self.dtype() != source.dtype())
             fail("Could not set tensor of type ", dtype_name(source.dtype()),

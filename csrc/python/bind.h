@@ -1,35 +1,170 @@
-// Registration of functions and methods, and the list of the binding files.
+// Registration of operators, and the list of the binding files.
+//
+//     def<"cumsum">(m, cumsum);      tapegrad.cumsum(input, ...) and tensor.cumsum(...)
+//     def_function, def_method       only one of both
+//
+// The signature stands in the docs tables (csrc/python/docs), the types are those of the C++ function. Of
+// several forms there are as many functions, in the order of their signatures.
 #pragma once
 
-#include "python/casters.h"
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "python/read.h"
 
 namespace tapegrad::python {
 
 namespace py = pybind11;
 
-// A function of the module.
-template <class F, class... Extra>
-void def_function(py::module_& m, const char* name, F&& f, const Extra&... extra) {
-    m.def(name, std::forward<F>(f), extra...);
+// A name as a template argument.
+template <size_t N> struct Name {
+    constexpr Name() = default;
+    constexpr Name(const char (&name)[N]) { std::copy_n(name, N, text); }
+    char text[N] = {};
+};
+
+// "LogSigmoid" as "log_sigmoid".
+template <size_t N> consteval Name<2 * N> snake_case(const char (&name)[N], bool in_place = false) {
+    Name<2 * N> result;
+    size_t at = 0;
+    for (size_t i = 0; i + 1 < N; ++i) {
+        const bool upper = name[i] >= 'A' && name[i] <= 'Z';
+        if (upper && i > 0) result.text[at++] = '_';
+        result.text[at++] = upper ? static_cast<char>(name[i] - 'A' + 'a') : name[i];
+    }
+    if (in_place) result.text[at] = '_';
+    return result;
 }
 
-// The attribute `name` of the Tensor type, if it is a function that can be overloaded further.
-py::object method_sibling(const char* name);
-void set_method(const char* name, const py::object& function);
+// One of several functions of the same name, by its type.
+template <class F> constexpr F* overload(F* function) { return function; }
 
-// A method of Tensor; the first parameter of f is the tensor.
-template <class F, class... Extra> void def_method(const char* name, F&& f, const Extra&... extra) {
+// ------------------------------------------------------------------------------------ results
+
+template <class R> struct Result;
+template <> struct Result<void> {
+    static constexpr const char* stub = "None";
+};
+template <> struct Result<Tensor> {
+    static constexpr const char* stub = "Tensor";
+    static PyObject* wrap(Tensor x, const Call&) { return python::wrap(std::move(x)); }
+};
+// Operators in place give the tensor that they were called on.
+template <> struct Result<const Tensor&> {
+    static constexpr const char* stub = "Self";
+    static PyObject* wrap(const Tensor&, const Call& call) { return Py_NewRef(call.slots[0]); }
+};
+template <> struct Result<std::pair<Tensor, Tensor>> {
+    static constexpr const char* stub = "return_types";
+    static PyObject* wrap(std::pair<Tensor, Tensor> pair, const Call& call) {
+        return call.form->owner->wrap_pair(std::move(pair.first), std::move(pair.second));
+    }
+};
+template <> struct Result<std::vector<Tensor>> {
+    static constexpr const char* stub = "tuple[Tensor, ...]";
+    static PyObject* wrap(const std::vector<Tensor>& tensors, const Call&) {
+        return wrap_tuple(tensors);
+    }
+};
+template <> struct Result<Dims> {
+    static constexpr const char* stub = "Size";
+    static PyObject* wrap(const Dims& dims, const Call&) { return wrap_size(dims); }
+};
+template <> struct Result<std::vector<int64_t>> {
+    static constexpr const char* stub = "tuple[_int, ...]";
+    static PyObject* wrap(const std::vector<int64_t>& values, const Call&) {
+        return py::tuple(py::cast(values)).release().ptr();
+    }
+};
+template <> struct Result<bool> {
+    static constexpr const char* stub = "_bool";
+    static PyObject* wrap(bool value, const Call&) { return PyBool_FromLong(value); }
+};
+template <> struct Result<int64_t> {
+    static constexpr const char* stub = "_int";
+    static PyObject* wrap(int64_t value, const Call&) { return PyLong_FromLongLong(value); }
+};
+template <> struct Result<DType> {
+    static constexpr const char* stub = "_dtype";
+    static PyObject* wrap(DType dtype, const Call&) { return Py_NewRef(dtype_object(dtype)); }
+};
+
+// ------------------------------------------------------------------------------------ calls
+
+template <class T> using Plain = std::remove_cvref_t<T>;
+
+// The slot of the parameter i of functions with these parameters.
+template <class... A> constexpr int slot_of(size_t i) {
+    const int slots[] = {parameter_type<Plain<A>>.slots..., 0};
+    int slot = 0;
+    for (size_t k = 0; k < i; ++k) slot += slots[k];
+    return slot;
+}
+
+// One for all functions of a type.
+template <class R, class... A> struct Invoke {
+    static PyObject* run(const Call& call) { return run(call, std::index_sequence_for<A...>()); }
+    template <size_t... I> static PyObject* run(const Call& call, std::index_sequence<I...>) {
+        [[maybe_unused]] std::tuple<Read<Plain<A>>...> readers;
+        if (!(std::get<I>(readers).read(call, slot_of<A...>(I)) && ...)) return nullptr;
+        const auto function = reinterpret_cast<R (*)(A...)>(call.form->function.pointer);
+        if constexpr (std::is_void_v<R>) {
+            function(std::get<I>(readers).value()...);
+            return Py_NewRef(Py_None);
+        } else {
+            return Result<R>::wrap(function(std::get<I>(readers).value()...), call);
+        }
+    }
+    static constexpr const Type* types[] = {&parameter_type<Plain<A>>..., nullptr};
+};
+
+template <class R, class... A> Function make_function(R (*function)(A...)) {
+    return {Invoke<R, A...>::run, reinterpret_cast<void (*)()>(function), Invoke<R, A...>::types,
+            static_cast<int>(sizeof...(A)), Result<R>::stub};
+}
+
+// ------------------------------------------------------------------------------------ operators
+
+enum class Bound { Function, Method, Both };
+
+// What Python calls: one small function for each operator, which knows it.
+template <Name N, Bound B> struct Thunk {
+    static PyObject* function(PyObject*, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+        return op->call(nullptr, args, count, names);
+    }
+    static PyObject* method(PyObject* self, PyObject* const* args, Py_ssize_t count,
+                            PyObject* names) {
+        return op->call(self, args, count, names);
+    }
+    static inline Operator* op = nullptr;
+};
+
+template <Name N, Bound B, class... F> Operator& bind(py::module_& m, F... functions) {
+    const Function forms[] = {make_function(+functions)...};
+    using T = Thunk<N, B>;
+    T::op = new Operator(m.ptr(), N.text, forms, static_cast<int>(sizeof...(F)),
+                         B == Bound::Method ? nullptr : T::function,
+                         B == Bound::Function ? nullptr : T::method);
+    return *T::op;
+}
+template <Name N, class... F> Operator& def(py::module_& m, F... functions) {
+    return bind<N, Bound::Both>(m, functions...);
+}
+template <Name N, class... F> Operator& def_function(py::module_& m, F... functions) {
+    return bind<N, Bound::Function>(m, functions...);
+}
+template <Name N, class... F> Operator& def_method(py::module_& m, F... functions) {
+    return bind<N, Bound::Method>(m, functions...);
+}
+
+// A method that is no operator, and that pybind11 calls.
+template <class F, class... Extra>
+void def_plain_method(const char* name, F&& f, const Extra&... extra) {
     const py::handle type(reinterpret_cast<PyObject*>(tensor_type));
-    py::cpp_function function(std::forward<F>(f), py::name(name), py::is_method(type),
-                              py::sibling(method_sibling(name)), extra...);
-    set_method(name, function);
-}
-
-// Both: tapegrad.name(input, ...) and tensor.name(...). extra names every parameter but the first.
-template <class F, class... Extra>
-void def_both(py::module_& m, const char* name, F&& f, const Extra&... extra) {
-    m.def(name, f, py::arg("input"), extra...);
-    def_method(name, std::forward<F>(f), extra...);
+    py::setattr(
+        type, name,
+        py::cpp_function(std::forward<F>(f), py::name(name), py::is_method(type), extra...));
 }
 
 void bind_dtypes(py::module_& m);
@@ -37,6 +172,7 @@ void bind_elementwise(py::module_& m);
 void bind_reductions(py::module_& m);
 void bind_views(py::module_& m);
 void bind_indexing(py::module_& m);
+void bind_joining(py::module_& m);
 void bind_linalg(py::module_& m);
 void bind_nn(py::module_& m);
 void bind_creation(py::module_& m);
@@ -47,7 +183,6 @@ void bind_grad_mode_guards(py::module_& m);
 void bind_nodes(py::module_& m);
 void bind_custom_functions(py::module_& m);
 void bind_runtime(py::module_& m);
-void bind_shortcuts(py::module_& m);
 void bind_docs(py::module_& m);
 
 }  // namespace tapegrad::python

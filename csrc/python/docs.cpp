@@ -1,67 +1,77 @@
 // Docstrings: csrc/python/docs has their text, which the build turns into the table included below.
+#include "python/docs.h"
+
+#include <algorithm>
 #include <cstring>
 
 #include "python/bind.h"
-#include "python/errors.h"
 
 namespace tapegrad::python {
 namespace {
 
-// Operators are functions of the module, methods of Tensor, or both.
-enum class Kind { Operator, Method, Type };
-struct Docstring {
-    Kind kind;
-    const char* name;
-    const char* signature;  // "(input, ...)", or "" where there are several forms
-    const char* text;
-};
 constexpr Docstring kDocstrings[] = {
 #include "docstrings.inc"
 };
+bool is_operator[std::size(kDocstrings)];
 
-// The signature in the form that inspect reads, and the text. Never freed: what it belongs to lives as
-// long as the process.
-const char* compose(const Docstring& entry, const char* self) {
-    std::string result;
-    if (*entry.signature) {
-        constexpr std::string_view first = "(input";
-        std::string_view signature = entry.signature;
-        result = entry.name;
-        if (self && signature.starts_with(first)) {
-            result.append("(").append(self);
-            signature.remove_prefix(first.size());
-        }
-        result.append(signature).append("\n--\n\n");
-    }
-    return strdup(result.append(entry.text).c_str());
-}
-
-void attach(PyObject* object, const Docstring& entry, bool method) {
-    if (!object) return PyErr_Clear();
+void attach(PyObject* object, const Docstring& entry) {
+    if (!object) fail("the docs tables have ", entry.name, ", which does not exist");
+    // Methods bound with pybind11 hide their self, which the others have as first parameter.
     while (PyInstanceMethod_Check(object)) object = PyInstanceMethod_GET_FUNCTION(object);
-    // C methods hide their self, which the others have as first parameter.
     if (PyCFunction_Check(object))
         reinterpret_cast<PyCFunctionObject*>(object)->m_ml->ml_doc =
-            compose(entry, method ? "self" : nullptr);
+            compose_docstring(entry, entry.kind == DocKind::Method ? "self" : nullptr, false);
     else if (Py_IS_TYPE(object, &PyMethodDescr_Type))
-        reinterpret_cast<PyMethodDescrObject*>(object)->d_method->ml_doc = compose(entry, "$self");
+        reinterpret_cast<PyMethodDescrObject*>(object)->d_method->ml_doc =
+            compose_docstring(entry, "$self", false);
     else if (Py_IS_TYPE(object, &PyGetSetDescr_Type))
-        reinterpret_cast<PyGetSetDescrObject*>(object)->d_getset->doc = compose(entry, nullptr);
+        reinterpret_cast<PyGetSetDescrObject*>(object)->d_getset->doc =
+            compose_docstring(entry, nullptr, false);
     else fail<TypeError>("no docstring can be attached to ", entry.name);
 }
 
 }  // namespace
 
+// The table is sorted by names; of one name the operator comes before the method.
+const Docstring& docstring_of(const char* name, bool method) {
+    const auto [first, last] = std::equal_range(
+        std::begin(kDocstrings), std::end(kDocstrings), Docstring{{}, name, {}, {}},
+        [](const Docstring& a, const Docstring& b) { return std::strcmp(a.name, b.name) < 0; });
+    const DocKind wanted = method ? DocKind::Method : DocKind::Operator;
+    auto found =
+        std::find_if(first, last, [&](const Docstring& entry) { return entry.kind == wanted; });
+    if (found == last && method) found = first;  // the same as the function
+    if (found == last) fail("the docs tables do not have ", name);
+    is_operator[found - kDocstrings] = true;
+    return *found;
+}
+
+const char* compose_docstring(const Docstring& entry, const char* self, bool takes_out) {
+    std::string result;
+    std::string signature = entry.signatures;
+    if (!signature.empty() && signature.find('\n') == signature.npos) {
+        constexpr std::string_view first = "(input";
+        if (self && signature.starts_with(first)) signature.replace(1, first.size() - 1, self);
+        if (takes_out)
+            signature.replace(
+                signature.size() - 1, 1,
+                signature.find('*') == signature.npos ? ", *, out=None)" : ", out=None)");
+        result = entry.name + signature + "\n--\n\n";
+    }
+    return strdup(result.append(entry.text).c_str());
+}
+
 void bind_docs(py::module_& m) {
     PyObject* functions = PyModule_GetDict(m.ptr());
+    for (Operator* op : all_operators()) op->attach_docstring();
     for (const Docstring& entry : kDocstrings) {
-        if (entry.kind == Kind::Type) {
+        if (entry.kind == DocKind::Type) {
             m.attr(entry.name).attr("__doc__") = entry.text;
             continue;
         }
-        if (entry.kind == Kind::Operator)
-            attach(PyDict_GetItemString(functions, entry.name), entry, false);
-        attach(PyDict_GetItemString(tensor_type->tp_dict, entry.name), entry, true);
+        if (is_operator[&entry - kDocstrings]) continue;
+        PyObject* owner = entry.kind == DocKind::Operator ? functions : tensor_type->tp_dict;
+        attach(PyDict_GetItemString(owner, entry.name), entry);
     }
     // For tools that read the sources: what `import *` takes is listed here and in the stubs.
     py::list names;

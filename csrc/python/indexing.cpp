@@ -14,187 +14,66 @@
 namespace tapegrad::python {
 namespace {
 
-// A list of index tensors, in which None takes a dimension whole.
-std::vector<Tensor> index_list(const py::sequence& indices) {
-    std::vector<Tensor> result;
-    for (py::handle index : indices)
-        result.push_back(index.is_none() ? Tensor() : index.cast<Tensor>());
-    return result;
-}
+// The forms of scatter and of scatter_: with a source or a number, written or accumulated.
+template <auto F, auto Accumulating, class R> struct Scatter {
+    static R source(const Tensor& x, int64_t dim, const Tensor& index, const Arg& source) {
+        return F(x, dim, index, source);
+    }
+    static R value(const Tensor& x, int64_t dim, const Tensor& index, const Scalar& value) {
+        return F(x, dim, index, value);
+    }
+    static R reduced_source(const Tensor& x, int64_t dim, const Tensor& index, const Arg& source,
+                            Accumulate reduce) {
+        return Accumulating(x, dim, index, source, reduce_of(reduce));
+    }
+    static R reduced_value(const Tensor& x, int64_t dim, const Tensor& index, const Scalar& value,
+                           Accumulate reduce) {
+        return Accumulating(x, dim, index, value, reduce_of(reduce));
+    }
+};
 
-Reduce reduce_of(const std::string& name) {
-    constexpr std::pair<const char*, Reduce> known[] = {
-        {"sum", Reduce::Sum},   {"prod", Reduce::Prod}, {"mean", Reduce::Mean},
-        {"amax", Reduce::Amax}, {"amin", Reduce::Amin}, {"max", Reduce::Amax},
-        {"min", Reduce::Amin}};
-    for (const auto& [text, reduce] : known)
-        if (name == text) return reduce;
-    fail("reduce argument must be either sum, prod, mean, amax or amin, got ", name);
-}
-
-// Of the older form: scatter(..., reduce=).
-Reduce old_reduce_of(const std::string& name) {
-    if (name == "add") return Reduce::Sum;
-    if (name == "multiply") return Reduce::Prod;
-    fail("reduce argument must be either add or multiply.");
-}
+template <class R> using Write = R(const Tensor&, int64_t, const Tensor&, const Arg&);
+template <class R> using Add = R(const Tensor&, int64_t, const Tensor&, const Arg&, Reduce);
 
 }  // namespace
 
 void bind_indexing(py::module_& m) {
-    def_both(
-        m, "gather",
-        [](const Tensor& x, int64_t dim, const Tensor& index, bool) {
-            return gather(x, dim, index);
-        },
-        py::arg("dim"), py::arg("index"), py::kw_only(), py::arg("sparse_grad") = false);
-    def_both(
-        m, "scatter",
-        [](const Tensor& x, int64_t dim, const Tensor& index, const Value& source) {
-            return scatter(x, dim, index, source);
-        },
-        py::arg("dim"), py::arg("index"), py::arg("src"));
-    def_both(
-        m, "scatter",
-        [](const Tensor& x, int64_t dim, const Tensor& index, const Scalar& value) {
-            return scatter(x, dim, index, value);
-        },
-        py::arg("dim"), py::arg("index"), py::arg("value"));
-    def_method(
-        "scatter_",
-        [](const Tensor& x, int64_t dim, const Tensor& index, const Value& source) {
-            return scatter_(x, dim, index, source);
-        },
-        py::arg("dim"), py::arg("index"), py::arg("src"));
-    def_method(
-        "scatter_",
-        [](const Tensor& x, int64_t dim, const Tensor& index, const Scalar& value) {
-            return scatter_(x, dim, index, value);
-        },
-        py::arg("dim"), py::arg("index"), py::arg("value"));
-    def_both(
-        m, "scatter",
-        [](const Tensor& x, int64_t dim, const Tensor& index, const Value& source,
-           const std::string& reduce) {
-            return scatter(x, dim, index, source, old_reduce_of(reduce));
-        },
-        py::arg("dim"), py::arg("index"), py::arg("src"), py::kw_only(), py::arg("reduce"));
-    def_both(
-        m, "scatter",
-        [](const Tensor& x, int64_t dim, const Tensor& index, const Scalar& value,
-           const std::string& reduce) {
-            return scatter(x, dim, index, value, old_reduce_of(reduce));
-        },
-        py::arg("dim"), py::arg("index"), py::arg("value"), py::kw_only(), py::arg("reduce"));
-    def_method(
-        "scatter_",
-        [](const Tensor& x, int64_t dim, const Tensor& index, const Value& source,
-           const std::string& reduce) {
-            return scatter_(x, dim, index, source, old_reduce_of(reduce));
-        },
-        py::arg("dim"), py::arg("index"), py::arg("src"), py::kw_only(), py::arg("reduce"));
-    def_method(
-        "scatter_",
-        [](const Tensor& x, int64_t dim, const Tensor& index, const Scalar& value,
-           const std::string& reduce) {
-            return scatter_(x, dim, index, value, old_reduce_of(reduce));
-        },
-        py::arg("dim"), py::arg("index"), py::arg("value"), py::kw_only(), py::arg("reduce"));
-    def_both(
-        m, "scatter_reduce",
-        [](const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
-           const std::string& reduce, bool include_self) {
-            return scatter_reduce(x, dim, index, source, reduce_of(reduce), include_self);
-        },
-        py::arg("dim"), py::arg("index"), py::arg("src"), py::arg("reduce"), py::kw_only(),
-        py::arg("include_self") = true);
-    def_method(
-        "scatter_reduce_",
-        [](const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
-           const std::string& reduce, bool include_self) {
-            return scatter_reduce_(x, dim, index, source, reduce_of(reduce), include_self);
-        },
-        py::arg("dim"), py::arg("index"), py::arg("src"), py::arg("reduce"), py::kw_only(),
-        py::arg("include_self") = true);
-    def_both(m, "scatter_add", scatter_add, py::arg("dim"), py::arg("index"), py::arg("src"));
-    def_method("scatter_add_", scatter_add_, py::arg("dim"), py::arg("index"), py::arg("src"));
-    def_both(m, "index_select", index_select, py::arg("dim"), py::arg("index"));
-    def_both(m, "index_add", index_add, py::arg("dim"), py::arg("index"), py::arg("source"),
-             py::kw_only(), py::arg("alpha") = 1);
-    def_method("index_add_", index_add_, py::arg("dim"), py::arg("index"), py::arg("source"),
-               py::kw_only(), py::arg("alpha") = 1);
-    def_both(m, "index_copy", index_copy, py::arg("dim"), py::arg("index"), py::arg("source"));
-    def_method("index_copy_", index_copy_, py::arg("dim"), py::arg("index"), py::arg("source"));
-    def_both(
-        m, "index_fill",
-        [](const Tensor& x, int64_t dim, const Tensor& index, const Value& value) {
-            return index_fill(x, dim, index, value);
-        },
-        py::arg("dim"), py::arg("index"), py::arg("value"));
-    def_method(
-        "index_fill_",
-        [](const Tensor& x, int64_t dim, const Tensor& index, const Value& value) {
-            return index_fill_(x, dim, index, value);
-        },
-        py::arg("dim"), py::arg("index"), py::arg("value"));
-    def_both(m, "masked_scatter", masked_scatter, py::arg("mask"), py::arg("source"));
-    def_method("masked_scatter_", masked_scatter_, py::arg("mask"), py::arg("source"));
-    def_both(
-        m, "masked_fill",
-        [](const Tensor& x, const Tensor& mask, const Value& value) {
-            return masked_fill(x, mask, value);
-        },
-        py::arg("mask"), py::arg("value"));
-    def_method(
-        "masked_fill_",
-        [](const Tensor& x, const Tensor& mask, const Value& value) {
-            return masked_fill_(x, mask, value);
-        },
-        py::arg("mask"), py::arg("value"));
-    def_both(m, "masked_select", masked_select, py::arg("mask"));
-    def_both(
-        m, "nonzero",
-        [](const Tensor& x, bool as_tuple) -> py::object {
-            const Tensor positions = nonzero(x);
-            if (!as_tuple) return py::cast(positions);
-            py::tuple result(static_cast<size_t>(x.dim()));
-            for (int i = 0; i < x.dim(); ++i)
-                result[static_cast<size_t>(i)] =
-                    alias(positions, {positions.sizes()[0]}, {positions.strides()[0]}, i);
-            return result;
-        },
-        py::kw_only(), py::arg("as_tuple") = false);
-    def_both(
-        m, "index_put",
-        [](const Tensor& x, const py::sequence& indices, const Tensor& values, bool accumulate) {
-            return index_put(x, index_list(indices), values, accumulate);
-        },
-        py::arg("indices"), py::arg("values"), py::arg("accumulate") = false);
-    def_method(
-        "index_put_",
-        [](const Tensor& x, const py::sequence& indices, const Tensor& values, bool accumulate) {
-            return index_put_(x, index_list(indices), values, accumulate);
-        },
-        py::arg("indices"), py::arg("values"), py::arg("accumulate") = false);
-    for (const char* name : {"cat", "concat", "concatenate"})
-        m.def(
-            name, [](const std::vector<Tensor>& tensors, int64_t dim) { return cat(tensors, dim); },
-            py::arg("tensors"), py::arg("dim") = 0);
-    m.def(
-        "stack",
-        [](const std::vector<Tensor>& tensors, int64_t dim) { return stack(tensors, dim); },
-        py::arg("tensors"), py::arg("dim") = 0);
-    def_both(
-        m, "roll",
-        [](const Tensor& x, const IntList& shifts, const std::optional<IntList>& dims) {
-            return roll(x, shifts.dims, dims ? dims->dims : Dims());
-        },
-        py::arg("shifts"), py::arg("dims") = py::none());
-    def_method("tril_", tril_, py::arg("diagonal") = 0);
-    def_method("triu_", triu_, py::arg("diagonal") = 0);
-    def_both(m, "tril", tril, py::arg("diagonal") = 0);
-    def_both(m, "triu", triu, py::arg("diagonal") = 0);
-    def_both(m, "diag", diag, py::arg("diagonal") = 0);
+    using Copied =
+        Scatter<overload<Write<Tensor>>(scatter), overload<Add<Tensor>>(scatter), Tensor>;
+    using InPlace = Scatter<overload<Write<const Tensor&>>(scatter_),
+                            overload<Add<const Tensor&>>(scatter_), const Tensor&>;
+    def<"gather">(m, gather);
+    def<"scatter">(m, Copied::source, Copied::value, Copied::reduced_source, Copied::reduced_value);
+    def_method<"scatter_">(m, InPlace::source, InPlace::value, InPlace::reduced_source,
+                           InPlace::reduced_value);
+    def<"scatter_reduce">(m, scatter_reduce);
+    def_method<"scatter_reduce_">(m, scatter_reduce_);
+    def<"scatter_add">(m, scatter_add);
+    def_method<"scatter_add_">(m, scatter_add_);
+    def<"index_select">(m, index_select);
+    def<"index_add">(m, index_add);
+    def_method<"index_add_">(m, index_add_);
+    def<"index_copy">(m, index_copy);
+    def_method<"index_copy_">(m, index_copy_);
+    def<"index_fill">(m, index_fill).without_out();
+    def_method<"index_fill_">(m, index_fill_);
+    def<"masked_scatter">(m, masked_scatter).without_out();
+    def_method<"masked_scatter_">(m, masked_scatter_);
+    def<"masked_fill">(m, masked_fill).without_out();
+    def_method<"masked_fill_">(m, masked_fill_);
+    def<"masked_select">(m, masked_select);
+    def<"nonzero">(
+        m, [](const Tensor& x, std::false_type) { return nonzero(x); },
+        [](const Tensor& x, std::true_type) { return nonzero_coordinates(x); });
+    def<"index_put">(m, [](const Tensor& x, const IndexList& indices, const Tensor& values,
+                           bool accumulate) {
+        return index_put(x, indices, values, accumulate);
+    }).without_out();
+    def_method<"index_put_">(m,
+                             [](const Tensor& x, const IndexList& indices, const Tensor& values,
+                                bool accumulate) -> const Tensor& {
+                                 return index_put_(x, indices, values, accumulate);
+                             });
 }
 
 }  // namespace tapegrad::python

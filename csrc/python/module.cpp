@@ -15,6 +15,7 @@ PYBIND11_MODULE(_C, m) {
     bind_reductions(m);
     bind_views(m);
     bind_indexing(m);
+    bind_joining(m);
     bind_linalg(m);
     bind_nn(m);
     bind_numpy(m);
@@ -24,6 +25,5 @@ PYBIND11_MODULE(_C, m) {
     bind_custom_functions(m);
     bind_optim(m);
     bind_runtime(m);
-    bind_shortcuts(m);
     bind_docs(m);
 }

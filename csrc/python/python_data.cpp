@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "ops/copy.h"
-#include "python/arguments.h"
+#include "python/bind.h"
 #include "python/numpy.h"
 
 namespace tapegrad::python {
@@ -69,14 +69,14 @@ public:
 
     DType operator()(PyObject* data) {
         visit(data, 0);
-        return result_.value_or(default_dtype());
+        return result_.value_or(default_float_type);
     }
 
 private:
     void merge(DType dtype) { result_ = result_ ? promote(*result_, dtype) : dtype; }
 
     void visit(PyObject* object, int depth) {
-        if (PyFloat_CheckExact(object)) merge(default_dtype());
+        if (PyFloat_CheckExact(object)) merge(default_float_type);
         else if (PyLong_CheckExact(object)) merge(DType::Int64);
         else if (PyBool_Check(object)) merge(DType::Bool);
         else if (is_plain_sequence(object)) visit_items(object, depth);
@@ -86,7 +86,7 @@ private:
     void visit_items(PyObject* sequence, int depth) {
         if (depth >= dimensions_) return;  // too deep: reading the values will tell
         const py::object hold = py::reinterpret_borrow<py::object>(sequence);
-        if (PySequence_Fast_GET_SIZE(sequence) == 0) merge(default_dtype());
+        if (PySequence_Fast_GET_SIZE(sequence) == 0) merge(default_float_type);
         PyTypeObject* seen = nullptr;  // the last of the plain types
         for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(sequence); ++i) {
             PyObject* item = PySequence_Fast_GET_ITEM(sequence, i);
@@ -102,7 +102,7 @@ private:
         if (is_text(object)) fail_invalid(object);
         if (is_array_scalar(object)) return merge(scalar_dtype(object));
         if (is_array(object)) return merge(array_dtype(object));
-        if (PyFloat_Check(object)) return merge(default_dtype());
+        if (PyFloat_Check(object)) return merge(default_float_type);
         if (PyLong_Check(object)) return merge(DType::Int64);
         if (!PySequence_Check(object)) fail("Could not infer dtype of ", Py_TYPE(object)->tp_name);
         const auto items =

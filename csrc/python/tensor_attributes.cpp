@@ -195,17 +195,6 @@ PyObject* construct_tensor(PyTypeObject* type, PyObject* args, PyObject* kwargs)
     return wrap_as(type, alias(unwrap(made.ptr())));
 }
 
-Tensor bitwise_not(const Tensor& x) {
-    if (x.dtype() == DType::Bool) return predicate(Predicate::LogicalNot, x);
-    if (x.is_floating())
-        fail<TypeError>(
-            "~ (operator.invert) is only implemented on integer and Boolean-type tensors");
-    return integer_binary(Integer::BitwiseXor, x,
-                          x.dtype() == DType::UInt8 ? int64_t{255} : int64_t{-1});
-}
-
-std::vector<Tensor> unbind_rows(const Tensor& x) { return unbind(x, 0); }
-
 void track_object(PyObject* object) {
     if (!PyObject_GC_IsTracked(object)) PyObject_GC_Track(object);
 }

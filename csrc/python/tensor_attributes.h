@@ -24,7 +24,4 @@ inline void allow_finalizer(PyObject* object) noexcept {
     reinterpret_cast<uintptr_t*>(object)[-1] &= ~uintptr_t{1};
 }
 
-Tensor bitwise_not(const Tensor& x);
-std::vector<Tensor> unbind_rows(const Tensor& x);
-
 }  // namespace tapegrad::python

@@ -7,8 +7,12 @@
 #include <cstring>
 
 #include "autograd/variable.h"
+#include "ops/arithmetic.h"
 #include "ops/elementwise.h"
 #include "ops/linalg.h"
+#include "ops/split.h"
+#include "ops/reductions.h"
+#include "ops/views.h"
 #include "python/bind.h"
 #include "python/errors.h"
 #include "python/numpy.h"
@@ -129,26 +133,6 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
 
 // ----------------------------------------------------------------------------- operators
 
-bool read_other_operand(PyObject* object, Arg& operand) {
-    if (is_tensor(object)) {
-        operand = Arg(unwrap(object));
-        return true;
-    }
-    Scalar number(0);
-    if (!to_scalar(object, number)) return false;
-    operand = Arg(number);
-    return true;
-}
-
-// An operand of a number slot; false for other objects, which leave the operation to the other side. The
-// frequent types come first: to look for a base class takes longer.
-inline bool read_operand(PyObject* object, Arg& operand) {
-    if (Py_TYPE(object) == tensor_type) operand = Arg(unwrap(object));
-    else if (PyFloat_CheckExact(object)) operand = Arg(PyFloat_AS_DOUBLE(object));
-    else return read_other_operand(object, operand);
-    return true;
-}
-
 template <class F> PyObject* two_operands(PyObject* left, PyObject* right, F f) {
     return guarded([&]() -> PyObject* {
         Arg a(0), b(0);
@@ -176,9 +160,7 @@ PyObject* divide_slot(PyObject* left, PyObject* right) {
 }
 PyObject* power_slot(PyObject* left, PyObject* right, PyObject* modulus) {
     if (modulus != Py_None) Py_RETURN_NOTIMPLEMENTED;
-    return two_operands(left, right, [](const Arg& a, const Arg& b) {
-        return b.is_tensor() ? binary(Binary::Pow, a, b) : pow(a.tensor(), b.scalar());
-    });
+    return two_operands(left, right, power);
 }
 PyObject* matmul_slot(PyObject* left, PyObject* right) {
     if (!is_tensor(left) || !is_tensor(right)) Py_RETURN_NOTIMPLEMENTED;
@@ -205,10 +187,7 @@ template <Integer Op> PyObject* integer_in_place_slot(PyObject* self, PyObject* 
     return in_place(self, other, [](const Tensor& a, const Arg& b) { integer_in_place(Op, a, b); });
 }
 PyObject* power_in_place_slot(PyObject* self, PyObject* other, PyObject*) {
-    return in_place(self, other, [](const Tensor& a, const Arg& b) {
-        if (b.is_tensor()) binary_in_place(Binary::Pow, a, b);
-        else pow_(a, b.scalar());
-    });
+    return in_place(self, other, power_);
 }
 
 template <Unary Op> PyObject* unary_slot(PyObject* self) {
@@ -223,12 +202,7 @@ PyObject* positive_slot(PyObject* self) {
 }
 
 int bool_slot(PyObject* self) {
-    return guarded([&]() -> int {
-        const Tensor x = unwrap(self);
-        if (x.numel() == 0) fail("Boolean value of Tensor with no values is ambiguous");
-        if (x.numel() > 1) fail("Boolean value of Tensor with more than one value is ambiguous");
-        return visit_dtype(x.dtype(), [&]<class T>() -> int { return *x.data<T>() != T(0); });
-    });
+    return guarded([&]() -> int { return is_nonzero(unwrap(self)); });
 }
 PyObject* float_slot(PyObject* self) {
     return guarded([&]() -> PyObject* {
@@ -280,7 +254,7 @@ PyObject* iterate_slot(PyObject* self) {
     return guarded([&]() -> PyObject* {
         const Tensor x = unwrap(self);
         if (x.dim() == 0) fail<TypeError>("iteration over a 0-d tensor");
-        py::tuple rows = py::cast(unbind_rows(x));
+        const auto rows = py::reinterpret_steal<py::object>(wrap_tuple(unbind(x, 0)));
         return PyObject_GetIter(rows.ptr());
     });
 }
@@ -423,20 +397,6 @@ void add_method(PyMethodDef* definition) {
                                           definition->ml_name, method) < 0)
         throw py::error_already_set();
     Py_DECREF(method);
-}
-
-py::object method_sibling(const char* name) {
-    PyObject* dict = tensor_type->tp_dict;
-    PyObject* found = PyDict_GetItemString(dict, name);
-    if (!found) return py::none();
-    if (PyInstanceMethod_Check(found))
-        return py::reinterpret_borrow<py::object>(PyInstanceMethod_GET_FUNCTION(found));
-    return py::none();
-}
-
-void set_method(const char* name, const py::object& function) {
-    if (PyObject_SetAttrString(reinterpret_cast<PyObject*>(tensor_type), name, function.ptr()) < 0)
-        throw py::error_already_set();
 }
 
 }  // namespace tapegrad::python

@@ -186,10 +186,9 @@ Example:
     tensor([[1., 0.],
             [0., 1.]])
 """,
-    "arange": f"""\
+    f"arange(end, {OPTIONS})\narange(start, end, step=1, {OPTIONS})": f"""\
 Numbers at equal steps, without the end.
 
-Forms: ``arange(end)``, ``arange(start, end)`` and ``arange(start, end, step)``.
 Formula: ``start + i * step`` for i = 0, ..., ``ceil((end - start) / step) - 1``.
 
 Args:
@@ -315,10 +314,8 @@ Example:
         "tapegrad.randn_like(tapegrad.zeros(2)).shape",
         "tapegrad.Size([2])",
     ),
-    "randint": f"""\
+    f"randint(high, size, {RANDOM})\nrandint(low, high, size, {RANDOM})": f"""\
 Random integers, each equally likely.
-
-Forms: ``randint(high, size)`` and ``randint(low, high, size)``.
 
 Args:
     low: the smallest. Default: 0.
@@ -336,10 +333,8 @@ Example:
     >>> x.min().item(), x.max().item()
     (3, 4)
 """,
-    "randint_like": f"""\
+    f"randint_like(input, high, {RANDOM})\nrandint_like(input, low, high, {RANDOM})": f"""\
 Random integers of the shape of a tensor, each equally likely.
-
-Forms: ``randint_like(input, high)`` and ``randint_like(input, low, high)``.
 
 Args:
     input: a tensor.
@@ -372,11 +367,11 @@ Example:
     >>> tapegrad.randperm(5).sort().values
     tensor([0, 1, 2, 3, 4])
 """,
-    "normal": f"""\
+    "normal(mean, std=1.0, *, generator=None)\n"
+    "normal(mean, std, *, generator=None)\n"
+    "normal(*, mean=0.0, std, generator=None)\n"
+    f"normal(mean, std, size, {RANDOM})": f"""\
 Normal random numbers with given means and standard deviations.
-
-Forms: ``normal(mean, std, size)`` with numbers, and ``normal(mean, std=1)`` or
-``normal(mean=0, std=std)`` with tensors.
 
 Args:
     mean: a number, or a tensor with a mean for each result.

@@ -343,9 +343,9 @@ for _name, _row in FLOAT_UNARY.items():
         _text = _unary(_name, _row, "Its dtype is floating-point.", REFUSED.format("integers"))
     else:
         _text = _unary(_name, _row, "Integers and bool are converted to the default dtype first.")
-    DOCS[f"{_name}(input, /)"] = _text
+    DOCS[f"{_name}(input)"] = _text
 for _name, _row in NUMBER_UNARY.items():
-    DOCS[f"{_name}(input, /)"] = _unary(
+    DOCS[f"{_name}(input)"] = _unary(
         _name,
         _row,
         "The dtype stays what it is.",
@@ -544,10 +544,8 @@ Example:
     >>> tapegrad.pow(2, tapegrad.tensor([1.0, 2.0, 3.0]))
     tensor([2., 4., 8.])
 """,
-        "where": """\
+        "where(condition, input, other)\nwhere(condition)": """\
 Choose from two tensors by a condition, or find where it holds.
-
-Forms: ``where(condition, input, other)`` and ``where(condition)``.
 
 Args:
     condition: a bool tensor.
@@ -706,7 +704,8 @@ A copy, through which gradients pass.
 
 Args:
     input: a tensor.
-    memory_format: ignored.
+    memory_format: ``tapegrad.contiguous_format`` for a copy in the order of the dimensions; None
+        and ``tapegrad.preserve_format`` keep the order that ``input`` has. Default: None.
 
 Example:
     >>> x = tapegrad.tensor([1.0, 2.0])

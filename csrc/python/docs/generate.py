@@ -3,25 +3,28 @@
     python generate.py OUTPUT
 
 The texts beside this file are written without ``import tapegrad`` in their examples; it is added
-here. A key with parentheses is also the signature that ``help`` and ``inspect.signature`` show.
-The build runs this, and csrc/python/docs.cpp reads the table: so docstrings cost no time at import.
+here. A key with parentheses is also the signature: the only place where it is written. It is what
+arguments are read by, and what stubs, ``help`` and ``inspect.signature`` show. An operator with
+several forms has one signature in each line of its key. ``*size`` stands for ints one by one, or
+for one sequence of them.
+
+The build runs this, and csrc/python/docs.cpp reads the table, which is sorted by names.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import creation
 import elementwise
+import optim
 import reductions
 import shapes
 import tensor
-
-# Names that are bound on their own for the same operation; other aliases are the same object.
-SAME = {"clip": "clamp", "concat": "cat", "concatenate": "cat"}
 
 RAISES_IN_PLACE = """
 Raises:
@@ -34,9 +37,9 @@ RESULTS: dict[str, str] = {
     "add": "tensor([2., 3.])",
     "sub": "tensor([0., 1.])",
     "div": "tensor([0.5000, 1.0000])",
+    "pow": "tensor([1., 4.])",
     "round": "tensor([ 0.,  2., -3.])",
     "clamp": "tensor([0.0000, 0.5000, 1.0000])",
-    "clip": "tensor([0.0000, 0.5000, 1.0000])",
     "masked_fill": "tensor([5., 0.])",
     "scatter": "tensor([0., 5.])",
     "scatter_add": "tensor([0., 2.])",
@@ -51,15 +54,26 @@ RESULTS: dict[str, str] = {
     "index_put": "tensor([5., 0., 5.])",
 }
 
-Entry = tuple[str, str]  # signature, or "", and text
+Entry = tuple[str, str]  # signatures, one per line, or "", and text
 
 
 def split(docs: dict[str, str]) -> dict[str, Entry]:
     entries = {}
     for key, text in docs.items():
-        name, bracket, rest = key.partition("(")
-        entries[name] = (bracket + rest, text)
+        name = key.partition("(")[0]
+        signatures = key.replace(f"\n{name}(", "\n(").removeprefix(name)
+        entries[name] = (signatures, text)
     return entries
+
+
+def with_forms(name: str, signatures: str, text: str) -> str:
+    """The text with a sentence that shows all forms, where there are several."""
+    forms = [f"``{name}{form}``" for form in signatures.split("\n")]
+    if len(forms) == 1:
+        return text
+    listing = textwrap.fill(f"Forms: {', '.join(forms[:-1])} and {forms[-1]}.", 96)
+    summary, _, rest = text.partition("\n\n")
+    return f"{summary}\n\n{listing}\n\n{rest}"
 
 
 def in_place(name: str, text: str) -> str:
@@ -77,22 +91,24 @@ def in_place(name: str, text: str) -> str:
     )
 
 
+def as_method(signatures: str) -> str:
+    """The signatures with the tensor itself, which those of methods leave out."""
+    return signatures.replace("(", "(input, ").replace(", )", ")")
+
+
 def table() -> Iterator[tuple[str, str, str, str]]:
-    """Rows (kind, name, signature, text), from all tables."""
+    """Rows (kind, name, signatures, text), from all tables."""
     functions: dict[str, Entry] = {}
-    for module in (elementwise, reductions, shapes, creation):
+    for module in (elementwise, reductions, shapes, creation, optim):
         functions |= split(module.DOCS)
-    for name, other in SAME.items():
-        signature, text = functions[other]
-        functions[name] = (signature, text.replace(f"tapegrad.{other}(", f"tapegrad.{name}("))
     changing = {*elementwise.FLOAT_UNARY, *elementwise.NUMBER_UNARY, *elementwise.BINARY}
     for name in (*changing, *tensor.IN_PLACE_EXAMPLES):
         signature, text = functions[name]
         functions[name + "_"] = (signature, in_place(name, text))
-    for name, (signature, text) in functions.items():
-        yield "Operator", name, signature, text
-    for name, (signature, text) in split(tensor.METHODS).items():
-        yield "Method", name, signature.replace("(", "(input, ", 1).replace(", )", ")"), text
+    for name, (signatures, text) in functions.items():
+        yield "Operator", name, signatures, with_forms(name, signatures, text)
+    for name, (signatures, text) in split(tensor.METHODS).items():
+        yield "Method", name, as_method(signatures), with_forms(name, signatures, text)
     for name, text in tensor.ATTRIBUTES.items():
         yield "Method", name, "", text
     for name, text in tensor.TYPES.items():
@@ -101,10 +117,11 @@ def table() -> Iterator[tuple[str, str, str, str]]:
 
 def main() -> None:
     lines = []
-    for kind, name, signature, text in table():
+    order = ["Operator", "Method", "Type"]
+    for kind, name, signatures, text in sorted(table(), key=lambda r: (r[1], order.index(r[0]))):
         full = text.replace("Example:\n", "Example:\n    >>> import tapegrad\n", 1)
-        strings = ", ".join(json.dumps(part) for part in (name, signature, full))
-        lines.append(f"{{Kind::{kind}, {strings}}},\n")
+        strings = ", ".join(json.dumps(part) for part in (name, signatures, full))
+        lines.append(f"{{DocKind::{kind}, {strings}}},\n")
     Path(sys.argv[1]).write_text("".join(lines))
 
 

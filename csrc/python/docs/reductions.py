@@ -16,11 +16,10 @@ def _extreme(name: str, word: str) -> dict[str, str]:
     other = f"{name}imum"
     values, places = ("3., 5.", "1, 2") if name == "max" else ("1., 0.", "0, 0")
     return {
-        name: f"""\
+        f"{name}(input)\n{name}(input, dim, keepdim=False)\n{name}(input, other)": f"""\
 The {word} element of all, or the {word} ones along a dimension with their indices.
 
-Forms: ``{name}(input)``, ``{name}(input, dim, keepdim=False)`` and ``{name}(input, other)``, which
-is ``{other}(input, other)``. NaN counts as the {word}. Along a dimension the gradient goes to the
+``{name}(input, other)`` is ``{other}(input, other)``. NaN counts as the {word}. Along a dimension the gradient goes to the
 element at the index, over all it is shared by all equal ones.
 
 Args:
@@ -81,18 +80,25 @@ Example:
     }
 
 
+def _spread_forms(name: str) -> str:
+    return (
+        f"{name}(input, dim=None, *, correction=None, keepdim=False)\n"
+        f"{name}(input, unbiased)\n"
+        f"{name}(input, dim, unbiased=True, keepdim=False)"
+    )
+
+
 def _spread(name: str, what: str, result: str) -> str:
     return f"""\
 {what} of the elements, of all or along dimensions.
 
-Forms: ``{name}(input, dim=None, *, correction=1, keepdim=False)``, ``{name}(input, unbiased)`` and
-``{name}(input, dim, unbiased, keepdim=False)``. The squares of the deviations from the mean are
+The squares of the deviations from the mean are
 summed and divided by ``n - correction``; 1 is Bessel's correction.
 
 Args:
     input: a floating-point tensor.
 {DIMS}
-    correction: taken from the number of elements. Default: 1.
+    correction: taken from the number of elements. Default: None, for 1.
     unbiased: True stands for a correction of 1, False for 0.
 {KEEPDIM}
 
@@ -166,10 +172,8 @@ Example:
     >>> tapegrad.mean(tapegrad.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
     tensor([1.5000, 3.5000])
 """,
-    "prod": f"""\
+    "prod(input, *, dtype=None)\nprod(input, dim, keepdim=False, *, dtype=None)": f"""\
 Product of the elements, of all or along a dimension.
-
-Forms: ``prod(input, *, dtype=None)`` and ``prod(input, dim, keepdim=False, *, dtype=None)``.
 
 Args:
     input: a tensor. Integers and bool are multiplied as int64.
@@ -184,8 +188,8 @@ Example:
     >>> tapegrad.prod(tapegrad.tensor([2.0, 3.0, 4.0]))
     tensor(24.)
 """,
-    "var": _spread("var", "Variance", "tensor(3.5000)"),
-    "std": _spread("std", "Standard deviation", "tensor(1.8708)"),
+    _spread_forms("var"): _spread("var", "Variance", "tensor(3.5000)"),
+    _spread_forms("std"): _spread("std", "Standard deviation", "tensor(1.8708)"),
     'norm(input, p="fro", dim=None, keepdim=False, dtype=None)': f"""\
 Norm of the elements as a vector, of all or along dimensions.
 
@@ -197,7 +201,7 @@ Args:
     p: the order; ``"fro"`` and None stand for 2. Default: ``"fro"``.
 {DIMS}
 {KEEPDIM}
-    dtype: ignored.
+{DTYPE}
 
 Raises:
     RuntimeError: for integers and bool, or another name of an order.
@@ -293,7 +297,7 @@ Example:
     >>> tapegrad.cumprod(tapegrad.tensor([1, 2, 3]), 0)
     tensor([1, 2, 6])
 """,
-    "sum_to_size(input, size)": """\
+    "sum_to_size(input, *size)": """\
 Sum along the dimensions that broadcasting from a size would have stretched.
 
 Args:

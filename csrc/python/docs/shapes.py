@@ -9,7 +9,7 @@ VIEW = """Returns:
     A view: it shares the memory, and in-place changes of one are seen in the other."""
 
 DOCS: dict[str, str] = {
-    "reshape(input, shape)": """\
+    "reshape(input, *shape)": """\
 The same elements in another shape.
 
 Args:
@@ -27,7 +27,7 @@ Example:
     tensor([[0, 1],
             [2, 3]])
 """,
-    "permute(input, dims)": f"""\
+    "permute(input, *dims)": f"""\
 The dimensions in another order.
 
 Args:
@@ -43,7 +43,7 @@ Example:
     >>> tapegrad.permute(tapegrad.zeros(2, 3, 4), (2, 0, 1)).shape
     tapegrad.Size([4, 2, 3])
 """,
-    "flip(input, dims)": f"""\
+    "flip(input, *dims)": f"""\
 The elements in reverse order along dimensions.
 
 Args:
@@ -61,7 +61,7 @@ Example:
     tensor([[2, 1],
             [4, 3]])
 """,
-    "tile(input, dims)": """\
+    "tile(input, *dims)": """\
 The tensor repeated along dimensions.
 
 Args:
@@ -235,10 +235,8 @@ Example:
     >>> tapegrad.unflatten(tapegrad.zeros(2, 6), 1, (2, 3)).shape
     tapegrad.Size([2, 2, 3])
 """,
-    "squeeze": f"""\
+    "squeeze(input)\nsqueeze(input, *dim)": f"""\
 Dimensions of size 1 removed.
-
-Forms: ``squeeze(input)`` for all of them, ``squeeze(input, dim)`` for some.
 
 Args:
     input: a tensor.
@@ -490,11 +488,13 @@ Example:
     tensor([[1, 1],
             [4, 3]])
 """,
-    "scatter": """\
+    "scatter(input, dim, index, src)\n"
+    "scatter(input, dim, index, value)\n"
+    "scatter(input, dim, index, src, *, reduce)\n"
+    "scatter(input, dim, index, value, *, reduce)": """\
 A copy in which elements along a dimension are replaced.
 
-Forms: ``scatter(input, dim, index, src)`` and ``scatter(input, dim, index, value)``, both also with
-``reduce``. Formula, for ``dim=1``: ``result[i, index[i, j]] = src[i, j]``. Where places are named
+Formula, for ``dim=1``: ``result[i, index[i, j]] = src[i, j]``. Where places are named
 twice, one of the values wins.
 
 Args:
@@ -683,7 +683,7 @@ Example:
     >>> tapegrad.masked_select(x, x > 0)
     tensor([1., 3.])
 """,
-    "nonzero(input, *, as_tuple=False)": """\
+    "nonzero(input, *, as_tuple=False)\nnonzero(input, *, as_tuple)": """\
 The indices of the elements that are not zero.
 
 Args:

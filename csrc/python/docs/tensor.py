@@ -44,11 +44,27 @@ Example:
 
 
 METHODS: dict[str, str] = {
-    "view(*sizes)": f"""\
+    "_to_dtype(dtype, copy=False)": "The tensor converted to a dtype.\n",
+    "_is_view()": "Whether it is a view of another tensor's memory.\n",
+    "where(condition, other)": """\
+This tensor where a condition holds, and another one elsewhere.
+
+See ``tapegrad.where``.
+
+Args:
+    condition: a bool tensor.
+    other: a tensor or a number. All shapes broadcast.
+
+Example:
+    >>> x = tapegrad.tensor([1.0, -2.0])
+    >>> x.where(x > 0, 0.0)
+    tensor([1., 0.])
+""",
+    "view(*size)": f"""\
 The same memory in another shape.
 
 Args:
-    sizes: the sizes, of which one may be -1 and follows from the others: {FLAT}
+    size: the sizes, of which one may be -1 and follows from the others: {FLAT}
 
 Returns:
     A view.
@@ -62,11 +78,11 @@ Example:
     tensor([[0, 1],
             [2, 3]])
 """,
-    "expand(*sizes)": f"""\
+    "expand(*size)": f"""\
 The tensor stretched along dimensions of size 1 and new leading ones.
 
 Args:
-    sizes: the sizes to reach, -1 keeps one: {FLAT}
+    size: the sizes to reach, -1 keeps one: {FLAT}
 
 Returns:
     A view in which several elements share memory.
@@ -135,10 +151,8 @@ Example:
     tensor([[1, 1, 1],
             [2, 2, 2]])
 """,
-    "size": """\
+    "size()\nsize(dim)": """\
 The sizes of all dimensions, or the size of one.
-
-Forms: ``size()`` and ``size(dim)``.
 
 Raises:
     IndexError: if the dimension is out of range.
@@ -148,10 +162,8 @@ Example:
     >>> x.size(), x.size(-1)
     (tapegrad.Size([2, 3]), 3)
 """,
-    "stride": """\
+    "stride()\nstride(dim)": """\
 The steps between neighbours along all dimensions, or along one, counted in elements.
-
-Forms: ``stride()`` and ``stride(dim)``.
 
 Raises:
     IndexError: if the dimension is out of range.
@@ -329,14 +341,15 @@ Example:
     >>> tapegrad.zeros(3).bernoulli_(1.0)
     tensor([1., 1., 1.])
 """,
-    "random_": f"""\
+    "random_(*, generator=None)\n"
+    "random_(to, *, generator=None)\n"
+    "random_(from_, to, *, generator=None)": f"""\
 Fill with random integers, each equally likely, in place.
 
-Forms: ``random_()`` over all that the dtype holds exactly, ``random_(to)`` and
-``random_(from, to)``.
+Without bounds, over all that the dtype holds exactly.
 
 Args:
-    from: the smallest. Default: 0.
+    from_: the smallest. Default: 0.
     to: above the largest.
 {GENERATOR}
 
@@ -346,33 +359,6 @@ Args:
 Example:
     >>> tapegrad.zeros(3).random_(1)
     tensor([0., 0., 0.])
-""",
-    "scatter_": """\
-Replace elements along a dimension, in place.
-
-Forms: ``scatter_(dim, index, src)`` and ``scatter_(dim, index, value)``; see ``tapegrad.scatter``.
-
-Returns:
-    The tensor itself.
-
-Raises:
-    RuntimeError: if the shapes or dtypes do not fit, or an index is out of range.
-
-Example:
-    >>> tapegrad.zeros(3).scatter_(0, tapegrad.tensor([0, 2]), 5.0)
-    tensor([5., 0., 5.])
-""",
-    "pow_(exponent)": f"""\
-Raise each element to a power, in place.
-
-Args:
-    exponent: a number, or a tensor that broadcasts to this shape.
-
-{IN_PLACE}
-
-Example:
-    >>> tapegrad.tensor([1.0, 2.0]).pow_(2)
-    tensor([1., 4.])
 """,
     "item()": """\
 The only element as a Python number.
@@ -500,9 +486,9 @@ IN_PLACE_EXAMPLES = {
     "add": "tapegrad.tensor([1.0, 2.0]).add_(1)",
     "sub": "tapegrad.tensor([1.0, 2.0]).sub_(1)",
     "div": "tapegrad.tensor([1.0, 2.0]).div_(2)",
+    "pow": "tapegrad.tensor([1.0, 2.0]).pow_(2)",
     "round": "tapegrad.tensor([0.5, 1.5, -2.7]).round_()",
     "clamp": "tapegrad.tensor([-2.0, 0.5, 3.0]).clamp_(0, 1)",
-    "clip": "tapegrad.tensor([-2.0, 0.5, 3.0]).clip_(0, 1)",
     "masked_fill": "tapegrad.zeros(2).masked_fill_(tapegrad.tensor([True, False]), 5.0)",
     "scatter_add": "tapegrad.zeros(2).scatter_add_(0, tapegrad.tensor([1, 1]), tapegrad.ones(2))",
     "scatter": "tapegrad.zeros(2).scatter_(0, tapegrad.tensor([1]), 5.0)",

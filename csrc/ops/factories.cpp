@@ -1,0 +1,145 @@
+#include "ops/factories.h"
+
+#include "autograd/grad_mode.h"
+#include "ops/creation.h"
+#include "ops/elementwise.h"
+#include "ops/offsets.h"
+#include "ops/random.h"
+
+namespace tapegrad::factories {
+namespace {
+
+Tensor filled(Tensor out, const Scalar& value, const TensorOptions& options) {
+    fill_values(out, value);
+    return options.finish(std::move(out));
+}
+
+Tensor uninitialised_like(const Tensor& x, const TensorOptions& options) {
+    return empty_result(x.sizes(), options.resolve(x.dtype()), x);
+}
+
+Tensor full_of(const Dims& size, const Arg& value, DType otherwise, const TensorOptions& options) {
+    const Scalar number = to_number(value);
+    const DType dtype = options.resolve(otherwise);
+    check_convertible(number, dtype);
+    return options.finish(tapegrad::full(size, number, dtype));
+}
+
+// The type of a tensor that is filled with a value; a tensor counts with its own type.
+DType fill_type(const Arg& value) {
+    if (value.is_tensor()) return value.tensor().dtype();
+    return value.scalar().is_floating() ? default_float_type : value.scalar().kind();
+}
+
+}  // namespace
+
+Tensor zeros(const Dims& size, const TensorOptions& options) {
+    return filled(tapegrad::empty(size, options.resolve(default_float_type)), 0, options);
+}
+Tensor ones(const Dims& size, const TensorOptions& options) {
+    return filled(tapegrad::empty(size, options.resolve(default_float_type)), 1, options);
+}
+Tensor empty(const Dims& size, const TensorOptions& options) {
+    return options.finish(tapegrad::empty(size, options.resolve(default_float_type)));
+}
+Tensor full(const Dims& size, const Arg& value, const TensorOptions& options) {
+    return full_of(size, value, fill_type(value), options);
+}
+
+Tensor zeros_like(const Tensor& x, const TensorOptions& options) {
+    return filled(uninitialised_like(x, options), 0, options);
+}
+Tensor ones_like(const Tensor& x, const TensorOptions& options) {
+    return filled(uninitialised_like(x, options), 1, options);
+}
+Tensor empty_like(const Tensor& x, const TensorOptions& options) {
+    return options.finish(uninitialised_like(x, options));
+}
+Tensor full_like(const Tensor& x, const Arg& value, const TensorOptions& options) {
+    const Scalar number = to_number(value);
+    check_convertible(number, options.resolve(x.dtype()));
+    return filled(uninitialised_like(x, options), number, options);
+}
+
+Tensor new_zeros(const Tensor& x, const Dims& size, const TensorOptions& options) {
+    return filled(tapegrad::empty(size, options.resolve(x.dtype())), 0, options);
+}
+Tensor new_ones(const Tensor& x, const Dims& size, const TensorOptions& options) {
+    return filled(tapegrad::empty(size, options.resolve(x.dtype())), 1, options);
+}
+Tensor new_empty(const Tensor& x, const Dims& size, const TensorOptions& options) {
+    return options.finish(tapegrad::empty(size, options.resolve(x.dtype())));
+}
+Tensor new_full(const Tensor& x, const Dims& size, const Arg& value, const TensorOptions& options) {
+    return full_of(size, value, x.dtype(), options);
+}
+
+Tensor eye(int64_t rows, std::optional<int64_t> columns, const TensorOptions& options) {
+    const DType dtype = options.resolve(default_float_type);
+    return options.finish(tapegrad::eye(rows, columns.value_or(rows), dtype));
+}
+
+Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step,
+              const TensorOptions& options) {
+    const bool floating = start.is_floating() || end.is_floating() || step.is_floating();
+    const DType dtype = options.resolve(floating ? default_float_type : DType::Int64);
+    return options.finish(tapegrad::arange(start, end, step, dtype));
+}
+Tensor arange_to(const Scalar& end, const TensorOptions& options) {
+    return arange(0, end, 1, options);
+}
+
+Tensor linspace(const Scalar& start, const Scalar& end, int64_t steps,
+                const TensorOptions& options) {
+    const DType dtype = options.resolve(default_float_type);
+    return options.finish(tapegrad::linspace(start, end, steps, dtype));
+}
+
+Tensor logspace(const Scalar& start, const Scalar& end, int64_t steps, double base,
+                const TensorOptions& options) {
+    const DType dtype = options.resolve(default_float_type);
+    const GradMode off(false);
+    const Tensor exponents = tapegrad::linspace(start, end, steps, DType::Float64);
+    return options.finish(cast_values(binary(Binary::Pow, base, exponents), dtype));
+}
+
+Tensor rand(const Dims& size, Generator& generator, const TensorOptions& options) {
+    return options.finish(tapegrad::rand(size, options.resolve(default_float_type), generator));
+}
+Tensor randn(const Dims& size, Generator& generator, const TensorOptions& options) {
+    return options.finish(tapegrad::randn(size, options.resolve(default_float_type), generator));
+}
+Tensor rand_like(const Tensor& x, Generator& generator, const TensorOptions& options) {
+    return options.finish(uniform_(uninitialised_like(x, options), 0, 1, generator));
+}
+Tensor randn_like(const Tensor& x, Generator& generator, const TensorOptions& options) {
+    return options.finish(normal_(uninitialised_like(x, options), 0, 1, generator));
+}
+Tensor randint(int64_t low, int64_t high, const Dims& size, Generator& generator,
+               const TensorOptions& options) {
+    const DType dtype = options.resolve(DType::Int64);
+    return options.finish(tapegrad::randint(low, high, size, dtype, generator));
+}
+Tensor randint_to(int64_t high, const Dims& size, Generator& generator,
+                  const TensorOptions& options) {
+    return randint(0, high, size, generator, options);
+}
+Tensor randint_like(const Tensor& x, int64_t low, int64_t high, Generator& generator,
+                    const TensorOptions& options) {
+    const DType dtype = options.resolve(x.dtype());
+    return options.finish(tapegrad::randint(low, high, x.sizes(), dtype, generator));
+}
+Tensor randint_like_to(const Tensor& x, int64_t high, Generator& generator,
+                       const TensorOptions& options) {
+    return randint_like(x, 0, high, generator, options);
+}
+Tensor randperm(int64_t n, Generator& generator, const TensorOptions& options) {
+    return options.finish(tapegrad::randperm(n, options.resolve(DType::Int64), generator));
+}
+Tensor normal(double mean, double deviation, const Dims& size, Generator& generator,
+              const TensorOptions& options) {
+    const DType dtype = options.resolve(default_float_type);
+    return options.finish(tapegrad::normal(mean, deviation, size, dtype, generator));
+}
+
+}  // namespace tapegrad::factories

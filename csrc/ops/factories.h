@@ -1,0 +1,52 @@
+// The functions that make tensors, with all options that their callers have.
+#pragma once
+
+#include "core/random.h"
+#include "ops/arg.h"
+#include "ops/options.h"
+
+namespace tapegrad::factories {
+
+Tensor zeros(const Dims& size, const TensorOptions& options);
+Tensor ones(const Dims& size, const TensorOptions& options);
+Tensor empty(const Dims& size, const TensorOptions& options);
+Tensor full(const Dims& size, const Arg& value, const TensorOptions& options);
+
+// Of the size and, unless the options say otherwise, the dtype of x; in the order of dimensions of x.
+Tensor zeros_like(const Tensor& x, const TensorOptions& options);
+Tensor ones_like(const Tensor& x, const TensorOptions& options);
+Tensor empty_like(const Tensor& x, const TensorOptions& options);
+Tensor full_like(const Tensor& x, const Arg& value, const TensorOptions& options);
+
+// Of the dtype of x.
+Tensor new_zeros(const Tensor& x, const Dims& size, const TensorOptions& options);
+Tensor new_ones(const Tensor& x, const Dims& size, const TensorOptions& options);
+Tensor new_empty(const Tensor& x, const Dims& size, const TensorOptions& options);
+Tensor new_full(const Tensor& x, const Dims& size, const Arg& value, const TensorOptions& options);
+
+Tensor eye(int64_t rows, std::optional<int64_t> columns, const TensorOptions& options);
+Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step,
+              const TensorOptions& options);
+Tensor arange_to(const Scalar& end, const TensorOptions& options);
+Tensor linspace(const Scalar& start, const Scalar& end, int64_t steps,
+                const TensorOptions& options);
+Tensor logspace(const Scalar& start, const Scalar& end, int64_t steps, double base,
+                const TensorOptions& options);
+
+Tensor rand(const Dims& size, Generator& generator, const TensorOptions& options);
+Tensor randn(const Dims& size, Generator& generator, const TensorOptions& options);
+Tensor rand_like(const Tensor& x, Generator& generator, const TensorOptions& options);
+Tensor randn_like(const Tensor& x, Generator& generator, const TensorOptions& options);
+Tensor randint(int64_t low, int64_t high, const Dims& size, Generator& generator,
+               const TensorOptions& options);
+Tensor randint_to(int64_t high, const Dims& size, Generator& generator,
+                  const TensorOptions& options);
+Tensor randint_like(const Tensor& x, int64_t low, int64_t high, Generator& generator,
+                    const TensorOptions& options);
+Tensor randint_like_to(const Tensor& x, int64_t high, Generator& generator,
+                       const TensorOptions& options);
+Tensor randperm(int64_t n, Generator& generator, const TensorOptions& options);
+Tensor normal(double mean, double deviation, const Dims& size, Generator& generator,
+              const TensorOptions& options);
+
+}  // namespace tapegrad::factories

@@ -1,0 +1,173 @@
+#include "python/read.h"
+
+#include <cstring>
+
+#include "python/random.h"
+
+namespace py = pybind11;
+
+namespace tapegrad::python {
+namespace {
+
+// The arguments of *name one by one, or the items of a list or tuple; false if there is neither.
+struct Items {
+    Items(const Call& call, int slot) {
+        PyObject* object = call.slots[slot];
+        if (!object) {
+            items = call.rest;
+            count = call.rest_count;
+        } else if (PyTuple_Check(object) || PyList_Check(object)) {
+            items = PySequence_Fast_ITEMS(object);
+            count = PySequence_Fast_GET_SIZE(object);
+        }
+    }
+    explicit operator bool() const { return items || count == 0; }
+    PyObject* const* items = nullptr;
+    Py_ssize_t count = -1;
+};
+
+bool read_items(PyObject* const* items, Py_ssize_t count, Dims& result) {
+    result.resize(static_cast<int>(count));
+    for (Py_ssize_t i = 0; i < count; ++i)
+        if (!read_integer(items[i], result[static_cast<int>(i)])) return false;
+    return true;
+}
+
+}  // namespace
+
+bool read_other_tensor(const Call& call, int slot, const Tensor*& result) {
+    static const Tensor undefined;
+    PyObject* object = call.slots[slot];
+    if (is_none(call, slot)) result = &undefined;
+    else if (is_tensor(object)) result = &unwrap(object);
+    else return false;
+    return true;
+}
+
+bool read_other_operand(PyObject* object, Arg& result) {
+    Scalar number(0);
+    if (is_tensor(object)) result = Arg(unwrap(object));
+    else if (to_scalar(object, number)) result = Arg(number);
+    else return false;
+    return true;
+}
+
+bool read_number(PyObject* object, Scalar& result) {
+    if (!is_tensor(object)) return to_scalar(object, result);
+    if (unwrap(object).numel() != 1) return false;
+    result = to_number(unwrap(object));
+    return true;
+}
+
+bool read_integer(PyObject* object, int64_t& result) {
+    if (PyLong_CheckExact(object)) [[likely]] {
+        int overflow = 0;
+        result = PyLong_AsLongLongAndOverflow(object, &overflow);
+        if (!overflow) return true;
+    }
+    return to_integer(object, result);
+}
+
+bool read_bool(PyObject* object, bool& result) {
+    const char* type = Py_TYPE(object)->tp_name;
+    if (std::strcmp(type, "numpy.bool_") != 0 && std::strcmp(type, "numpy.bool") != 0) return false;
+    const int truth = PyObject_IsTrue(object);
+    if (truth < 0) throw py::error_already_set();
+    result = truth != 0;
+    return true;
+}
+
+bool read_dims(const Call& call, int slot, Dims& result) {
+    PyObject* object = call.slots[slot];
+    if (object && PyLong_CheckExact(object)) {
+        result.resize(1);
+        return read_integer(object, result[0]);
+    }
+    const Items items(call, slot);
+    if (items) return read_items(items.items, items.count, result);
+    result.resize(1);
+    return read_integer(object, result[0]);
+}
+
+bool read_tensors(const Call& call, int slot, bool holes, std::vector<Tensor>& result) {
+    const Items items(call, slot);
+    if (!items) return false;
+    result.resize(static_cast<size_t>(items.count));
+    for (size_t i = 0; i < result.size(); ++i) {
+        PyObject* tensor = items.items[i];
+        if (is_tensor(tensor)) result[i] = unwrap(tensor);
+        else if (!holes || tensor != Py_None) return false;
+    }
+    return true;
+}
+
+bool read_sizes(const Call& call, int slot, std::vector<Dims>& result) {
+    const Items items(call, slot);
+    if (!items) return false;
+    result.resize(static_cast<size_t>(items.count));
+    for (size_t i = 0; i < result.size(); ++i) {
+        Call single;
+        single.slots[0] = items.items[i];
+        if (!read_dims(single, 0, result[i])) return false;
+    }
+    return true;
+}
+
+bool read_numbers(const Call& call, int slot, std::vector<double>& result) {
+    const Items items(call, slot);
+    if (!items) return false;
+    result.reserve(static_cast<size_t>(items.count));
+    for (Py_ssize_t i = 0; i < items.count; ++i) {
+        Scalar number(0);
+        if (!read_number(items.items[i], number)) return false;
+        result.push_back(number.to_double());
+    }
+    return true;
+}
+
+bool read_flags(const Call& call, int slot, std::vector<bool>& result) {
+    const Items items(call, slot);
+    if (!items) return false;
+    result.reserve(static_cast<size_t>(items.count));
+    for (Py_ssize_t i = 0; i < items.count; ++i) {
+        if (!PyBool_Check(items.items[i])) return false;
+        result.push_back(items.items[i] == Py_True);
+    }
+    return true;
+}
+
+bool read_generator(PyObject* object, Generator*& result) {
+    if (object == Py_None) result = &default_generator();
+    else if (py::isinstance<Generator>(object)) result = py::handle(object).cast<Generator*>();
+    else return false;
+    return true;
+}
+
+bool read_device(PyObject* object) {
+    if (object == Py_None) return true;
+    if (!PyUnicode_Check(object) && !PyObject_HasAttrString(object, "type")) return false;
+    const std::string name = py::str(py::handle(object));
+    if (name != "cpu" && name != "cpu:0")
+        fail("Expected one of cpu device type at start of device string: ", name,
+             ". This package runs on the CPU only.");
+    return true;
+}
+
+bool read_memory_format(PyObject* object, MemoryFormat& result) {
+    const std::string name = py::str(py::handle(object));
+    if (name.ends_with("preserve_format")) result = MemoryFormat::Preserve;
+    else if (name.ends_with("contiguous_format")) result = MemoryFormat::Contiguous;
+    else return false;
+    return true;
+}
+
+bool read_text(PyObject* object, std::string_view& result) {
+    if (!PyUnicode_Check(object)) return false;
+    Py_ssize_t size = 0;
+    const char* text = PyUnicode_AsUTF8AndSize(object, &size);
+    if (!text) throw py::error_already_set();
+    result = {text, static_cast<size_t>(size)};
+    return true;
+}
+
+}  // namespace tapegrad::python

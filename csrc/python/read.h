@@ -1,0 +1,298 @@
+// How the C++ types of operators' parameters are read from Python. A reader says whether the argument fits
+// and raises nothing where it does not, so that the forms of an operator can be tried in order.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "core/random.h"
+#include "ops/arg.h"
+#include "ops/options.h"
+#include "ops/reductions.h"
+#include "python/casters.h"
+#include "python/operator.h"
+
+namespace tapegrad::python {
+
+// What is not read on the shortest way, once for all operators.
+bool read_other_tensor(const Call& call, int slot, const Tensor*& result);
+bool read_other_operand(PyObject* object, Arg& result);
+bool read_dims(const Call& call, int slot, Dims& result);
+bool read_dims(PyObject* object, Dims& result);
+bool read_number(PyObject* object, Scalar& result);
+bool read_integer(PyObject* object, int64_t& result);
+bool read_bool(PyObject* object, bool& result);
+bool read_tensors(const Call& call, int slot, bool holes, std::vector<Tensor>& result);
+bool read_sizes(const Call& call, int slot, std::vector<Dims>& result);
+bool read_numbers(const Call& call, int slot, std::vector<double>& result);
+bool read_flags(const Call& call, int slot, std::vector<bool>& result);
+bool read_generator(PyObject* object, Generator*& result);
+bool read_device(PyObject* object);
+bool read_text(PyObject* object, std::string_view& result);
+enum class MemoryFormat { Preserve, Contiguous };  // the order of dimensions
+bool read_memory_format(PyObject* object, MemoryFormat& result);
+
+// Whether None is the default, and so a value.
+inline bool is_none(const Call& call, int slot) {
+    return call.slots[slot] == Py_None &&
+           call.form->parameters[static_cast<size_t>(slot)].value == Py_None;
+}
+
+inline bool read_operand(PyObject* object, Arg& result) {
+    if (Py_TYPE(object) == tensor_type) result = Arg(unwrap(object));
+    else if (PyFloat_CheckExact(object)) result = Arg(PyFloat_AS_DOUBLE(object));
+    else return read_other_operand(object, result);
+    return true;
+}
+
+// Objects that only Python code can make sense of.
+struct AnyObject {
+    PyObject* object;
+};
+// Only the CPU.
+struct Device {};
+// Index tensors, of which those that are undefined (None) take a dimension whole.
+struct IndexList : std::vector<Tensor> {};
+
+template <class T> struct Read;
+
+template <> struct Read<Tensor> {
+    static constexpr const char *name = "Tensor", *stub = "Tensor";
+    bool read(const Call& call, int slot) {
+        PyObject* object = call.slots[slot];
+        if (Py_TYPE(object) != tensor_type) return read_other_tensor(call, slot, tensor);
+        tensor = &unwrap(object);
+        return true;
+    }
+    const Tensor& value() const { return *tensor; }
+    const Tensor* tensor;
+};
+
+template <> struct Read<Arg> {
+    static constexpr const char *name = "Tensor or Number", *stub = "_Operand";
+    bool read(const Call& call, int slot) { return read_operand(call.slots[slot], operand); }
+    const Arg& value() const { return operand; }
+    Arg operand{0};
+};
+
+// Null for None.
+template <> struct Read<const Arg*> {
+    static constexpr const char *name = "Tensor or Number", *stub = "_Operand";
+    bool read(const Call& call, int slot) {
+        given = !is_none(call, slot);
+        return !given || read_operand(call.slots[slot], operand);
+    }
+    const Arg* value() const { return given ? &operand : nullptr; }
+    bool given;
+    Arg operand{0};
+};
+
+template <> struct Read<Scalar> {
+    static constexpr const char *name = "Number", *stub = "_Number";
+    bool read(const Call& call, int slot) { return read_number(call.slots[slot], number); }
+    const Scalar& value() const { return number; }
+    Scalar number{0};
+};
+
+template <> struct Read<double> {
+    static constexpr const char *name = "float", *stub = "_float";
+    bool read(const Call& call, int slot) {
+        PyObject* object = call.slots[slot];
+        if (PyFloat_CheckExact(object)) {
+            number = PyFloat_AS_DOUBLE(object);
+            return true;
+        }
+        Scalar scalar(0);
+        if (!read_number(object, scalar)) return false;
+        number = scalar.to_double();
+        return true;
+    }
+    double value() const { return number; }
+    double number;
+};
+
+template <> struct Read<int64_t> {
+    static constexpr const char *name = "int", *stub = "_int";
+    bool read(const Call& call, int slot) { return read_integer(call.slots[slot], number); }
+    int64_t value() const { return number; }
+    int64_t number;
+};
+
+template <> struct Read<bool> {
+    static constexpr const char *name = "bool", *stub = "_bool";
+    bool read(const Call& call, int slot) {
+        PyObject* object = call.slots[slot];
+        flag = object == Py_True;
+        return flag || object == Py_False || read_bool(object, flag);
+    }
+    bool value() const { return flag; }
+    bool flag;
+};
+
+// A flag that tells forms apart.
+template <bool B> struct Read<std::bool_constant<B>> {
+    static constexpr const char *name = "bool", *stub = B ? "Literal[True]" : "Literal[False]";
+    bool read(const Call& call, int slot) {
+        Read<bool> flag;
+        return flag.read(call, slot) && flag.value() == B;
+    }
+    std::bool_constant<B> value() const { return {}; }
+};
+
+// An int or a sequence of ints; None, where it is the default, is an empty list.
+template <> struct Read<Dims> {
+    static constexpr const char *name = "tuple of ints", *stub = "_Dims";
+    bool read(const Call& call, int slot) {
+        return is_none(call, slot) || read_dims(call, slot, dims);
+    }
+    const Dims& value() const { return dims; }
+    Dims dims;
+};
+
+template <> struct Read<std::vector<Dims>> {
+    static constexpr const char *name = "tuple of ints", *stub = "_Dims";
+    bool read(const Call& call, int slot) { return read_sizes(call, slot, sizes); }
+    const std::vector<Dims>& value() const { return sizes; }
+    std::vector<Dims> sizes;
+};
+
+template <> struct Read<std::vector<double>> {
+    static constexpr const char *name = "tuple of floats", *stub = "Sequence[_float]";
+    bool read(const Call& call, int slot) { return read_numbers(call, slot, numbers); }
+    const std::vector<double>& value() const { return numbers; }
+    std::vector<double> numbers;
+};
+
+template <> struct Read<std::vector<bool>> {
+    static constexpr const char *name = "tuple of bools", *stub = "Sequence[_bool]";
+    bool read(const Call& call, int slot) { return read_flags(call, slot, flags); }
+    const std::vector<bool>& value() const { return flags; }
+    std::vector<bool> flags;
+};
+
+template <> struct Read<DType> {
+    static constexpr const char *name = "tapegrad.dtype", *stub = "_DType";
+    bool read(const Call& call, int slot) {
+        const auto found = dtype_from_object(call.slots[slot]);
+        if (found) dtype = *found;
+        return found.has_value();
+    }
+    DType value() const { return dtype; }
+    DType dtype;
+};
+
+template <> struct Read<std::vector<Tensor>> {
+    static constexpr const char *name = "tuple of Tensors", *stub = "Sequence[Tensor]";
+    bool read(const Call& call, int slot) { return read_tensors(call, slot, false, tensors); }
+    const std::vector<Tensor>& value() const { return tensors; }
+    std::vector<Tensor> tensors;
+};
+
+template <> struct Read<IndexList> {
+    static constexpr const char *name = "tuple of Tensors", *stub = "Sequence[Tensor | None]";
+    bool read(const Call& call, int slot) { return read_tensors(call, slot, true, tensors); }
+    const IndexList& value() const { return tensors; }
+    IndexList tensors;
+};
+
+template <> struct Read<Generator> {
+    static constexpr const char *name = "tapegrad.Generator", *stub = "Generator";
+    bool read(const Call& call, int slot) { return read_generator(call.slots[slot], generator); }
+    Generator& value() const { return *generator; }
+    Generator* generator;
+};
+
+template <> struct Read<Device> {
+    static constexpr const char *name = "tapegrad.device", *stub = "_Device";
+    bool read(const Call& call, int slot) { return read_device(call.slots[slot]); }
+    Device value() const { return {}; }
+};
+
+template <> struct Read<AnyObject> {
+    static constexpr const char *name = "object", *stub = "Any";
+    bool read(const Call& call, int slot) {
+        any.object = call.slots[slot];
+        return true;
+    }
+    const AnyObject& value() const { return any; }
+    AnyObject any;
+};
+
+// Options that Python names by strings: from_text, which stands beside their type, knows these.
+template <class T>
+    requires std::is_enum_v<T>
+struct Read<T> {
+    static constexpr const char *name = "str", *stub = "str";
+    bool read(const Call& call, int slot) {
+        std::string_view text;
+        if (!read_text(call.slots[slot], text)) return false;
+        from_text(text, option);
+        return true;
+    }
+    T value() const { return option; }
+    T option;
+};
+
+template <> struct Read<MemoryFormat> {
+    static constexpr const char *name = "tapegrad.memory_format", *stub = "object";
+    bool read(const Call& call, int slot) { return read_memory_format(call.slots[slot], format); }
+    MemoryFormat value() const { return format; }
+    MemoryFormat format;
+};
+
+template <> struct Read<NormOrder> {
+    static constexpr const char *name = "Number", *stub = "_float | str";
+    bool read(const Call& call, int slot) {
+        std::string_view text;
+        Read<double> number;
+        if (read_text(call.slots[slot], text)) from_text(text, order);
+        else if (number.read(call, slot)) order.p = number.value();
+        else return false;
+        return true;
+    }
+    const NormOrder& value() const { return order; }
+    NormOrder order;
+};
+
+template <class T> struct Read<std::optional<T>> {
+    static constexpr const char *name = Read<T>::name, *stub = Read<T>::stub;
+    bool read(const Call& call, int slot) {
+        if (call.slots[slot] == Py_None) return true;
+        Read<T> reader;
+        if (!reader.read(call, slot)) return false;
+        optional = reader.value();
+        return true;
+    }
+    const std::optional<T>& value() const { return optional; }
+    std::optional<T> optional;
+};
+
+template <class T> bool accepts(const Call& call, int slot) { return Read<T>().read(call, slot); }
+template <class T>
+inline constexpr Type parameter_type{Read<T>::name, Read<T>::stub, accepts<T>, nullptr, 1};
+
+// dtype, device and requires_grad.
+template <> struct Read<TensorOptions> {
+    static constexpr const Type* parts[] = {&parameter_type<std::optional<DType>>,
+                                            &parameter_type<Device>, &parameter_type<bool>};
+    bool read(const Call& call, int slot) {
+        Read<std::optional<DType>> dtype;
+        Read<bool> flag;
+        if (!dtype.read(call, slot) || !read_device(call.slots[slot + 1]) ||
+            !flag.read(call, slot + 2))
+            return false;
+        options.dtype = dtype.value();
+        options.requires_grad = flag.value();
+        return true;
+    }
+    const TensorOptions& value() const { return options; }
+    TensorOptions options;
+};
+template <>
+inline constexpr Type parameter_type<TensorOptions>{"", "", accepts<TensorOptions>,
+                                                    Read<TensorOptions>::parts, 3};
+
+}  // namespace tapegrad::python
