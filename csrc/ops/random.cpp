@@ -410,7 +410,8 @@ Tensor apply_mask(const Tensor& x_given, const Tensor& mask_given, double p) {
 }  // namespace
 
 Tensor dropout(const Tensor& x, double p, bool train, Generator& generator) {
-    if (!(p >= 0 && p <= 1)) fail("dropout probability has to be between 0 and 1, but got ", p);
+    if (!(p >= 0 && p <= 1))
+        fail<ValueError>("dropout probability has to be between 0 and 1, but got ", p);
     if (!train || p == 0 || x.numel() == 0) return x;
     if (!x.is_floating())
         fail("result type Float can't be cast to the desired output type ",

@@ -30,10 +30,17 @@ void bind_nn(py::module_& m) {
         py::arg("reduction") = "mean", py::arg("ignore_index") = -100,
         py::arg("label_smoothing") = 0.0);
     m.def(
+        "nll_loss",
+        [](const Tensor& input, const Tensor& target, const std::optional<Tensor>& weight,
+           const std::string& reduction, int64_t ignore_index) {
+            return nll_loss(input, target, defined_or_empty(weight), reduction_from(reduction),
+                            ignore_index);
+        },
+        py::arg("input"), py::arg("target"), py::arg("weight") = py::none(),
+        py::arg("reduction") = "mean", py::arg("ignore_index") = -100);
+    m.def(
         "dropout",
         [](const Tensor& input, double p, bool train) {
-            if (p < 0 || p > 1)
-                fail<ValueError>("dropout probability has to be between 0 and 1, but got ", p);
             return dropout(input, p, train, default_generator());
         },
         py::arg("input"), py::arg("p") = 0.5, py::arg("train") = true);

@@ -706,7 +706,8 @@ A copy, through which gradients pass.
 
 Args:
     input: a tensor.
-    memory_format: ignored.
+    memory_format: ``tapegrad.contiguous_format`` stores the copy row by row. Default: as the
+        tensor, ``tapegrad.preserve_format``.
 
 Example:
     >>> x = tapegrad.tensor([1.0, 2.0])

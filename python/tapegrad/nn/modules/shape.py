@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,8 +35,7 @@ class Dropout(Module):
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
-        if p < 0 or p > 1:
-            raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+        F.dropout(tapegrad.empty(0), p)  # refuses what is no probability, now and not at first use
         self.p = p
         self.inplace = inplace
 
@@ -69,19 +67,7 @@ class Flatten(Module):
         self.end_dim = end_dim
 
     def forward(self, input: Tensor) -> Tensor:
-        shape = tuple(input.shape)
-        rank = max(len(shape), 1)
-        for dim in (self.start_dim, self.end_dim):
-            if not -rank <= dim < rank:
-                raise IndexError(
-                    f"Dimension out of range (expected to be in range of [{-rank}, {rank - 1}], "
-                    f"but got {dim})"
-                )
-        first, last = self.start_dim % rank, self.end_dim % rank
-        if first > last:
-            raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
-        joined = math.prod(shape[first : last + 1])
-        return input.reshape(*shape[:first], joined, *shape[last + 1 :])
+        return input.flatten(self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
@@ -120,23 +106,7 @@ class Unflatten(Module):
         self.unflattened_size = unflattened_size
 
     def forward(self, input: Tensor) -> Tensor:
-        shape = tuple(input.shape)
-        if not -len(shape) <= self.dim < len(shape):
-            raise IndexError(
-                f"Dimension out of range (expected to be in range of [{-len(shape)}, "
-                f"{len(shape) - 1}], but got {self.dim})"
-            )
-        dim = self.dim % len(shape)
-        sizes = list(self.unflattened_size)
-        known = math.prod(size for size in sizes if size != -1)
-        if sizes.count(-1) == 1 and known and shape[dim] % known == 0:
-            sizes[sizes.index(-1)] = shape[dim] // known
-        if math.prod(sizes) != shape[dim] or -1 in sizes:
-            raise RuntimeError(
-                f"unflatten: Provided sizes {list(self.unflattened_size)} don't multiply up to the "
-                f"size of dim {dim} ({shape[dim]}) in the input tensor"
-            )
-        return input.reshape(*shape[:dim], *sizes, *shape[dim + 1 :])
+        return input.unflatten(self.dim, self.unflattened_size)
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
