@@ -1,6 +1,8 @@
 """nn layers, losses, initialisation, containers and nn.utils."""
 
+import importlib
 import math
+import pkgutil
 
 import numpy as np
 import pytest
@@ -22,6 +24,15 @@ def close(a, b, tol=1e-9):
 
 
 # ---------------------------------------------------------------------- layers
+
+
+def test_every_layer_is_exported():
+    for file in pkgutil.iter_modules(nn.modules.__path__):
+        module = importlib.import_module(f"{nn.modules.__name__}.{file.name}")
+        for name, kind in vars(module).items():
+            if isinstance(kind, type) and kind.__module__ == module.__name__:
+                exported = not name.startswith("_")
+                assert [name in m.__all__ for m in (module, nn.modules, nn)] == [exported] * 3, name
 
 
 def test_linear():
