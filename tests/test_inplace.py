@@ -65,6 +65,25 @@ def test_same_values_as_out_of_place(op: Op, layout: Callable) -> None:
             assert x._version == version + 1
 
 
+# Functions of the module, and other names of the methods.
+FORMS = [
+    pytest.param(op, getattr(holder, name), id=f"{holder.__name__}.{name}")
+    for op in INPLACE
+    for holder, names in ((tg, [op.inplace]), (tg.Tensor, [f"{a}_" for a in op.aliases]))
+    for name in names
+    if hasattr(holder, name)
+]
+
+
+@pytest.mark.parametrize(("op", "write"), FORMS)
+def test_other_forms(op: Op, write: Callable) -> None:
+    dtype = op.dtypes[-1]
+    for sample in fitting(op, dtype):
+        (x, *args), kwargs = prepare(sample, lambda a, _: contiguous(a))
+        assert write(x, *args, **kwargs) is x
+        check(x, expected(op, sample)[0], *tolerance(dtype, op.tol), f"{write.__name__}({sample})")
+
+
 @pytest.mark.parametrize("op", [op for op in INPLACE if op.diff], ids=lambda op: op.inplace)
 def test_same_gradients_as_out_of_place(op: Op) -> None:
     for sample in fitting(op, "float64"):

@@ -161,6 +161,7 @@ void bind_reductions(py::module_& m) {
     def_both(
         m, "topk",
         [](const Tensor& x, int64_t k, int64_t dim, bool largest, bool) {
+            if (x.dtype() == DType::Bool) fail("topk does not support bool dtypes on CPU");
             if (x.dim() && (k < 0 || k > x.size(dim))) fail("selected index k out of range");
             auto [values, indices] = sort(x, dim, largest);
             if (x.dim() == 0) return return_type("topk")(py::make_tuple(values, indices));

@@ -22,21 +22,12 @@ from . import (  # noqa: F401  (each adds its rows)
     questions,
     reductions,
     shapes,
+    sorting,
 )
 from .build import TABLE
+from .elsewhere import ELSEWHERE, NOT_OPERATORS
 
-__all__ = ["BY_NAME", "ELSEWHERE", "TABLE", "rows"]
-# Names that are tested elsewhere because they have no reference value or make tensors from nothing.
-ELSEWHERE: dict[str, str] = {
-    "rand": "test_random.py", "randn": "test_random.py", "randint": "test_random.py",
-    "randperm": "test_random.py", "bernoulli": "test_random.py", "uniform_": "test_random.py",
-    "normal_": "test_random.py", "bernoulli_": "test_random.py", "random_": "test_random.py",
-    "zeros": "test_creation.py", "ones": "test_creation.py", "full": "test_creation.py",
-    "empty": "test_creation.py", "eye": "test_creation.py", "arange": "test_creation.py",
-    "linspace": "test_creation.py", "tensor": "test_creation.py", "as_tensor": "test_creation.py",
-    "item": "test_creation.py", "tolist": "test_creation.py", "zero_": "test_inplace.py",
-}
-
+__all__ = ["BY_NAME", "ELSEWHERE", "NOT_OPERATORS", "TABLE", "rows", "untested"]
 BY_NAME = {op.name: op for op in TABLE}
 
 
@@ -49,3 +40,12 @@ def rows(*, kinds: Iterable[str] = (), **attributes: Any) -> list[Op]:
         if (not kinds or op.kind in kinds)
         and all(bool(getattr(op, k)) == v for k, v in attributes.items())
     ]
+
+
+def untested(names: Iterable[str]) -> list[str]:
+    """Those of the operators that neither a row nor another file tests."""
+    tested = {*BY_NAME, *ELSEWHERE}
+    for op in TABLE:
+        tested |= {op.inplace, op.method, *op.aliases}
+        tested |= {f"{alias}_" for alias in op.aliases if op.inplace}
+    return sorted(set(names) - tested)

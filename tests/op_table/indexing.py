@@ -10,18 +10,22 @@ from op_reference import (
     index_add,
     index_copy,
     index_fill,
+    index_put,
     masked_fill,
     masked_scatter,
+    narrow,
+    nonzero,
+    put,
     put_add,
     put_reduced,
     read,
     take,
     write,
 )
-from op_row import E, Make, S, Sample
+from op_row import Const, E, Make, S, Sample
 from support import ALL, NUMBERS
 
-from .build import SIX, add_row
+from .build import NO_SUCH_DIM, SIX, VIEW, add_row
 
 
 def indices(m: Make) -> list:
@@ -57,7 +61,6 @@ def writes(m: Make) -> Iterable[Sample]:
 
 
 add_row("getitem", read, reads, "index", dtypes=ALL, call=lambda t, x, i: x[i], method="__getitem__",
-        covers=("index", "select", "slice", "narrow", "as_strided"),
         errors=(E(lambda t: t.ones(2, 3)[2], IndexError, SIX.format(2, 0, 2)),
                 E(lambda t: t.ones(2, 3)[0, -4], IndexError, SIX.format(-4, 1, 3)),
                 E(lambda t: t.ones(2, 3)[t.tensor([5])], IndexError, SIX.format(5, 0, 2)),
@@ -75,8 +78,37 @@ add_row("getitem", read, reads, "index", dtypes=ALL, call=lambda t, x, i: x[i], 
                 E(lambda t: t.tensor(1.0)[:1], IndexError, "slice() cannot be applied to a 0-dim tensor."),
                 E(lambda t: t.tensor(1.0)[0], IndexError,
                   "invalid index of a 0-dim tensor. Use `tensor.item()`")))
-add_row("setitem", write, writes, "index", dtypes=ALL, call=lambda t, *a: write(*a), method=None,
-        covers=("index_put", "index_put_", "copy_slices", "copy", "copy_", "fill_", "fill"))
+add_row("setitem", write, writes, "index", dtypes=ALL, call=lambda t, *a: write(*a), method=None)
+add_row("select", lambda x, dim, index: np.take(x, index, axis=dim), lambda m: [
+            S(m(2, 3), 0, 1), S(m(2, 3), -1, -2), S(m(2, 3, 2), 1, 2), S(m(3), 0, 0), S(m(0, 2), 1, 1)],
+        **VIEW, errors=(E(lambda t: t.ones(2, 3).select(1, 3), IndexError, ""),
+                        E(lambda t: t.tensor(1.0).select(0, 0), IndexError,
+                          "select() cannot be applied to a 0-dim tensor."),
+                        E(lambda t: t.ones(2, 3).select(2, 0), IndexError, NO_SUCH_DIM)))
+add_row("narrow", narrow, lambda m: [
+            S(m(4, 3), 0, 1, 2), S(m(4, 3), -1, 0, 2), S(m(4, 3), 1, -2, 2), S(m(4), 0, 4, 0), S(m(4), 0, 0, 4), S(m(2, 0), 1, 0, 0)],
+        **VIEW, errors=(E(lambda t: t.ones(2, 3).narrow(1, 2, 2), RuntimeError,
+                          "start (2) + length (2) exceeds dimension size (3)."),
+                        E(lambda t: t.ones(2, 3).narrow(1, 2, -1), RuntimeError,
+                          "narrow(): length must be non-negative."),
+                        E(lambda t: t.ones(2, 3).narrow(2, 0, 1), IndexError, NO_SUCH_DIM)))
+add_row("index_put", index_put, lambda m: [
+            S(m(3, 4), (np.array([2, 0]),), m(2, 4)), S(m(3, 4), (np.array([2, 0]),), m()), S(m(3, 4), (m.mask(3, 4),), m()),
+            S(m(3, 4), (np.array([2, 0]), np.array([1, 3])), m(2)), S(m(3), (m.place(3, 0),), m(0)),
+            S(m(3, 4), (m.place(3, 5),), m(5, 4), accumulate=True),
+            S(m(3, 4), (m.place(3, 6), m.place(4, 6)), m(6), accumulate=True),
+            S(m(3, 4), (m.mask(3),), m(4), accumulate=True)],
+        "index", dtypes=ALL, inplace="index_put_",
+        large=lambda m: [S(m(301, 1003), (m.random.permutation(301),), m(301, 1003)),
+                         S(m(50, 100), (m.place(50, 3000),), m(3000, 100), accumulate=True)],
+        errors=(E(lambda t: t.ones(2).index_put((t.tensor([2]),), t.ones(1)), IndexError, SIX.format(2, 0, 2)),
+                E(lambda t: t.ones(2).index_put((t.tensor([0, 1]),), t.ones(3)), RuntimeError,
+                  "shape mismatch: value tensor of shape [3] cannot be broadcast to indexing result of shape [2]")))
+add_row("nonzero", nonzero, lambda m: [
+            *(S(np.where(m.mask(*s), m(*s), 0).astype(m.dtype)) for s in ((), (5,), (2, 3), (0,), (2, 0), (2, 3, 2))),
+            *(S(np.where(m.mask(*s), m(*s), 0).astype(m.dtype), as_tuple=True) for s in ((5,), (2, 3), (0,)))],
+        "index", dtypes=ALL, out="int64", diff=False,
+        large=lambda m: [S(np.where(m.mask(301, 1003), m(301, 1003), 0).astype(m.dtype))])
 add_row("gather", take, lambda m: [S(m(3, 4), 0, m.place(3, 2, 4)), S(m(3, 4), -1, m.place(4, 2, 5)),
                                    S(m(3), 0, m.place(3, 0)), S(m(), 0, m.place(1, 2))],
         "index", dtypes=ALL,
@@ -104,6 +136,18 @@ add_row("masked_fill", masked_fill, lambda m: [
 add_row("masked_select", lambda x, mask: np.broadcast_arrays(x, mask)[0][np.broadcast_arrays(x, mask)[1]],
         lambda m: [S(m(2, 3), m.mask(2, 3)), S(m(3), m.mask(2, 1)), S(m(2, 3), m.mask(3)), S(m(0), m.mask(0))],
         "index", dtypes=ALL)
+add_row("scatter", put, lambda m: [
+            S(m(3, 4), 0, m.places(3, 2, 4), m(2, 4)), S(m(3, 4), 1, m.places(4, 3, 2, dim=1), m(3, 2)),
+            S(m(3, 4), 0, m.places(3, 2, 4), Const(m(3, 5))), S(m(3, 4), -1, m.places(4, 2, 3, dim=1), 1), S(m(3), 0, m.place(3, 0), m(0)),
+            S(m(), 0, m.place(1), m())],
+        "index", dtypes=ALL, inplace="scatter_",
+        large=lambda m: [S(m(301, 1003), 0, m.places(301, 301, 1003), m(301, 1003))],
+        errors=(E(lambda t: t.ones(2).scatter(0, t.tensor([2]), 1.0), RuntimeError, SIX.format(2, 0, 2)),
+                E(lambda t: t.ones(2).scatter(0, t.tensor([0, 1]), t.ones(1)), RuntimeError,
+                  "Expected index [2] to be no larger than self [2] apart from dimension 0 and to be no larger size "
+                  "than src [1]"),
+                E(lambda t: t.ones(2).scatter(0, t.tensor([0]), t.ones(1, dtype=t.float64)), RuntimeError,
+                  "scatter(): Expected self.dtype to be equal to src.dtype")))
 add_row("scatter_add", put_add, lambda m: [
             S(m(3, 4), 0, m.place(3, 2, 4), m(2, 4)), S(m(3), 0, m.place(3, 5), m(5)),
             S(m(3, 4), 1, m.place(4, 3, 2), m(3, 2))],

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from op_reference import bce_with_logits, cross_entropy, reduced
+from op_reference import bce_with_logits, cross_entropy, nll_loss, reduced
 from op_row import Const, E, Error, Make, S, Sample, Samples
 
 from .build import KINK, add_row
@@ -15,15 +15,23 @@ from .build import KINK, add_row
 REDUCTIONS = ("mean", "sum", "none")
 
 
-def classes(m: Make) -> Iterable[Sample]:
+IGNORING = np.array([0, -100, 2])
+
+
+def class_numbers(m: Make) -> Iterable[Sample]:
     yield from (S(m(2, 3), m.place(3, 2), reduction=r) for r in REDUCTIONS)
     yield from (S(m(3), m.place(3)), S(m(2, 3, 2), m.place(3, 2, 2)), S(m(4, 1), m.place(1, 4)))
-    target = np.array([0, -100, 2])
     weight = Const(m(3, lo=0.5, hi=2))
-    for extra in ({}, {"weight": weight}, {"label_smoothing": 0.2},
-                  {"weight": weight, "label_smoothing": 0.3}):
-        yield from (S(m(3, 3), target, **extra, reduction=r) for r in REDUCTIONS)
+    for extra in ({}, {"weight": weight}):
+        yield from (S(m(3, 3), IGNORING, **extra, reduction=r) for r in REDUCTIONS)
     yield S(m(4, 3), np.array([0, 1, 1, 2]), ignore_index=1)
+
+
+def classes(m: Make) -> Iterable[Sample]:
+    yield from class_numbers(m)
+    weight = Const(m(3, lo=0.5, hi=2))
+    for extra in ({"label_smoothing": 0.2}, {"weight": weight, "label_smoothing": 0.3}):
+        yield from (S(m(3, 3), IGNORING, **extra, reduction=r) for r in REDUCTIONS)
     soft = np.abs(m(2, 3)) / 3
     yield from (S(m(2, 3), soft, reduction=r) for r in REDUCTIONS)
     yield S(m(2, 3), soft, weight=weight, label_smoothing=0.1)
@@ -60,8 +68,16 @@ loss("cross_entropy", cross_entropy, classes, lambda m: [S(m(5001, 100), m.place
      E(lambda t: t.nn.functional.cross_entropy(t.ones(2, 3), t.tensor([0, -1])), IndexError,
        "Target -1 is out of bounds."),
      E(lambda t: t.nn.functional.cross_entropy(t.ones(2, 3), t.tensor([0, 1, 2])), ValueError,
+       "Expected input batch_size (2) to match target batch_size (3)."))
+loss("nll_loss", nll_loss, class_numbers, lambda m: [S(m(5001, 100), m.place(100, 5001))],
+     E(lambda t: t.nn.functional.nll_loss(t.ones(2, 3), t.tensor([0, 3])), IndexError,
+       "Target 3 is out of bounds."),
+     E(lambda t: t.nn.functional.nll_loss(t.ones(2, 3), t.tensor([0, 1, 2])), ValueError,
        "Expected input batch_size (2) to match target batch_size (3)."),
-     covers=("nll_loss",))
+     E(lambda t: t.nn.functional.nll_loss(t.ones(2, 3, 2), t.tensor([[0], [1]])), RuntimeError,
+       "Expected target size [2, 2], got [2, 1]"),
+     E(lambda t: t.nn.functional.nll_loss(t.tensor(1.0), t.tensor(0)), ValueError,
+       "Expected 1 or more dimensions (got 0)"))
 loss("mse_loss", lambda x, y, reduction="mean": reduced((x - y) ** 2, reduction), two,
      lambda m: [S(m(300, 1001), m(300, 1001))],
      E(_loss("mse_loss", (2, 3), (2, 3), reduction="x"), ValueError,

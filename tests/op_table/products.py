@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from op_reference import addmm
 from op_row import E, S, Samples
-from support import NUMBERS
+from support import FLOATS, NUMBERS
 
 from .build import BROADCAST, add_row
 
@@ -59,7 +60,20 @@ add_row("dot", np.dot, pairs(((3,), (3,)), ((0,), (0,))), **PRODUCT,
         errors=(E(lambda t: t.dot(t.ones(2), t.ones(3)), RuntimeError,
                   "inconsistent tensor size, expected tensor [2] and src [3] to have the same number "
                   "of elements, but got 2 and 3 elements respectively"),))
-add_row("outer", np.outer, pairs(((3,), (2,)), ((0,), (2,))), **PRODUCT, covers=("ger",))
+add_row("inner", np.inner, pairs(((3,), (3,)), ((2, 3), (3,)), ((3,), (4, 3)), ((2, 3), (4, 3)), ((2, 2, 3), (3, 3)),
+                                 ((), (2,)), ((2, 3), ()), ((), ()), ((2, 0), (3, 0)), ((0, 3), (2, 3))),
+        **PRODUCT, large=pairs(((257, 311), (403, 311)), ((100_003,), (100_003,))),
+        errors=(E(lambda t: t.inner(t.ones(2, 3), t.ones(4, 2)), RuntimeError, ""),))
+add_row("outer", np.outer, pairs(((3,), (2,)), ((0,), (2,))), **PRODUCT)
+add_row("addmm", addmm, lambda m: [
+            S(m(2, 4), m(2, 3), m(3, 4)), S(m(4), m(2, 3), m(3, 4)), S(m(2, 1), m(2, 3), m(3, 4)), S(m(), m(2, 3), m(3, 4)),
+            S(m(2), m(0, 3), m(3, 2)), S(m(2), m(3, 0), m(0, 2)),
+            *([S(m(4), m(2, 3), m(3, 4), beta=0.5, alpha=-2), S(m(4), m(2, 3), m(3, 4), beta=0), S(m(4), m(2, 3), m(3, 4), alpha=0)]
+              if m.dtype in FLOATS else [])],
+        **PRODUCT, large=lambda m: [S(m(403), m(257, 311), m(311, 403))],
+        errors=(E(lambda t: t.addmm(t.ones(3), t.ones(2, 3), t.ones(2, 3)), RuntimeError,
+                  "mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)"),
+                E(lambda t: t.addmm(t.ones(3), t.ones(2, 3), t.ones(3, 4)), RuntimeError, "")))
 add_row("linear", lambda x, w, b=0.0: x @ w.T + b, path="nn.functional.linear",
         samples=pairs(((2, 3), (4, 3), (4,)), ((2, 3), (4, 3)), ((3,), (4, 3), (4,)),
                       ((2, 2, 3), (2, 3), (2,)), ((2, 2, 3), (2, 3)), ((0, 3), (2, 3), (2,)),

@@ -8,9 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from op_reference import deviation, last, log_softmax, logsumexp, norm, over, values_and_places
+from op_reference import (
+    deviation,
+    last,
+    log_softmax,
+    logsumexp,
+    norm,
+    over,
+    sum_to_size,
+    values_and_places,
+)
 from op_row import E, Error, Make, S, Sample, Samples
-from support import ALL, NUMBERS
+from support import ALL, FLOATS, NUMBERS
 
 from .build import KINK, NO_SUCH_DIM, add_row, function
 
@@ -98,12 +107,24 @@ reduction("std", over(lambda x, **kw: deviation(x, root=True, **kw)), empty=Fals
           more=lambda m: [S(m(3, 4), **kw) for kw in CORRECTED],
           errors=(E(lambda t: t.arange(3).std(), RuntimeError,
                     "std and var only support floating point and complex dtypes"),))
-reduction("norm", over(norm), SEVERAL[:-2], arg={"away": KINK}, tol=5, covers=("vector_norm", "linalg_vector_norm"),
+reduction("norm", over(norm), SEVERAL[:-2], arg={"away": KINK}, tol=5,
           more=lambda m: [S(m(3, 4, away=KINK), p, **d) for p in (1, 3, math.inf)
                           for d in ({}, {"dim": 1}, {"dim": (0, 1), "keepdim": True})])
 reduction("logsumexp", over(logsumexp), every=False, tol=5)
 reduction("any", over(np.any), dtypes=ALL, out="logical", diff=False)
 reduction("all", over(np.all), dtypes=ALL, out="logical", diff=False)
+reduction("count_nonzero", over(np.count_nonzero), [{"dim": 0}, {"dim": -1}, {"dim": (0, 2)}, {"dim": [1]}],
+          dtypes=ALL, out="int64", diff=False)
+add_row("sum_to_size", sum_to_size, lambda m: [
+            S(m(2, 3), (1, 3)), S(m(2, 3), (3,)), S(m(2, 3, 2), (3, 1)), S(m(2, 3), (2, 3)), S(m(3), ()), S(m(), ()),
+            S(m(2, 0), (1, 0)), S(m(2, 0), (2, 1))],
+        "shape", dtypes=("int64", *FLOATS), tol=5, call=lambda t, x, size: x.sum_to_size(size),
+        large=lambda m: [S(m(301, 1003), (1, 1003)), S(m(301, 1003), (301, 1)), S(m(301, 1003), ())],
+        errors=(E(lambda t: t.ones(2, 3).sum_to_size((2,)), RuntimeError,
+                  "size {[2]} is not expandable to size {[2, 3]}."),))
+
+
+# ---------------------------------------------------------------- along one dimension
 
 
 def along_dim(m: Make, **arg: Any) -> Iterable[Sample]:
@@ -114,6 +135,9 @@ def along_dim(m: Make, **arg: Any) -> Iterable[Sample]:
 ROWS_COLUMNS: Samples = lambda m: [S(m(301, 1003), dim=1), S(m(301, 1003), dim=0)]  # noqa: E731
 add_row("cumsum", last(np.cumsum), along_dim, "along", dtypes=ALL, out="sum", tol=5,
         large=ROWS_COLUMNS, inplace=None)
+add_row("cumprod", last(np.cumprod), along_dim, "along", dtypes=ALL, out="sum", tol=5,
+        large=lambda m: [S(m(301, 1003, lo=0.99, hi=1.01), dim=d) for d in (0, 1)],
+        errors=(E(lambda t: t.cumprod(t.ones(2, 3), 2), IndexError, NO_SUCH_DIM),))
 add_row("softmax", last(lambda x, axis: np.exp(log_softmax(x, axis))), along_dim, "along", tol=2,
         large=ROWS_COLUMNS,
         errors=(E(lambda t: t.softmax(t.ones(2, 3), dim=2), IndexError, NO_SUCH_DIM),))
