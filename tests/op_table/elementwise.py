@@ -225,7 +225,8 @@ for name, ref in (("clamp_min", np.maximum), ("clamp_max", np.minimum)):
 add_row("isclose", np.isclose, lambda m: [
             S(m(), m()), S(x := m(2, 3), x), S(m(2, 3), m(3)), S(m(2, 1), m(3)), S(m(0), m(0)),
             S(m(3), m(3), 0.5, 0.5), S(m(3), m(3), rtol=0, atol=0.5),
-            *([S(x := m(9), x + m(9) * 1e-5), S(x := m(9) * np.nan, x), S(x, x, equal_nan=True), S(x := m(9) * np.inf, x)]
+            *([S(x := m(9), x + m(9) * 1e-5), S(x := m(9) * np.nan, x), S(x, x, equal_nan=True),
+               S(x := m(9) * np.inf, x)]
               if m.dtype in FLOATS else [])],
         "nary", dtypes=NUMBERS, out="bool", diff=False,
         large=lambda m: [S(x := m(300_001), x), S(m(300_001), m(300_001), 0.5)],

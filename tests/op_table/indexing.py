@@ -86,14 +86,16 @@ add_row("select", lambda x, dim, index: np.take(x, index, axis=dim), lambda m: [
                           "select() cannot be applied to a 0-dim tensor."),
                         E(lambda t: t.ones(2, 3).select(2, 0), IndexError, NO_SUCH_DIM)))
 add_row("narrow", narrow, lambda m: [
-            S(m(4, 3), 0, 1, 2), S(m(4, 3), -1, 0, 2), S(m(4, 3), 1, -2, 2), S(m(4), 0, 4, 0), S(m(4), 0, 0, 4), S(m(2, 0), 1, 0, 0)],
+            S(m(4, 3), 0, 1, 2), S(m(4, 3), -1, 0, 2), S(m(4, 3), 1, -2, 2),
+            S(m(4), 0, 4, 0), S(m(4), 0, 0, 4), S(m(2, 0), 1, 0, 0)],
         **VIEW, errors=(E(lambda t: t.ones(2, 3).narrow(1, 2, 2), RuntimeError,
                           "start (2) + length (2) exceeds dimension size (3)."),
                         E(lambda t: t.ones(2, 3).narrow(1, 2, -1), RuntimeError,
                           "narrow(): length must be non-negative."),
                         E(lambda t: t.ones(2, 3).narrow(2, 0, 1), IndexError, NO_SUCH_DIM)))
 add_row("index_put", index_put, lambda m: [
-            S(m(3, 4), (np.array([2, 0]),), m(2, 4)), S(m(3, 4), (np.array([2, 0]),), m()), S(m(3, 4), (m.mask(3, 4),), m()),
+            S(m(3, 4), (np.array([2, 0]),), m(2, 4)), S(m(3, 4), (np.array([2, 0]),), m()),
+            S(m(3, 4), (m.mask(3, 4),), m()),
             S(m(3, 4), (np.array([2, 0]), np.array([1, 3])), m(2)), S(m(3), (m.place(3, 0),), m(0)),
             S(m(3, 4), (m.place(3, 5),), m(5, 4), accumulate=True),
             S(m(3, 4), (m.place(3, 6), m.place(4, 6)), m(6), accumulate=True),
@@ -138,8 +140,8 @@ add_row("masked_select", lambda x, mask: np.broadcast_arrays(x, mask)[0][np.broa
         "index", dtypes=ALL)
 add_row("scatter", put, lambda m: [
             S(m(3, 4), 0, m.places(3, 2, 4), m(2, 4)), S(m(3, 4), 1, m.places(4, 3, 2, dim=1), m(3, 2)),
-            S(m(3, 4), 0, m.places(3, 2, 4), Const(m(3, 5))), S(m(3, 4), -1, m.places(4, 2, 3, dim=1), 1), S(m(3), 0, m.place(3, 0), m(0)),
-            S(m(), 0, m.place(1), m())],
+            S(m(3, 4), 0, m.places(3, 2, 4), Const(m(3, 5))), S(m(3, 4), -1, m.places(4, 2, 3, dim=1), 1),
+            S(m(3), 0, m.place(3, 0), m(0)), S(m(), 0, m.place(1), m())],
         "index", dtypes=ALL, inplace="scatter_",
         large=lambda m: [S(m(301, 1003), 0, m.places(301, 301, 1003), m(301, 1003))],
         errors=(E(lambda t: t.ones(2).scatter(0, t.tensor([2]), 1.0), RuntimeError, SIX.format(2, 0, 2)),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from op_reference import addmm
-from op_row import E, S, Samples
+from op_row import E, Make, S, Sample, Samples
 from support import FLOATS, NUMBERS
 
 from .build import BROADCAST, add_row
@@ -65,11 +66,18 @@ add_row("inner", np.inner, pairs(((3,), (3,)), ((2, 3), (3,)), ((3,), (4, 3)), (
         **PRODUCT, large=pairs(((257, 311), (403, 311)), ((100_003,), (100_003,))),
         errors=(E(lambda t: t.inner(t.ones(2, 3), t.ones(4, 2)), RuntimeError, ""),))
 add_row("outer", np.outer, pairs(((3,), (2,)), ((0,), (2,))), **PRODUCT)
-add_row("addmm", addmm, lambda m: [
-            S(m(2, 4), m(2, 3), m(3, 4)), S(m(4), m(2, 3), m(3, 4)), S(m(2, 1), m(2, 3), m(3, 4)), S(m(), m(2, 3), m(3, 4)),
-            S(m(2), m(0, 3), m(3, 2)), S(m(2), m(3, 0), m(0, 2)),
-            *([S(m(4), m(2, 3), m(3, 4), beta=0.5, alpha=-2), S(m(4), m(2, 3), m(3, 4), beta=0), S(m(4), m(2, 3), m(3, 4), alpha=0)]
-              if m.dtype in FLOATS else [])],
+
+
+def sums_with_products(m: Make) -> Iterable[Sample]:
+    def s(*shape: int, **factors: float) -> Sample:
+        return S(m(*shape), m(2, 3), m(3, 4), **factors)
+
+    yield from (s(2, 4), s(4), s(2, 1), s(), S(m(2), m(0, 3), m(3, 2)), S(m(2), m(3, 0), m(0, 2)))
+    if m.dtype in FLOATS:
+        yield from (s(4, beta=0.5, alpha=-2), s(4, beta=0), s(2, 4, alpha=0))
+
+
+add_row("addmm", addmm, sums_with_products,
         **PRODUCT, large=lambda m: [S(m(403), m(257, 311), m(311, 403))],
         errors=(E(lambda t: t.addmm(t.ones(3), t.ones(2, 3), t.ones(2, 3)), RuntimeError,
                   "mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)"),

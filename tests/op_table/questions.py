@@ -15,7 +15,8 @@ add_row("allclose", lambda x, y, **kw: np.allclose(x, y, **kw), lambda m: [
         "question", diff=False,
         errors=(E(lambda t: t.allclose(t.ones(2), t.ones(2, dtype=t.float64)), RuntimeError,
                   "Float did not match Double"),))
-add_row("is_nonzero", np.bool_, lambda m: [S(m()), S(m(1)), S(m(1, 1)), S(m(1) * 0)], "question", dtypes=ALL, diff=False,
+add_row("is_nonzero", np.bool_, lambda m: [S(m()), S(m(1)), S(m(1, 1)), S(m(1) * 0)],
+        "question", dtypes=ALL, diff=False,
         errors=(E(lambda t: t.is_nonzero(t.ones(2)), RuntimeError,
                   "Boolean value of Tensor with more than one value is ambiguous"),
                 E(lambda t: t.is_nonzero(t.ones(0)), RuntimeError,

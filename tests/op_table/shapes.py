@@ -158,9 +158,10 @@ for name, ref in (("tril", np.tril), ("triu", np.triu)):
             errors=(E(lambda t, n=name: getattr(t, n)(t.ones(2)), RuntimeError,
                       f"{name}: input tensor must have at least 2 dimensions"),))
 add_row("roll", lambda x, shifts, dims=None: np.roll(x, shifts, dims), lambda m: [
-            S(m(2, 3), 1), S(m(2, 3), 1, 0), S(m(2, 3), -4, 1), S(m(2, 3), (1, 2), (0, 1)), S(m(2, 3, 2), (1, -1), (-1, 0)),
-            S(m(2, 3), (1, 1), (1, 1)), S(m(0, 2), 1, 1), S(m(), 1)],
-        "shape", dtypes=ALL, large=lambda m: [S(m(301, 1003), 5, 1), S(m(301, 1003), (7, -9), (0, 1)), S(m(301, 1003), 11)],
+            S(m(2, 3), 1), S(m(2, 3), 1, 0), S(m(2, 3), -4, 1), S(m(2, 3), (1, 2), (0, 1)),
+            S(m(2, 3, 2), (1, -1), (-1, 0)), S(m(2, 3), (1, 1), (1, 1)), S(m(0, 2), 1, 1), S(m(), 1)],
+        "shape", dtypes=ALL,
+        large=lambda m: [S(m(301, 1003), 5, 1), S(m(301, 1003), (7, -9), (0, 1)), S(m(301, 1003), 11)],
         errors=(E(lambda t: t.roll(t.ones(2, 3), (1, 2), (0,)), RuntimeError,
                   "shifts and dimensions must align. shifts: 2, dims:1"),
                 E(lambda t: t.roll(t.ones(2, 3), 1, 2), IndexError, NO_SUCH_DIM)))
