@@ -108,7 +108,8 @@ Tensor log_softmax(const Tensor& x, int64_t dim, OptionalDType dtype) {
 namespace {
 
 Tensor class_numbers(const Tensor& target) {
-    if (target.dtype() != DType::Int64 && target.dtype() != DType::UInt8)
+    if (target.dtype() == DType::Int64) return contiguous_values(target);
+    if (target.dtype() != DType::UInt8)
         fail("expected target dtype to be Long or Byte, but got ",
              scalar_type_name(target.dtype()));
     return contiguous_values(to_dtype(target, DType::Int64));

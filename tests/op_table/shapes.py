@@ -67,7 +67,8 @@ add_row("transpose", np.swapaxes, lambda m: [S(m(2, 3), 0, 1), S(m(2, 3, 2), 0, 
 add_row("T", np.transpose, lambda m: [S(m(2, 3)), S(m(0, 2)), S(m(1, 1))], call=lambda t, x: x.T, method=None, **VIEW)
 add_row("mT", lambda x: np.swapaxes(x, -1, -2), lambda m: [S(m(2, 3)), S(m(2, 3, 4)), S(m(2, 0))],
         call=lambda t, x: x.mT, method=None, **VIEW,
-        errors=(E(lambda t: t.ones(2).mT, RuntimeError, ""),))
+        errors=(E(lambda t: t.ones(2).mT, RuntimeError,
+                  "tensor.mT is only supported on matrices or batches of matrices. Got 1-D tensor."),))
 add_row("t", np.transpose, lambda m: [S(m(2, 3)), S(m(3)), S(m())], **VIEW)
 add_row("permute", np.transpose, lambda m: [S(m(2, 3, 2), (2, 0, 1)), S(m(2, 3), (-1, 0)), S(m(), ())],
         **VIEW, errors=(E(lambda t: t.ones(2, 3).permute(0, 0), RuntimeError,
