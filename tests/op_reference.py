@@ -92,14 +92,39 @@ def logsumexp(x: np.ndarray, axis: Any = None, keepdims: bool = False) -> Any:
 def last(f: Callable[..., Any]) -> Callable[..., Any]:
     """Apply f along an axis that a 0-d array has too."""
 
-    def ref(x: np.ndarray, dim: int = -1) -> np.ndarray:
-        return f(x.reshape(1), 0).reshape(()) if x.ndim == 0 else f(x, dim)
+    def ref(x: np.ndarray, dim: int = -1, **kw: Any) -> Any:
+        if x.ndim:
+            return f(x, dim, **kw)
+        result = f(x.reshape(1), 0, **kw)
+        if isinstance(result, tuple):
+            return tuple(r.reshape(()) for r in result)
+        return result.reshape(())
 
     return ref
 
 
 def log_softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
     return x - np.logaddexp.reduce(x, axis=axis, keepdims=True) if x.size else x
+
+
+def argsort(
+    x: np.ndarray, dim: int = -1, descending: bool = False, stable: bool = False
+) -> np.ndarray:
+    """Stable in any case: backwards it is the order of the reversed elements, reversed."""
+    if descending:
+        return x.shape[dim] - 1 - np.flip(argsort(np.flip(x, dim), dim), dim)
+    return np.argsort(x, axis=dim, kind="stable")
+
+
+def sort(x: np.ndarray, dim: int = -1, **order: bool) -> Any:
+    places = argsort(x, dim, **order)
+    return np.take_along_axis(x, places, dim), places
+
+
+def topk(x: np.ndarray, k: int, dim: int = -1, largest: bool = True) -> Any:
+    if x.ndim == 0:
+        return x, np.zeros((), int)
+    return tuple(narrow(a, dim, 0, k) for a in sort(x, dim, descending=largest))
 
 
 def joined(join: Callable[..., Any]) -> Callable[..., Any]:
@@ -120,6 +145,12 @@ def expand(x: np.ndarray, *sizes: int) -> np.ndarray:
     return np.broadcast_to(x, tuple(o if s == -1 else s for o, s in zip(old, sizes, strict=True)))
 
 
+def sum_to_size(x: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    x = x.sum(axis=tuple(range(x.ndim - len(size))))
+    dims = tuple(d for d, n in enumerate(size) if n == 1)
+    return x.sum(axis=dims, keepdims=True)
+
+
 def squeeze(x: np.ndarray, dim: Any = None) -> np.ndarray:
     dims = range(x.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
     gone = {d % x.ndim for d in dims} if x.ndim else set()
@@ -132,6 +163,20 @@ def flatten(x: np.ndarray, start_dim: int = 0, end_dim: int = -1) -> np.ndarray:
     end = end_dim % x.ndim
     middle = math.prod(x.shape[start_dim : end + 1])
     return x.reshape(*x.shape[:start_dim], middle, *x.shape[end + 1 :])
+
+
+def unflatten(x: np.ndarray, dim: int, sizes: tuple[int, ...]) -> np.ndarray:
+    dim %= x.ndim
+    return x.reshape(*x.shape[:dim], *sizes, *x.shape[dim + 1 :])
+
+
+def narrow(x: np.ndarray, dim: int, start: int, length: int) -> np.ndarray:
+    start %= max(x.shape[dim], 1)
+    return np.take(x, range(start, start + length), axis=dim)
+
+
+def addmm(x: Any, a: np.ndarray, b: np.ndarray, beta: float = 1, alpha: float = 1) -> np.ndarray:
+    return np.asarray(beta * x + alpha * (a @ b), dtype=a.dtype)
 
 
 def diagonal(x: np.ndarray, offset: int = 0, dim1: int = 0, dim2: int = 1) -> np.ndarray:
@@ -153,6 +198,32 @@ def take(x: np.ndarray, dim: int, index: np.ndarray) -> np.ndarray:
         return take(x.reshape(1), 0, index.reshape(-1)).reshape(index.shape)
     cut = tuple(slice(n) if d != dim % x.ndim else slice(None) for d, n in enumerate(index.shape))
     return np.take_along_axis(x[cut], index, axis=dim)
+
+
+def put(x: np.ndarray, dim: int, index: np.ndarray, src: Any) -> np.ndarray:
+    if x.ndim == 0:
+        return np.asarray(src)
+    x = np.copy(x)
+    if isinstance(src, np.ndarray):
+        src = src[tuple(slice(n) for n in index.shape)]
+    part = x[
+        tuple(slice(n) if d != dim % x.ndim else slice(None) for d, n in enumerate(index.shape))
+    ]
+    np.put_along_axis(part, index, src, axis=dim)
+    return x
+
+
+def index_put(x: np.ndarray, indices: tuple, values: Any, accumulate: bool = False) -> np.ndarray:
+    x = np.copy(x)
+    if accumulate:
+        np.add.at(x, indices, values)
+    else:
+        x[indices] = values
+    return x
+
+
+def nonzero(x: np.ndarray, as_tuple: bool = False) -> Any:
+    return np.nonzero(x) if as_tuple else np.argwhere(x)
 
 
 def put_add(x: np.ndarray, dim: int, index: np.ndarray, src: np.ndarray) -> np.ndarray:
@@ -225,10 +296,26 @@ def reduced(values: np.ndarray, reduction: str) -> Any:
     return {"mean": np.mean, "sum": np.sum, "none": np.asarray}[reduction](values)
 
 
+def _picked(logp, target, weight, ignore_index):
+    """The weighted losses of class numbers along the last dimension, and their weights."""
+    used = target != ignore_index
+    place = np.where(used, target, 0)[..., None]
+    weights = np.take_along_axis(np.broadcast_to(weight, logp.shape), place, -1)[..., 0] * used
+    return -np.take_along_axis(logp, place, -1)[..., 0] * weights, weights
+
+
+def nll_loss(x, target, weight=None, *, reduction="mean", ignore_index=-100):
+    """Classes along dimension 1 (0 for a vector)."""
+    x = np.moveaxis(x, 1 if x.ndim > 1 else 0, -1)
+    weight = np.ones(x.shape[-1]) if weight is None else weight
+    values, weights = _picked(x, target, weight, ignore_index)
+    return values.sum() / weights.sum() if reduction == "mean" else reduced(values, reduction)
+
+
 def cross_entropy(
     x, target, weight=None, *, reduction="mean", ignore_index=-100, label_smoothing=0.0
 ):
-    """Classes along dimension 1 (0 for a vector); targets are places or probabilities."""
+    """The same of logits; targets may also be probabilities, in the shape of x."""
     x = np.moveaxis(x, 1 if x.ndim > 1 else 0, -1)
     classes, logp = x.shape[-1], log_softmax(x)
     w = np.ones(classes) if weight is None else weight
@@ -238,11 +325,8 @@ def cross_entropy(
         values = -(p * w * logp).sum(-1)
         count = math.prod(values.shape)
     else:
-        used = target != ignore_index
-        place = np.where(used, target, 0)[..., None]
-        weights = np.take_along_axis(np.broadcast_to(w, x.shape), place, -1)[..., 0] * used
-        hard = -np.take_along_axis(logp, place, -1)[..., 0] * weights
-        smooth = -(logp * w).sum(-1) * used / classes
+        hard, weights = _picked(logp, target, w, ignore_index)
+        smooth = -(logp * w).sum(-1) * (target != ignore_index) / classes
         values = (1 - label_smoothing) * hard + label_smoothing * smooth
         count = weights.sum()
     return values.sum() / count if reduction == "mean" else reduced(values, reduction)

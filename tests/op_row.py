@@ -54,6 +54,15 @@ class Make:
         """Indices of `gather` and its relatives, which do not count from the end."""
         return self.random.integers(0, size, shape)
 
+    def places(self, size: int, *shape: int, dim: int = 0) -> np.ndarray:
+        """Places that differ along a dimension: no element is written twice."""
+        lines = self.random.permuted(
+            np.broadcast_to(np.arange(size), (math.prod(shape), size)), axis=1
+        )
+        rest = shape[:dim] + shape[dim + 1 :]
+        lines = lines[: math.prod(rest), : shape[dim]].reshape(*rest, shape[dim])
+        return np.moveaxis(lines, -1, dim)
+
     def mask(self, *shape: int) -> np.ndarray:
         return self.random.integers(0, 2, shape).astype(bool)
 
@@ -120,7 +129,8 @@ class Op:
     symbol: Callable[..., Any] | None = None  # operator.add for `+`
     scalars: tuple = ()  # Python numbers that the symbol takes on either side
     view: bool = False  # the result shares memory with the first argument
-    covers: tuple[str, ...] = ()  # other names of the core that this row tests
+    any_layout: bool = True  # takes inputs with any strides
+    aliases: tuple[str, ...] = ()  # other names of the same operator
     large: Samples | None = None  # inputs above every threading threshold
     special: bool = True  # compare nan, inf and signed zeros too
     tol: float = 1.0

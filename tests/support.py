@@ -26,11 +26,6 @@ def dtype_of(name: str) -> Any:
     return getattr(tg, name)
 
 
-def text(message: str) -> str:
-    """A message as this library prints it."""
-    return re.sub(r"\btapegrad(?=\.)", LIBRARY, message)
-
-
 class Raised:
     """The exception that `raises` caught."""
 
@@ -40,18 +35,18 @@ class Raised:
 
 @contextlib.contextmanager
 def raises(
-    kind: type[BaseException] | tuple[type[BaseException], ...], start: str = ""
-) -> Iterator:
-    """Expect an exception whose message begins with `start`.
+    kind: type[BaseException] | tuple[type[BaseException], ...], start: str = "", lib: Any = tg
+) -> Iterator[Raised]:
+    """Expect an exception whose message begins with `start`, where `tapegrad.` is lib's name.
 
     PyTorch's text comes first; a second sentence that helps more may follow it.
     """
+    want = re.sub(r"\btapegrad(?=\.)", lib.__name__, start)
     caught = Raised()
     try:
         yield caught
     except kind as error:
         caught.error, caught.message = error, str(error)
-        want = text(start)
         if not caught.message.startswith(want):
             raise AssertionError(
                 f"message begins with\n    {caught.message[:400]}\nexpected\n    {want}"

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from both import both, leaf, raises
+from both import both, leaf
+from support import raises
 
 pytestmark = both
 
@@ -49,7 +50,7 @@ def run(lib: Any, forward: Any, kind: type[BaseException] = RuntimeError, start:
         warnings.simplefilter("always")
         with lib.autograd.detect_anomaly():
             y = forward()
-            with raises(lib, kind, start):
+            with raises(kind, start, lib=lib):
                 y.backward()
     return [str(w.message) for w in seen]
 
@@ -150,7 +151,7 @@ def test_forward_outside_of_the_mode(lib) -> None:
     y = nan_in_backward(lib).apply(leaf(lib, 1.0))
     with watch() as seen:
         warnings.simplefilter("always")
-        with lib.autograd.detect_anomaly(), raises(lib, RuntimeError, "Function 'BadBackward"):
+        with lib.autograd.detect_anomaly(), raises(RuntimeError, "Function 'BadBackward", lib=lib):
             y.backward()
     assert str(seen[-1].message).startswith(
         "Error detected in BadBackwardBackward. No forward pass information available. Enable "
@@ -200,7 +201,7 @@ def test_nested_derivatives_show_both_calls(lib) -> None:
         with lib.autograd.detect_anomaly():
             y = Outer.apply(x) ** 2  # where it began
             (g,) = lib.autograd.grad(y, x, create_graph=True)
-            with raises(lib, RuntimeError, "Function 'InnerBackward' returned nan values"):
+            with raises(RuntimeError, "Function 'InnerBackward' returned nan values", lib=lib):
                 g.backward()
     messages = [str(w.message) for w in seen][1:]
     assert messages[0].startswith("Error detected in InnerBackward. Traceback of forward call")

@@ -180,6 +180,17 @@ def test_linspace(args: tuple) -> None:
         assert (y[0].item(), y[-1].item()) == args[:2]
 
 
+@pytest.mark.parametrize("args", [(0, 2, 3), (3, -1, 5), (0, 4, 5, 0.5), (1, 3, 1), (0, 4, 0)])
+def test_logspace(args: tuple) -> None:
+    x = tg.logspace(*args)
+    assert x.dtype == tg.float32
+    *ends, base = args if len(args) == 4 else (*args, 10.0)
+    np.testing.assert_allclose(array(x), np.logspace(*ends, base=base), rtol=1e-6)
+    assert tg.logspace(0, 3, 4, base=2, dtype=tg.int64).tolist() == [1, 2, 4, 8]
+    with raises(RuntimeError, "number of steps must be non-negative"):
+        tg.logspace(0, 1, -1)
+
+
 @pytest.mark.parametrize("sizes", [(3,), (2, 3), (3, 2), (0,), (0, 3), (1,)])
 def test_eye(sizes: tuple) -> None:
     np.testing.assert_array_equal(array(tg.eye(*sizes)), np.eye(*sizes))
@@ -196,6 +207,44 @@ def test_size() -> None:
     assert size == (2, 3)
     assert isinstance(size[:1], tg.Size)
     assert repr(tg.Size([])) == f"{tg.__name__}.Size([])"
+
+
+def test_new_forms_take_the_dtype_of_the_tensor() -> None:
+    x = tg.ones(2, dtype=tg.float64)
+    assert x.new_zeros(2, 3).tolist() == [[0.0] * 3] * 2
+    assert x.new_ones((3,)).tolist() == [1.0] * 3
+    for y in (x.new_zeros(1), x.new_ones([1]), x.new_empty(2, 0)):
+        assert y.dtype == tg.float64
+    assert x.new_empty(2, 3).shape == (2, 3)
+    assert x.new_ones(1, dtype=tg.int64).dtype == tg.int64
+    assert x.new_zeros(1, requires_grad=True).requires_grad
+    with raises(RuntimeError, "Trying to create tensor with negative dimension -1: [-1]"):
+        x.new_empty(-1)
+
+
+def test_like_forms_keep_sizes_and_dtype() -> None:
+    x = tg.ones(2, 3, dtype=tg.int32)
+    values = {tg.zeros_like: 0, tg.ones_like: 1, lambda t: tg.full_like(t, 5): 5}
+    for make, value in values.items():
+        y = make(x)
+        assert (y.dtype, y.tolist()) == (tg.int32, [[value] * 3] * 2)
+    assert tg.empty_like(x).shape == x.shape
+
+
+def test_apply_replaces_each_element() -> None:
+    x = tg.tensor([[1.0, 2.0], [3.0, 4.0]])
+    y = x.T
+    assert y.apply_(lambda value: value * 2) is y
+    assert x.tolist() == [[2.0, 4.0], [6.0, 8.0]]
+    assert tg.tensor([1, 2]).apply_(lambda value: -value).tolist() == [-1, -2]
+    with raises(RuntimeError, "Can't call apply_() on Variable that requires grad."):
+        tg.ones(2, requires_grad=True).apply_(abs)
+
+
+def test_attributes_of_the_memory() -> None:
+    x = tg.ones(2, 3, dtype=tg.float64)
+    assert (x.nbytes, x.itemsize, x.ndimension(), x.nelement()) == (48, 8, 2, 6)
+    assert (x.is_cpu, x.is_cuda, x.is_sparse) == (True, False, False)
 
 
 def test_dtype_and_device_objects() -> None:

@@ -125,6 +125,27 @@ def test_named_conversions() -> None:
     assert tg.ones(1, dtype=tg.int64).type() == f"{tg.__name__}.LongTensor"
 
 
+def test_type_as() -> None:
+    x = tg.tensor([1.7, -1.7])
+    assert x.type_as(tg.arange(1)).tolist() == [1, -1]
+    assert x.type_as(tg.zeros(1, dtype=tg.float64)).dtype == tg.float64
+    assert x.type_as(x) is x
+
+
+@pytest.mark.parametrize("pair", list(itertools.product(ALL, ALL)), ids="-".join)
+def test_can_cast(pair: tuple) -> None:
+    old, new = pair
+    assert tg.can_cast(dtype_of(old), dtype_of(new)) == (LEVELS[new] >= LEVELS[old])
+
+
+@pytest.mark.parametrize("dtype", ALL)
+def test_kinds_of_dtypes(dtype: str) -> None:
+    x = tg.zeros(2, dtype=dtype_of(dtype))
+    assert x.is_floating_point() == tg.is_floating_point(x) == (dtype in FLOATS)
+    assert not x.is_complex()
+    assert not tg.is_complex(x)
+
+
 def test_conversion_is_differentiable() -> None:
     x = tg.tensor([1.0, 2.0], requires_grad=True)
     (x.double() * tg.tensor([1.5, 2.5], dtype=tg.float64)).sum().backward()

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 import tapegrad
-from both import both, leaf, raises
+from both import both, leaf
+from support import raises
 
 pytestmark = both
 
@@ -154,10 +155,10 @@ def test_vjp_and_backward(lib) -> None:
 
     y = Twice.apply(leaf(lib, 3.0))
     with raises(
-        lib,
         RuntimeError,
         "Implementing both 'backward' and 'vjp' for a custom Function is not allowed. "
         "You should only implement one of them.",
+        lib=lib,
     ):
         y.backward()
 
@@ -167,17 +168,17 @@ def test_missing_methods(lib) -> None:
         pass
 
     with raises(
-        lib,
         NotImplementedError,
         "You must implement the forward function for custom autograd.Function.",
+        lib=lib,
     ):
         Empty.apply(leaf(lib, 1.0))
     y = function(lib, lambda ctx, x: x * 2).apply(leaf(lib, 1.0))
     with raises(
-        lib,
         NotImplementedError,
         "You must implement either the backward or vjp method for your custom autograd.Function "
         "to use it with backward mode AD.",
+        lib=lib,
     ):
         y.backward()
 
@@ -191,10 +192,10 @@ def test_instances(lib) -> None:
         seen[0].message
     )
     with raises(
-        lib,
         RuntimeError,
         "Legacy autograd function with non-static forward method is deprecated. Please use "
         "new-style autograd function with static forward method.",
+        lib=lib,
     ):
         instance(leaf(lib, 1.0))
 
@@ -419,9 +420,9 @@ def test_saved_tensors_after_backward(lib) -> None:
     assert y.grad_fn.saved_tensors[0] is x
     y.backward()
     start = "Trying to backward through the graph a second time (or directly access saved tensors"
-    with raises(lib, RuntimeError, start):
+    with raises(RuntimeError, start, lib=lib):
         y.backward()
-    with raises(lib, RuntimeError, start):
+    with raises(RuntimeError, start, lib=lib):
         y.grad_fn.saved_tensors
 
 
@@ -439,11 +440,11 @@ def test_saved_tensor_overwritten(lib) -> None:
     y = cube(lib).apply(a)
     a.add_(1)
     with raises(
-        lib,
         RuntimeError,
         "one of the variables needed for gradient computation has been modified by an inplace "
         "operation: [tapegrad.DoubleTensor []], which is output 0 of Add, is at version "
         "1; expected version 0 instead.",
+        lib=lib,
     ):
         y.backward()
 
@@ -461,11 +462,11 @@ def test_saved_result_overwritten(lib) -> None:
     assert x.grad.item() == pytest.approx(2.718281828)
     y.mul_(2)
     with raises(
-        lib,
         RuntimeError,
         "one of the variables needed for gradient computation has been modified by an inplace "
         "operation: [tapegrad.DoubleTensor []], which is output 0 of Made, is at "
         "version 1; expected version 0 instead.",
+        lib=lib,
     ):
         y.backward()
 
@@ -477,7 +478,9 @@ def test_save_for_backward_of_something_else(lib) -> None:
 
     f = function(lib, forward)
     with raises(
-        lib, TypeError, "save_for_backward can only save variables, but argument 1 is of type int"
+        TypeError,
+        "save_for_backward can only save variables, but argument 1 is of type int",
+        lib=lib,
     ):
         f.apply(leaf(lib, 1.0))
     assert lib.is_grad_enabled()
@@ -533,7 +536,7 @@ def test_raw_saved_tensors(lib) -> None:
     raw.register_hooks(lambda t: t.detach() * 10, lambda t: t)
     y.backward()
     assert x.grad.item() == 1200.0
-    with raises(lib, RuntimeError, "Trying to backward through the graph a second time"):
+    with raises(RuntimeError, "Trying to backward through the graph a second time", lib=lib):
         y.grad_fn._raw_saved_tensors
 
 
@@ -673,9 +676,9 @@ def test_mark_non_differentiable_everything(lib) -> None:
     y = function(lib, forward, lambda ctx, g: g).apply(leaf(lib, 1.0))
     assert not y.requires_grad
     with raises(
-        lib,
         RuntimeError,
         "element 0 of tensors does not require grad and does not have a grad_fn",
+        lib=lib,
     ):
         y.backward()
 
@@ -689,9 +692,11 @@ def test_mark_with_something_else(lib) -> None:
         ctx.mark_non_differentiable(3)
         return x * 2
 
-    with raises(lib, RuntimeError, "mark_dirty can only accept variables, but argument "):
+    with raises(RuntimeError, "mark_dirty can only accept variables, but argument ", lib=lib):
         function(lib, dirty).apply(leaf(lib, 1.0))
-    with raises(lib, RuntimeError, "mark_non_differentiable only accepts variable arguments, but "):
+    with raises(
+        RuntimeError, "mark_non_differentiable only accepts variable arguments, but ", lib=lib
+    ):
         function(lib, constant).apply(leaf(lib, 1.0))
 
 
@@ -718,7 +723,7 @@ def test_set_materialize_grads_of_something_else(lib) -> None:
         ctx.set_materialize_grads("yes")
         return x * 2
 
-    with raises(lib, (TypeError, RuntimeError)):
+    with raises((TypeError, RuntimeError), lib=lib):
         function(lib, forward).apply(leaf(lib, 1.0)).backward()
 
 
@@ -778,7 +783,7 @@ OWN_VIEW = (
 def test_input_as_it_is_may_not_be_written(lib) -> None:
     f = function(lib, lambda ctx, x: x, lambda ctx, g: g * 10)
     y = f.apply(leaf(lib, 1.0) * 1)
-    with raises(lib, RuntimeError, OWN_VIEW):
+    with raises(RuntimeError, OWN_VIEW, lib=lib):
         y.mul_(2)
 
 
@@ -792,7 +797,7 @@ def test_views_of_inputs(lib) -> None:
     y.sum().backward()
     assert x.grad.tolist() == [0.0, 5.0, 5.0]
     y = f.apply(x * 1)
-    with raises(lib, RuntimeError, OWN_VIEW):
+    with raises(RuntimeError, OWN_VIEW, lib=lib):
         y.mul_(2)
 
 
@@ -801,11 +806,11 @@ def test_two_views_of_inputs_may_not_be_written(lib) -> None:
     x = leaf(lib, 1.0, 2.0, 3.0)
     y, z = f.apply(x * 1)
     with raises(
-        lib,
         RuntimeError,
         "Output 0 of Made is a view and is being modified inplace. This view is the output "
         "of a function that returns multiple views. Such functions do not allow the output views "
         "to be modified inplace. You should replace the inplace operation by an out-of-place one.",
+        lib=lib,
     ):
         y.mul_(2)
     (y.sum() + z.sum() * 2).backward()
@@ -911,24 +916,26 @@ def test_mark_dirty_of_data_counts_a_change(lib) -> None:
     b = a * a
     function(lib, forward, lambda ctx, g: g * 2).apply(a)
     assert a._version == 1
-    with raises(lib, RuntimeError, "one of the variables needed for gradient computation has been"):
+    with raises(
+        RuntimeError, "one of the variables needed for gradient computation has been", lib=lib
+    ):
         b.sum().backward()
 
 
 def test_mark_dirty_leaf(lib) -> None:
     with raises(
-        lib,
         RuntimeError,
         "a leaf Variable that requires grad has been used in an in-place operation.",
+        lib=lib,
     ):
         twice_in_place(lib).apply(leaf(lib, 1.0))
 
 
 def test_mark_dirty_view_of_leaf(lib) -> None:
     with raises(
-        lib,
         RuntimeError,
         "a view of a leaf Variable that requires grad is being used in an in-place operation.",
+        lib=lib,
     ):
         twice_in_place(lib).apply(leaf(lib, 1.0, 2.0)[1:])
 
@@ -952,11 +959,11 @@ def test_mark_dirty_view_among_several_outputs(lib) -> None:
         return x, x * 3
 
     with raises(
-        lib,
         RuntimeError,
         "If your Function modifies inplace an input that is a view of another Tensor, your "
         "Function cannot return more than one Tensor. This is not supported by the current "
         "autograd engine.",
+        lib=lib,
     ):
         function(lib, forward).apply((leaf(lib, 1.0, 2.0) * 1)[1:])
 
@@ -1007,10 +1014,10 @@ def test_mark_dirty_not_returned(lib) -> None:
         return x + 1
 
     with raises(
-        lib,
         RuntimeError,
         "Some elements marked as dirty during the forward method were not returned as output. The "
         "inputs that are modified inplace must all be outputs of the Function.",
+        lib=lib,
     ):
         function(lib, forward).apply(leaf(lib, 1.0) * 1)
 
@@ -1082,9 +1089,9 @@ def backward_of(lib: Any, result: Any, *arguments: Any) -> None:
 
 def test_too_many_gradients(lib) -> None:
     with raises(
-        lib,
         RuntimeError,
         "function MadeBackward returned an incorrect number of gradients (expected 1, got 2)",
+        lib=lib,
     ):
         backward_of(lib, lambda g: (g, g))
     backward_of(lib, lambda g: (g, None, None))
@@ -1092,29 +1099,29 @@ def test_too_many_gradients(lib) -> None:
 
 def test_too_few_gradients(lib) -> None:
     with raises(
-        lib,
         RuntimeError,
         "function MadeBackward returned an incorrect number of gradients (expected 2, got 1)",
+        lib=lib,
     ):
         backward_of(lib, lambda g: g, 3)
 
 
 def test_gradient_for_something_else(lib) -> None:
     with raises(
-        lib,
         RuntimeError,
         "function MadeBackward returned a gradient different than None at position 2, but the "
         "corresponding forward input was not a Variable",
+        lib=lib,
     ):
         backward_of(lib, lambda g: (g, g), 3)
 
 
 def test_gradient_of_the_wrong_shape(lib) -> None:
     with raises(
-        lib,
         RuntimeError,
         "Function MadeBackward returned an invalid gradient at index 0 - got [3] but expected "
         "shape compatible with [2]",
+        lib=lib,
     ):
         backward_of(lib, lambda g: lib.ones(3, dtype=lib.float64))
 
@@ -1134,9 +1141,9 @@ def test_gradient_of_another_dtype(lib) -> None:
 
 
 def test_gradient_that_is_no_tensor(lib) -> None:
-    with raises(lib, RuntimeError, "expected Variable or None (got int)"):
+    with raises(RuntimeError, "expected Variable or None (got int)", lib=lib):
         backward_of(lib, lambda g: 3)
-    with raises(lib, RuntimeError, "expected Variable or None (got list)"):
+    with raises(RuntimeError, "expected Variable or None (got list)", lib=lib):
         backward_of(lib, lambda g: [g])
 
 
@@ -1281,7 +1288,7 @@ def test_once_differentiable(lib) -> None:
     seed = lib.ones((), dtype=lib.float64, requires_grad=True)
     (g,) = lib.autograd.grad(y, x, seed, create_graph=True)
     assert g.requires_grad
-    with raises(lib, RuntimeError, ONCE):
+    with raises(RuntimeError, ONCE, lib=lib):
         g.backward()
 
 
@@ -1295,7 +1302,7 @@ def test_once_differentiable_in_a_chain(lib) -> None:
     x = leaf(lib, 2.0)
     (g,) = lib.autograd.grad(once(lib).apply(x) ** 2, x, create_graph=True)
     assert g.item() == pytest.approx(2 * 8 * 12)
-    with raises(lib, RuntimeError, ONCE):
+    with raises(RuntimeError, ONCE, lib=lib):
         g.backward()
 
 
@@ -1312,7 +1319,7 @@ def test_once_differentiable_with_several_gradients(lib) -> None:
     (f.apply(a, 5, b) ** 2).backward(create_graph=True)
     assert (a.grad.item(), b.grad.item()) == (32.0, 48.0)
     assert type(a.grad.grad_fn).__name__ != "MadeBackward"
-    with raises(lib, RuntimeError, ONCE):
+    with raises(RuntimeError, ONCE, lib=lib):
         a.grad.backward()
 
 
@@ -1455,11 +1462,11 @@ def test_saved_tensors_that_go_with_their_reader(lib: Any) -> None:
     y = Once.apply(x)
     y.sum().backward(retain_graph=True)
     assert x.grad.tolist() == [1.0, 1.0]
-    with raises(lib, RuntimeError, again):
+    with raises(RuntimeError, again, lib=lib):
         y.sum().backward()
     node = Once.apply(x).grad_fn
     assert node.saved_tensors[0] is x
-    with raises(lib, RuntimeError, again):
+    with raises(RuntimeError, again, lib=lib):
         node.saved_tensors
 
 

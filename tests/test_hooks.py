@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import tapegrad
-from both import both, leaf, raises
-from support import counts, repeat
+from both import both, leaf
+from support import counts, raises, repeat
 
 # Hooks on tensors --------------------------------------------------------------------------
 
@@ -80,7 +80,7 @@ def test_leaf_that_became_a_result(lib) -> None:
     z = x * 3
     x.requires_grad_(False)
     x.mul_(y)
-    with raises(lib, RuntimeError, "leaf variable has been moved into the graph interior"):
+    with raises(RuntimeError, "leaf variable has been moved into the graph interior", lib=lib):
         z.backward()
 
 
@@ -170,14 +170,14 @@ def test_same_hook_twice(lib) -> None:
 @both
 def test_hook_needs_a_gradient(lib) -> None:
     with raises(
-        lib,
         RuntimeError,
         "cannot register a hook on a tensor that doesn't require gradient",
+        lib=lib,
     ):
         lib.ones(2).register_hook(print)
     with lib.no_grad():
         y = leaf(lib, 1.0) * 2
-    with raises(lib, RuntimeError, "cannot register a hook on a tensor that doesn't require"):
+    with raises(RuntimeError, "cannot register a hook on a tensor that doesn't require", lib=lib):
         y.register_hook(print)
 
 
@@ -193,15 +193,15 @@ def test_hook_returns_something_else(lib) -> None:
         with y.register_hook(my_hook):
             y.sum().backward(retain_graph=True)
 
-    with raises(lib, TypeError, "expected Variable, but hook returned 'int'"):
+    with raises(TypeError, "expected Variable, but hook returned 'int'", lib=lib):
         run(lambda g: 3)
-    with raises(lib, RuntimeError, "hook 'my_hook' has changed the size of value"):
+    with raises(RuntimeError, "hook 'my_hook' has changed the size of value", lib=lib):
         run(lambda g: g.sum())
     with raises(
-        lib,
         RuntimeError,
         "hook 'my_hook' has changed the type of value (was tapegrad.DoubleTensor got "
         "tapegrad.FloatTensor)",
+        lib=lib,
     ):
         run(lambda g: g.float())
     y.sum().backward()
@@ -216,7 +216,7 @@ def test_hook_without_a_name(lib) -> None:
 
     y = leaf(lib, 1.0, 2.0) * 2
     y.register_hook(Hook())
-    with raises(lib, RuntimeError, "hook '<unknown>' has changed the size of value"):
+    with raises(RuntimeError, "hook '<unknown>' has changed the size of value", lib=lib):
         y.sum().backward()
 
 
@@ -439,15 +439,15 @@ def test_post_accumulate_grad_hook_runs_last(lib) -> None:
 @both
 def test_post_accumulate_grad_hook_errors(lib) -> None:
     with raises(
-        lib,
         RuntimeError,
         "cannot register a hook on a tensor that doesn't require gradient",
+        lib=lib,
     ):
         lib.ones(2).register_post_accumulate_grad_hook(print)
     with raises(
-        lib,
         RuntimeError,
         "post accumulate grad hooks cannot be registered on non-leaf tensors",
+        lib=lib,
     ):
         (leaf(lib, 1.0) * 1).register_post_accumulate_grad_hook(print)
 
@@ -552,22 +552,22 @@ def test_node_hook_mistakes(lib) -> None:
 
     good = lib.ones(2, dtype=lib.float64)
     with raises(
-        lib,
         RuntimeError,
         "hook 'my_hook' has returned an incorrect number of values (got 3, but expected 2)",
+        lib=lib,
     ):
         run((good, good, good))
     with raises(
-        lib,
         RuntimeError,
         "hook 'my_hook' has returned an incorrect number of values (got 2, but expected 1)",
+        lib=lib,
     ):
         run((good, good), pre=True)
-    with raises(lib, RuntimeError, "hook 'my_hook' has changed the size of value"):
+    with raises(RuntimeError, "hook 'my_hook' has changed the size of value", lib=lib):
         run((lib.ones(3, dtype=lib.float64), None))
-    with raises(lib, TypeError, "expected Variable, but hook returned 'int'"):
+    with raises(TypeError, "expected Variable, but hook returned 'int'", lib=lib):
         run((3, None))
-    with raises(lib, RuntimeError, "can't replace a None gradient with a non-None value"):
+    with raises(RuntimeError, "can't replace a None gradient with a non-None value", lib=lib):
         run((good, good))
 
 
@@ -727,7 +727,7 @@ def test_saved_values_after_being_freed(lib) -> None:
         (y.grad_fn, "_saved_other"),
         (z.grad_fn, "_saved_result"),
     ):
-        with raises(lib, RuntimeError, FREED):
+        with raises(RuntimeError, FREED, lib=lib):
             getattr(node, name)
 
 
@@ -737,7 +737,9 @@ def test_saved_values_that_were_overwritten(lib) -> None:
     y = x * 1
     z = y * y
     y.add_(1)
-    with raises(lib, RuntimeError, "one of the variables needed for gradient computation has been"):
+    with raises(
+        RuntimeError, "one of the variables needed for gradient computation has been", lib=lib
+    ):
         z.grad_fn._saved_self
 
 
@@ -747,10 +749,10 @@ def test_raw_saved_values(lib) -> None:
     y = x * w
     y.grad_fn._raw_saved_other.register_hooks(lambda t: t.detach() * 10, lambda t: t)
     with raises(
-        lib,
         RuntimeError,
         "Calling register_hooks on a saved tensor whose hooks have already been set. Hint: only "
         "one pair of hooks is allowed at a time.",
+        lib=lib,
     ):
         y.grad_fn._raw_saved_other.register_hooks(lambda t: t, lambda t: t)
     y.backward()

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 import tapegrad as tg
 from both import both
-from both import raises as lib_raises
 from op_row import Make, Op, expected, prepare
 from op_table import TABLE
 from support import array, check, contiguous, dtype_of, raises, strided, tolerance
@@ -64,6 +63,25 @@ def test_same_values_as_out_of_place(op: Op, layout: Callable) -> None:
             assert x.dtype == dtype_of(dtype)
             assert x.data_ptr() == address
             assert x._version == version + 1
+
+
+# Functions of the module, and other names of the methods.
+FORMS = [
+    pytest.param(op, getattr(holder, name), id=f"{holder.__name__}.{name}")
+    for op in INPLACE
+    for holder, names in ((tg, [op.inplace]), (tg.Tensor, [f"{a}_" for a in op.aliases]))
+    for name in names
+    if hasattr(holder, name)
+]
+
+
+@pytest.mark.parametrize(("op", "write"), FORMS)
+def test_other_forms(op: Op, write: Callable) -> None:
+    dtype = op.dtypes[-1]
+    for sample in fitting(op, dtype):
+        (x, *args), kwargs = prepare(sample, lambda a, _: contiguous(a))
+        assert write(x, *args, **kwargs) is x
+        check(x, expected(op, sample)[0], *tolerance(dtype, op.tol), f"{write.__name__}({sample})")
 
 
 @pytest.mark.parametrize("op", [op for op in INPLACE if op.diff], ids=lambda op: op.inplace)
@@ -248,7 +266,7 @@ MEETING: dict[str, Callable[[Any, Any], Any]] = {
 @pytest.mark.parametrize("name", MEETING)
 def test_operands_that_share_memory_partly(lib: Any, name: str) -> None:
     x = matrix(lib)
-    with lib_raises(lib, RuntimeError, PARTLY):
+    with raises(RuntimeError, PARTLY, lib=lib):
         MEETING[name](lib, x)
     assert (x.tolist(), x._version) == (matrix(lib).tolist(), 0)
 
@@ -302,7 +320,7 @@ EXPANDED_REFUSED: dict[str, Callable[[Any, Any], Any]] = {
 @pytest.mark.parametrize("name", EXPANDED_REFUSED)
 def test_expanded_tensor_is_refused(lib: Any, name: str) -> None:
     x = lib.ones(1, 3).expand(2, 3)
-    with lib_raises(lib, RuntimeError, OVERLAP):
+    with raises(RuntimeError, OVERLAP, lib=lib):
         EXPANDED_REFUSED[name](lib, x)
     assert (x[0].tolist(), x._version) == ([1.0, 1.0, 1.0], 0)
 
@@ -358,31 +376,31 @@ def test_order_of_reasons_to_refuse(lib: Any) -> None:
         lambda: x.clamp_(),
         lambda: x.index_add_(7, zeros(lib, 1), x),
     ):
-        with lib_raises(lib, RuntimeError, LEAF_VIEW if x._is_view() else LEAF):
+        with raises(RuntimeError, LEAF_VIEW if x._is_view() else LEAF, lib=lib):
             write()
     i = lib.arange(16).reshape(4, 4)
-    with lib_raises(lib, RuntimeError, PARTLY):
+    with raises(RuntimeError, PARTLY, lib=lib):
         i.div_(i.T)
-    with lib_raises(lib, RuntimeError, PARTLY):
+    with raises(RuntimeError, PARTLY, lib=lib):
         i[:2].add_(i.view(16)[1:6])
-    with lib_raises(lib, RuntimeError, OVERLAP):
+    with raises(RuntimeError, OVERLAP, lib=lib):
         i[0].expand(2, 4).sin_()
-    with lib_raises(lib, RuntimeError, "Integers to negative integer powers are not allowed."):
+    with raises(RuntimeError, "Integers to negative integer powers are not allowed.", lib=lib):
         i[0].expand(2, 4).pow_(-1)
-    with lib_raises(lib, RuntimeError, "result type Float can't be cast"):
+    with raises(RuntimeError, "result type Float can't be cast", lib=lib):
         i.sin_()
 
 
 @both
 def test_alpha_of_another_kind(lib: Any) -> None:
     i = lib.arange(3)
-    with lib_raises(
-        lib,
+    with raises(
         RuntimeError,
         "For integral input tensors, argument alpha must not be a floating point number.",
+        lib=lib,
     ):
         i.add(i, alpha=0.5)
-    with lib_raises(lib, RuntimeError, "Boolean alpha only supported for Boolean results."):
+    with raises(RuntimeError, "Boolean alpha only supported for Boolean results.", lib=lib):
         i.add(i, alpha=True)
     wide = lib.ones((), dtype=lib.float64).add(lib.tensor([2**24 + 1]), alpha=0.5)
     assert wide.dtype is lib.float64
@@ -396,9 +414,9 @@ def test_scatter_with_reduce_has_no_derivative(lib: Any) -> None:
     out = x.scatter(0, index, 2.0, reduce="add")
     assert out.tolist() == [5.0, 1.0, 3.0]
     assert x.detach().scatter(0, index, 2.0, reduce="multiply").tolist() == [4.0, 1.0, 2.0]
-    with lib_raises(lib, RuntimeError, "derivative for aten::scatter is not implemented"):
+    with raises(RuntimeError, "derivative for aten::scatter is not implemented", lib=lib):
         out.sum().backward()
-    with lib_raises(lib, RuntimeError, "reduce argument must be either add or multiply."):
+    with raises(RuntimeError, "reduce argument must be either add or multiply.", lib=lib):
         x.scatter(0, index, 2.0, reduce="sum")
 
 
@@ -409,7 +427,7 @@ def test_second_derivative_of_a_product_with_zeros(lib: Any) -> None:
     out = x.scatter_reduce(0, lib.tensor([0, 0, 1]), source, "prod")
     (grad,) = lib.autograd.grad(out.sum(), source, create_graph=True)
     assert grad.tolist() == [0.0, 0.0, 1.0]
-    with lib_raises(lib, RuntimeError, "scatter_reduce(): Double backward is unsupported for src"):
+    with raises(RuntimeError, "scatter_reduce(): Double backward is unsupported for src", lib=lib):
         grad.sum().backward()
 
 
@@ -751,7 +769,7 @@ def test_detach_in_place_in_inference_mode(lib: Any) -> None:
         for tensor in (x, y, view):
             assert tensor.detach_() is tensor
     assert (x.requires_grad, y.grad_fn is None, view._is_view()) == (True, False, True)
-    with lib_raises(lib, RuntimeError, "Can't detach views in-place. Use detach() instead."):
+    with raises(RuntimeError, "Can't detach views in-place. Use detach() instead.", lib=lib):
         view.detach_()
 
 

@@ -1,6 +1,8 @@
 """nn layers, losses, initialisation, containers and nn.utils."""
 
+import importlib
 import math
+import pkgutil
 
 import numpy as np
 import pytest
@@ -22,6 +24,15 @@ def close(a, b, tol=1e-9):
 
 
 # ---------------------------------------------------------------------- layers
+
+
+def test_every_layer_is_exported():
+    for file in pkgutil.iter_modules(nn.modules.__path__):
+        module = importlib.import_module(f"{nn.modules.__name__}.{file.name}")
+        for name, kind in vars(module).items():
+            if isinstance(kind, type) and kind.__module__ == module.__name__:
+                exported = not name.startswith("_")
+                assert [name in m.__all__ for m in (module, nn.modules, nn)] == [exported] * 3, name
 
 
 def test_linear():
@@ -275,8 +286,37 @@ def test_nll_loss_with_more_dimensions_and_ignored_targets():
             F.nll_loss(tg.zeros(2, 3), tg.tensor([0, bad]))
     with pytest.raises(ValueError, match=r"Expected input batch_size \(2\) to match"):
         F.nll_loss(tg.zeros(2, 3), tg.tensor([0]))
+    with pytest.raises(RuntimeError, match=r"Expected target size \[2, 4\], got \[2, 5\]"):
+        F.nll_loss(tg.zeros(2, 3, 4), tg.zeros(2, 5, dtype=tg.int64))
+    with pytest.raises(RuntimeError, match="expected target dtype to be Long or Byte, but got Int"):
+        F.nll_loss(tg.zeros(2, 3), tg.zeros(2, dtype=tg.int32))
+    with pytest.raises(RuntimeError, match="either for all 3 classes or no classes but got"):
+        F.nll_loss(tg.zeros(2, 3), tg.tensor([0, 1]), weight=tg.ones(2))
+    with pytest.raises(RuntimeError, match="expected scalar type Float but found Double"):
+        F.nll_loss(tg.zeros(2, 3), tg.tensor([0, 1]), weight=tensor(np.ones(3)))
     # an ignored row counts as nothing, whatever is in it
     assert F.nll_loss(tensor([[-np.inf], [-1.0]]), tg.tensor([-100, 0])).item() == 1.0
+
+
+def test_class_numbers_may_be_bytes():
+    x, target = tensor(P), [2, 0]
+    small = tg.tensor(target, dtype=tg.uint8)
+    for loss in (F.nll_loss, F.cross_entropy):
+        assert tg.equal(loss(x, small), loss(x, tg.tensor(target)))
+
+
+def test_functions_of_the_core_are_one_node():
+    x = tensor(P, requires_grad=True)
+    assert F.logsigmoid(x).grad_fn.name() == "LogSigmoidBackward0"
+    nodes = {
+        "NllLossBackward0": F.nll_loss(x, tg.tensor([0, 1]), weight=tensor(np.ones(3))),
+        "MseLossBackward0": F.mse_loss(x, tensor(T)),
+        "SiluBackward0": F.silu(x),
+        "SoftmaxBackward0": F.softmax(x, 1),
+    }
+    for name, result in nodes.items():
+        assert result.grad_fn.name() == name
+        assert result.grad_fn.next_functions[0][0].name() == "AccumulateGrad"
 
 
 @pytest.mark.parametrize("name", ["bce", "nll", "smooth", "norm", "embedding"])

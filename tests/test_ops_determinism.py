@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 import tapegrad as tg
-from op_row import Make, Op, S, Sample, outputs, prepare
+from op_row import Const, Make, Op, S, Sample, outputs, prepare
 from op_table import TABLE
 from support import LAYOUTS, array, contiguous
 
@@ -68,13 +68,23 @@ LARGE: dict[str, Callable[[Make], list[Sample]]] = {
     "unbind": lambda m: [S(m(3, 100_003)), S(m(100_003, 3), dim=1)],
     "transpose": lambda m: [S(m(301, 1003), 0, 1)],
     "t": lambda m: [S(m(301, 1003))],
+    "T": lambda m: [S(m(301, 1003))],
+    "mT": lambda m: [S(m(3, 101, 1003))],
     "permute": lambda m: [S(m(50, 60, 101), (2, 0, 1))],
     "reshape": lambda m: [S(m(300, 1003), (1003, 300))],
     "view": lambda m: [S(m(300, 1003), 1003, 300)],
+    "view_as": lambda m: [S(m(300, 1003), Const(m(1003, 300)))],
+    "reshape_as": lambda m: [S(m(300, 1003), Const(m(1003, 300)))],
     "expand": lambda m: [S(m(1003), 301, 1003), S(m(301, 1), 301, 1003), S(m(), 300_001)],
+    "expand_as": lambda m: [S(m(1003), Const(m(301, 1003)))],
+    "broadcast_to": lambda m: [S(m(301, 1), (301, 1003))],
+    "broadcast_tensors": lambda m: [S(m(1003), m(301, 1))],
+    "atleast_1d": lambda m: [S(m(300_001))],
     "squeeze": lambda m: [S(m(1, 300_001))],
     "unsqueeze": lambda m: [S(m(300_001), 0)],
     "flatten": lambda m: [S(m(301, 1003))],
+    "unflatten": lambda m: [S(m(301, 1000), 1, (10, -1))],
+    "ravel": lambda m: [S(m(301, 1003))],
     "movedim": lambda m: [S(m(50, 60, 101), 0, -1)],
     "diagonal": lambda m: [S(m(601, 603)), S(m(300, 1003), 3, 1, 0)],
     "diag": lambda m: [S(m(601, 603)), S(m(701))],
@@ -93,6 +103,8 @@ LARGE: dict[str, Callable[[Make], list[Sample]]] = {
         S(m(301, 1003), m.mask(301, 1003), m()),
         S(m(301, 1003), m.random.permutation(301), m(301, 1003)),
     ],
+    "select": lambda m: [S(m(3, 300_001), 0, 1), S(m(300_001, 3), 1, 1)],
+    "narrow": lambda m: [S(m(301, 1003), 1, 3, 900)],
     "gather": lambda m: [
         S(m(301, 1003), 0, m.place(301, 400, 1003)),
         S(m(301, 1003), 1, m.place(1003, 301, 2000)),
@@ -101,6 +113,7 @@ LARGE: dict[str, Callable[[Make], list[Sample]]] = {
     "dropout": lambda m: [S(m(300_001), 0.5, True)],
     "allclose": lambda m: [S(x := m(300_001), x), S(m(300_001), m(300_001))],
     "equal": lambda m: [S(x := m(300_001), x)],
+    "is_nonzero": lambda m: [S(m(1))],  # it takes no more
     # Above the table's sizes: a product that the BLAS library computes.
     "matmul": lambda m: [S(m(701, 1103), m(1103, 903))] if m.dtype == "float32" else [],
 }

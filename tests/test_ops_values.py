@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 
 import tapegrad as tg
 from op_row import Make, Op, Sample, convert, expected, outputs, prepare
-from op_table import BY_NAME, ELSEWHERE, TABLE, rows
+from op_table import BY_NAME, ELSEWHERE, NOT_OPERATORS, TABLE, rows, untested
 from support import LAYOUTS, array, check, contiguous, dtype_of, expanded, tensor, tolerance
 
 
@@ -38,10 +40,27 @@ def each(kind: str = "dtypes", ops: list[Op] = TABLE) -> Any:
     return pytest.mark.parametrize(("op", "dtype"), cases)
 
 
+def bound_operators() -> set[str]:
+    """The public functions of the core, and the methods and attributes of its tensors."""
+    functions = {n for n, f in vars(tg._C).items() if callable(f) and not isinstance(f, type)}
+    others = {name for names in NOT_OPERATORS.values() for name in names.split()}
+    return {n for n in functions | set(dir(tg.Tensor)) if not n.startswith("_")} - others
+
+
 def test_every_operator_has_a_row() -> None:
-    known = set(BY_NAME) | set(ELSEWHERE) | {name for op in TABLE for name in op.covers}
-    missing = sorted(set(tg._C._operator_names()) - known)
-    assert not missing, f"operators without a row in op_table.py: {missing}"
+    missing = untested(bound_operators())
+    assert not missing, f"operators without a row in op_table: {missing}"
+
+
+def test_rows_and_exceptions_are_of_things_that_exist() -> None:
+    names = {*ELSEWHERE, *(n for op in TABLE for n in op.aliases)}
+    names |= {n for group in NOT_OPERATORS.values() for n in group.split()}
+    unknown = sorted(n for n in names if not (hasattr(tg._C, n) or hasattr(tg.Tensor, n)))
+    assert not unknown, unknown
+    assert not set(ELSEWHERE) & set(BY_NAME)
+    for name, file in ELSEWHERE.items():
+        text = (Path(__file__).parent / file).read_text()
+        assert re.search(rf"\.{name}\b", text), f"{file} does not test {name}"
 
 
 @each()
@@ -59,8 +78,21 @@ def test_method(op: Op) -> None:
         compare(op, sample, dtype, getattr(args[0], op.method)(*args[1:], **kwargs))
 
 
+@pytest.mark.parametrize(
+    ("op", "alias"),
+    [pytest.param(op, alias, id=alias) for op in TABLE for alias in op.aliases],
+)
+def test_alias(op: Op, alias: str) -> None:
+    dtype = op.dtypes[-1]
+    for sample in samples(op, dtype):
+        args, kwargs = prepare(sample, lambda a, _: contiguous(a))
+        compare(op, sample, dtype, getattr(tg, alias)(*args, **kwargs))
+        if op.method:
+            compare(op, sample, dtype, getattr(args[0], alias)(*args[1:], **kwargs))
+
+
 @pytest.mark.parametrize("layout", ["strided", "transposed"])
-@pytest.mark.parametrize("op", [o for o in TABLE if o.name != "view"], ids=lambda op: op.name)
+@pytest.mark.parametrize("op", rows(any_layout=True), ids=lambda op: op.name)
 def test_memory_layout_does_not_matter(op: Op, layout: str) -> None:
     for dtype in {op.dtypes[0], op.dtypes[-1]}:
         for sample in samples(op, dtype):
@@ -316,6 +348,32 @@ def test_integer_division_rounds_down() -> None:
     assert (tg.tensor([7.5, -7.5]) % 2).tolist() == [1.5, 0.5]
     assert tg.div(tg.tensor([7.0, -7.0]), 2, rounding_mode="trunc").tolist() == [3.0, -3.0]
     assert tg.div(tg.tensor([7.0, -7.0]), 2, rounding_mode="floor").tolist() == [3.0, -4.0]
+
+
+def test_shifts() -> None:
+    x = tg.tensor([1, -8, 8, -8], dtype=tg.int32)
+    assert (x << 2).tolist() == [4, -32, 32, -32]
+    assert (x >> 2).tolist() == [0, -2, 2, -2]
+    assert (1 << tg.tensor([0, 3])).tolist() == [1, 8]
+    assert (16 >> tg.tensor([0, 3])).tolist() == [16, 2]
+    # No bit is left of what is shifted by more bits than there are; the sign stays.
+    places = tg.tensor([31, 32, 33, -1], dtype=tg.int32)
+    assert (tg.tensor([1, 1, 1, -1], dtype=tg.int32) << places).tolist() == [-(2**31), 0, 0, 0]
+    assert (x >> places).tolist() == [0, -1, 0, -1]
+
+
+def test_sorting_takes_nan_as_the_largest_and_keeps_the_order_of_equals() -> None:
+    x = tg.tensor([3.0, float("nan"), 1.0, 3.0, -float("inf")])
+    assert x.argsort().tolist() == [4, 2, 0, 3, 1]
+    assert x.argsort(descending=True, stable=True).tolist() == [1, 0, 3, 2, 4]
+    values, places = x.sort()
+    assert str(values.tolist()) == "[-inf, 1.0, 3.0, 3.0, nan]"
+    assert places.dtype == tg.int64
+    assert x.topk(2).indices.tolist() == [1, 0]
+    assert x.topk(2, largest=False).values.tolist() == [-float("inf"), 1.0]
+    many = tg.arange(1000) % 3
+    order = np.argsort(array(many), kind="stable")
+    np.testing.assert_array_equal(array(many.argsort(stable=True)), order)
 
 
 def test_sums_of_many_float32_stay_accurate() -> None:

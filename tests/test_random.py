@@ -18,6 +18,9 @@ DRAWS: dict[str, Callable[..., Any]] = {
     "randint": lambda **k: tg.randint(-5, 100, (1001,), **k),
     "randperm": lambda **k: tg.randperm(1001, **k),
     "bernoulli": lambda **k: tg.bernoulli(tg.full((1001,), 0.3), **k),
+    "multinomial": lambda **k: tg.multinomial(tg.ones(1001), 1001, **k),
+    "normal": lambda **k: tg.normal(1.0, 2.0, (1001,), **k),
+    "random_": lambda **k: tg.empty(1001).random_(100, **k),
     "normal_": lambda **k: tg.empty(1001).normal_(1, 2, **k),
     "uniform_": lambda **k: tg.empty(1001).uniform_(-1, 2, **k),
     "double": lambda **k: tg.rand(1001, dtype=tg.float64, **k),
@@ -217,6 +220,50 @@ def test_normal_and_uniform_in_place() -> None:
         tg.empty(2).uniform_(2, 1)
 
 
+def test_random_in_place() -> None:
+    x = tg.empty(20_000, dtype=tg.int64)
+    assert x.random_(3) is x
+    assert np.abs(np.bincount(array(x), minlength=3) - 20_000 / 3).max() < 400
+    assert set(x.random_(-2, 1).tolist()) == {-2, -1, 0}
+    assert tg.empty(2000, dtype=tg.uint8).random_().max().item() > 250
+    assert 0.45 < tg.empty(20_000, dtype=tg.bool).random_().float().mean().item() < 0.55
+    assert tg.empty(2000).random_().max().item() > 1 << 23
+    with raises(RuntimeError, "random_ expects 'from' to be less than 'to', but got from=5 >= to"):
+        x.random_(5, 5)
+    with raises(RuntimeError, "to - 1 is out of bounds for unsigned char"):
+        tg.empty(2, dtype=tg.uint8).random_(0, 1000)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_multinomial(dtype: str) -> None:
+    weights = tg.tensor([1.0, 0.0, 3.0], dtype=getattr(tg, dtype))
+    x = tg.multinomial(weights, 20_000, replacement=True)
+    assert (x.shape, x.dtype) == ((20_000,), tg.int64)
+    np.testing.assert_allclose(np.bincount(array(x)) / 20_000, [0.25, 0, 0.75], atol=0.015)
+    rows = weights.expand(20_000, 3).multinomial(2)
+    assert rows.shape == (20_000, 2)
+    np.testing.assert_array_equal(np.sort(array(rows)), [[0, 2]] * 20_000)
+    np.testing.assert_allclose((array(rows)[:, 0] == 0).mean(), 0.25, atol=0.015)
+    assert tg.multinomial(tg.tensor([[0.0, 1.0], [1.0, 0.0]]), 1).tolist() == [[1], [0]]
+
+
+@pytest.mark.parametrize(
+    ("weights", "count", "message"),
+    [
+        ([1.0, -1.0], 1, "probability tensor contains either `inf`, `nan` or element < 0"),
+        ([1.0, math.nan], 1, "probability tensor contains either `inf`, `nan` or element < 0"),
+        ([0.0, 0.0], 1, "invalid multinomial distribution (sum of probabilities <= 0)"),
+        ([1.0, 1.0], 3, "cannot sample n_sample > prob_dist.size(-1) samples without replacement"),
+        ([1.0, 1.0], 0, "cannot sample n_sample <= 0 samples"),
+        ([[[1.0]]], 1, "prob_dist must be 1 or 2 dim"),
+        ([1, 1], 1, "multinomial only supports floating-point dtypes for input, got: Long"),
+    ],
+)
+def test_multinomial_refuses(weights: list, count: int, message: str) -> None:
+    with raises(RuntimeError, message):
+        tg.multinomial(tg.tensor(weights), count)
+
+
 def test_like_forms() -> None:
     x = tg.ones(3, 2, dtype=tg.float64)
     for make in (tg.rand_like, tg.randn_like):
@@ -228,7 +275,10 @@ def test_like_forms() -> None:
 def test_normal_function() -> None:
     x = tg.normal(5.0, 0.1, (1000,))
     assert abs(x.mean().item() - 5) < 0.02
-    assert tg.normal(tg.zeros(3), tg.ones(3)).shape == (3,)
+    assert tg.normal(tg.zeros(3), tg.ones(2, 1)).shape == (2, 3)
+    assert tg.normal(mean=2.0, std=tg.zeros(3)).tolist() == [2.0] * 3
+    with raises(RuntimeError, "normal expects all elements of std >= 0.0"):
+        tg.normal(tg.zeros(3), -tg.ones(3))
 
 
 def test_dropout() -> None:

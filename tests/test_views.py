@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import tapegrad as tg
 from both import both
-from op_row import Make, Op, outputs
+from op_row import Make, Op, outputs, prepare
 from op_table import TABLE
 from support import array, contiguous, raises, strided
 
@@ -25,8 +25,8 @@ each_view = pytest.mark.parametrize("op", VIEWS, ids=lambda op: op.name)
 @each_view
 def test_view_shares_memory_and_version(op: Op) -> None:
     for sample in op.samples(Make("float32", zlib.crc32(op.name.encode()))):
-        x = contiguous(sample.args[0])
-        results = outputs(op.call(tg, x, *sample.args[1:], **sample.kwargs))
+        (x, *args), kwargs = prepare(sample, lambda a, _: contiguous(a))
+        results = outputs(op.call(tg, x, *args, **kwargs))
         for y in results:
             assert y is not x or op.name in ("flatten", "reshape")  # nothing to change
             if y.numel() == 0:
@@ -42,14 +42,15 @@ def test_view_shares_memory_and_version(op: Op) -> None:
 @each_view
 def test_view_has_a_base_and_the_flag(op: Op) -> None:
     for sample in op.samples(Make("float64", 1)):
-        x = contiguous(sample.args[0]).requires_grad_()
-        for y in outputs(op.call(tg, x, *sample.args[1:], **sample.kwargs)):
+        (x, *args), kwargs = prepare(sample, lambda a, _: contiguous(a))
+        x.requires_grad_()
+        for y in outputs(op.call(tg, x, *args, **kwargs)):
             if op.name in ("detach",):
                 assert not y._is_view()
             elif op.name not in ("flatten", "reshape") or y.shape != x.shape:
                 assert y._is_view()
                 assert y._base is x
-                for z in outputs(op.call(tg, x * 1, *sample.args[1:], **sample.kwargs)):
+                for z in outputs(op.call(tg, x * 1, *args, **kwargs)):
                     assert z._base is not None
 
 
@@ -59,6 +60,34 @@ def test_base_of_a_chain_is_the_first_tensor() -> None:
     assert x._base is None
     assert not x._is_view()
     assert x.detach()[0]._base is not x
+
+
+def test_as_strided_shows_the_memory() -> None:
+    x = tg.arange(6.0).requires_grad_()
+    windows = x.as_strided((3, 2), (1, 1))
+    assert windows.tolist() == [[0.0, 1.0], [1.0, 2.0], [2.0, 3.0]]
+    (grad,) = tg.autograd.grad(windows.sum(), x)
+    assert grad.tolist() == [1.0, 2.0, 2.0, 1.0, 0.0, 0.0]
+    column = tg.as_strided(x.detach().reshape(2, 3)[:, 1:], (2,), (3,), 2)
+    assert column.tolist() == [2.0, 5.0]
+    assert column._base is not None
+    column.zero_()
+    assert x.tolist() == [0.0, 1.0, 0.0, 3.0, 4.0, 0.0]
+    with raises(RuntimeError, "mismatch in length of strides and shape"):
+        x.as_strided((2, 2), (1,))
+    with raises(RuntimeError, "as_strided: Negative strides are not supported at the moment"):
+        x.as_strided((2, 2), (1, -2))
+    with raises(RuntimeError, "setStorage: sizes [2, 4], strides [1, 2], storage offset 0"):
+        x.as_strided((2, 4), (1, 2))
+
+
+def test_set_shows_the_memory_of_another_tensor() -> None:
+    x, y = tg.ones(2, 2), tg.zeros(3)
+    assert y.set_(x) is y
+    y[0] = 5.0
+    assert x.tolist() == [[5.0, 5.0], [1.0, 1.0]]
+    with raises(RuntimeError, "Could not set tensor of type"):
+        y.set_(tg.arange(2))
 
 
 STRIDES = {

@@ -3,6 +3,8 @@
 #include "kernels/table.h"
 #include "ops/copy.h"
 #include "ops/elementwise.h"
+#include "ops/gather.h"
+#include "ops/index_select.h"
 #include "ops/reshape.h"
 #include "ops/rule.h"
 #include "ops/scatter.h"
@@ -31,6 +33,35 @@ Tensor reduce(const Tensor& losses, Reduction reduction) {
 // -------------------------------------------------------------------------------- cross-entropy
 
 using kernels::CrossEntropyOptions;
+
+// The classes of a target, as int64.
+Tensor class_numbers(const Tensor& target) {
+    if (target.dtype() == DType::Int64) return contiguous_values(target);
+    if (target.dtype() != DType::UInt8)
+        fail("expected target dtype to be Long or Byte, but got ",
+             scalar_type_name(target.dtype()));
+    return contiguous_values(to_dtype(target, DType::Int64));
+}
+
+// Input [N, C, d...] or [C] as rows of classes, one for each of `count` targets.
+Tensor rows_of_classes(const Tensor& input, int64_t count) {
+    if (input.dim() == 1) return unsqueeze(input, 0);
+    if (input.dim() == 2) return input;
+    return reshape(movedim(input, {1}, {-1}), {count, input.sizes()[1]});
+}
+
+// Losses put together; their mean is divided by the sum of the weights, which is written.
+Tensor reduce_weighted(const Tensor& losses, const Tensor& weights, Reduction reduction,
+                       double& weight_sum) {
+    if (reduction == Reduction::None) return losses;
+    const Tensor out = sum(losses, {});
+    if (reduction == Reduction::Mean) {
+        const Tensor total = sum(weights, {});
+        weight_sum = total.dtype() == DType::Float32 ? *total.data<float>() : *total.data<double>();
+        binary_in_place(Binary::Div, out, weight_sum);
+    }
+    return out;
+}
 
 // The distribution that each row is held against, times its weight: the class of the target, and the even
 // share of label smoothing. Ignored rows are zero.
@@ -117,14 +148,9 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const Tensor& we
         (weight.dim() != 1 || weight.sizes()[0] != classes || weight.dtype() != input.dtype()))
         fail("cross_entropy: weight tensor should be defined either for all ", classes,
              " classes or no classes but got weight tensor of shape: ", to_string(weight.sizes()));
-    if (target.is_floating() && target.dim() != input.dim())
-        fail("expected target dtype to be Long or Byte, but got ",
-             scalar_type_name(target.dtype()));
-    if (target.is_floating())
+    if (target.is_floating() && target.dim() == input.dim())
         return probability_cross_entropy(input, target, weight, reduction, label_smoothing);
-    if (target.dtype() != DType::Int64)
-        fail("expected target dtype to be Long or Byte, but got ",
-             scalar_type_name(target.dtype()));
+    const Tensor targets = class_numbers(target);
     if (target.dim() != input.dim() - 1)
         fail("input and target have unfitting dimensions: an input of shape ",
              to_string(input.sizes()), " takes a target of ", input.dim() - 1, " dimensions, got ",
@@ -137,12 +163,8 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const Tensor& we
             fail("input and target batch or spatial sizes don't match: target ",
                  to_string(target.sizes()), ", input ", to_string(input.sizes()));
 
-    // Rows of logits.
-    Tensor rows = input;
-    if (input.dim() == 1) rows = unsqueeze(input, 0);
-    if (input.dim() > 2) rows = reshape(movedim(input, {1}, {-1}), {target.numel(), classes});
-    const Tensor data = contiguous_values(rows), targets = contiguous_values(target);
     const int64_t count = target.numel();
+    const Tensor rows = rows_of_classes(input, count), data = contiguous_values(rows);
     Tensor losses = empty({count}, input.dtype()), weights = empty({count}, input.dtype()),
            normalizer = empty({count}, input.dtype());
     const Tensor class_weight = weight.defined() ? contiguous_values(weight) : Tensor();
@@ -157,23 +179,81 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const Tensor& we
     double weight_sum = 1;
     {
         GradMode off(false);
-        if (reduction == Reduction::None) {
-            out = losses;
-        } else {
-            out = sum(losses, {});
-            if (reduction == Reduction::Mean) {
-                const Tensor total = sum(weights, {});
-                weight_sum =
-                    total.dtype() == DType::Float32 ? *total.data<float>() : *total.data<double>();
-                binary_in_place(Binary::Div, out, weight_sum);
-            }
-        }
+        out = reduce_weighted(losses, weights, reduction, weight_sum);
     }
     out = recorded(std::move(out), CrossEntropy{options, reduction == Reduction::Mean, weight_sum},
                    rows, alias(targets, {count}, {1}, 0), class_weight, normalizer, weights);
     return reduction == Reduction::None && !(out.sizes() == target.sizes())
                ? reshape(out, target.sizes())
                : out;
+}
+
+// ----------------------------------------------------------------- negative log-likelihood
+
+namespace {
+
+Tensor zeros_scatter_rows(const Dims& sizes, const Tensor& target, const Tensor& values) {
+    Tensor out = zeros(sizes, values.dtype());
+    scatter_(out, 1, unsqueeze(target, 1), unsqueeze(values, 1));
+    return out;
+}
+TAPEGRAD_WORD(zeros_scatter_rows)
+
+// The loss of rows of log-probabilities [rows, classes]; ignored rows have the weight 0.
+struct NllLoss {
+    static constexpr auto node = "NllLossBackward0";
+    static constexpr std::array arguments{"self", "target", "weight"};
+    double total;  // what the mean divides by, else 1
+    auto backward(auto g, auto x, auto target, auto weight, auto) const {
+        return zeros_scatter_rows(x.sizes(), target, expand(g / total, weight.sizes()) * -weight);
+    }
+};
+
+}  // namespace
+
+Tensor nll_loss(const Tensor& input, const Tensor& target, const Tensor& weight,
+                Reduction reduction, int64_t ignore_index) {
+    if (input.dim() == 0) fail<ValueError>("Expected 1 or more dimensions (got 0)");
+    if (!input.is_floating())
+        fail<NotImplementedError>("\"nll_loss_out_frame\" not implemented for '",
+                                  scalar_type_name(input.dtype()), "'");
+    const Tensor targets = class_numbers(target);
+    Dims fitting = input.sizes();
+    const int64_t classes = fitting[input.dim() == 1 ? 0 : 1];
+    fitting.erase(input.dim() == 1 ? 0 : 1);
+    if (input.dim() > 1 && target.dim() && target.sizes()[0] != fitting[0])
+        fail<ValueError>("Expected input batch_size (", fitting[0],
+                         ") to match target batch_size (", target.sizes()[0], ").");
+    if (!(target.sizes() == fitting))
+        fail("Expected target size ", to_string(fitting), ", got ", to_string(target.sizes()));
+    if (weight.defined() && !(weight.sizes() == Dims{classes}))
+        fail("weight tensor should be defined either for all ", classes,
+             " classes or no classes but got weight tensor of shape: ", to_string(weight.sizes()));
+    if (weight.defined() && weight.dtype() != input.dtype())
+        fail("expected scalar type ", scalar_type_name(input.dtype()), " but found ",
+             scalar_type_name(weight.dtype()));
+    const int64_t count = targets.numel();
+    for (const int64_t t : std::span(targets.data<int64_t>(), size_t(count)))
+        if (t != ignore_index && (t < 0 || t >= classes))
+            fail<IndexError>("Target ", t, " is out of bounds.");
+
+    const Tensor rows = rows_of_classes(input, count);
+    Tensor out, places, weights;
+    double weight_sum = 1;
+    {
+        GradMode off(false);
+        const Tensor flat = reshape(targets, {count});
+        const Tensor used = compare(Comparison::Ne, flat, ignore_index);
+        places = where(used, flat, 0);
+        weights = weight.defined() ? where(used, index_select(weight, 0, places), 0)
+                                   : to_dtype(used, input.dtype());
+        // An ignored row counts as nothing, whatever is in it.
+        const Tensor picked = squeeze(gather(rows, 1, unsqueeze(places, 1)), {1});
+        out = reduce_weighted(where(used, -picked * weights, 0), weights, reduction, weight_sum);
+    }
+    out = recorded(std::move(out), NllLoss{reduction == Reduction::Mean ? weight_sum : 1}, rows,
+                   places, weights);
+    return reduction == Reduction::None ? reshape(out, target.sizes()) : out;
 }
 
 // ---------------------------------------------------------------------------------- other losses
@@ -190,19 +270,9 @@ struct MseLoss {
     }
 };
 
-void warn_about_broadcast(const Tensor& input, const Tensor& target) {
-    if (!(input.sizes() == target.sizes()))
-        warn(text("Using a target size (tapegrad.Size(", to_string(target.sizes()),
-                  ")) that is different to the input size (tapegrad.Size(",
-                  to_string(input.sizes()),
-                  ")). This will likely lead to incorrect results due to broadcasting. Please "
-                  "ensure they have the same size."));
-}
-
 }  // namespace
 
 Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
-    warn_about_broadcast(input, target);
     Tensor out;
     double slope = 2;
     {
@@ -228,7 +298,6 @@ Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction) 
 }
 
 Tensor l1_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
-    warn_about_broadcast(input, target);
     return reduce(abs(input - target), reduction);
 }
 

@@ -11,6 +11,7 @@ void bind_nn(py::module_& m) {
     def<"softmax">(m, softmax);
     def<"log_softmax">(m, log_softmax);
     def_function<"cross_entropy">(m, cross_entropy).without_out();
+    def_function<"nll_loss">(m, nll_loss).without_out();
     def_function<"dropout">(m, [](const Tensor& x, double p, bool train) {
         return dropout(x, p, train, default_generator());
     }).without_out();

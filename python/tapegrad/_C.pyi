@@ -203,6 +203,7 @@ __all__ = [
     "neg_",
     "negative",
     "negative_",
+    "nll_loss",
     "nonzero",
     "norm",
     "normal",
@@ -1421,6 +1422,13 @@ def neg(input: Tensor, /) -> Tensor: ...
 def neg_(input: Tensor, /) -> Tensor: ...
 def negative(input: Tensor, /) -> Tensor: ...
 def negative_(input: Tensor, /) -> Tensor: ...
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    ignore_index: _int = -100,
+) -> Tensor: ...
 @overload
 def nonzero(input: Tensor, *, as_tuple: Literal[False] = False) -> Tensor: ...
 @overload

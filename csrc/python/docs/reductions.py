@@ -571,6 +571,27 @@ Example:
     >>> tapegrad.cross_entropy(logits, tapegrad.tensor([0, 1]))
     tensor(0.1269)
 """,
+    'nll_loss(input, target, weight=None, reduction="mean", ignore_index=-100)': f"""\
+Minus the log-probability of each target class.
+
+Formula: ``-weight[target] * input[target]``. The mean divides by the sum of the weights.
+
+Args:
+    input: log-probabilities: (classes), (n, classes) or (n, classes, ...), floating-point.
+    target: class numbers, int64, of the shape of ``input`` without its dimension of classes.
+    weight: one factor for each class, which gets no gradient, or None. Default: None.
+{REDUCTION}
+    ignore_index: a class number whose rows count for nothing. Default: -100.
+
+Raises:
+    IndexError: if a class number is out of range.
+    ValueError: if the batches differ in size.
+    RuntimeError: if the shapes or dtypes do not fit otherwise.
+
+Example:
+    >>> tapegrad.nll_loss(tapegrad.tensor([[-0.5, -1.0]]), tapegrad.tensor([1]))
+    tensor(1.)
+""",
     "dropout(input, p=0.5, train=True)": """\
 Set elements to zero by chance, and scale the others by ``1 / (1 - p)``.
 

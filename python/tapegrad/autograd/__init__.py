@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import _C
+from .._arguments import as_tuple
 from .._C import Tensor, is_grad_enabled
 from .._lazy import lazy
 from . import anomaly_mode, function, grad_mode, graph
@@ -45,15 +46,13 @@ __all__ = [
 Variable = Tensor  # the name of old, still found in programs
 
 
-def _as_tuple(value: Any) -> tuple[Any, ...]:
-    """A single tensor or edge as a tuple of one."""
-    return (value,) if isinstance(value, Tensor | GradientEdge) or value is None else tuple(value)
+_SINGLE = (Tensor, GradientEdge)
 
 
 def _gradients_for(roots: tuple[Any, ...], gradients: Any) -> tuple[Any, ...]:
     if gradients is None:
         return (None,) * len(roots)
-    result = _as_tuple(gradients)
+    result = as_tuple(gradients)
     if len(result) != len(roots):
         raise RuntimeError(f"got {len(roots)} tensors and {len(result)} gradients")
     return result
@@ -99,8 +98,8 @@ def backward(
                 "Please only use `grad_tensors`."
             )
         grad_tensors = grad_variables
-    roots = _as_tuple(tensors)
-    wanted = () if inputs is None else _as_tuple(inputs)
+    roots = as_tuple(tensors, _SINGLE)
+    wanted = () if inputs is None else as_tuple(inputs, _SINGLE)
     if inputs is not None and not wanted:
         raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
     keep = create_graph if retain_graph is None else retain_graph
@@ -156,7 +155,7 @@ def grad(
             "got: allow_unused=False."
         )
     allow = materialize_grads if allow_unused is None else allow_unused
-    roots, wanted = _as_tuple(outputs), _as_tuple(inputs)
+    roots, wanted = as_tuple(outputs, _SINGLE), as_tuple(inputs, _SINGLE)
     for item in wanted:
         if isinstance(item, Tensor) and not item.requires_grad:
             raise RuntimeError("One of the differentiated Tensors does not require grad")

@@ -1,183 +1,129 @@
 """Jacobians, Hessians and their products with vectors, as functions of functions.
 
-Every function here takes ``func``, a Python function of tensors that returns a tensor or a
-tuple of tensors, and ``inputs``, a tensor or a tuple of tensors.  Where a tensor was given, a
-tensor is returned; where a tuple was given, a tuple.  The inputs need not require gradients,
-and their ``.grad`` is left alone.
+Every function here takes `func`, a Python function of tensors that returns a tensor or a tuple of
+tensors, and `inputs`, a tensor or a tuple of tensors. Where a tensor was given, a tensor is
+returned; where a tuple was given, a tuple. The inputs need not require gradients, and their
+``.grad`` is left alone.
 
-Two arguments mean the same everywhere:
-
-* ``create_graph=True`` makes the results differentiable with respect to the inputs;
-* ``strict=True`` raises a `RuntimeError` where a result does not depend on an input at all,
-  instead of returning zeros.
+Two arguments mean the same everywhere: with ``create_graph=True`` the results can be
+differentiated; ``strict=True`` raises a `RuntimeError` where a result does not depend on an input
+at all, instead of returning zeros.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import tapegrad
-from tapegrad._C import Tensor
-from tapegrad.autograd.grad_mode import enable_grad, set_grad_enabled
+
+from .._C import Tensor
+from . import _strict_mode
+from .grad_mode import enable_grad, set_grad_enabled
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 
 Tensors = tuple[Tensor, ...]
-OptionalTensors = tuple["Tensor | None", ...]
-
-_USER_OUTPUTS = "outputs of the user-provided function"
+OptionalTensors = tuple[Tensor | None, ...]
 
 
-# ---------------------------------------------------------------------------------------
-# Arguments and results
-# ---------------------------------------------------------------------------------------
+# ---------------------------------------------------------------------- arguments and results
 
 
-def _as_tuple(value: Any, argument: str, function: str) -> tuple[bool, Tensors]:
-    """Return whether `value` is a tuple, and it as one; refuse what is not made of tensors."""
-    if not isinstance(value, tuple):
-        if not isinstance(value, Tensor):
-            raise TypeError(
-                f"The {argument} given to {function} must be either a Tensor or a tuple of "
-                f"Tensors but the given {argument} has type {type(value)}."
-            )
-        return False, (value,)
-    for index, item in enumerate(value):
-        if not isinstance(item, Tensor):
-            raise TypeError(
-                f"The {argument} given to {function} must be either a Tensor or a tuple of "
-                f"Tensors but the value at index {index} has type {type(item)}."
-            )
-    return True, value
+class _Group(NamedTuple):
+    """What was given as a tensor or as a tuple of tensors."""
+
+    tensors: Tensors
+    is_tuple: bool
+
+    @classmethod
+    def of(cls, value: Any, what: str, name: str) -> _Group:
+        """Check what was given to the function `name`, or was returned to it."""
+        if isinstance(value, Tensor):
+            return cls((value,), False)
+        if isinstance(value, tuple):
+            wrong = [i for i, item in enumerate(value) if not isinstance(item, Tensor)]
+            if not wrong:
+                return cls(value, True)
+            found = f"value at index {wrong[0]} has type {type(value[wrong[0]])}"
+        else:
+            found = f"given {what} has type {type(value)}"
+        raise TypeError(
+            f"The {what} given to {name} must be either a Tensor or a tuple of Tensors but the "
+            f"{found}."
+        )
+
+    def result(self, tensors: Sequence[Tensor], create_graph: bool) -> Any:
+        """Results for each of the tensors, in the form in which these were given."""
+        if not create_graph:
+            tensors = [t.detach() for t in tensors]
+        return tuple(tensors) if self.is_tuple else tensors[0]
 
 
-def _fresh(values: Tensors, create_graph: bool, requires_grad: bool) -> Tensors:
-    """Stand-ins for the values, so that gradients stop at them and not at the user's tensors.
+def _stand_ins(tensors: Tensors, create_graph: bool, requires_grad: bool) -> Tensors:
+    """Tensors at which gradients stop, so that they do not reach the user's.
 
-    With `create_graph` those that require gradients stay connected to the user's tensors.
+    With `create_graph` those that require gradients stay connected to the user's.
     """
     return tuple(
-        v.view_as(v)
-        if create_graph and v.requires_grad
-        else v.detach().requires_grad_(requires_grad)
-        for v in values
+        t.view_as(t)
+        if create_graph and t.requires_grad
+        else t.detach().requires_grad_(requires_grad)
+        for t in tensors
     )
 
 
-def _result(values: Sequence[Tensor], as_tuple: bool, create_graph: bool) -> Any:
-    if not create_graph:
-        values = [v.detach() for v in values]
-    return tuple(values) if as_tuple else values[0]
+def _inputs(inputs: Any, create_graph: bool, name: str) -> _Group:
+    given = _Group.of(inputs, "inputs", name)
+    return given._replace(tensors=_stand_ins(given.tensors, create_graph, True))
 
 
-def _check_vector(v: Tensors, like: Tensors, is_tuple: bool) -> None:
-    if len(v) != len(like):
-        if is_tuple:
-            raise RuntimeError(
-                f"v is a tuple of invalid length: should be {len(like)} but got {len(v)}."
-            )
-        raise RuntimeError("The given v should contain a single Tensor.")
-    for index, (a, b) in enumerate(zip(v, like, strict=True)):
-        if a.shape != b.shape:
-            entry = f"Entry {index} in " if is_tuple else ""
-            raise RuntimeError(f"{entry}v has invalid size: should be {b.shape} but got {a.shape}.")
+def _outputs(func: Callable[..., Any], inputs: Tensors, strict: bool, name: str) -> _Group:
+    outputs = _Group.of(func(*inputs), "outputs of the user-provided function", name)
+    if strict:
+        _strict_mode.require_grad(outputs.tensors, _strict_mode.OUTPUT)
+    return outputs
 
 
-def _input_vector(v: Any, inputs: Tensors, is_tuple: bool, create_graph: bool, name: str) -> Any:
-    """Check the vector `v` that multiplies the inputs; None is allowed for a single number."""
-    if v is not None:
-        _, vectors = _as_tuple(v, "v", name)
-        vectors = _fresh(vectors, create_graph, requires_grad=False)
-        _check_vector(vectors, inputs, is_tuple)
-        return vectors
-    if len(inputs) != 1 or inputs[0].numel() != 1:
-        raise RuntimeError(
-            "The vector v can only be None if the input to the user-provided function "
-            "is a single Tensor with a single element."
-        )
-    return None
-
-
-def _scalar_output(func: Callable[..., Any], inputs: Tensors, strict: bool, name: str) -> Tensor:
-    """Call a function that has to return one tensor with one element."""
-    is_tuple, outputs = _as_tuple(func(*inputs), _USER_OUTPUTS, name)
-    _require_grad(outputs, "outputs", strict)
-    if is_tuple:
+def _number(func: Callable[..., Any], inputs: Tensors, strict: bool, name: str) -> _Group:
+    """The output of a function that has to return one tensor with one element."""
+    output = _outputs(func, inputs, strict, name)
+    if output.is_tuple:
         raise RuntimeError(f"The function given to {name} should return a single Tensor")
-    if outputs[0].numel() != 1:
+    if output.tensors[0].numel() != 1:
         raise RuntimeError(
             f"The Tensor returned by the function given to {name} should contain a single element"
         )
-    return outputs[0]
+    return output
 
 
-# ---------------------------------------------------------------------------------------
-# Gradients and strictness
-# ---------------------------------------------------------------------------------------
-
-_INDEPENDENT_OUTPUT = (
-    "The output of the user-provided function is independent of input {}. "
-    "This is not allowed in strict mode."
-)
-
-# What a tensor without gradient means, by what the tensor is.
-_NOT_DIFFERENTIABLE = {
-    "outputs": (
-        "Output {} of the user-provided function does not require gradients. The outputs must be "
-        "computed in a differentiable manner from the input when running in strict mode."
-    ),
-    "grad_inputs": (
-        "The gradient with respect to input {} is independent of the inputs of the user-provided "
-        "function. This is not allowed in strict mode."
-    ),
-    "jacobian": (
-        "While computing the hessian, found that the jacobian of the user-provided function with "
-        "respect to input {} is independent of the input. This is not allowed in strict mode. "
-        "You should ensure that your function is twice differentiable and that the jacobian "
-        "depends on the inputs (this would be violated by a linear function for example)."
-    ),
-    "hessian": (
-        "The hessian of the user-provided function with respect to input {} is independent of the "
-        "input. This is not allowed in strict mode. You should ensure that your function is "
-        "thrice differentiable and that the hessian depends on the inputs."
-    ),
-}
-
-# What a missing gradient means, by how it was computed.
-_MISSING = {
-    "back": _INDEPENDENT_OUTPUT,
-    "back_trick": (
-        "The gradient with respect to the input is independent of entry {} in the grad_outputs "
-        "when using the double backward trick to compute forward mode gradients. "
-        "This is not allowed in strict mode."
-    ),
-    "double_back": (
-        "The jacobian of the user-provided function is independent of input {}. "
-        "This is not allowed in strict mode."
-    ),
-    "double_back_trick": (
-        "The hessian of the user-provided function is independent of entry {} in the "
-        "grad_jacobian. This is not allowed in strict mode as it prevents from using the double "
-        "backward trick to replace forward mode AD."
-    ),
-}
-
-_CONSTANT = (
-    "The {} of the user-provided function is independent of input {}. "
-    "This is not allowed in strict mode when create_graph=True."
-)
+def _vector(v: Any, like: _Group, whose: str, create_graph: bool, name: str) -> Tensors | None:
+    """Check the vector `v`, which has the shapes of `like`; None will do for a single number."""
+    if v is None:
+        if len(like.tensors) != 1 or like.tensors[0].numel() != 1:
+            raise RuntimeError(
+                f"The vector v can only be None if {whose} a single Tensor with a single element."
+            )
+        return None
+    vectors = _stand_ins(_Group.of(v, "v", name).tensors, create_graph, False)
+    if len(vectors) != len(like.tensors):
+        if not like.is_tuple:
+            raise RuntimeError("The given v should contain a single Tensor.")
+        raise RuntimeError(
+            f"v is a tuple of invalid length: should be {len(like.tensors)} but got {len(vectors)}."
+        )
+    for index, (a, b) in enumerate(zip(vectors, like.tensors, strict=True)):
+        if a.shape != b.shape:
+            entry = f"Entry {index} in " if like.is_tuple else ""
+            raise RuntimeError(f"{entry}v has invalid size: should be {b.shape} but got {a.shape}.")
+    return vectors
 
 
-def _require_grad(values: OptionalTensors, kind: str, strict: bool) -> None:
-    """In strict mode refuse tensors that no gradient can reach."""
-    if not strict:
-        return
-    for index, value in enumerate(values):
-        if value is None:
-            raise RuntimeError(_INDEPENDENT_OUTPUT.format(index))
-        if not value.requires_grad:
-            raise RuntimeError(_NOT_DIFFERENTIABLE[kind].format(index))
+_OF_INPUTS = "the input to the user-provided function is"
+_OF_OUTPUTS = "the user-provided function returns"
+
+
+# ---------------------------------------------------------------------- products
 
 
 def _gradients(
@@ -208,26 +154,30 @@ def _gradients(
     return grads
 
 
-def _with_zeros(
-    grads: OptionalTensors, like: Tensors, strict: bool, create_graph: bool, stage: str
-) -> list[Tensor]:
-    """Put zeros in the place of missing gradients, or refuse them in strict mode."""
-    filled = []
-    for index, (grad, ref) in enumerate(zip(grads, like, strict=True)):
-        if grad is None:
-            if strict:
-                raise RuntimeError(_MISSING[stage].format(index))
-            grad = tapegrad.zeros_like(ref)
-        elif strict and create_graph and not grad.requires_grad:
-            kind = "hessian" if "double" in stage else "jacobian"
-            raise RuntimeError(_CONSTANT.format(kind, index))
-        filled.append(grad)
-    return filled
+def _transposed(
+    outputs: OptionalTensors, inputs: Tensors, like: Tensors
+) -> tuple[Tensors, OptionalTensors]:
+    """Zeros ``u`` in the shapes of `like`, and ``u^T J``, whose derivative by ``u`` is ``J``.
+
+    The product is linear in ``u``: its values do not matter.
+    """
+    u = tuple(tapegrad.zeros_like(x, requires_grad=True) for x in like)
+    return u, _gradients(outputs, inputs, u, create_graph=True)
 
 
-# ---------------------------------------------------------------------------------------
-# Products
-# ---------------------------------------------------------------------------------------
+def _product(
+    outputs: OptionalTensors,
+    inputs: Tensors,
+    v: Tensors | None,
+    form: _Group,
+    refusal: _strict_mode.Refusal | None,
+    create_graph: bool,
+) -> Any:
+    """The last pass: ``v^T`` times the Jacobian of `outputs` by `inputs`, in the form of `form`."""
+    with set_grad_enabled(create_graph or tapegrad.is_grad_enabled()):
+        grads = _gradients(outputs, inputs, v, create_graph=create_graph)
+        product = _strict_mode.with_zeros(grads, form.tensors, refusal, create_graph)
+    return form.result(product, create_graph)
 
 
 def vjp(
@@ -237,25 +187,24 @@ def vjp(
     create_graph: bool = False,
     strict: bool = False,
 ) -> tuple[Any, Any]:
-    """Product ``v^T J`` of a vector with the Jacobian of `func` at `inputs`.
+    """The product ``v^T J`` of a vector with the Jacobian of `func` at `inputs`.
 
     Args:
-        func: function of tensors that returns a tensor or a tuple of tensors.
+        func: a function of tensors that returns a tensor or a tuple of tensors.
         inputs: a tensor or a tuple of tensors.
-        v: tensor or tuple of tensors in the shapes of the outputs.  May be left out when
-            there is one output with one element.
-        create_graph: make the results differentiable.  Default: False.
-        strict: refuse results that do not depend on an input.  Default: False.
+        v: a tensor or a tuple of tensors in the shapes of the outputs. May be left out where there
+            is one output with one element.
+        create_graph: make the results differentiable. Default: False.
+        strict: refuse results that do not depend on an input. Default: False.
 
     Returns:
         The outputs of ``func(*inputs)`` and the product, in the shapes of the inputs.
 
     Raises:
-        TypeError: an argument or an output is not made of tensors.
-        RuntimeError: `v` has a wrong size, or a check of `strict` failed.
+        TypeError: if an argument or an output is not made of tensors.
+        RuntimeError: if `v` has a wrong size, or for what `strict` refuses.
 
-    Example::
-
+    Example:
         >>> import tapegrad
         >>> from tapegrad.autograd.functional import vjp
         >>> x = tapegrad.tensor([[1.0, 2.0], [3.0, 4.0]])
@@ -267,27 +216,12 @@ def vjp(
                 [60., 80.]])
     """
     with enable_grad():
-        inputs_tuple, inputs = _as_tuple(inputs, "inputs", "vjp")
-        inputs = _fresh(inputs, create_graph, requires_grad=True)
-        outputs_tuple, outputs = _as_tuple(func(*inputs), _USER_OUTPUTS, "vjp")
-        _require_grad(outputs, "outputs", strict)
-        if v is not None:
-            _, v = _as_tuple(v, "v", "vjp")
-            v = _fresh(v, create_graph, requires_grad=False)
-            _check_vector(v, outputs, outputs_tuple)
-        elif len(outputs) != 1 or outputs[0].numel() != 1:
-            raise RuntimeError(
-                "The vector v can only be None if the user-provided function returns "
-                "a single Tensor with a single element."
-            )
-
-    with set_grad_enabled(create_graph or tapegrad.is_grad_enabled()):
-        grads = _gradients(outputs, inputs, v, create_graph=create_graph)
-        product = _with_zeros(grads, inputs, strict, create_graph, "back")
-    return (
-        _result(outputs, outputs_tuple, create_graph),
-        _result(product, inputs_tuple, create_graph),
-    )
+        x = _inputs(inputs, create_graph, "vjp")
+        y = _outputs(func, x.tensors, strict, "vjp")
+        v = _vector(v, y, _OF_OUTPUTS, create_graph, "vjp")
+    refusal = _strict_mode.VJP if strict else None
+    product = _product(y.tensors, x.tensors, v, x, refusal, create_graph)
+    return y.result(y.tensors, create_graph), product
 
 
 def jvp(
@@ -297,52 +231,34 @@ def jvp(
     create_graph: bool = False,
     strict: bool = False,
 ) -> tuple[Any, Any]:
-    """Product ``J v`` of the Jacobian of `func` at `inputs` with a vector.
+    """The product ``J v`` of the Jacobian of `func` at `inputs` with a vector.
 
-    It is computed by two backward passes: ``u^T J`` is linear in ``u``, and its derivative
-    with respect to ``u``, applied to ``v``, is ``J v``.
+    It is computed by two backward passes: ``u^T J`` is linear in ``u``, and its derivative with
+    respect to ``u``, applied to ``v``, is ``J v``.
 
-    Args:
-        func: function of tensors that returns a tensor or a tuple of tensors.
-        inputs: a tensor or a tuple of tensors.
-        v: tensor or tuple of tensors in the shapes of the inputs.  May be left out when
-            there is one input with one element.
-        create_graph: make the results differentiable.  Default: False.
-        strict: refuse results that do not depend on an input.  Default: False.
+    The arguments are those of :func:`vjp`, but `v` has the shapes of the inputs, and may be left
+    out where there is one input with one element.
 
     Returns:
         The outputs of ``func(*inputs)`` and the product, in the shapes of the outputs.
 
-    Raises:
-        TypeError: an argument or an output is not made of tensors.
-        RuntimeError: `v` has a wrong size, or a check of `strict` failed.
-
-    Example::
-
+    Example:
         >>> import tapegrad
         >>> from tapegrad.autograd.functional import jvp
         >>> x = tapegrad.tensor([1.0, 2.0])
-        >>> jvp(lambda x: x ** 3, x, tapegrad.tensor([1.0, 10.0]))
+        >>> jvp(lambda x: x**3, x, tapegrad.tensor([1.0, 10.0]))
         (tensor([1., 8.]), tensor([  3., 120.]))
     """
     with enable_grad():
-        inputs_tuple, inputs = _as_tuple(inputs, "inputs", "jvp")
-        inputs = _fresh(inputs, create_graph, requires_grad=True)
-        v = _input_vector(v, inputs, inputs_tuple, create_graph, "jvp")
-        outputs_tuple, outputs = _as_tuple(func(*inputs), _USER_OUTPUTS, "jvp")
-        _require_grad(outputs, "outputs", strict)
-        # Its values do not matter, since the first pass is linear in it.
-        dummy = tuple(tapegrad.zeros_like(out, requires_grad=True) for out in outputs)
-        first = _gradients(outputs, inputs, dummy, create_graph=True)
-        _require_grad(first, "grad_inputs", strict)
-
-    with set_grad_enabled(create_graph or tapegrad.is_grad_enabled()):
-        grads = _gradients(first, dummy, v, create_graph=create_graph)
-        product = _with_zeros(grads, outputs, strict, create_graph, "back_trick")
-    return (
-        _result(outputs, outputs_tuple, create_graph),
-        _result(product, outputs_tuple, create_graph),
-    )
+        x = _inputs(inputs, create_graph, "jvp")
+        v = _vector(v, x, _OF_INPUTS, create_graph, "jvp")
+        y = _outputs(func, x.tensors, strict, "jvp")
+        u, pulled_back = _transposed(y.tensors, x.tensors, y.tensors)
+        if strict:
+            _strict_mode.require_grad(pulled_back, _strict_mode.INPUT_GRADIENT)
+    refusal = _strict_mode.JVP if strict else None
+    product = _product(pulled_back, u, v, y, refusal, create_graph)
+    return y.result(y.tensors, create_graph), product
 
 
 def vhp(
@@ -352,44 +268,24 @@ def vhp(
     create_graph: bool = False,
     strict: bool = False,
 ) -> tuple[Any, Any]:
-    """Product ``v^T H`` of a vector with the Hessian of a scalar function.
+    """The product ``v^T H`` of a vector with the Hessian of a function that returns one number.
 
-    Args:
-        func: function of tensors that returns a tensor with one element.
-        inputs: a tensor or a tuple of tensors.
-        v: tensor or tuple of tensors in the shapes of the inputs.  May be left out when
-            there is one input with one element.
-        create_graph: make the results differentiable.  Default: False.
-        strict: refuse results that do not depend on an input.  Default: False.
+    The arguments are those of :func:`jvp`, but `func` returns one tensor with one element.
 
     Returns:
         The output of ``func(*inputs)`` and the product, in the shapes of the inputs.
 
-    Raises:
-        TypeError: an argument or an output is not made of tensors.
-        RuntimeError: `func` does not return one element, `v` has a wrong size, or a check of
-            `strict` failed.
-
-    Example::
-
+    Example:
         >>> import tapegrad
         >>> from tapegrad.autograd.functional import vhp
         >>> x = tapegrad.tensor([1.0, 2.0])
-        >>> vhp(lambda x: (x ** 3).sum(), x, tapegrad.tensor([1.0, 10.0]))
+        >>> vhp(lambda x: (x**3).sum(), x, tapegrad.tensor([1.0, 10.0]))
         (tensor(9.), tensor([  6., 120.]))
     """
-    with enable_grad():
-        inputs_tuple, inputs = _as_tuple(inputs, "inputs", "vhp")
-        inputs = _fresh(inputs, create_graph, requires_grad=True)
-        v = _input_vector(v, inputs, inputs_tuple, create_graph, "vhp")
-        output = _scalar_output(func, inputs, strict, "vhp")
-        gradient = _gradients((output,), inputs, create_graph=True)
-        _require_grad(gradient, "jacobian", strict)
-
-    with set_grad_enabled(create_graph or tapegrad.is_grad_enabled()):
-        grads = _gradients(gradient, inputs, v, create_graph=create_graph)
-        product = _with_zeros(grads, inputs, strict, create_graph, "double_back")
-    return _result((output,), False, create_graph), _result(product, inputs_tuple, create_graph)
+    x, v, y, gradient = _first_derivative(func, inputs, v, create_graph, strict, "vhp")
+    refusal = _strict_mode.VHP if strict else None
+    product = _product(gradient, x.tensors, v, x, refusal, create_graph)
+    return y.result(y.tensors, create_graph), product
 
 
 def hvp(
@@ -399,91 +295,75 @@ def hvp(
     create_graph: bool = False,
     strict: bool = False,
 ) -> tuple[Any, Any]:
-    """Product ``H v`` of the Hessian of a scalar function with a vector.
+    """The product ``H v`` of the Hessian of a function that returns one number with a vector.
 
-    A Hessian is symmetric where the second derivatives are continuous, so `vhp` gives the
+    A Hessian is symmetric where the second derivatives are continuous, so :func:`vhp` gives the
     same numbers there and needs one backward pass less.
 
-    Args:
-        func: function of tensors that returns a tensor with one element.
-        inputs: a tensor or a tuple of tensors.
-        v: tensor or tuple of tensors in the shapes of the inputs.  May be left out when
-            there is one input with one element.
-        create_graph: make the results differentiable.  Default: False.
-        strict: refuse results that do not depend on an input.  Default: False.
+    The arguments and results are those of :func:`vhp`.
 
-    Returns:
-        The output of ``func(*inputs)`` and the product, in the shapes of the inputs.
-
-    Raises:
-        TypeError: an argument or an output is not made of tensors.
-        RuntimeError: `func` does not return one element, `v` has a wrong size, or a check of
-            `strict` failed.
-
-    Example::
-
+    Example:
         >>> import tapegrad
         >>> from tapegrad.autograd.functional import hvp
         >>> x = tapegrad.tensor([1.0, 2.0])
-        >>> hvp(lambda x: (x ** 3).sum(), x, tapegrad.tensor([1.0, 10.0]))
+        >>> hvp(lambda x: (x**3).sum(), x, tapegrad.tensor([1.0, 10.0]))
         (tensor(9.), tensor([  6., 120.]))
     """
+    x, v, y, gradient = _first_derivative(func, inputs, v, create_graph, strict, "hvp")
     with enable_grad():
-        inputs_tuple, inputs = _as_tuple(inputs, "inputs", "hvp")
-        inputs = _fresh(inputs, create_graph, requires_grad=True)
-        v = _input_vector(v, inputs, inputs_tuple, create_graph, "hvp")
-        output = _scalar_output(func, inputs, strict, "hvp")
-        gradient = _gradients((output,), inputs, create_graph=True)
-        _require_grad(gradient, "jacobian", strict)
-        # As in jvp: the second pass is linear in the dummy vector.
-        dummy = tuple(tapegrad.zeros_like(x, requires_grad=True) for x in inputs)
-        second = _gradients(gradient, inputs, dummy, create_graph=True)
-
-    with set_grad_enabled(create_graph or tapegrad.is_grad_enabled()):
-        grads = _gradients(second, dummy, v, create_graph=create_graph)
-        product = _with_zeros(grads, inputs, strict, create_graph, "double_back_trick")
-    return _result((output,), False, create_graph), _result(product, inputs_tuple, create_graph)
+        u, pulled_back = _transposed(gradient, x.tensors, x.tensors)
+    refusal = _strict_mode.HVP if strict else None
+    product = _product(pulled_back, u, v, x, refusal, create_graph)
+    return y.result(y.tensors, create_graph), product
 
 
-# ---------------------------------------------------------------------------------------
-# Whole matrices
-# ---------------------------------------------------------------------------------------
+def _first_derivative(
+    func: Callable[..., Any], inputs: Any, v: Any, create_graph: bool, strict: bool, name: str
+) -> tuple[_Group, Tensors | None, _Group, OptionalTensors]:
+    """The inputs, the vector, the output, and the recorded gradient of a function to a number."""
+    with enable_grad():
+        x = _inputs(inputs, create_graph, name)
+        v = _vector(v, x, _OF_INPUTS, create_graph, name)
+        y = _number(func, x.tensors, strict, name)
+        gradient = _gradients(y.tensors, x.tensors, create_graph=True)
+        if strict:
+            _strict_mode.require_grad(gradient, _strict_mode.JACOBIAN)
+    return x, v, y, gradient
 
 
-def _check_strategy(strategy: str, message: str, name: str) -> None:
+# ---------------------------------------------------------------------- whole matrices
+
+
+def _check_strategy(strategy: str, hint: str, name: str) -> None:
     if strategy == "forward-mode":
         raise NotImplementedError(
             f'tapegrad.autograd.functional.{name}: the strategy "forward-mode" needs '
             'forward-mode automatic differentiation, which is not there; use "reverse-mode".'
         )
     if strategy != "reverse-mode":
-        raise AssertionError(message)
+        raise AssertionError(
+            f'Expected strategy to be either "forward-mode" or "reverse-mode".{hint}'
+        )
 
 
-def _rows(out: Tensor, position: int, inputs: Tensors, create_graph: bool, strict: bool) -> Tensors:
-    """Jacobian of one output with respect to each input, by a backward pass per element."""
-    rows: list[list[Tensor]] = [[] for _ in inputs]
+def _rows(
+    out: Tensor, inputs: Tensors, refusal: _strict_mode.Refusal | None, create_graph: bool
+) -> list[Tensor]:
+    """The Jacobian of one output by each input, by a backward pass for each element."""
+    rows = []
     for index in range(out.numel()):
         basis = tapegrad.zeros(out.numel(), dtype=out.dtype)
         basis[index] = 1
         grads = _gradients(
             (out,), inputs, (basis.view(out.shape),), create_graph=create_graph, retain_graph=True
         )
-        for number, (row, grad, x) in enumerate(zip(rows, grads, inputs, strict=True)):
-            if grad is None:
-                if strict:
-                    raise RuntimeError(
-                        f"Output {position} of the user-provided function is independent of "
-                        f"input {number}. This is not allowed in strict mode."
-                    )
-                grad = tapegrad.zeros_like(x)
-            elif strict and create_graph and not grad.requires_grad:
-                raise RuntimeError(_CONSTANT.format("jacobian", position))
-            row.append(grad)
-    return tuple(
-        (tapegrad.stack(row) if row else x.new_zeros((0, *x.shape))).view((*out.shape, *x.shape))
-        for row, x in zip(rows, inputs, strict=True)
-    )
+        rows.append(_strict_mode.with_zeros(grads, inputs, refusal, create_graph))
+    if not rows:
+        return [x.new_zeros((*out.shape, *x.shape)) for x in inputs]
+    return [
+        tapegrad.stack(column).view((*out.shape, *x.shape))
+        for column, x in zip(zip(*rows, strict=True), inputs, strict=True)
+    ]
 
 
 def jacobian(
@@ -494,59 +374,53 @@ def jacobian(
     vectorize: bool = False,
     strategy: str = "reverse-mode",
 ) -> Any:
-    """Jacobian of `func` at `inputs`: all derivatives of all outputs.
+    """The Jacobian of `func` at `inputs`: all derivatives of all outputs.
 
     Args:
-        func: function of tensors that returns a tensor or a tuple of tensors.
+        func: a function of tensors that returns a tensor or a tuple of tensors.
         inputs: a tensor or a tuple of tensors.
-        create_graph: make the result differentiable.  Default: False.
-        strict: refuse outputs that do not depend on an input.  Default: False.
+        create_graph: make the result differentiable. Default: False.
+        strict: refuse outputs that do not depend on an input. Default: False.
         vectorize: accepted; the rows are computed one after the other in any case.
-        strategy: ``"reverse-mode"``, a backward pass per element of the outputs.
+        strategy: "reverse-mode", a backward pass for each element of the outputs.
 
     Returns:
-        For one output and one input a tensor of shape ``output.shape + input.shape``.  A
-        tuple of inputs gives a tuple of those; a tuple of outputs a tuple (over the outputs)
-        of the former.
+        For one output and one input a tensor of shape ``output.shape + input.shape``. A tuple of
+        inputs gives a tuple of those; a tuple of outputs a tuple (over the outputs) of the former.
 
     Raises:
-        TypeError: an argument or an output is not made of tensors.
-        RuntimeError: a check of `strict` failed.
+        TypeError: if an argument or an output is not made of tensors.
+        RuntimeError: for what `strict` refuses.
         NotImplementedError: for ``strategy="forward-mode"``.
 
-    Example::
-
+    Example:
         >>> import tapegrad
         >>> from tapegrad.autograd.functional import jacobian
-        >>> jacobian(lambda x: x ** 3, tapegrad.tensor([1.0, 2.0]))
+        >>> jacobian(lambda x: x**3, tapegrad.tensor([1.0, 2.0]))
         tensor([[ 3.,  0.],
                 [ 0., 12.]])
         >>> a, b = tapegrad.tensor([1.0, 2.0]), tapegrad.tensor(3.0)
         >>> jacobian(lambda a, b: (a * b).sum(), (a, b))
         (tensor([3., 3.]), tensor(3.))
     """
-    _check_strategy(
-        strategy,
-        'Expected strategy to be either "forward-mode" or "reverse-mode". Hint: If your '
-        'function has more outputs than inputs, "forward-mode" tends to be more performant. '
-        'Otherwise, prefer to use "reverse-mode".',
-        "jacobian",
+    hint = (
+        ' Hint: If your function has more outputs than inputs, "forward-mode" tends to be more '
+        'performant. Otherwise, prefer to use "reverse-mode".'
     )
+    _check_strategy(strategy, hint, "jacobian")
     with enable_grad():
-        inputs_tuple, inputs = _as_tuple(inputs, "inputs", "jacobian")
-        inputs = _fresh(inputs, create_graph, requires_grad=True)
-        outputs_tuple, outputs = _as_tuple(func(*inputs), _USER_OUTPUTS, "jacobian")
-        _require_grad(outputs, "outputs", strict)
+        x = _inputs(inputs, create_graph, "jacobian")
+        y = _outputs(func, x.tensors, strict, "jacobian")
         if vectorize and strict:
             raise RuntimeError(
                 "tapegrad.autograd.functional.jacobian: `strict=True` and `vectorized=True` are "
                 "not supported together. Please either set `strict=False` or `vectorize=False`."
             )
-        blocks = [
-            _result(_rows(out, i, inputs, create_graph, strict), inputs_tuple, create_graph)
-            for i, out in enumerate(outputs)
-        ]
-    return tuple(blocks) if outputs_tuple else blocks[0]
+        blocks = []
+        for place, out in enumerate(y.tensors):
+            refusal = _strict_mode.rows_of(place) if strict else None
+            blocks.append(x.result(_rows(out, x.tensors, refusal, create_graph), create_graph))
+    return tuple(blocks) if y.is_tuple else blocks[0]
 
 
 def hessian(
@@ -557,48 +431,35 @@ def hessian(
     vectorize: bool = False,
     outer_jacobian_strategy: str = "reverse-mode",
 ) -> Any:
-    """Hessian of a scalar function at `inputs`: all second derivatives.
+    """The Hessian of a function that returns one number: all second derivatives.
 
-    Args:
-        func: function of tensors that returns a tensor with one element.
-        inputs: a tensor or a tuple of tensors.
-        create_graph: make the result differentiable.  Default: False.
-        strict: refuse functions whose first or second derivative does not depend on an
-            input.  Default: False.
-        vectorize: accepted; the rows are computed one after the other in any case.
-        outer_jacobian_strategy: ``"reverse-mode"``.
+    The arguments are those of :func:`jacobian`, but `func` returns one tensor with one element.
 
     Returns:
-        For one input a tensor of shape ``input.shape + input.shape``.  For a tuple of inputs
-        a tuple of tuples, where ``[i][j]`` has shape ``inputs[i].shape + inputs[j].shape``.
+        For one input a tensor of shape ``input.shape + input.shape``. For a tuple of inputs a tuple
+        of tuples, where ``[i][j]`` has the shape ``inputs[i].shape + inputs[j].shape``.
 
     Raises:
-        TypeError: an argument or an output is not made of tensors.
-        RuntimeError: `func` does not return one element, or a check of `strict` failed.
-        NotImplementedError: for ``outer_jacobian_strategy="forward-mode"``.
+        RuntimeError: if `func` does not return one element, or for what `strict` refuses.
+        TypeError, NotImplementedError: as :func:`jacobian`.
 
-    Example::
-
+    Example:
         >>> import tapegrad
         >>> from tapegrad.autograd.functional import hessian
-        >>> hessian(lambda x: (x ** 3).sum(), tapegrad.tensor([1.0, 2.0]))
+        >>> hessian(lambda x: (x**3).sum(), tapegrad.tensor([1.0, 2.0]))
         tensor([[ 6.,  0.],
                 [ 0., 12.]])
     """
-    inputs_tuple, inputs = _as_tuple(inputs, "inputs", "hessian")
-    _check_strategy(
-        outer_jacobian_strategy,
-        'Expected strategy to be either "forward-mode" or "reverse-mode".',
-        "hessian",
-    )
+    given = _Group.of(inputs, "inputs", "hessian")
+    _check_strategy(outer_jacobian_strategy, "", "hessian")
 
-    def gradient(*args: Tensor) -> tuple[Tensor, ...]:
-        output = _scalar_output(func, args, strict, "hessian")
-        grads = _gradients((output,), args, create_graph=True)
-        filled = tuple(_with_zeros(grads, args, False, True, "back"))
-        _require_grad(filled, "jacobian", strict)
+    def gradient(*args: Tensor) -> Tensors:
+        output = _number(func, args, strict, "hessian")
+        grads = _gradients(output.tensors, args, create_graph=True)
+        filled = tuple(_strict_mode.with_zeros(grads, args))
+        if strict:
+            _strict_mode.require_grad(filled, _strict_mode.JACOBIAN)
         return filled
 
-    blocks = jacobian(gradient, inputs, create_graph=create_graph, strict=strict,
-                      vectorize=vectorize)  # fmt: skip
-    return blocks if inputs_tuple else blocks[0][0]
+    blocks = jacobian(gradient, given.tensors, create_graph, strict, vectorize)
+    return blocks if given.is_tuple else blocks[0][0]

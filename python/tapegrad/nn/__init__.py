@@ -2,79 +2,23 @@
 
 from . import functional, init, modules, parameter, utils
 from .module import Module
-from .modules import (
-    ELU,
-    GELU,
-    BCELoss,
-    BCEWithLogitsLoss,
-    CrossEntropyLoss,
-    Dropout,
-    Embedding,
-    Flatten,
-    Identity,
-    L1Loss,
-    LayerNorm,
-    LeakyReLU,
-    Linear,
-    LogSigmoid,
-    LogSoftmax,
-    ModuleDict,
-    ModuleList,
-    MSELoss,
-    NLLLoss,
-    ParameterDict,
-    ParameterList,
-    ReLU,
-    Sequential,
-    Sigmoid,
-    SiLU,
-    SmoothL1Loss,
-    Softmax,
-    Softmin,
-    Softplus,
-    Tanh,
-    Unflatten,
-)
+from .modules.activation import *
+from .modules.container import *
+from .modules.dropout import *
+from .modules.flatten import *
+from .modules.linear import *
+from .modules.loss import *
+from .modules.normalization import *
 from .parameter import Buffer, Parameter
 
 __all__ = [
-    "BCELoss",
-    "BCEWithLogitsLoss",
     "Buffer",
-    "CrossEntropyLoss",
-    "Dropout",
-    "ELU",
-    "Embedding",
-    "Flatten",
-    "GELU",
-    "Identity",
-    "L1Loss",
-    "LayerNorm",
-    "LeakyReLU",
-    "Linear",
-    "LogSigmoid",
-    "LogSoftmax",
-    "MSELoss",
     "Module",
-    "ModuleDict",
-    "ModuleList",
-    "NLLLoss",
     "Parameter",
-    "ParameterDict",
-    "ParameterList",
-    "ReLU",
-    "Sequential",
-    "SiLU",
-    "Sigmoid",
-    "SmoothL1Loss",
-    "Softmax",
-    "Softmin",
-    "Softplus",
-    "Tanh",
-    "Unflatten",
     "functional",
     "init",
     "modules",
     "parameter",
     "utils",
 ]
+__all__ += modules.__all__

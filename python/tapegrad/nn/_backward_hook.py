@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from .._arguments import as_tuple
 from .._C import Tensor, is_grad_enabled
 from ..autograd import Function
 
@@ -93,7 +94,7 @@ class BackwardHooks:
             inputs: Grads = (None,) * self.input_count
             for hook in self.hooks:
                 answer = hook(self.module, inputs, full)
-                if answer is not None and not all(g is None for g in _as_tuple(answer)):
+                if answer is not None and not all(g is None for g in as_tuple(answer)):
                     raise RuntimeError(
                         "Backward hook for Modules where no input requires "
                         "gradient should always return None or None for all gradients."
@@ -114,10 +115,6 @@ class BackwardHooks:
         return tuple([full[i] for i in self.input_places])
 
 
-def _as_tuple(value: Any) -> Grads:
-    return value if isinstance(value, tuple) else (value,)
-
-
 def _spread(grads: Grads, places: list[int], count: int) -> Grads:
     full: list[Any] = [None] * count
     for place, grad in zip(places, grads, strict=True):
@@ -126,7 +123,7 @@ def _spread(grads: Grads, places: list[int], count: int) -> Grads:
 
 
 def _checked(answer: Any, current: Grads, who: str, what: str) -> Grads:
-    grads = _as_tuple(answer)
+    grads = as_tuple(answer)
     if len(grads) != len(current):
         raise RuntimeError(
             f"{who} returned an invalid number of {what}, got {len(grads)}, "

@@ -39,43 +39,38 @@ __all__ = [
     "tanh",
 ]
 
-_REDUCTIONS = frozenset(("mean", "sum", "none"))
 
-
-def _reduction(reduction: str, size_average: bool | None, reduce: bool | None) -> str:
-    """Checks the reduction and reads the two arguments of the old interface."""
-    if size_average is not None or reduce is not None:
-        if reduce is False:
-            reduction = "none"
-        else:
-            reduction = "sum" if size_average is False else "mean"
-        warnings.warn(
-            f"size_average and reduce args will be deprecated, please use reduction='{reduction}' "
-            "instead.",
-            stacklevel=3,
-        )
-    if reduction not in _REDUCTIONS:
-        raise ValueError(f"{reduction} is not a valid value for reduction")
+def _old_reduction(size_average: bool | None, reduce: bool | None) -> str:
+    """What the two arguments of the old interface ask for."""
+    if reduce is False:
+        reduction = "none"
+    else:
+        reduction = "sum" if size_average is False else "mean"
+    warnings.warn(
+        f"size_average and reduce args will be deprecated, please use reduction='{reduction}' "
+        "instead.",
+        stacklevel=3,
+    )
     return reduction
 
 
 def _reduce(loss: Tensor, reduction: str) -> Tensor:
     if reduction == "mean":
         return loss.mean()
-    return loss.sum() if reduction == "sum" else loss
+    if reduction == "sum":
+        return loss.sum()
+    if reduction != "none":
+        raise ValueError(f"{reduction} is not a valid value for reduction")
+    return loss
 
 
-def _warn_sizes(input: Tensor, target: Tensor) -> None:
+def _warn_of_broadcast(input: Tensor, target: Tensor) -> None:
     warnings.warn(
         f"Using a target size ({target.shape}) that is different to the input size "
         f"({input.shape}). This will likely lead to incorrect results due to broadcasting. "
         "Please ensure they have the same size.",
         stacklevel=3,
     )
-
-
-def _in_place(input: Tensor, result: Tensor) -> Tensor:
-    return input.copy_(result)
 
 
 # ---------------------------------------------------------------------- layers
@@ -119,10 +114,8 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
         >>> F.dropout(tapegrad.ones(3), p=0.5, training=False)
         tensor([1., 1., 1.])
     """
-    if not 0.0 <= p <= 1.0:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     result = _C.dropout(input, p, training)
-    return _in_place(input, result) if inplace and training else result
+    return input.copy_(result) if inplace and training else result
 
 
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
@@ -154,16 +147,13 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
             "Expected tensor for argument #1 'indices' to have one of the following scalar types: "
             f"Long, Int; but got {typename(input)} instead (while checking arguments for embedding)"
         )
-    if input.numel() and bool((input < 0).any()):
-        raise IndexError("index out of range in self")
     if padding_idx is not None:
-        rows = weight.shape[0]
-        if not -rows <= padding_idx < rows:
+        count = weight.shape[0]
+        if not -count <= padding_idx < count:
             raise AssertionError("Padding_idx must be within num_embeddings")
-        padding_idx %= rows
-    if input.dtype != tapegrad.int64:
-        input = input.long()
-    result = weight[input]
+        padding_idx %= count
+    rows = weight.index_select(0, input.reshape(-1))
+    result = rows.reshape(*input.shape, weight.shape[1])
     if padding_idx is None or not result.requires_grad:
         return result
     return tapegrad.where((input == padding_idx).unsqueeze(-1), result.detach(), result)
@@ -290,7 +280,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
         tensor([-0.1000,  2.0000])
     """
     if inplace:  # the function keeps its input for backward: give it a copy
-        return _in_place(input, _C.leaky_relu(input.clone(), negative_slope))
+        return input.copy_(_C.leaky_relu(input.clone(), negative_slope))
     return _C.leaky_relu(input, negative_slope)
 
 
@@ -303,7 +293,7 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
         tensor([-0.6321,  2.0000])
     """
     if inplace:
-        return _in_place(input, _C.elu(input.clone(), alpha))
+        return input.copy_(_C.elu(input.clone(), alpha))
     return _C.elu(input, alpha)
 
 
@@ -330,7 +320,7 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
         >>> tapegrad.nn.functional.silu(tapegrad.tensor([-1.0, 2.0]))
         tensor([-0.2689,  1.7616])
     """
-    return _in_place(input, _C.silu(input.clone())) if inplace else _C.silu(input)
+    return input.silu_() if inplace else _C.silu(input)
 
 
 def sigmoid(input: Tensor) -> Tensor:
@@ -374,7 +364,7 @@ def logsigmoid(input: Tensor) -> Tensor:
         >>> tapegrad.nn.functional.logsigmoid(tapegrad.tensor([0.0, -1000.0]))
         tensor([-6.9315e-01, -1.0000e+03])
     """
-    return -_C.softplus(-input)
+    return _C.log_sigmoid(input)
 
 
 def _implicit_dim(name: str, ndim: int) -> int:
@@ -403,7 +393,7 @@ def softmax(
     """
     if dim is None:
         dim = _implicit_dim("softmax", input.dim())
-    return _C.softmax(input if dtype is None else input.to(dtype), dim)
+    return _C.softmax(input, dim, dtype)
 
 
 def softmin(
@@ -418,7 +408,7 @@ def softmin(
     """
     if dim is None:
         dim = _implicit_dim("softmin", input.dim())
-    return _C.softmax(-(input if dtype is None else input.to(dtype)), dim)
+    return _C.softmax(-input, dim, dtype)
 
 
 def log_softmax(
@@ -435,7 +425,7 @@ def log_softmax(
     """
     if dim is None:
         dim = _implicit_dim("log_softmax", input.dim())
-    return _C.log_softmax(input if dtype is None else input.to(dtype), dim)
+    return _C.log_softmax(input, dim, dtype)
 
 
 # ---------------------------------------------------------------------- losses
@@ -466,11 +456,10 @@ def mse_loss(
         >>> F.mse_loss(tapegrad.tensor([1.0, 2.0]), tapegrad.tensor([1.0, 4.0]))
         tensor(2.)
     """
-    if size_average is not None or reduce is not None or reduction not in _REDUCTIONS:
-        reduction = _reduction(reduction, size_average, reduce)
+    if size_average is not None or reduce is not None:
+        reduction = _old_reduction(size_average, reduce)
     if input.shape != target.shape:
-        _warn_sizes(input, target)
-        return _reduce((input - target).square(), reduction)
+        _warn_of_broadcast(input, target)
     return _C.mse_loss(input, target, reduction)
 
 
@@ -489,11 +478,10 @@ def l1_loss(
         >>> F.l1_loss(tapegrad.tensor([1.0, 2.0]), tapegrad.tensor([1.0, 4.0]))
         tensor(1.)
     """
-    if size_average is not None or reduce is not None or reduction not in _REDUCTIONS:
-        reduction = _reduction(reduction, size_average, reduce)
+    if size_average is not None or reduce is not None:
+        reduction = _old_reduction(size_average, reduce)
     if input.shape != target.shape:
-        _warn_sizes(input, target)
-        return _reduce((input - target).abs(), reduction)
+        _warn_of_broadcast(input, target)
     return _C.l1_loss(input, target, reduction)
 
 
@@ -518,14 +506,15 @@ def smooth_l1_loss(
         >>> F.smooth_l1_loss(tapegrad.tensor([0.0, 0.0]), tapegrad.tensor([1.0, 3.0]))
         tensor(1.5000)
     """
-    reduction = _reduction(reduction, size_average, reduce)
+    if size_average is not None or reduce is not None:
+        reduction = _old_reduction(size_average, reduce)
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
-    if input.shape != target.shape:
-        _warn_sizes(input, target)
-    distance = (input - target).abs()
     if beta == 0:
-        return _reduce(distance, reduction)
+        return l1_loss(input, target, reduction=reduction)
+    if input.shape != target.shape:
+        _warn_of_broadcast(input, target)
+    distance = (input - target).abs()
     near = distance.square() * (0.5 / beta)
     return _reduce(tapegrad.where(distance < beta, near, distance - 0.5 * beta), reduction)
 
@@ -563,8 +552,8 @@ def cross_entropy(
         >>> F.cross_entropy(tapegrad.zeros(2, 4), tapegrad.tensor([0, 3]))
         tensor(1.3863)
     """
-    if size_average is not None or reduce is not None or reduction not in _REDUCTIONS:
-        reduction = _reduction(reduction, size_average, reduce)
+    if size_average is not None or reduce is not None:
+        reduction = _old_reduction(size_average, reduce)
     return _C.cross_entropy(input, target, weight, reduction, ignore_index, label_smoothing)
 
 
@@ -598,49 +587,9 @@ def nll_loss(
         >>> F.nll_loss(tapegrad.tensor([[-0.5, -1.0]]), tapegrad.tensor([1]))
         tensor(1.)
     """
-    reduction = _reduction(reduction, size_average, reduce)
-    if input.dim() == 0:
-        raise ValueError(f"Expected 1 or more dimensions (got {input.dim()})")
-    if target.dtype.is_floating_point:
-        raise RuntimeError(
-            f"expected target dtype to be Long or Byte, but got {typename(target)[9:-6]}"
-        )
-    batched = input.dim() > 1
-    classes = input.shape[1 if batched else 0]
-    if batched and (target.dim() == 0 or input.shape[0] != target.shape[0]):
-        raise ValueError(
-            f"Expected input batch_size ({input.shape[0]}) to match target batch_size "
-            f"({target.shape[0] if target.dim() else 1})."
-        )
-    if (tuple(input.shape[:1]) + tuple(input.shape[2:]) if batched else ()) != tuple(target.shape):
-        sizes = list(input.shape[:1]) + list(input.shape[2:])
-        raise RuntimeError(f"Expected target size {sizes}, got {list(target.shape)}")
-    if weight is not None and tuple(weight.shape) != (classes,):
-        raise RuntimeError(
-            f"weight tensor should be defined either for all {classes} classes or no classes but "
-            f"got weight tensor of shape: {list(weight.shape)}"
-        )
-    kept = target != ignore_index
-    bad = ((target < 0) | (target >= classes)) & kept
-    if bool(bad.any()):
-        raise IndexError(f"Target {int(target[bad][0])} is out of bounds.")
-
-    # One row of log-probabilities per class number.
-    rows = input.unsqueeze(0) if not batched else input
-    if rows.dim() > 2:
-        order = (0, *range(2, rows.dim()), 1)
-        rows = rows.permute(*order).reshape(-1, classes)
-    flat = tapegrad.where(kept, target, tapegrad.zeros_like(target)).reshape(-1).long()
-    factor = kept.reshape(-1).to(input.dtype)
-    if weight is not None:
-        factor = factor * weight[flat]
-    picked = rows[tapegrad.arange(flat.shape[0]), flat]
-    # An ignored element counts as nothing even where the log-probability is infinite.
-    picked = tapegrad.where(kept.reshape(-1), picked, tapegrad.zeros_like(picked))
-    loss = -(picked * factor)
-    if reduction == "none":
-        return loss.reshape(target.shape)
-    return loss.sum() if reduction == "sum" else loss.sum() / factor.sum()
+    if size_average is not None or reduce is not None:
+        reduction = _old_reduction(size_average, reduce)
+    return _C.nll_loss(input, target, weight, reduction, ignore_index)
 
 
 def binary_cross_entropy(
@@ -671,7 +620,8 @@ def binary_cross_entropy(
         >>> F.binary_cross_entropy(tapegrad.tensor([0.5]), tapegrad.tensor([1.0]))
         tensor(0.6931)
     """
-    reduction = _reduction(reduction, size_average, reduce)
+    if size_average is not None or reduce is not None:
+        reduction = _old_reduction(size_average, reduce)
     if target.shape != input.shape:
         raise ValueError(
             f"Using a target size ({target.shape}) that is different to the input size "
@@ -728,8 +678,8 @@ def binary_cross_entropy_with_logits(
         >>> F.binary_cross_entropy_with_logits(tapegrad.tensor([0.0]), tapegrad.tensor([1.0]))
         tensor(0.6931)
     """
-    if size_average is not None or reduce is not None or reduction not in _REDUCTIONS:
-        reduction = _reduction(reduction, size_average, reduce)
+    if size_average is not None or reduce is not None:
+        reduction = _old_reduction(size_average, reduce)
     if target.shape != input.shape:
         raise ValueError(
             f"Target size ({target.shape}) must be the same as input size ({input.shape})"

@@ -1,77 +1,20 @@
-"""The layers, by topic."""
+"""The layers, by topic; each file lists its own in `__all__`."""
 
-from .activation import (
-    ELU,
-    GELU,
-    LeakyReLU,
-    LogSigmoid,
-    LogSoftmax,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softmin,
-    Softplus,
-    Tanh,
-)
-from .container import (
-    ModuleDict,
-    ModuleList,
-    ParameterDict,
-    ParameterList,
-    Sequential,
-)
-from .linear import (
-    Embedding,
-    Identity,
-    Linear,
-)
-from .loss import (
-    BCELoss,
-    BCEWithLogitsLoss,
-    CrossEntropyLoss,
-    L1Loss,
-    MSELoss,
-    NLLLoss,
-    SmoothL1Loss,
-)
-from .shape import (
-    Dropout,
-    Flatten,
-    LayerNorm,
-    Unflatten,
-)
+from . import activation, container, dropout, flatten, linear, loss, normalization
+from .activation import *
+from .container import *
+from .dropout import *
+from .flatten import *
+from .linear import *
+from .loss import *
+from .normalization import *
 
-__all__ = [
-    "BCELoss",
-    "BCEWithLogitsLoss",
-    "CrossEntropyLoss",
-    "Dropout",
-    "ELU",
-    "Embedding",
-    "Flatten",
-    "GELU",
-    "Identity",
-    "L1Loss",
-    "LayerNorm",
-    "LeakyReLU",
-    "Linear",
-    "LogSigmoid",
-    "LogSoftmax",
-    "MSELoss",
-    "ModuleDict",
-    "ModuleList",
-    "NLLLoss",
-    "ParameterDict",
-    "ParameterList",
-    "ReLU",
-    "Sequential",
-    "SiLU",
-    "Sigmoid",
-    "SmoothL1Loss",
-    "Softmax",
-    "Softmin",
-    "Softplus",
-    "Tanh",
-    "Unflatten",
-]
+__all__ = (
+    activation.__all__
+    + container.__all__
+    + dropout.__all__
+    + flatten.__all__
+    + linear.__all__
+    + loss.__all__
+    + normalization.__all__
+)

@@ -34,7 +34,7 @@ class _Loss(Module):
     ) -> None:
         super().__init__()
         if size_average is not None or reduce is not None:
-            reduction = F._reduction(reduction, size_average, reduce)
+            reduction = F._old_reduction(size_average, reduce)
         self.reduction = reduction
         for name, tensor in buffers.items():
             self.register_buffer(name, tensor)

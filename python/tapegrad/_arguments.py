@@ -1,0 +1,21 @@
+"""The forms in which arguments and results are given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._C import Tensor
+
+__all__ = ["as_tuple"]
+
+
+def as_tuple(value: Any, single: type | tuple[type, ...] = Tensor) -> tuple[Any, ...]:
+    """What an iterable holds; of a type in `single`, or of no iterable, a tuple of one.
+
+    >>> from tapegrad._arguments import as_tuple
+    >>> as_tuple([1, 2]), as_tuple(None)
+    ((1, 2), (None,))
+    """
+    if isinstance(value, single) or not hasattr(value, "__iter__"):
+        return (value,)
+    return tuple(value)
