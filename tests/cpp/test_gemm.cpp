@@ -85,7 +85,7 @@ void check(int64_t m, int64_t n, int64_t k, Layout a_layout, Layout b_layout, bo
         m,         n,      k,         a.data(), sa.row,        sa.column,
         b.data(),  sb.row, sb.column, c.data(), n + c_padding, with_bias ? bias.data() : nullptr,
         accumulate};
-    const auto gemm = table.gemm[static_cast<int>(dtype_of<T>)];
+    const auto gemm = table.gemm[dtype_of<T>];
 
     std::vector<T> first;
     for (const int threads : {1, 2, 3}) {
@@ -156,7 +156,7 @@ template <class T> void check_batched(int64_t batch, int64_t m, int64_t n, int64
         c_at[i] = i * m * n;
     }
     GemmArgs args{m, n, k, a.data(), k, 1, b.data(), 1, k, c.data(), n, nullptr, false};
-    const int dtype = static_cast<int>(dtype_of<T>);
+    const DType dtype = dtype_of<T>;
     for (const int threads : {1, 2, 3}) {
         set_num_threads(threads);
         std::fill(c.begin(), c.end(), T(7));
@@ -277,7 +277,7 @@ template <class T> void bench(int64_t m, int64_t n, int64_t k) {
         std::printf(" | %s", layout == 0 ? "NN" : layout == 1 ? "NT" : "TN");
         for (const int threads : {1, 2}) {
             set_num_threads(threads);
-            const double time = time_of([&] { table.gemm[static_cast<int>(dtype_of<T>)](args); });
+            const double time = time_of([&] { table.gemm[dtype_of<T>](args); });
             if (flops < 1e5) std::printf(" %7.1f ns", time * 1e9);
             else std::printf(" %6.1f", flops / time * 1e-9);
         }
