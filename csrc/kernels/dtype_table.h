@@ -23,11 +23,6 @@ template <class Entry> struct DTypeTable {
             refuse_dtype(name, dtype);
         return (*this)[dtype];
     }
-
-    // For callers that count types in ints.
-    [[gnu::always_inline]] Entry& operator[](int dtype) { return entries[dtype]; }
-    [[gnu::always_inline]] const Entry& operator[](int dtype) const { return entries[dtype]; }
-    [[gnu::always_inline]] operator const Entry*() const { return entries; }
 };
 
 }  // namespace tapegrad::kernels

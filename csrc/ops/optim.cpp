@@ -126,8 +126,7 @@ void sgd_step(const Tensors& params, const Tensors& grads,
     kernels::SgdOptions options{lr, momentum, dampening, weight_decay, nesterov, maximize, false};
     rows.run([&](char** data, int64_t n, DType dtype, size_t i) {
         options.first_step = first_step[i];
-        kernel_table().optim.sgd_step[static_cast<int>(dtype)](data[0], data[1], data[2], n,
-                                                               options);
+        kernel_table().optim.sgd_step[dtype](data[0], data[1], data[2], n, options);
     });
 }
 
@@ -145,8 +144,8 @@ void adam_step(const Tensors& params, const Tensors& grads, const Tensors& exp_a
                                  decoupled, amsgrad, maximize, 1.0};
     rows.run([&](char** data, int64_t n, DType dtype, size_t i) {
         options.step = steps[i];
-        kernel_table().optim.adam_step[static_cast<int>(dtype)](data[0], data[1], data[2], data[3],
-                                                                data[4], n, options);
+        kernel_table().optim.adam_step[dtype](data[0], data[1], data[2], data[3], data[4], n,
+                                              options);
     });
 }
 
@@ -162,8 +161,8 @@ void rmsprop_step(const Tensors& params, const Tensors& grads, const Tensors& sq
     const kernels::RmspropOptions options{lr,       alpha,    eps,     weight_decay,
                                           momentum, centered, maximize};
     rows.run([&](char** data, int64_t n, DType dtype, size_t) {
-        kernel_table().optim.rmsprop_step[static_cast<int>(dtype)](data[0], data[1], data[2],
-                                                                   data[3], data[4], n, options);
+        kernel_table().optim.rmsprop_step[dtype](data[0], data[1], data[2], data[3], data[4], n,
+                                                 options);
     });
 }
 
@@ -174,7 +173,7 @@ Tensor grad_norm(const Tensors& tensors, double order) {
     for (const Tensor& x : tensors) dtype = promote(dtype, x.dtype());
     if (!is_floating(dtype)) return norm(tensors[0], order, {}, false);  // which refuses it
     Tensor norms = empty({static_cast<int64_t>(tensors.size())}, dtype);
-    const kernels::ReduceFn norm2 = kernel_table().reduce.norm2[static_cast<int>(dtype)];
+    const kernels::ReduceFn norm2 = kernel_table().reduce.norm2[dtype];
     for (size_t i = 0; i < tensors.size(); ++i) {
         const Tensor& x = tensors[i];
         if (order == 2 && x.dtype() == dtype)
@@ -197,7 +196,7 @@ void scale_(const Tensors& tensors, const Arg& factor) {
     }
     for (const Tensor& x : tensors) {
         if (is_non_overlapping_and_dense(x)) {
-            kernel_table().optim.scale[static_cast<int>(x.dtype())](x.data(), number, x.numel());
+            kernel_table().optim.scale[x.dtype()](x.data(), number, x.numel());
             x.bump_version();
         } else {
             binary_in_place(Binary::Mul, x, number);

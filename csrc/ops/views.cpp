@@ -364,4 +364,18 @@ Tensor sum_to_size(const Tensor& x, const Dims& size) {
     return sum_to(x, size);
 }
 
+Dims broadcast_shapes(const std::vector<Dims>& shapes) {
+    Dims result;
+    for (const Dims& shape : shapes) result = broadcast(result, shape);
+    return result;
+}
+
+std::vector<Tensor> broadcast_tensors(const std::vector<Tensor>& tensors) {
+    Dims shape;
+    for (const Tensor& tensor : tensors) shape = broadcast(shape, tensor.sizes());
+    std::vector<Tensor> result;
+    for (const Tensor& tensor : tensors) result.push_back(expand(tensor, shape));
+    return result;
+}
+
 }  // namespace tapegrad

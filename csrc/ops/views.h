@@ -1,6 +1,8 @@
 // Operators whose result is another window on the same memory.
 #pragma once
 
+#include <vector>
+
 #include "core/tensor.h"
 
 namespace tapegrad {
@@ -31,5 +33,8 @@ Tensor detach(const Tensor& x);
 Tensor sum_to(const Tensor& x, const Dims& sizes);
 // The same, for a size that users name: it must be one that broadcasts to x.
 Tensor sum_to_size(const Tensor& x, const Dims& size);
+
+Dims broadcast_shapes(const std::vector<Dims>& shapes);
+std::vector<Tensor> broadcast_tensors(const std::vector<Tensor>& tensors);
 
 }  // namespace tapegrad

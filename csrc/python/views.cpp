@@ -6,7 +6,7 @@
 
 #include "ops/copy.h"
 #include "ops/joining.h"
-#include "ops/parts.h"
+#include "ops/split.h"
 #include "python/bind.h"
 
 namespace tapegrad::python {
