@@ -40,7 +40,8 @@ def each(kind: str = "dtypes", ops: list[Op] = TABLE) -> Any:
 
 def test_every_operator_has_a_row() -> None:
     known = set(BY_NAME) | set(ELSEWHERE) | {name for op in TABLE for name in op.covers}
-    missing = sorted(set(tg._C._operator_names()) - known)
+    bound = {op["name"] for op in tg._C._operators() if not op["name"].startswith("_")}
+    missing = sorted(bound - known)
     assert not missing, f"operators without a row in op_table.py: {missing}"
 
 

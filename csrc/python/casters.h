@@ -47,4 +47,12 @@ template <> struct type_caster<tapegrad::DType> {
     }
 };
 
+// To Python only.
+template <> struct type_caster<tapegrad::Dims> {
+    static constexpr auto name = const_name("Size");
+    static handle cast(const tapegrad::Dims& dims, return_value_policy, handle) {
+        return tapegrad::python::wrap_size(dims);
+    }
+};
+
 }  // namespace pybind11::detail

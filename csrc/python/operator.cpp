@@ -57,9 +57,7 @@ void set_types(Form& form) {
             std::end(kUnused))
             disagree("the function does not have the parameter ", name);
     }
-    Call call;
-    call.form = &form;
-    std::copy_n(form.defaults, form.count, call.slots);
+    const Call call{&form, form.defaults, nullptr, 0};
     for (int i = 0; i < form.count; ++i) {
         const Parameter& parameter = form.parameters[static_cast<size_t>(i)];
         if (parameter.type && parameter.value && !parameter.type->accepts(call, i))
@@ -67,16 +65,23 @@ void set_types(Form& form) {
     }
 }
 
-Form make_form(const Operator* owner, std::string_view signature, const Function& function) {
-    Form form{};
+// What a function takes of its arguments.
+size_t slot_count(const Function& function) {
+    int count = 0;
+    for (int i = 0; i < function.type_count; ++i) count += function.types[i]->slots;
+    return static_cast<size_t>(count);
+}
+
+Form make_form(const Operator* owner, std::string_view signature, const Function& function,
+               bool shortened) {
+    Form form;
     form.owner = owner;
     form.signature = strndup(signature.data(), signature.size());
     form.function = function;
     form.parameters = parse_signature(signature);
+    if (shortened) form.parameters.resize(slot_count(function));
     form.count = static_cast<int>(form.parameters.size());
     if (form.count > kMaxSlots) fail(owner->name(), signature, " has too many parameters");
-    form.variadic = kMaxSlots;
-    form.options = -1;
     for (int i = 0; i < form.count; ++i) {
         const Parameter& parameter = form.parameters[static_cast<size_t>(i)];
         form.defaults[i] = parameter.value;
@@ -86,18 +91,6 @@ Form make_form(const Operator* owner, std::string_view signature, const Function
     }
     set_types(form);
     return form;
-}
-
-// The arguments' places where all are given by position, which is the frequent case.
-inline bool bind_plain(const Form& form, PyObject* self, PyObject* const* args, Py_ssize_t count,
-                       Call& call) {
-    const Py_ssize_t given = count + (self != nullptr);
-    if (given < form.required || given > form.positional || given > form.variadic) return false;
-    PyObject** slot = call.slots;
-    if (self) *slot++ = self;
-    for (Py_ssize_t i = 0; i < count; ++i) *slot++ = args[i];
-    for (Py_ssize_t i = given; i < form.count; ++i) *slot++ = form.defaults[i];
-    return true;
 }
 
 bool requires_grad(PyObject* object) {
@@ -110,8 +103,20 @@ bool requires_grad(PyObject* object) {
     return false;
 }
 
+// In few moves: most operators have few parameters.
+inline void copy_defaults(const Form& form, PyObject** slots) {
+    constexpr int kFew = 4;
+    std::memcpy(slots, form.defaults, sizeof(PyObject*) * kFew);
+    if (form.count > kFew)
+        std::memcpy(slots + kFew, form.defaults + kFew, sizeof(PyObject*) * (kMaxSlots - kFew));
+}
+
+PyObject* invoke(const Call& call) {
+    return call.form->function.invoke(*call.form, call.slots, call.rest, call.rest_count);
+}
+
 // Calls the function and puts its result into what out= names.
-PyObject* call_into(Call& call, PyObject* out) {
+PyObject* call_into(const Call& call, PyObject** slots, PyObject* out) {
     const Form& form = *call.form;
     const char* name = form.owner->name();
     bool recorded = false;
@@ -126,9 +131,9 @@ PyObject* call_into(Call& call, PyObject* out) {
             fail<TypeError>(name, "(): argument 'out' must be ", pair ? "tuple of Tensors" : "Tensor", ", not ", Py_TYPE(part(i))->tp_name);
     refuse_recorded_out(name, recorded);
     if (form.options >= 0 && parts == 1 && call.slots[form.options] == Py_None)
-        call.slots[form.options] = dtype_object(unwrap(out).dtype());
+        slots[form.options] = dtype_object(unwrap(out).dtype());
     const GradMode off(false);
-    const auto result = py::reinterpret_steal<py::object>(form.function.invoke(call));
+    const auto result = py::reinterpret_steal<py::object>(invoke(call));
     if (!result) return nullptr;
     if (pair != (PyTuple_Check(result.ptr()) != 0))
         fail<TypeError>(name, "(): argument 'out' must be ", pair ? "Tensor" : "tuple of Tensors", ", not ", Py_TYPE(out)->tp_name);
@@ -158,8 +163,12 @@ Operator::Operator(PyObject* module, const char* name, const Function* functions
     const auto given = static_cast<int>(signatures.size());
     if (given != 1 && given != count)
         fail(name, " has ", given, " signatures for ", count, " functions");
-    for (int i = 0; i < count; ++i)
-        forms_.push_back(make_form(this, signatures[given == 1 ? 0 : static_cast<size_t>(i)], functions[i]));
+    has_one_signature_ = given == 1;
+    for (int i = 0; i < count; ++i) {
+        const auto signature = signatures[given == 1 ? 0 : static_cast<size_t>(i)];
+        forms_.push_back(make_form(this, signature, functions[i], given == 1 && i + 1 < count));
+    }
+    first_ = forms_.data();
     const std::string_view result = functions[0].result;
     takes_out_ = result == "Tensor" || result == "return_types";
     const auto define = [&](VectorCall call) {
@@ -194,16 +203,64 @@ Operator& Operator::alias(const char* name) {
     return *this;
 }
 
-PyObject* Operator::call(PyObject* self, PyObject* const* args, Py_ssize_t count,
-                         PyObject* names) const noexcept {
+PyObject* Operator::call_function(PyObject* const* args, Py_ssize_t count,
+                                  PyObject* names) const noexcept {
+    const Form& form = *first_;
+    if (names || count < form.required) return call_any(nullptr, args, count, names);
+    if (count == form.count) {
+        if (PyObject* result = form.function.invoke(form, args, nullptr, 0)) return result;
+    } else if (count <= form.positional) {
+        PyObject* slots[kMaxSlots];
+        copy_defaults(form, slots);
+        for (Py_ssize_t i = 0; i < count; ++i) slots[i] = args[i];
+        if (PyObject* result = form.function.invoke(form, slots, nullptr, 0)) return result;
+    } else if (count > form.variadic) {
+        return call_spread(nullptr, args, count);
+    }
+    return call_any(nullptr, args, count, names);
+}
+
+PyObject* Operator::call_method(PyObject* self, PyObject* const* args, Py_ssize_t count,
+                                PyObject* names) const noexcept {
+    const Form& form = *first_;
+    if (names || count + 1 < form.required) return call_any(self, args, count, names);
+    if (count + 1 <= form.positional) {
+        PyObject* slots[kMaxSlots];
+        copy_defaults(form, slots);
+        slots[0] = self;
+        for (Py_ssize_t i = 0; i < count; ++i) slots[i + 1] = args[i];
+        if (PyObject* result = form.function.invoke(form, slots, nullptr, 0)) return result;
+    } else if (count + 1 > form.variadic) {
+        return call_spread(self, args, count);
+    }
+    return call_any(self, args, count, names);
+}
+
+// The items of *name one by one.
+PyObject* Operator::call_spread(PyObject* self, PyObject* const* args,
+                                Py_ssize_t count) const noexcept {
+    const Form& form = *first_;
+    const int first = self ? 1 : 0;
+    const int place = form.variadic;
+    PyObject* slots[kMaxSlots];
+    copy_defaults(form, slots);
+    if (self) slots[0] = self;
+    for (int i = first; i < place; ++i) slots[i] = args[i - first];
+    slots[place] = nullptr;
+    PyObject* result = form.function.invoke(form, slots, args + (place - first), count + first - place);
+    return result ? result : call_any(self, args, count, nullptr);
+}
+
+PyObject* Operator::call_any(PyObject* self, PyObject* const* args, Py_ssize_t count,
+                             PyObject* names) const noexcept {
+    if (PyErr_Occurred()) return nullptr;  // of a form that fits
     return guarded([&]() -> PyObject* {
-        Call call;
+        PyObject* slots[kMaxSlots];
         for (const Form& form : forms_) {
+            Call call;
             PyObject* out = nullptr;
-            call.form = &form;
-            if (names || !bind_plain(form, self, args, count, call))
-                if (!bind_arguments(form, self, args, count, names, call, out)) continue;
-            PyObject* result = out ? call_into(call, out) : form.function.invoke(call);
+            if (!bind_arguments(form, self, args, count, names, slots, call, out)) continue;
+            PyObject* result = out ? call_into(call, slots, out) : invoke(call);
             if (result || PyErr_Occurred()) return result;
         }
         fail_call(*this, self, args, count, names);
@@ -237,25 +294,23 @@ PyObject* wrap_tuple(const std::vector<Tensor>& tensors) {
 }
 
 bool bind_arguments(const Form& form, PyObject* self, PyObject* const* args, Py_ssize_t count,
-                    PyObject* names, Call& call, PyObject*& out) {
+                    PyObject* names, PyObject** slots, Call& call, PyObject*& out) {
+    call = {&form, slots, nullptr, 0};
     const int first = self ? 1 : 0;
     auto given = first + static_cast<int>(count);
-    if (self) call.slots[0] = self;
-    call.rest_count = 0;
-    bool spread = false;
+    if (self) slots[0] = self;
+    std::copy_n(args, std::min(given, form.positional) - first, slots + first);
     if (given > form.variadic) {
-        // One sequence, or all that is left.
+        // One sequence, or ints one by one.
         call.rest = args + (form.variadic - first);
         call.rest_count = given - form.variadic;
-        spread = call.rest_count > 1 || !(PyTuple_Check(*call.rest) || PyList_Check(*call.rest));
-        if (!spread) call.rest_count = 0;
+        if (call.rest_count > 1 || !(PyTuple_Check(*call.rest) || PyList_Check(*call.rest)))
+            slots[form.variadic] = nullptr;
         given = form.variadic + 1;
     } else if (given > form.positional) {
         return false;
     }
-    for (int i = first; i < given; ++i) call.slots[i] = args[i - first];
-    if (spread) call.slots[form.variadic] = nullptr;
-    for (int i = given; i < form.count; ++i) call.slots[i] = form.defaults[i];
+    for (int i = given; i < form.count; ++i) slots[i] = form.defaults[i];
     uint32_t known = (uint32_t{1} << given) - 1;
     const Py_ssize_t keywords = names ? PyTuple_GET_SIZE(names) : 0;
     for (Py_ssize_t k = 0; k < keywords; ++k) {
@@ -265,15 +320,16 @@ bool bind_arguments(const Form& form, PyObject* self, PyObject* const* args, Py_
         if (slot >= 0) {
             if (known >> slot & 1) return false;
             known |= uint32_t{1} << slot;
-            call.slots[slot] = value;
-        } else if (!self && form.owner->takes_out() && PyUnicode_CompareWithASCIIString(name, "out") == 0) {
+            slots[slot] = value;
+        } else if (!self && form.owner->takes_out() &&
+                   PyUnicode_CompareWithASCIIString(name, "out") == 0) {
             out = value == Py_None ? nullptr : value;
         } else if (form.options < 0 || !is_ignored_option(name)) {
             return false;
         }
     }
     for (int i = given; i < form.required; ++i)
-        if (!call.slots[i]) return false;
+        if (!slots[i]) return false;
     return true;
 }
 

@@ -111,10 +111,10 @@ PyObject* unknown_keyword(const Form& form, const Given& given) {
 std::string problem(const Form& form, const Given& given) {
     const int first = given.self ? 1 : 0;
     const std::string name = form.owner->name();
+    PyObject* slots[kMaxSlots];
     Call call;
-    call.form = &form;
     PyObject* out = nullptr;
-    if (bind_arguments(form, given.self, given.args, given.count, given.names, call, out)) {
+    if (bind_arguments(form, given.self, given.args, given.count, given.names, slots, call, out)) {
         for (int slot = 0; slot < form.count; ++slot) {
             const Type* type = form.parameters[static_cast<size_t>(slot)].type;
             if (type && !type->accepts(call, slot)) return type_problem(call, slot, given);
@@ -174,7 +174,7 @@ std::string shown(const Form& form, bool method) {
 void fail_call(const Operator& op, PyObject* self, PyObject* const* args, Py_ssize_t count,
                PyObject* names) {
     const Given given{self, args, count, names};
-    if (op.forms().size() == 1) fail<TypeError>(problem(op.forms()[0], given));
+    if (op.has_one_signature()) fail<TypeError>(problem(op.forms().back(), given));
     std::string message = text(op.name(), "() received an invalid combination of arguments - got ",
                                given_types(given), ", but expected one of:");
     std::vector<const char*> known;

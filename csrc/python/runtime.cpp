@@ -52,19 +52,6 @@ PyObject* tolist_method(PyObject* self, PyObject*) {
     });
 }
 
-// Every name under which an operator is reachable, for the test that all are covered.
-std::vector<std::string> operator_names() {
-    std::vector<std::string> names;
-#define TAPEGRAD_NAME(Name, ...) names.emplace_back(unary_name(Unary::Name));
-    TAPEGRAD_UNARY(TAPEGRAD_NAME)
-#undef TAPEGRAD_NAME
-#define TAPEGRAD_NAME(Name, ...) names.emplace_back(binary_name(Binary::Name));
-    TAPEGRAD_BINARY(TAPEGRAD_NAME)
-#undef TAPEGRAD_NAME
-    for (const char* internal : {"cube", "gelu_tanh", "pow_scalar"}) std::erase(names, internal);
-    return names;
-}
-
 }  // namespace
 
 void bind_runtime(py::module_& m) {
@@ -88,7 +75,6 @@ void bind_runtime(py::module_& m) {
         py::arg("count"), "Sets the number of threads that a long operation may use.");
     m.def("_isa", kernels::instruction_set);
     m.def("_available_isas", kernels::available_instruction_sets);
-    m.def("_operator_names", operator_names);
     m.def("_memory_stats", [] {
         const MemoryStats stats = memory_stats();
         py::dict result;
