@@ -47,7 +47,7 @@ void set_types(Form& form) {
         const Type* type = form.function.types[i];
         if (slot + static_cast<size_t>(type->slots) > form.parameters.size())
             disagree("the function has more parameters", nullptr);
-        if (type->parts) form.options = static_cast<int>(slot);
+        if (type->parts) form.has_options = true;
         for (int part = 0; part < type->slots; ++part)
             form.parameters[slot++].type = type->parts ? type->parts[part] : type;
     }
@@ -88,19 +88,14 @@ Form make_form(const Operator* owner, std::string_view signature, const Function
         if (!parameter.keyword_only) form.positional = i + 1;
         if (!parameter.value) form.required = i + 1;
         if (parameter.variadic) form.variadic = i;
+        if (PyUnicode_CompareWithASCIIString(parameter.name, "dtype") == 0) form.dtype = i;
     }
     set_types(form);
     return form;
 }
 
-bool requires_grad(PyObject* object) {
-    if (is_tensor(object)) return unwrap(object).requires_grad();
-    if (!PyTuple_Check(object) && !PyList_Check(object)) return false;
-    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(object); ++i) {
-        PyObject* item = PySequence_Fast_GET_ITEM(object, i);
-        if (is_tensor(item) && unwrap(item).requires_grad()) return true;
-    }
-    return false;
+PyObject* invoke(const Call& call) {
+    return call.form->function.invoke(*call.form, call.slots, call.rest, call.rest_count);
 }
 
 // In few moves: most operators have few parameters.
@@ -111,35 +106,60 @@ inline void copy_defaults(const Form& form, PyObject** slots) {
         std::memcpy(slots + kFew, form.defaults + kFew, sizeof(PyObject*) * (kMaxSlots - kFew));
 }
 
-PyObject* invoke(const Call& call) {
-    return call.form->function.invoke(*call.form, call.slots, call.rest, call.rest_count);
+// All tensors among the arguments, also in tuples and lists.
+std::vector<Tensor> tensors_of(const Call& call) {
+    std::vector<Tensor> tensors;
+    const auto add = [&](PyObject* object) {
+        if (is_tensor(object)) tensors.push_back(unwrap(object));
+    };
+    const auto add_items = [&](PyObject* const* items, Py_ssize_t count) {
+        for (Py_ssize_t i = 0; i < count; ++i) add(items[i]);
+    };
+    for (int i = 0; i < call.form->count; ++i) {
+        PyObject* object = call.slots[i];
+        if (!object) add_items(call.rest, call.rest_count);
+        else if (PyTuple_Check(object) || PyList_Check(object))
+            add_items(PySequence_Fast_ITEMS(object), PySequence_Fast_GET_SIZE(object));
+        else add(object);
+    }
+    return tensors;
+}
+
+// The tensors that out= names.
+std::vector<Tensor> read_out(const Form& form, PyObject* out) {
+    const auto refuse = [&](const char* expected) {
+        fail<TypeError>(form.owner->name(), "(): argument 'out' must be ", expected, ", not ",
+                        Py_TYPE(out)->tp_name);
+    };
+    if (std::string_view(form.function.result) == "Tensor") {
+        if (!is_tensor(out)) refuse("Tensor");
+        return {unwrap(out)};
+    }
+    const bool pair =
+        (PyTuple_Check(out) || PyList_Check(out)) && PySequence_Fast_GET_SIZE(out) == 2 &&
+        is_tensor(PySequence_Fast_GET_ITEM(out, 0)) && is_tensor(PySequence_Fast_GET_ITEM(out, 1));
+    if (!pair) refuse("tuple of Tensors");
+    return {unwrap(PySequence_Fast_GET_ITEM(out, 0)), unwrap(PySequence_Fast_GET_ITEM(out, 1))};
 }
 
 // Calls the function and puts its result into what out= names.
 PyObject* call_into(const Call& call, PyObject** slots, PyObject* out) {
     const Form& form = *call.form;
-    const char* name = form.owner->name();
-    bool recorded = false;
-    for (int i = 0; i < form.count; ++i) recorded = recorded || (call.slots[i] && requires_grad(call.slots[i]));
-    for (Py_ssize_t i = 0; i < call.rest_count; ++i) recorded = recorded || requires_grad(call.rest[i]);
-    recorded = recorded || requires_grad(out);
-    const bool pair = PyTuple_Check(out) || PyList_Check(out);
-    const auto part = [&](Py_ssize_t i) { return pair ? PySequence_Fast_GET_ITEM(out, i) : out; };
-    const Py_ssize_t parts = pair ? PySequence_Fast_GET_SIZE(out) : 1;
-    for (Py_ssize_t i = 0; i < parts; ++i)
-        if (!is_tensor(part(i)))
-            fail<TypeError>(name, "(): argument 'out' must be ", pair ? "tuple of Tensors" : "Tensor", ", not ", Py_TYPE(part(i))->tp_name);
-    refuse_recorded_out(name, recorded);
-    if (form.options >= 0 && parts == 1 && call.slots[form.options] == Py_None)
-        slots[form.options] = dtype_object(unwrap(out).dtype());
+    const std::vector<Tensor> outs = read_out(form, out), inputs = tensors_of(call);
+    refuse_recorded_out(form.owner->name(), inputs, outs);
+    if (form.dtype >= 0 && outs.size() == 1 && slots[form.dtype] == Py_None)
+        slots[form.dtype] = dtype_object(outs[0].dtype());
     const GradMode off(false);
     const auto result = py::reinterpret_steal<py::object>(invoke(call));
     if (!result) return nullptr;
-    if (pair != (PyTuple_Check(result.ptr()) != 0))
-        fail<TypeError>(name, "(): argument 'out' must be ", pair ? "Tensor" : "tuple of Tensors", ", not ", Py_TYPE(out)->tp_name);
-    for (Py_ssize_t i = 0; i < parts; ++i)
-        write_out(unwrap(part(i)), unwrap(pair ? PyTuple_GET_ITEM(result.ptr(), i) : result.ptr()));
-    return pair ? form.owner->wrap_pair(unwrap(part(0)), unwrap(part(1))) : Py_NewRef(out);
+    const auto part = [&](size_t i) {
+        return unwrap(outs.size() == 1
+                          ? result.ptr()
+                          : PyTuple_GET_ITEM(result.ptr(), static_cast<Py_ssize_t>(i)));
+    };
+    for (size_t i = 0; i < outs.size(); ++i) check_out(outs[i], part(i), inputs);
+    for (size_t i = 0; i < outs.size(); ++i) write_out(outs[i], part(i), !form.has_options);
+    return outs.size() == 1 ? Py_NewRef(out) : form.owner->wrap_pair(outs[0], outs[1]);
 }
 
 }  // namespace
@@ -192,8 +212,8 @@ Operator::Operator(PyObject* module, const char* name, const Function* functions
 void Operator::add(const char* name) {
     if (function_object_ && PyObject_SetAttrString(module_, name, function_object_) < 0)
         throw py::error_already_set();
-    if (method_object_ && PyObject_SetAttrString(reinterpret_cast<PyObject*>(tensor_type), name,
-                                                 method_object_) < 0)
+    if (method_object_ &&
+        PyObject_SetAttrString(reinterpret_cast<PyObject*>(tensor_type), name, method_object_) < 0)
         throw py::error_already_set();
 }
 
@@ -247,7 +267,8 @@ PyObject* Operator::call_spread(PyObject* self, PyObject* const* args,
     if (self) slots[0] = self;
     for (int i = first; i < place; ++i) slots[i] = args[i - first];
     slots[place] = nullptr;
-    PyObject* result = form.function.invoke(form, slots, args + (place - first), count + first - place);
+    PyObject* result =
+        form.function.invoke(form, slots, args + (place - first), count + first - place);
     return result ? result : call_any(self, args, count, nullptr);
 }
 
@@ -286,7 +307,8 @@ void Operator::attach_docstring() {
 }
 
 PyObject* wrap_tuple(const std::vector<Tensor>& tensors) {
-    auto tuple = py::reinterpret_steal<py::object>(PyTuple_New(static_cast<Py_ssize_t>(tensors.size())));
+    auto tuple =
+        py::reinterpret_steal<py::object>(PyTuple_New(static_cast<Py_ssize_t>(tensors.size())));
     if (!tuple) throw py::error_already_set();
     for (size_t i = 0; i < tensors.size(); ++i)
         PyTuple_SET_ITEM(tuple.ptr(), static_cast<Py_ssize_t>(i), wrap(tensors[i]));
@@ -324,7 +346,7 @@ bool bind_arguments(const Form& form, PyObject* self, PyObject* const* args, Py_
         } else if (!self && form.owner->takes_out() &&
                    PyUnicode_CompareWithASCIIString(name, "out") == 0) {
             out = value == Py_None ? nullptr : value;
-        } else if (form.options < 0 || !is_ignored_option(name)) {
+        } else if (!form.has_options || !is_ignored_option(name)) {
             return false;
         }
     }

@@ -44,7 +44,8 @@ struct Form {
     int required = 0;          // parameters up to the last one without a default
     int positional = 0;        // those that can be given by position
     int variadic = kMaxSlots;  // the place of *name
-    int options = -1;          // the place of dtype, device and requires_grad
+    int dtype = -1;            // the place of dtype
+    bool has_options = false;  // of what makes tensors: dtype, device and requires_grad
     PyObject* defaults[kMaxSlots] = {};
     std::vector<Parameter> parameters;
     const Operator* owner;

@@ -24,7 +24,7 @@ const char* utf8(PyObject* text) { return PyUnicode_AsUTF8(text); }
 std::string suggestion(const char* name, const std::vector<const char*>& known) {
     const py::list close =
         py::module_::import("difflib").attr("get_close_matches")(name, known, 1, 0.6);
-    return close.empty() ? "" : text(" Did you mean '", std::string(py::str(close[0])), "'?");
+    return close.empty() ? "" : text(". Did you mean '", std::string(py::str(close[0])), "'?");
 }
 
 // The type of an argument; of a tensor also its dtype and shape, never its values.
@@ -68,10 +68,9 @@ std::string type_problem(const Call& call, int slot, const Given& given) {
         start += text(" (position ", place, ")");
     const bool sequence = !object || PyTuple_Check(object) || PyList_Check(object);
     if (sequence && (is_ints(parameter.type) || is_tensors(parameter.type))) {
-        const auto [item, at] =
-            object ? unfit_item(parameter.type, PySequence_Fast_ITEMS(object),
-                                PySequence_Fast_GET_SIZE(object))
-                   : unfit_item(parameter.type, call.rest, call.rest_count);
+        const auto [item, at] = object ? unfit_item(parameter.type, PySequence_Fast_ITEMS(object),
+                                                    PySequence_Fast_GET_SIZE(object))
+                                       : unfit_item(parameter.type, call.rest, call.rest_count);
         if (item) {
             if (object || is_tensors(parameter.type))
                 return text(start, " must be ", parameter.type->name,
@@ -121,7 +120,7 @@ std::string problem(const Form& form, const Given& given) {
         }
     }
     if (PyObject* keyword = unknown_keyword(form, given))
-        return text(name, "() got an unexpected keyword argument '", utf8(keyword), "'.",
+        return text(name, "() got an unexpected keyword argument '", utf8(keyword), "'",
                     suggestion(utf8(keyword), accepted(form, given.self)));
     const Py_ssize_t limit = form.positional - first;
     if (given.count > limit && form.variadic == kMaxSlots)
@@ -130,20 +129,20 @@ std::string problem(const Form& form, const Given& given) {
     std::vector<const char*> missing;
     for (int i = first; i < form.count; ++i) {
         const Parameter& parameter = form.parameters[static_cast<size_t>(i)];
-        bool there = parameter.value || i - first < given.count;
+        bool there = i - first < given.count;
         for (Py_ssize_t k = 0; k < given.keywords(); ++k) {
             PyObject* keyword = PyTuple_GET_ITEM(given.names, k);
             if (find_parameter(form.parameters, keyword, first) != i) continue;
-            if (i - first < given.count)
+            if (there)
                 return text(name, "() got multiple values for argument '", utf8(keyword), "'");
             there = true;
         }
-        if (!there) missing.push_back(utf8(parameter.name));
+        if (!there && !parameter.value) missing.push_back(utf8(parameter.name));
     }
     if (!missing.empty())
-        return text(name, "() missing ", missing.size(), " required positional arguments: ",
-                    quoted(missing));
-    return text(name, "() got an argument twice");
+        return text(name, "() missing ", missing.size(),
+                    " required positional arguments: ", quoted(missing));
+    return text(name, "() got arguments that do not fit");
 }
 
 // "(Tensor, str, dim=int)"
@@ -187,7 +186,9 @@ void fail_call(const Operator& op, PyObject* self, PyObject* const* args, Py_ssi
         if (!keyword) known_somewhere = true;
         else unknown = keyword;
     }
-    if (unknown && !known_somewhere) message += text("\nThe keyword '", utf8(unknown), "' is unknown.", suggestion(utf8(unknown), known));
+    if (unknown && !known_somewhere)
+        message += text("\nNo form has the keyword '", utf8(unknown), "'",
+                        suggestion(utf8(unknown), known));
     fail<TypeError>(message);
 }
 
