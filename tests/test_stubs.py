@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
 from pathlib import Path
 
@@ -12,6 +13,9 @@ import tapegrad
 from tapegrad import _C
 
 STUB = Path(tapegrad.__file__).with_name("_C.pyi")
+
+
+GENERATOR = Path(__file__).resolve().parent.parent / "csrc/python/generate_stubs.py"
 
 
 def declared(body: list[ast.stmt]) -> set[str]:
@@ -44,6 +48,16 @@ def class_body(tree: ast.Module, name: str) -> list[ast.stmt]:
 
 def test_package_is_marked_as_typed() -> None:
     assert STUB.with_name("py.typed").is_file()
+
+
+def test_generated_files_are_up_to_date() -> None:
+    spec = importlib.util.spec_from_file_location("generate_stubs", GENERATOR)
+    assert spec is not None
+    assert spec.loader is not None
+    generator = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generator)
+    for path, text in generator.OUTPUTS.items():
+        assert path.read_text() == text(), f"{path.name}: run {GENERATOR.name}"
 
 
 def test_module(tree: ast.Module) -> None:

@@ -9,8 +9,6 @@
 namespace tapegrad {
 namespace {
 
-bool is_one(const Scalar& alpha) { return !alpha.is_floating() && alpha.to_int() == 1; }
-
 // The product of a number or tensor with a factor that may have to be an integer.
 class Scaled {
 public:
@@ -34,11 +32,10 @@ private:
 
 Tensor scaled(Binary op, const Arg& a, const Arg& b, const Scalar& alpha) {
     require_tensor(binary_name(op), a, b);
-    return is_one(alpha) ? binary(op, a, b) : binary(op, a, Scaled(a, b, alpha));
+    return binary(op, a, Scaled(a, b, alpha));
 }
 
 const Tensor& scaled_in_place(Binary op, const Tensor& a, const Arg& b, const Scalar& alpha) {
-    if (is_one(alpha)) return binary_in_place(op, a, b);
     // The scaled operand is memory of its own: what was given is checked here.
     check_inplace(a, recording(a) || (grad_enabled() && b.requires_grad()));
     refuse_internal_overlap(a);

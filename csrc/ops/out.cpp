@@ -6,31 +6,37 @@
 
 namespace tapegrad {
 
-void refuse_recorded_out(const char* function, bool requires_grad) {
-    if (requires_grad && grad_enabled())
-        fail(
-            function,
-            "(): functions with out=... arguments don't support automatic differentiation, but one "
-            "of the arguments requires grad.");
+void refuse_recorded_out(const char* function, const std::vector<Tensor>& inputs,
+                         const std::vector<Tensor>& outs) {
+    if (!grad_enabled()) return;
+    for (const auto* tensors : {&inputs, &outs})
+        for (const Tensor& tensor : *tensors)
+            if (tensor.requires_grad())
+                fail(function,
+                     "(): functions with out=... arguments don't support automatic "
+                     "differentiation, but one of the arguments requires grad.");
 }
 
-void write_out(const Tensor& out, const Tensor& result) {
+void check_out(const Tensor& out, const Tensor& result, const std::vector<Tensor>& inputs) {
     if (!can_cast(result.dtype(), out.dtype()))
         fail("result type ", scalar_type_name(result.dtype()),
              " can't be cast to the desired output type ", scalar_type_name(out.dtype()));
     check_inplace(out, false);
+    refuse_internal_overlap(out);
+    // Element by element, a place that is written may be one that is still to be read.
+    for (const Tensor& input : inputs)
+        if (input.sizes() == result.sizes()) refuse_partial_overlap(out, input);
+}
+
+void write_out(const Tensor& out, const Tensor& result, bool warns) {
     if (!(out.sizes() == result.sizes())) {
-        if (out.numel() > 0)
-            warn(text(
-                "An output with one or more elements was resized since it had shape ",
-                to_string(out.sizes()), ", which does not match the required output shape ",
-                to_string(result.sizes()),
-                ". This behavior is deprecated, and in a future PyTorch release outputs will "
-                "not be resized unless they have zero elements. You can explicitly reuse an out "
-                "tensor t by resizing it, inplace, to zero elements with t.resize_(0)."));
+        if (warns && out.numel() > 0)
+            warn(text("An output with one or more elements was resized since it had shape ",
+                      to_string(out.sizes()), ", which does not match the required output shape ",
+                      to_string(result.sizes()),
+                      ". Give an output of that shape, or one without elements."));
         replace_data(out, empty(result.sizes(), out.dtype()));
     }
-    refuse_internal_overlap(out);
     copy_values(out, result);
     out.bump_version();
 }

@@ -11,6 +11,7 @@
 #include <tuple>
 #include <utility>
 
+#include "python/errors.h"
 #include "python/read.h"
 
 namespace tapegrad::python {
@@ -48,7 +49,6 @@ template <> struct Result<void> {
 };
 template <> struct Result<Tensor> {
     static constexpr const char* stub = "Tensor";
-    static PyObject* wrap(Tensor x, const Call&) { return python::wrap(std::move(x)); }
 };
 // Operators in place give the tensor that they were called on.
 template <> struct Result<const Tensor&> {
@@ -104,14 +104,36 @@ template <class... A> constexpr int slot_of(size_t i) {
 
 // One for all functions of a type.
 template <class R, class... A> struct Invoke {
-    static PyObject* run(const Call& call) { return run(call, std::index_sequence_for<A...>()); }
-    template <size_t... I> static PyObject* run(const Call& call, std::index_sequence<I...>) {
+    static PyObject* run(const Form& form, PyObject* const* slots, PyObject* const* rest,
+                         Py_ssize_t rest_count) noexcept {
+        try {
+            return run({&form, slots, rest, rest_count}, std::index_sequence_for<A...>());
+        } catch (...) {
+            set_error_from_exception();
+            return nullptr;
+        }
+    }
+    // Of an object that is known to be a tensor.
+    static PyObject* run_single(const Form& form, PyObject* tensor) noexcept {
+        try {
+            const auto function = reinterpret_cast<R (*)(A...)>(form.function.pointer);
+            if constexpr (std::is_same_v<R, Tensor>) return wrap(function(unwrap(tensor)));
+            else return Result<R>::wrap(function(unwrap(tensor)), {&form, &tensor, nullptr, 0});
+        } catch (...) {
+            set_error_from_exception();
+            return nullptr;
+        }
+    }
+    template <size_t... I>
+    [[gnu::always_inline]] static PyObject* run(const Call& call, std::index_sequence<I...>) {
         [[maybe_unused]] std::tuple<Read<Plain<A>>...> readers;
         if (!(std::get<I>(readers).read(call, slot_of<A...>(I)) && ...)) return nullptr;
         const auto function = reinterpret_cast<R (*)(A...)>(call.form->function.pointer);
         if constexpr (std::is_void_v<R>) {
             function(std::get<I>(readers).value()...);
             return Py_NewRef(Py_None);
+        } else if constexpr (std::is_same_v<R, Tensor>) {
+            return wrap(function(std::get<I>(readers).value()...));
         } else {
             return Result<R>::wrap(function(std::get<I>(readers).value()...), call);
         }
@@ -120,7 +142,11 @@ template <class R, class... A> struct Invoke {
 };
 
 template <class R, class... A> Function make_function(R (*function)(A...)) {
-    return {Invoke<R, A...>::run, reinterpret_cast<void (*)()>(function), Invoke<R, A...>::types,
+    using Call = Invoke<R, A...>;
+    decltype(Function::invoke_single) single = nullptr;
+    if constexpr (std::is_same_v<void(A...), void(const Tensor&)> && !std::is_void_v<R>)
+        single = Call::run_single;
+    return {Call::run, single, reinterpret_cast<void (*)()>(function), Call::types,
             static_cast<int>(sizeof...(A)), Result<R>::stub};
 }
 
@@ -128,25 +154,33 @@ template <class R, class... A> Function make_function(R (*function)(A...)) {
 
 enum class Bound { Function, Method, Both };
 
-// What Python calls: one small function for each operator, which knows it.
+// What Python calls: one small function for each operator, which knows it. Operators of a tensor and
+// nothing else are called most.
 template <Name N, Bound B> struct Thunk {
     static PyObject* function(PyObject*, PyObject* const* args, Py_ssize_t count, PyObject* names) {
-        return op->call(nullptr, args, count, names);
+        if (single && count == 1 && !names && Py_TYPE(args[0]) == tensor_type)
+            return single->function.invoke_single(*single, args[0]);
+        return op->call_function(args, count, names);
     }
     static PyObject* method(PyObject* self, PyObject* const* args, Py_ssize_t count,
                             PyObject* names) {
-        return op->call(self, args, count, names);
+        if (single && count == 0 && !names)
+            return single->function.invoke_single(*single, self);
+        return op->call_method(self, args, count, names);
     }
-    static inline Operator* op = nullptr;
+    static inline const Operator* op = nullptr;
+    static inline const Form* single = nullptr;
 };
 
 template <Name N, Bound B, class... F> Operator& bind(py::module_& m, F... functions) {
     const Function forms[] = {make_function(+functions)...};
     using T = Thunk<N, B>;
-    T::op = new Operator(m.ptr(), N.text, forms, static_cast<int>(sizeof...(F)),
-                         B == Bound::Method ? nullptr : T::function,
-                         B == Bound::Function ? nullptr : T::method);
-    return *T::op;
+    auto* op = new Operator(m.ptr(), N.text, forms, static_cast<int>(sizeof...(F)),
+                            B == Bound::Method ? nullptr : T::function,
+                            B == Bound::Function ? nullptr : T::method);
+    T::op = op;
+    T::single = op->single();
+    return *op;
 }
 template <Name N, class... F> Operator& def(py::module_& m, F... functions) {
     return bind<N, Bound::Both>(m, functions...);
@@ -183,6 +217,7 @@ void bind_grad_mode_guards(py::module_& m);
 void bind_nodes(py::module_& m);
 void bind_custom_functions(py::module_& m);
 void bind_runtime(py::module_& m);
+void bind_operator_table(py::module_& m);
 void bind_docs(py::module_& m);
 
 }  // namespace tapegrad::python

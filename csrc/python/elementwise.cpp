@@ -76,16 +76,16 @@ void bind_elementwise(py::module_& m) {
         {"multiply", "mul"}, {"multiply_", "mul_"}, {"arctan2", "atan2"}};
     for (const auto& [alias, name] : aliases) find_operator(name).alias(alias);
 
-    def<"add">(m, add_scaled);
-    def<"sub">(m, sub_scaled).alias("subtract");
-    def<"div">(m, divide).alias("divide").alias("true_divide");
+    def<"add">(m, binary_of<Binary::Add>, add_scaled);
+    def<"sub">(m, binary_of<Binary::Sub>, sub_scaled).alias("subtract");
+    def<"div">(m, binary_of<Binary::Div>, divide).alias("divide").alias("true_divide");
     def<"pow">(m, power);
     def<"rsub">(m, reverse_sub).without_out();
     def<"round">(m, round_to);
     def<"positive">(m, positive).without_out();
-    def_method<"add_">(m, add_scaled_);
-    def_method<"sub_">(m, sub_scaled_).alias("subtract_");
-    def_method<"div_">(m, divide_).alias("divide_");
+    def_method<"add_">(m, binary_in<Binary::Add>, add_scaled_);
+    def_method<"sub_">(m, binary_in<Binary::Sub>, sub_scaled_).alias("subtract_");
+    def_method<"div_">(m, binary_in<Binary::Div>, divide_).alias("divide_");
     def_method<"pow_">(m, power_);
     def_method<"round_">(m, round_to_);
 

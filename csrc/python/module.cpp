@@ -25,5 +25,6 @@ PYBIND11_MODULE(_C, m) {
     bind_custom_functions(m);
     bind_optim(m);
     bind_runtime(m);
+    bind_operator_table(m);
     bind_docs(m);
 }

@@ -47,7 +47,7 @@ void set_types(Form& form) {
         const Type* type = form.function.types[i];
         if (slot + static_cast<size_t>(type->slots) > form.parameters.size())
             disagree("the function has more parameters", nullptr);
-        if (type->parts) form.options = static_cast<int>(slot);
+        if (type->parts) form.has_options = true;
         for (int part = 0; part < type->slots; ++part)
             form.parameters[slot++].type = type->parts ? type->parts[part] : type;
     }
@@ -57,9 +57,7 @@ void set_types(Form& form) {
             std::end(kUnused))
             disagree("the function does not have the parameter ", name);
     }
-    Call call;
-    call.form = &form;
-    std::copy_n(form.defaults, form.count, call.slots);
+    const Call call{&form, form.defaults, nullptr, 0};
     for (int i = 0; i < form.count; ++i) {
         const Parameter& parameter = form.parameters[static_cast<size_t>(i)];
         if (parameter.type && parameter.value && !parameter.type->accepts(call, i))
@@ -67,79 +65,101 @@ void set_types(Form& form) {
     }
 }
 
-Form make_form(const Operator* owner, std::string_view signature, const Function& function) {
-    Form form{};
+// What a function takes of its arguments.
+size_t slot_count(const Function& function) {
+    int count = 0;
+    for (int i = 0; i < function.type_count; ++i) count += function.types[i]->slots;
+    return static_cast<size_t>(count);
+}
+
+Form make_form(const Operator* owner, std::string_view signature, const Function& function,
+               bool shortened) {
+    Form form;
     form.owner = owner;
     form.signature = strndup(signature.data(), signature.size());
     form.function = function;
     form.parameters = parse_signature(signature);
+    if (shortened) form.parameters.resize(slot_count(function));
     form.count = static_cast<int>(form.parameters.size());
     if (form.count > kMaxSlots) fail(owner->name(), signature, " has too many parameters");
-    form.variadic = kMaxSlots;
-    form.options = -1;
     for (int i = 0; i < form.count; ++i) {
         const Parameter& parameter = form.parameters[static_cast<size_t>(i)];
         form.defaults[i] = parameter.value;
         if (!parameter.keyword_only) form.positional = i + 1;
         if (!parameter.value) form.required = i + 1;
         if (parameter.variadic) form.variadic = i;
+        if (PyUnicode_CompareWithASCIIString(parameter.name, "dtype") == 0) form.dtype = i;
     }
     set_types(form);
     return form;
 }
 
-// The arguments' places where all are given by position, which is the frequent case.
-inline bool bind_plain(const Form& form, PyObject* self, PyObject* const* args, Py_ssize_t count,
-                       Call& call) {
-    const Py_ssize_t given = count + (self != nullptr);
-    if (given < form.required || given > form.positional || given > form.variadic) return false;
-    PyObject** slot = call.slots;
-    if (self) *slot++ = self;
-    for (Py_ssize_t i = 0; i < count; ++i) *slot++ = args[i];
-    for (Py_ssize_t i = given; i < form.count; ++i) *slot++ = form.defaults[i];
-    return true;
+PyObject* invoke(const Call& call) {
+    return call.form->function.invoke(*call.form, call.slots, call.rest, call.rest_count);
 }
 
-bool requires_grad(PyObject* object) {
-    if (is_tensor(object)) return unwrap(object).requires_grad();
-    if (!PyTuple_Check(object) && !PyList_Check(object)) return false;
-    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(object); ++i) {
-        PyObject* item = PySequence_Fast_GET_ITEM(object, i);
-        if (is_tensor(item) && unwrap(item).requires_grad()) return true;
+// In few moves: most operators have few parameters.
+inline void copy_defaults(const Form& form, PyObject** slots) {
+    constexpr int kFew = 4;
+    std::memcpy(slots, form.defaults, sizeof(PyObject*) * kFew);
+    if (form.count > kFew)
+        std::memcpy(slots + kFew, form.defaults + kFew, sizeof(PyObject*) * (kMaxSlots - kFew));
+}
+
+// All tensors among the arguments, also in tuples and lists.
+std::vector<Tensor> tensors_of(const Call& call) {
+    std::vector<Tensor> tensors;
+    const auto add = [&](PyObject* object) {
+        if (is_tensor(object)) tensors.push_back(unwrap(object));
+    };
+    const auto add_items = [&](PyObject* const* items, Py_ssize_t count) {
+        for (Py_ssize_t i = 0; i < count; ++i) add(items[i]);
+    };
+    for (int i = 0; i < call.form->count; ++i) {
+        PyObject* object = call.slots[i];
+        if (!object) add_items(call.rest, call.rest_count);
+        else if (PyTuple_Check(object) || PyList_Check(object))
+            add_items(PySequence_Fast_ITEMS(object), PySequence_Fast_GET_SIZE(object));
+        else add(object);
     }
-    return false;
+    return tensors;
+}
+
+// The tensors that out= names.
+std::vector<Tensor> read_out(const Form& form, PyObject* out) {
+    const auto refuse = [&](const char* expected) {
+        fail<TypeError>(form.owner->name(), "(): argument 'out' must be ", expected, ", not ",
+                        Py_TYPE(out)->tp_name);
+    };
+    if (std::string_view(form.function.result) == "Tensor") {
+        if (!is_tensor(out)) refuse("Tensor");
+        return {unwrap(out)};
+    }
+    const bool pair =
+        (PyTuple_Check(out) || PyList_Check(out)) && PySequence_Fast_GET_SIZE(out) == 2 &&
+        is_tensor(PySequence_Fast_GET_ITEM(out, 0)) && is_tensor(PySequence_Fast_GET_ITEM(out, 1));
+    if (!pair) refuse("tuple of Tensors");
+    return {unwrap(PySequence_Fast_GET_ITEM(out, 0)), unwrap(PySequence_Fast_GET_ITEM(out, 1))};
 }
 
 // Calls the function and puts its result into what out= names.
-PyObject* call_into(Call& call, PyObject* out) {
+PyObject* call_into(const Call& call, PyObject** slots, PyObject* out) {
     const Form& form = *call.form;
-    const char* name = form.owner->name();
-    bool recorded = false;
-    for (int i = 0; i < form.count; ++i)
-        recorded = recorded || (call.slots[i] && requires_grad(call.slots[i]));
-    for (Py_ssize_t i = 0; i < call.rest_count; ++i)
-        recorded = recorded || requires_grad(call.rest[i]);
-    recorded = recorded || requires_grad(out);
-    const bool pair = PyTuple_Check(out) || PyList_Check(out);
-    const auto part = [&](Py_ssize_t i) { return pair ? PySequence_Fast_GET_ITEM(out, i) : out; };
-    const Py_ssize_t parts = pair ? PySequence_Fast_GET_SIZE(out) : 1;
-    for (Py_ssize_t i = 0; i < parts; ++i)
-        if (!is_tensor(part(i)))
-            fail<TypeError>(name, "(): argument 'out' must be ",
-                            pair ? "tuple of Tensors" : "Tensor", ", not ",
-                            Py_TYPE(part(i))->tp_name);
-    refuse_recorded_out(name, recorded);
-    if (form.options >= 0 && parts == 1 && call.slots[form.options] == Py_None)
-        call.slots[form.options] = dtype_object(unwrap(out).dtype());
+    const std::vector<Tensor> outs = read_out(form, out), inputs = tensors_of(call);
+    refuse_recorded_out(form.owner->name(), inputs, outs);
+    if (form.dtype >= 0 && outs.size() == 1 && slots[form.dtype] == Py_None)
+        slots[form.dtype] = dtype_object(outs[0].dtype());
     const GradMode off(false);
-    const auto result = py::reinterpret_steal<py::object>(form.function.invoke(call));
+    const auto result = py::reinterpret_steal<py::object>(invoke(call));
     if (!result) return nullptr;
-    if (pair != (PyTuple_Check(result.ptr()) != 0))
-        fail<TypeError>(name, "(): argument 'out' must be ", pair ? "Tensor" : "tuple of Tensors",
-                        ", not ", Py_TYPE(out)->tp_name);
-    for (Py_ssize_t i = 0; i < parts; ++i)
-        write_out(unwrap(part(i)), unwrap(pair ? PyTuple_GET_ITEM(result.ptr(), i) : result.ptr()));
-    return pair ? form.owner->wrap_pair(unwrap(part(0)), unwrap(part(1))) : Py_NewRef(out);
+    const auto part = [&](size_t i) {
+        return unwrap(outs.size() == 1
+                          ? result.ptr()
+                          : PyTuple_GET_ITEM(result.ptr(), static_cast<Py_ssize_t>(i)));
+    };
+    for (size_t i = 0; i < outs.size(); ++i) check_out(outs[i], part(i), inputs);
+    for (size_t i = 0; i < outs.size(); ++i) write_out(outs[i], part(i), !form.has_options);
+    return outs.size() == 1 ? Py_NewRef(out) : form.owner->wrap_pair(outs[0], outs[1]);
 }
 
 }  // namespace
@@ -163,9 +183,12 @@ Operator::Operator(PyObject* module, const char* name, const Function* functions
     const auto given = static_cast<int>(signatures.size());
     if (given != 1 && given != count)
         fail(name, " has ", given, " signatures for ", count, " functions");
-    for (int i = 0; i < count; ++i)
-        forms_.push_back(
-            make_form(this, signatures[given == 1 ? 0 : static_cast<size_t>(i)], functions[i]));
+    has_one_signature_ = given == 1;
+    for (int i = 0; i < count; ++i) {
+        const auto signature = signatures[given == 1 ? 0 : static_cast<size_t>(i)];
+        forms_.push_back(make_form(this, signature, functions[i], given == 1 && i + 1 < count));
+    }
+    first_ = forms_.data();
     const std::string_view result = functions[0].result;
     takes_out_ = result == "Tensor" || result == "return_types";
     const auto define = [&](VectorCall call) {
@@ -200,16 +223,65 @@ Operator& Operator::alias(const char* name) {
     return *this;
 }
 
-PyObject* Operator::call(PyObject* self, PyObject* const* args, Py_ssize_t count,
-                         PyObject* names) const noexcept {
+PyObject* Operator::call_function(PyObject* const* args, Py_ssize_t count,
+                                  PyObject* names) const noexcept {
+    const Form& form = *first_;
+    if (names || count < form.required) return call_any(nullptr, args, count, names);
+    if (count == form.count) {
+        if (PyObject* result = form.function.invoke(form, args, nullptr, 0)) return result;
+    } else if (count <= form.positional) {
+        PyObject* slots[kMaxSlots];
+        copy_defaults(form, slots);
+        for (Py_ssize_t i = 0; i < count; ++i) slots[i] = args[i];
+        if (PyObject* result = form.function.invoke(form, slots, nullptr, 0)) return result;
+    } else if (count > form.variadic) {
+        return call_spread(nullptr, args, count);
+    }
+    return call_any(nullptr, args, count, names);
+}
+
+PyObject* Operator::call_method(PyObject* self, PyObject* const* args, Py_ssize_t count,
+                                PyObject* names) const noexcept {
+    const Form& form = *first_;
+    if (names || count + 1 < form.required) return call_any(self, args, count, names);
+    if (count + 1 <= form.positional) {
+        PyObject* slots[kMaxSlots];
+        copy_defaults(form, slots);
+        slots[0] = self;
+        for (Py_ssize_t i = 0; i < count; ++i) slots[i + 1] = args[i];
+        if (PyObject* result = form.function.invoke(form, slots, nullptr, 0)) return result;
+    } else if (count + 1 > form.variadic) {
+        return call_spread(self, args, count);
+    }
+    return call_any(self, args, count, names);
+}
+
+// The items of *name one by one.
+PyObject* Operator::call_spread(PyObject* self, PyObject* const* args,
+                                Py_ssize_t count) const noexcept {
+    const Form& form = *first_;
+    const int first = self ? 1 : 0;
+    const int place = form.variadic;
+    PyObject* slots[kMaxSlots];
+    copy_defaults(form, slots);
+    if (self) slots[0] = self;
+    for (int i = first; i < place; ++i) slots[i] = args[i - first];
+    slots[place] = nullptr;
+    PyObject* result =
+        form.function.invoke(form, slots, args + (place - first), count + first - place);
+    return result ? result : call_any(self, args, count, nullptr);
+}
+
+PyObject* Operator::call_any(PyObject* self, PyObject* const* args, Py_ssize_t count,
+                             PyObject* names) const noexcept {
+    if (PyErr_Occurred()) return nullptr;  // of a form that fits
     return guarded([&]() -> PyObject* {
-        Call call;
+        PyObject* slots[kMaxSlots];
         for (const Form& form : forms_) {
+            Call call;
             PyObject* out = nullptr;
-            call.form = &form;
-            if (names || !bind_plain(form, self, args, count, call))
-                if (!bind_arguments(form, self, args, count, names, call, out)) continue;
-            PyObject* result = out ? call_into(call, out) : form.function.invoke(call);
+            if (!bind_arguments(form, self, args, count, names, slots, call, out)) continue;
+            PyObject* result = out ? call_into(call, slots, out) : invoke(call);
             if (result || PyErr_Occurred()) return result;
         }
         fail_call(*this, self, args, count, names);
@@ -244,25 +316,23 @@ PyObject* wrap_tuple(const std::vector<Tensor>& tensors) {
 }
 
 bool bind_arguments(const Form& form, PyObject* self, PyObject* const* args, Py_ssize_t count,
-                    PyObject* names, Call& call, PyObject*& out) {
+                    PyObject* names, PyObject** slots, Call& call, PyObject*& out) {
+    call = {&form, slots, nullptr, 0};
     const int first = self ? 1 : 0;
     auto given = first + static_cast<int>(count);
-    if (self) call.slots[0] = self;
-    call.rest_count = 0;
-    bool spread = false;
+    if (self) slots[0] = self;
+    std::copy_n(args, std::min(given, form.positional) - first, slots + first);
     if (given > form.variadic) {
-        // One sequence, or all that is left.
+        // One sequence, or ints one by one.
         call.rest = args + (form.variadic - first);
         call.rest_count = given - form.variadic;
-        spread = call.rest_count > 1 || !(PyTuple_Check(*call.rest) || PyList_Check(*call.rest));
-        if (!spread) call.rest_count = 0;
+        if (call.rest_count > 1 || !(PyTuple_Check(*call.rest) || PyList_Check(*call.rest)))
+            slots[form.variadic] = nullptr;
         given = form.variadic + 1;
     } else if (given > form.positional) {
         return false;
     }
-    for (int i = first; i < given; ++i) call.slots[i] = args[i - first];
-    if (spread) call.slots[form.variadic] = nullptr;
-    for (int i = given; i < form.count; ++i) call.slots[i] = form.defaults[i];
+    for (int i = given; i < form.count; ++i) slots[i] = form.defaults[i];
     uint32_t known = (uint32_t{1} << given) - 1;
     const Py_ssize_t keywords = names ? PyTuple_GET_SIZE(names) : 0;
     for (Py_ssize_t k = 0; k < keywords; ++k) {
@@ -272,16 +342,16 @@ bool bind_arguments(const Form& form, PyObject* self, PyObject* const* args, Py_
         if (slot >= 0) {
             if (known >> slot & 1) return false;
             known |= uint32_t{1} << slot;
-            call.slots[slot] = value;
+            slots[slot] = value;
         } else if (!self && form.owner->takes_out() &&
                    PyUnicode_CompareWithASCIIString(name, "out") == 0) {
             out = value == Py_None ? nullptr : value;
-        } else if (form.options < 0 || !is_ignored_option(name)) {
+        } else if (!form.has_options || !is_ignored_option(name)) {
             return false;
         }
     }
     for (int i = given; i < form.required; ++i)
-        if (!call.slots[i]) return false;
+        if (!slots[i]) return false;
     return true;
 }
 

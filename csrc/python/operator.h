@@ -17,7 +17,7 @@ struct Form;
 struct Call {
     const Form* form;
     // Arguments and defaults. Null: those of *name, given one by one.
-    PyObject* slots[kMaxSlots];
+    PyObject* const* slots;
     PyObject* const* rest;
     Py_ssize_t rest_count;
 };
@@ -25,7 +25,10 @@ struct Call {
 // A function of C++, and how it is called.
 struct Function {
     // The result, or null: with an error set, or without one where an argument does not fit.
-    PyObject* (*invoke)(const Call& call);
+    PyObject* (*invoke)(const Form& form, PyObject* const* slots, PyObject* const* rest,
+                        Py_ssize_t rest_count) noexcept;
+    // The same for functions of one tensor and nothing else, which is given; null for others.
+    PyObject* (*invoke_single)(const Form& form, PyObject* tensor) noexcept;
     void (*pointer)();
     const Type* const* types;
     int type_count;
@@ -36,16 +39,17 @@ class Operator;
 
 // A signature and its function.
 struct Form {
+    Function function;
+    int count = 0;
+    int required = 0;          // parameters up to the last one without a default
+    int positional = 0;        // those that can be given by position
+    int variadic = kMaxSlots;  // the place of *name
+    int dtype = -1;            // the place of dtype
+    bool has_options = false;  // of what makes tensors: dtype, device and requires_grad
+    PyObject* defaults[kMaxSlots] = {};
+    std::vector<Parameter> parameters;
     const Operator* owner;
     const char* signature;
-    Function function;
-    std::vector<Parameter> parameters;
-    PyObject* defaults[kMaxSlots];
-    int count = 0;
-    int positional = 0;        // parameters that can be given by position
-    int required = 0;          // up to the last one without a default
-    int variadic = kMaxSlots;  // the place of *name
-    int options = -1;          // the place of dtype, device and requires_grad
 };
 
 using VectorCall = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*);
@@ -53,14 +57,20 @@ using VectorCall = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t, PyObje
 class Operator {
 public:
     // Signatures come from the docs tables; a null thunk: it is no function, or no method. Every function
-    // of C++ has a signature of its own, or all have the same.
+    // of C++ has a signature of its own, or all have the same. In that case one with fewer parameters
+    // serves calls that leave the rest at their defaults.
     Operator(PyObject* module, const char* name, const Function* functions, int count,
              VectorCall function, VectorCall method);
     Operator(const Operator&) = delete;
 
-    // Calls the first form that fits; self is the tensor of a method, null for functions.
-    PyObject* call(PyObject* self, PyObject* const* args, Py_ssize_t count,
-                   PyObject* names) const noexcept;
+    // Called from Python: arguments by position and defaults for the first form, or else any that fits. The
+    // error that a form has raised counts.
+    PyObject* call_function(PyObject* const* args, Py_ssize_t count,
+                            PyObject* names) const noexcept;
+    PyObject* call_method(PyObject* self, PyObject* const* args, Py_ssize_t count,
+                          PyObject* names) const noexcept;
+    // The form of a single tensor, if the first one is that.
+    const Form* single() const { return first_->function.invoke_single ? first_ : nullptr; }
 
     // Another name for the same.
     Operator& alias(const char* name);
@@ -72,6 +82,7 @@ public:
 
     const char* name() const { return name_; }
     const std::vector<Form>& forms() const { return forms_; }
+    bool has_one_signature() const { return has_one_signature_; }
     const std::vector<const char*>& aliases() const { return aliases_; }
     bool is_function() const { return function_.ml_meth; }
     bool is_method() const { return method_.ml_meth; }
@@ -81,16 +92,20 @@ public:
     void attach_docstring();
 
 private:
+    PyObject* call_spread(PyObject* self, PyObject* const* args, Py_ssize_t count) const noexcept;
+    PyObject* call_any(PyObject* self, PyObject* const* args, Py_ssize_t count,
+                       PyObject* names) const noexcept;
     void add(const char* name);
 
+    const Form* first_;
+    std::vector<Form> forms_;
     PyObject* module_;
     const char* name_;
-    std::vector<Form> forms_;
     std::vector<const char*> aliases_;
     PyMethodDef function_{}, method_{};
     PyObject *function_object_ = nullptr, *method_object_ = nullptr;
     mutable PyTypeObject* pair_type_ = nullptr;
-    bool takes_out_;
+    bool takes_out_, has_one_signature_;
 };
 
 // In the order of binding.
@@ -99,7 +114,7 @@ Operator& find_operator(std::string_view name);
 
 // Puts the arguments into their slots, out= beside them. False where their number or names do not fit.
 bool bind_arguments(const Form& form, PyObject* self, PyObject* const* args, Py_ssize_t count,
-                    PyObject* names, Call& call, PyObject*& out);
+                    PyObject* names, PyObject** slots, Call& call, PyObject*& out);
 // Raises a TypeError that says why no form fits.
 [[noreturn]] void fail_call(const Operator& op, PyObject* self, PyObject* const* args,
                             Py_ssize_t count, PyObject* names);

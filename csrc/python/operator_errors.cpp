@@ -24,7 +24,7 @@ const char* utf8(PyObject* text) { return PyUnicode_AsUTF8(text); }
 std::string suggestion(const char* name, const std::vector<const char*>& known) {
     const py::list close =
         py::module_::import("difflib").attr("get_close_matches")(name, known, 1, 0.6);
-    return close.empty() ? "" : text(" Did you mean '", std::string(py::str(close[0])), "'?");
+    return close.empty() ? "" : text(". Did you mean '", std::string(py::str(close[0])), "'?");
 }
 
 // The type of an argument; of a tensor also its dtype and shape, never its values.
@@ -110,17 +110,17 @@ PyObject* unknown_keyword(const Form& form, const Given& given) {
 std::string problem(const Form& form, const Given& given) {
     const int first = given.self ? 1 : 0;
     const std::string name = form.owner->name();
+    PyObject* slots[kMaxSlots];
     Call call;
-    call.form = &form;
     PyObject* out = nullptr;
-    if (bind_arguments(form, given.self, given.args, given.count, given.names, call, out)) {
+    if (bind_arguments(form, given.self, given.args, given.count, given.names, slots, call, out)) {
         for (int slot = 0; slot < form.count; ++slot) {
             const Type* type = form.parameters[static_cast<size_t>(slot)].type;
             if (type && !type->accepts(call, slot)) return type_problem(call, slot, given);
         }
     }
     if (PyObject* keyword = unknown_keyword(form, given))
-        return text(name, "() got an unexpected keyword argument '", utf8(keyword), "'.",
+        return text(name, "() got an unexpected keyword argument '", utf8(keyword), "'",
                     suggestion(utf8(keyword), accepted(form, given.self)));
     const Py_ssize_t limit = form.positional - first;
     if (given.count > limit && form.variadic == kMaxSlots)
@@ -129,20 +129,20 @@ std::string problem(const Form& form, const Given& given) {
     std::vector<const char*> missing;
     for (int i = first; i < form.count; ++i) {
         const Parameter& parameter = form.parameters[static_cast<size_t>(i)];
-        bool there = parameter.value || i - first < given.count;
+        bool there = i - first < given.count;
         for (Py_ssize_t k = 0; k < given.keywords(); ++k) {
             PyObject* keyword = PyTuple_GET_ITEM(given.names, k);
             if (find_parameter(form.parameters, keyword, first) != i) continue;
-            if (i - first < given.count)
+            if (there)
                 return text(name, "() got multiple values for argument '", utf8(keyword), "'");
             there = true;
         }
-        if (!there) missing.push_back(utf8(parameter.name));
+        if (!there && !parameter.value) missing.push_back(utf8(parameter.name));
     }
     if (!missing.empty())
         return text(name, "() missing ", missing.size(),
                     " required positional arguments: ", quoted(missing));
-    return text(name, "() got an argument twice");
+    return text(name, "() got arguments that do not fit");
 }
 
 // "(Tensor, str, dim=int)"
@@ -173,7 +173,7 @@ std::string shown(const Form& form, bool method) {
 void fail_call(const Operator& op, PyObject* self, PyObject* const* args, Py_ssize_t count,
                PyObject* names) {
     const Given given{self, args, count, names};
-    if (op.forms().size() == 1) fail<TypeError>(problem(op.forms()[0], given));
+    if (op.has_one_signature()) fail<TypeError>(problem(op.forms().back(), given));
     std::string message = text(op.name(), "() received an invalid combination of arguments - got ",
                                given_types(given), ", but expected one of:");
     std::vector<const char*> known;
@@ -187,7 +187,7 @@ void fail_call(const Operator& op, PyObject* self, PyObject* const* args, Py_ssi
         else unknown = keyword;
     }
     if (unknown && !known_somewhere)
-        message += text("\nThe keyword '", utf8(unknown), "' is unknown.",
+        message += text("\nNo form has the keyword '", utf8(unknown), "'",
                         suggestion(utf8(unknown), known));
     fail<TypeError>(message);
 }

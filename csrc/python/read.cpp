@@ -59,15 +59,6 @@ bool read_number(PyObject* object, Scalar& result) {
     return true;
 }
 
-bool read_integer(PyObject* object, int64_t& result) {
-    if (PyLong_CheckExact(object)) [[likely]] {
-        int overflow = 0;
-        result = PyLong_AsLongLongAndOverflow(object, &overflow);
-        if (!overflow) return true;
-    }
-    return to_integer(object, result);
-}
-
 bool read_bool(PyObject* object, bool& result) {
     const char* type = Py_TYPE(object)->tp_name;
     if (std::strcmp(type, "numpy.bool_") != 0 && std::strcmp(type, "numpy.bool") != 0) return false;
@@ -78,15 +69,9 @@ bool read_bool(PyObject* object, bool& result) {
 }
 
 bool read_dims(const Call& call, int slot, Dims& result) {
-    PyObject* object = call.slots[slot];
-    if (object && PyLong_CheckExact(object)) {
-        result.resize(1);
-        return read_integer(object, result[0]);
-    }
-    const Items items(call, slot);
-    if (items) return read_items(items.items, items.count, result);
+    if (const Items items(call, slot); items) return read_items(items.items, items.count, result);
     result.resize(1);
-    return read_integer(object, result[0]);
+    return read_integer(call.slots[slot], result[0]);
 }
 
 bool read_tensors(const Call& call, int slot, bool holes, std::vector<Tensor>& result) {
@@ -106,8 +91,7 @@ bool read_sizes(const Call& call, int slot, std::vector<Dims>& result) {
     if (!items) return false;
     result.resize(static_cast<size_t>(items.count));
     for (size_t i = 0; i < result.size(); ++i) {
-        Call single;
-        single.slots[0] = items.items[i];
+        const Call single{call.form, items.items + i, nullptr, 0};
         if (!read_dims(single, 0, result[i])) return false;
     }
     return true;

@@ -21,9 +21,7 @@ namespace tapegrad::python {
 bool read_other_tensor(const Call& call, int slot, const Tensor*& result);
 bool read_other_operand(PyObject* object, Arg& result);
 bool read_dims(const Call& call, int slot, Dims& result);
-bool read_dims(PyObject* object, Dims& result);
 bool read_number(PyObject* object, Scalar& result);
-bool read_integer(PyObject* object, int64_t& result);
 bool read_bool(PyObject* object, bool& result);
 bool read_tensors(const Call& call, int slot, bool holes, std::vector<Tensor>& result);
 bool read_sizes(const Call& call, int slot, std::vector<Dims>& result);
@@ -39,6 +37,25 @@ bool read_memory_format(PyObject* object, MemoryFormat& result);
 inline bool is_none(const Call& call, int slot) {
     return call.slots[slot] == Py_None &&
            call.form->parameters[static_cast<size_t>(slot)].value == Py_None;
+}
+
+// An int of Python that fits into one of its digits.
+inline bool read_small_integer(PyObject* object, int64_t& result) {
+    if (!PyLong_CheckExact(object)) return false;
+#if PY_VERSION_HEX >= 0x030C0000
+    const auto* number = reinterpret_cast<PyLongObject*>(object);
+    if (!PyUnstable_Long_IsCompact(number)) return false;
+    result = PyUnstable_Long_CompactValue(number);
+#else
+    const Py_ssize_t size = Py_SIZE(object);
+    if (size < -1 || size > 1) return false;
+    result = size * static_cast<int64_t>(reinterpret_cast<PyLongObject*>(object)->ob_digit[0]);
+#endif
+    return true;
+}
+
+inline bool read_integer(PyObject* object, int64_t& result) {
+    return read_small_integer(object, result) || to_integer(object, result);
 }
 
 inline bool read_operand(PyObject* object, Arg& result) {
@@ -92,7 +109,13 @@ template <> struct Read<const Arg*> {
 
 template <> struct Read<Scalar> {
     static constexpr const char *name = "Number", *stub = "_Number";
-    bool read(const Call& call, int slot) { return read_number(call.slots[slot], number); }
+    bool read(const Call& call, int slot) {
+        int64_t integer;
+        if (!read_small_integer(call.slots[slot], integer))
+            return read_number(call.slots[slot], number);
+        number = integer;
+        return true;
+    }
     const Scalar& value() const { return number; }
     Scalar number{0};
 };
@@ -146,14 +169,19 @@ template <bool B> struct Read<std::bool_constant<B>> {
 template <> struct Read<Dims> {
     static constexpr const char *name = "tuple of ints", *stub = "_Dims";
     bool read(const Call& call, int slot) {
-        return is_none(call, slot) || read_dims(call, slot, dims);
+        if (is_none(call, slot)) return true;
+        int64_t size;
+        if (!call.slots[slot] || !read_small_integer(call.slots[slot], size))
+            return read_dims(call, slot, dims);
+        dims.push_back(size);
+        return true;
     }
     const Dims& value() const { return dims; }
     Dims dims;
 };
 
 template <> struct Read<std::vector<Dims>> {
-    static constexpr const char *name = "tuple of ints", *stub = "_Dims";
+    static constexpr const char *name = "tuple of ints", *stub = "Sequence[_Dims]";
     bool read(const Call& call, int slot) { return read_sizes(call, slot, sizes); }
     const std::vector<Dims>& value() const { return sizes; }
     std::vector<Dims> sizes;
@@ -281,7 +309,8 @@ template <> struct Read<TensorOptions> {
     bool read(const Call& call, int slot) {
         Read<std::optional<DType>> dtype;
         Read<bool> flag;
-        if (!dtype.read(call, slot) || !read_device(call.slots[slot + 1]) ||
+        PyObject* device = call.slots[slot + 1];
+        if (!dtype.read(call, slot) || (device != Py_None && !read_device(device)) ||
             !flag.read(call, slot + 2))
             return false;
         options.dtype = dtype.value();

@@ -52,17 +52,6 @@ PyObject* tolist_method(PyObject* self, PyObject*) {
     });
 }
 
-// Every name under which an operator is reachable, for the test that all are covered.
-std::vector<std::string> operator_names() {
-    std::vector<std::string> names;
-#define TAPEGRAD_NAME(Name, function) \
-    if (!formulas::Traits<formulas::Name>::internal()) names.emplace_back(#function);
-    TAPEGRAD_UNARY(TAPEGRAD_NAME)
-    TAPEGRAD_BINARY(TAPEGRAD_NAME)
-#undef TAPEGRAD_NAME
-    return names;
-}
-
 }  // namespace
 
 void bind_runtime(py::module_& m) {
@@ -86,7 +75,6 @@ void bind_runtime(py::module_& m) {
         py::arg("count"), "Sets the number of threads that a long operation may use.");
     m.def("_isa", kernels::instruction_set);
     m.def("_available_isas", kernels::available_instruction_sets);
-    m.def("_operator_names", operator_names);
     m.def("_memory_stats", [] {
         const MemoryStats stats = memory_stats();
         py::dict result;

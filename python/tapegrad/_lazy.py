@@ -23,7 +23,11 @@ def lazy(
 
     def load(name: str) -> object:
         if name not in names:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            from difflib import get_close_matches  # rarely needed, and not quick to import
+
+            message = f"module {package!r} has no attribute {name!r}"
+            close = get_close_matches(name, listing(), 1) if name[:1] != "_" else []
+            raise AttributeError(message + "".join(f". Did you mean {near!r}?" for near in close))
         module = importlib.import_module(f"{package}.{names[name]}")
         value = module if name == names[name] else getattr(module, name)
         namespace[name] = value

@@ -22,23 +22,12 @@ ELSEWHERE: dict[str, str] = {
     for name in names.split()
 }
 
-# What is bound beside the operators, by reason.
+# Bound like operators, but questions about a tensor or a dtype: tested in files of their own.
 NOT_OPERATORS: dict[str, str] = {
     "attributes of a tensor": (
-        "shape size dim ndim ndimension numel nelement stride storage_offset is_contiguous dtype "
-        "itemsize element_size nbytes is_floating_point is_complex device cpu is_cpu is_cuda is_sparse "
-        "data data_ptr"
+        "size dim ndimension numel nelement stride storage_offset is_contiguous element_size "
+        "is_floating_point is_complex data_ptr"
     ),
-    "rules about dtypes and shapes": (
-        "promote_types result_type can_cast get_default_dtype set_default_dtype broadcast_shapes"
-    ),
-    "the tape": (
-        "backward grad grad_fn output_nr is_leaf requires_grad requires_grad_ retain_grad retains_grad "
-        "register_hook register_post_accumulate_grad_hook is_grad_enabled is_inference "
-        "is_inference_mode_enabled is_anomaly_enabled is_anomaly_check_nan_enabled"
-    ),
-    "the state of the process": (
-        "get_num_threads set_num_threads empty_cache reset_peak_memory "
-        "manual_seed seed initial_seed get_rng_state set_rng_state"
-    ),
+    "rules about dtypes and shapes": ("promote_types result_type can_cast broadcast_shapes"),
+    "the tape": ("requires_grad_ is_inference"),
 }

@@ -19,8 +19,8 @@ def _extreme(name: str, word: str) -> dict[str, str]:
         f"{name}(input)\n{name}(input, dim, keepdim=False)\n{name}(input, other)": f"""\
 The {word} element of all, or the {word} ones along a dimension with their indices.
 
-``{name}(input, other)`` is ``{other}(input, other)``. NaN counts as the {word}. Along a dimension the gradient goes to the
-element at the index, over all it is shared by all equal ones.
+``{name}(input, other)`` is ``{other}(input, other)``. NaN counts as the {word}. Along a dimension
+the gradient goes to the element at the index, over all it is shared by all equal ones.
 
 Args:
     input: a tensor.

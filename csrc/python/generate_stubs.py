@@ -1,0 +1,168 @@
+"""Writes what follows from the bound operators: their part of the stub, and a table of them.
+
+    PYTHONPATH=python python csrc/python/generate_stubs.py
+
+_C.pyi.in beside this file is the part of the stub that is written by hand; the operators' part is
+put in at its markers. The results, python/tapegrad/_C.pyi and docs/operators.md, are committed;
+tests/test_stubs.py fails where they are not what this would write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import tapegrad
+from tapegrad import _C
+
+__all__ = ["OUTPUTS"]
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+WIDTH = 100
+Operator = dict[str, Any]
+Form = dict[str, Any]
+
+
+def value_text(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def parameter_text(parameter: dict[str, Any]) -> str:
+    kind = parameter["type"]
+    if parameter["none"] and kind not in ("object", "Any"):
+        kind += " | None"
+    if "default" not in parameter:
+        return f"{parameter['name']}: {kind}"
+    value = parameter["default"]
+    if kind == "object" and isinstance(value, bool):
+        kind = "_bool"
+    return f"{parameter['name']}: {kind} = {value_text(value)}"
+
+
+def spread(form: Form) -> Iterator[tuple[list[str], list[str]]]:
+    """The texts of positional and of keyword parameters; two ways for ``*size``."""
+    parameters = form["parameters"]
+    positional = [p for p in parameters if p["kind"] == "positional"]
+    variadic = [p for p in parameters if p["kind"] == "variadic"]
+    keywords = [parameter_text(p) for p in parameters if p["kind"] == "keyword"]
+    start = [parameter_text(p) for p in positional]
+    if not variadic:
+        yield start, ["*", *keywords] if keywords else []
+        return
+    name, kind = variadic[0]["name"], variadic[0]["type"]
+    if kind == "_Dims":
+        yield [*start, f"*{name}: _int"], keywords
+        yield [*start, f"{name}: Sequence[_int]"], ["*", *keywords] if keywords else []
+    else:
+        element = kind.removeprefix("Sequence[").removesuffix("]")
+        yield [*start, f"*{name}: {element}"], keywords
+
+
+def definition(name: str, parameters: list[str], result: str, indent: str) -> str:
+    """A line of a stub, broken as the formatter breaks it."""
+    end = f") -> {result}: ..."
+    line = f"{indent}def {name}({', '.join(parameters)}{end}"
+    if len(line) <= WIDTH:
+        return line
+    inner = f"{indent}    {', '.join(parameters)}"
+    if len(inner) <= WIDTH:
+        return f"{indent}def {name}(\n{inner}\n{indent}{end}"
+    lines = "".join(f"{indent}    {parameter},\n" for parameter in parameters)
+    return f"{indent}def {name}(\n{lines}{indent}{end}"
+
+
+def definitions(op: Operator, name: str, method: bool) -> str:
+    indent = "    " if method else ""
+    texts = []
+    for form in op["forms"]:
+        result = form["result"]
+        if result == "return_types":
+            result = f"return_types.{op['name']}"
+        elif result == "Self" and not method:
+            result = "Tensor"
+        for positional, keywords in spread(form):
+            first = ["self", *positional[1:]] if method else positional
+            rest = keywords
+            if op["out"] and not method and result.startswith(("Tensor", "return_types")):
+                kind = "Tensor" if result == "Tensor" else "tuple[Tensor, Tensor]"
+                star = [] if keywords or any(p.startswith("*") for p in positional) else ["*"]
+                rest = [*keywords, *star, f"out: {kind} | None = None"]
+            texts.append(definition(name, first + rest, result, indent))
+    if len(texts) > 1:
+        texts = [f"{indent}@overload\n{text}" for text in texts]
+    return "\n".join(texts) + "\n"
+
+
+def operators(kind: str) -> list[tuple[str, Operator]]:
+    """Names with their operators, sorted; kind is "function" or "method"."""
+    found = [(n, op) for op in _C._operators() if op[kind] for n in (op["name"], *op["aliases"])]
+    return sorted(found, key=lambda pair: pair[0])
+
+
+def stub() -> str:
+    methods = "".join(definitions(op, name, True) for name, op in operators("method"))
+    functions = "".join(definitions(op, name, False) for name, op in operators("function"))
+    listing = "".join(f'    "{name}",\n' for name in sorted(_C.__all__))
+    text = (HERE / "_C.pyi.in").read_text()
+    text = text.replace("# operators: names\n", listing)
+    text = text.replace("    # operators: methods\n", methods)
+    return text.replace("# operators: functions\n", functions)
+
+
+def formula(op: Operator) -> str:
+    """The derivative as the tape shows it, of an operator of one or two tensors."""
+    required = [p for p in op["forms"][0]["parameters"] if "default" not in p]
+    if not 0 < len(required) <= 2 or any(p["type"] not in ("Tensor", "_Operand") for p in required):
+        return ""
+    arguments = [tapegrad.tensor(values) for values in ([0.5, 0.75], [0.25, 0.5])[: len(required)]]
+    try:
+        for argument in arguments:
+            argument.requires_grad_()
+        target = tapegrad if op["function"] else tapegrad.Tensor
+        node = getattr(target, op["name"])(*arguments).grad_fn
+    except (RuntimeError, TypeError, AttributeError, IndexError):  # no derivative, or other shapes
+        return ""
+    return getattr(node, "formula", None) or ""
+
+
+def shown_signatures(op: Operator) -> str:
+    out = ", out=None)" if op["out"] else ")"
+    texts = []
+    for form in op["forms"]:
+        signature = form["signature"].removesuffix(")")
+        star = ", *" if op["out"] and "*" not in signature else ""
+        texts.append(f"`{op['name']}{signature}{star}{out}`")
+    return "<br>".join(texts).replace("|", "\\|")
+
+
+def table() -> str:
+    entries = sorted(_C._operators(), key=lambda op: (op["name"], not op["function"]))
+    lines = []
+    for op in entries:
+        if op["name"].startswith("_"):
+            continue
+        kinds = [kind for kind in ("function", "method") if op[kind]]
+        if op["forms"][0]["result"] == "Self":
+            kinds.append("in place")
+        names = ", ".join([op["name"], *op["aliases"]])
+        derivative = formula(op).replace("|", "\\|")
+        lines.append(
+            f"| {names} | {shown_signatures(op)} | {', '.join(kinds)} | "
+            + (f"`{derivative}` |\n" if derivative else "|\n")
+        )
+    return (
+        "# Operators\n\n"
+        "Every operator with its forms. `input` is the tensor itself for methods, which have no\n"
+        "`out`. NumPy's names are known too: `axis`, `keepdims`, `x`, `x1`, `x2`. Derivatives are\n"
+        "what `grad_fn.formula` shows, for operators of one or two tensors.\n\n"
+        "| name | signature | as | derivative |\n|---|---|---|---|\n" + "".join(lines)
+    )
+
+
+OUTPUTS = {ROOT / "python/tapegrad/_C.pyi": stub, ROOT / "docs/operators.md": table}
+
+if __name__ == "__main__":
+    for path, text in OUTPUTS.items():
+        path.write_text(text())

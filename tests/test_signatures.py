@@ -1,0 +1,251 @@
+"""Arguments of operators: names, kinds and defaults, `out=`, and what errors say of them."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tapegrad as tg
+from both import both
+from support import raises
+
+
+def test_names_of_numpy() -> None:
+    x = tg.tensor([[1.0, 2.0], [3.0, 4.0]])
+    assert x.sum(axis=1, keepdims=True).tolist() == [[3.0], [7.0]]
+    assert tg.flip(x, axes=(0, 1)).tolist() == [[4.0, 3.0], [2.0, 1.0]]
+    assert tg.add(x1=x, x2=1).tolist() == tg.add(input=x, other=1).tolist()
+    for name in ("input", "x", "a", "x1", "self"):
+        assert tg.exp(**{name: x}).tolist() == x.exp().tolist()
+    assert x.softmax(axis=0).tolist() == x.softmax(0).tolist()
+
+
+@pytest.mark.parametrize("make", [tuple, list, tg.Size], ids=["tuple", "list", "Size"])
+def test_sizes(make: Callable[[Any], Any]) -> None:
+    x = tg.arange(6)
+    for view in (x.view(make([2, 3])), x.view(2, 3), x.view(size=make([2, 3]))):
+        assert view.shape == (2, 3)
+    assert tg.zeros(make([2, 3])).shape == tg.zeros(2, 3).shape == (2, 3)
+    assert tg.zeros(make([])).shape == ()
+    assert tg.reshape(x, make([3, 2])).shape == tg.reshape(x, 3, 2).shape == (3, 2)
+
+
+def test_numbers() -> None:
+    x = tg.ones(2, 3)
+    for two in (tg.tensor(2), np.int64(2), np.int32(2), tg.tensor([2])):
+        assert tg.zeros(two, 3).shape == (2, 3)
+        assert x.view(3, two).shape == (3, 2)
+        assert x.narrow(1, 0, two).shape == (2, 2)
+    for half in (tg.tensor(0.5), np.float32(0.5), np.float64(0.5)):
+        assert tg.addmm(tg.zeros(2, 2), x, x.T, alpha=half).tolist() == [[1.5, 1.5], [1.5, 1.5]]
+        assert x.clamp(max=half).tolist() == [[0.5] * 3] * 2
+        assert tg.full((2,), half).tolist() == [0.5, 0.5]
+    assert x.sum(0, np.bool_(True)).shape == (1, 3)
+
+
+@pytest.mark.parametrize("wrong", [2.0, "2", None, True, tg.ones(1)])
+def test_what_is_no_int(wrong: Any) -> None:
+    with raises(TypeError, "unsqueeze(): argument 'dim' (position 1) must be int, not "):
+        tg.ones(2).unsqueeze(wrong)
+
+
+# ---------------------------------------------------------------------------------- errors
+
+X = tg.ones(2, 3)
+MESSAGES: dict[str, tuple[Callable[[], Any], str]] = {
+    "type": (
+        lambda: tg.matmul(X, 3),
+        "matmul(): argument 'other' (position 2) must be Tensor, not int",
+    ),
+    "type-of-method": (
+        lambda: X.matmul([1]),
+        "matmul(): argument 'other' (position 1) must be Tensor, not list",
+    ),
+    "keyword": (
+        lambda: X.cumsum(dim="a"),
+        "cumsum(): argument 'dim' must be int, not str",
+    ),
+    "tensor": (
+        lambda: X.cumsum(X),
+        "cumsum(): argument 'dim' (position 1) must be int, not Tensor (float32, shape [2, 3])",
+    ),
+    "array": (
+        lambda: tg.matmul(X, np.ones(3)),
+        "matmul(): argument 'other' (position 2) must be Tensor, not numpy.ndarray. "
+        "tapegrad.from_numpy makes a tensor of an array.",
+    ),
+    "missing": (
+        lambda: tg.matmul(X),
+        'matmul() missing 1 required positional arguments: "other"',
+    ),
+    "missing-two": (
+        lambda: X.transpose(),
+        'transpose() missing 2 required positional arguments: "dim0", "dim1"',
+    ),
+    "too-many": (
+        lambda: X.cumsum(0, 1),
+        "cumsum() takes 1 positional argument but 2 were given",
+    ),
+    "twice": (
+        lambda: X.cumsum(0, dim=1),
+        "cumsum() got multiple values for argument 'dim'",
+    ),
+    "twice-by-other-names": (
+        lambda: X.cumsum(axis=0, dim=1),
+        "cumsum() got multiple values for argument 'dim'",
+    ),
+    "unknown": (
+        lambda: X.sum(axes=1),
+        "sum() got an unexpected keyword argument 'axes'. Did you mean 'axis'?",
+    ),
+    "unknown-and-far": (
+        lambda: X.sum(wrong=1),
+        "sum() got an unexpected keyword argument 'wrong'",
+    ),
+    "self-by-name": (
+        lambda: X.cumsum(0, input=X),
+        "cumsum() got an unexpected keyword argument 'input'",
+    ),
+    "element": (
+        lambda: tg.zeros((2, "a")),
+        "zeros(): argument 'size' (position 1) must be tuple of ints, but found element of type "
+        "str at pos 1",
+    ),
+    "tensors": (
+        lambda: tg.cat([X, 1]),
+        "cat(): argument 'tensors' (position 1) must be tuple of Tensors, but found element of "
+        "type int at pos 1",
+    ),
+    "forms": (
+        lambda: X.max("a", 1),
+        "max() received an invalid combination of arguments - got (str, int), but expected one "
+        "of:\n * max()\n * max(dim, keepdim=False)\n * max(other)",
+    ),
+    "forms-unknown": (
+        lambda: X.max(dims=1),
+        "max() received an invalid combination of arguments - got (dims=int), but expected one "
+        "of:\n * max()\n * max(dim, keepdim=False)\n * max(other)\nNo form has the keyword "
+        "'dims'. Did you mean 'dim'?",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MESSAGES)
+def test_message(case: str) -> None:
+    call, text = MESSAGES[case]
+    with pytest.raises(TypeError) as caught:
+        call()
+    assert str(caught.value) == text
+
+
+def test_attributes_have_suggestions(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(AttributeError) as caught:
+        X.unsqeeze(0)  # type: ignore[attr-defined]
+    sys.__excepthook__(caught.type, caught.value, caught.tb)  # the interpreter's own suggestion
+    assert "Did you mean: 'unsqueeze'?" in capsys.readouterr().err
+    with raises(AttributeError, "module 'tapegrad' has no attribute 'arrange'. Did you mean"):
+        tg.arrange(3)  # type: ignore[attr-defined]
+
+
+# ------------------------------------------------------------------------------------- out=
+
+
+@both
+def test_out_is_the_result(lib: Any) -> None:
+    x = lib.tensor([[1.0, 2.0], [3.0, 4.0]])
+    for call in (
+        lambda out: lib.exp(x, out=out),
+        lambda out: lib.add(x, x, alpha=2, out=out),
+        lambda out: lib.cumsum(x, 0, out=out),
+        lambda out: lib.matmul(x, x, out=out),
+        lambda out: lib.where(x > 1, x, x, out=out),
+    ):
+        out = lib.zeros(2, 2)
+        assert call(out) is out
+        assert out.tolist() == call(lib.empty(0)).tolist()
+        assert out._version == 1
+    assert lib.add(x, 1, out=None).tolist() == [[2.0, 3.0], [4.0, 5.0]]
+    values, indices = lib.zeros(2), lib.zeros(2, dtype=lib.int64)
+    result = lib.max(x, 1, out=(values, indices))
+    assert result[0] is values
+    assert values.tolist() == [2.0, 4.0]
+    assert indices.tolist() == [1, 1]
+
+
+@both
+def test_out_dtype(lib: Any) -> None:
+    out = lib.zeros(2, dtype=lib.float64)
+    assert lib.add(lib.ones(2), 1, out=out).tolist() == [2.0, 2.0]
+    assert lib.zeros(2, out=lib.ones(2, dtype=lib.int64)).dtype is lib.int64
+    assert lib.sum(lib.tensor([1.5, 1.6]), 0, out=lib.tensor(0)).item() == 2
+    for call in (lib.exp, lib.sqrt):
+        with raises(
+            RuntimeError, "result type Float can't be cast to the desired output type Long"
+        ):
+            call(lib.ones(2), out=lib.zeros(2, dtype=lib.int64))
+
+
+@both
+def test_out_shape(lib: Any) -> None:
+    out = lib.zeros(2)
+    with pytest.warns(UserWarning, match=r"was resized since it had shape \[2\], which does not "):
+        lib.add(lib.ones(3), 1, out=out)
+    assert out.tolist() == [2.0, 2.0, 2.0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert lib.add(lib.ones(3), 1, out=lib.empty(0)).tolist() == [2.0, 2.0, 2.0]
+        assert lib.zeros(3, out=lib.ones(2)).tolist() == [0.0, 0.0, 0.0]
+
+
+@both
+def test_out_memory(lib: Any) -> None:
+    x = lib.arange(4.0)
+    assert lib.add(x, 1, out=x).tolist() == [1.0, 2.0, 3.0, 4.0]
+    before = x.tolist()
+    with raises(RuntimeError, "unsupported operation: some elements of the input tensor and"):
+        lib.add(x[:-1], 1, out=x[1:])
+    with raises(RuntimeError, "unsupported operation: more than one element of the written-to"):
+        lib.add(x, 1, out=lib.ones(1).expand(4))
+    assert x.tolist() == before
+
+
+@both
+def test_out_is_not_recorded(lib: Any) -> None:
+    text = "(): functions with out=... arguments don't support automatic differentiation, but one"
+    leaf = lib.ones(2, requires_grad=True)
+    with raises(RuntimeError, "add" + text):
+        lib.add(leaf, 1, out=lib.ones(2))
+    with raises(RuntimeError, "cat" + text):
+        lib.cat([lib.ones(1), leaf], out=lib.ones(3))
+    with raises(RuntimeError, "exp" + text):
+        lib.exp(lib.ones(2), out=leaf)
+    with lib.no_grad():
+        assert lib.add(leaf, 1, out=lib.ones(2)).tolist() == [2.0, 2.0]
+
+
+def test_what_has_no_out() -> None:
+    for call in (
+        lambda: tg.transpose(X, 0, 1, out=X),
+        lambda: tg.reshape(X, (3, 2), out=X),
+        lambda: tg.zeros_like(X, out=X),
+        lambda: X.exp(out=X),
+    ):
+        with raises(TypeError):
+            call()
+    with raises(TypeError, "add(): argument 'out' must be Tensor, not list"):
+        tg.add(X, 1, out=[1])
+    with raises(TypeError, "max(): argument 'out' must be tuple of Tensors, not Tensor"):
+        tg.max(X, 1, out=tg.ones(2))
+
+
+def test_signatures_of_python() -> None:
+    assert str(inspect.signature(tg.cumsum)) == "(input, dim, *, dtype=None, out=None)"
+    assert str(inspect.signature(tg.Tensor.cumsum)) == "(self, /, dim, *, dtype=None)"
+    assert str(inspect.signature(tg.transpose)) == "(input, dim0, dim1)"
+    assert str(inspect.signature(tg.Tensor.view)) == "(self, /, *size)"
