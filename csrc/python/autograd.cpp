@@ -8,6 +8,7 @@
 #include "python/bind.h"
 #include "python/errors.h"
 #include "python/hooks.h"
+#include "python/module.h"
 #include "python/node_object.h"
 #include "python/tensor_attributes.h"
 
@@ -204,17 +205,18 @@ void bind_autograd(py::module_& m) {
                                             nullptr};
     add_method(&backward);
     add_method(&retain_definition);
-    def_method<"detach_">(m, [](const Tensor& self) -> const Tensor& {
+    def_method<"detach_">(m.ptr(), [](const Tensor& self) -> const Tensor& {
         detach_in_place(self);
         return self;
     });
-    def_method<"requires_grad_">(m, [](const Tensor& self, bool requires_grad) -> const Tensor& {
-        set_requires_grad(self, requires_grad);
-        return self;
-    });
-    def_method<"is_inference">(m, [](const Tensor& self) { return bool{self->inference}; });
-    def_method<"_is_view">(m, [](const Tensor& self) { return is_view(self); });
-    def_method<"set_">(m, [](const Tensor& self, const Tensor& source) -> const Tensor& {
+    def_method<"requires_grad_">(m.ptr(),
+                                 [](const Tensor& self, bool requires_grad) -> const Tensor& {
+                                     set_requires_grad(self, requires_grad);
+                                     return self;
+                                 });
+    def_method<"is_inference">(m.ptr(), [](const Tensor& self) { return bool{self->inference}; });
+    def_method<"_is_view">(m.ptr(), [](const Tensor& self) { return is_view(self); });
+    def_method<"set_">(m.ptr(), [](const Tensor& self, const Tensor& source) -> const Tensor& {
         check_inplace(self, recording(self));
         if (self.dtype() != source.dtype())
             fail("Could not set tensor of type ", dtype_name(source.dtype()),

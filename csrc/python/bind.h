@@ -1,4 +1,5 @@
-// Registration of operators, and the list of the binding files.
+// Registration of operators, and the list of all that does without pybind11's functions: their header would
+// be most of the time that these files take to compile.
 //
 //     def<"cumsum">(m, cumsum);      tapegrad.cumsum(input, ...) and tensor.cumsum(...)
 //     def_function, def_method       only one of both
@@ -15,8 +16,6 @@
 #include "python/read.h"
 
 namespace tapegrad::python {
-
-namespace py = pybind11;
 
 // A name as a template argument.
 template <size_t N> struct Name {
@@ -74,7 +73,7 @@ template <> struct Result<Dims> {
 template <> struct Result<std::vector<int64_t>> {
     static constexpr const char* stub = "tuple[_int, ...]";
     static PyObject* wrap(const std::vector<int64_t>& values, const Call&) {
-        return py::tuple(py::cast(values)).release().ptr();
+        return wrap_tuple(values);
     }
 };
 template <> struct Result<bool> {
@@ -146,8 +145,12 @@ template <class R, class... A> Function make_function(R (*function)(A...)) {
     decltype(Function::invoke_single) single = nullptr;
     if constexpr (std::is_same_v<void(A...), void(const Tensor&)> && !std::is_void_v<R>)
         single = Call::run_single;
-    return {Call::run, single, reinterpret_cast<void (*)()>(function), Call::types,
-            static_cast<int>(sizeof...(A)), Result<R>::stub};
+    return {Call::run,
+            single,
+            reinterpret_cast<void (*)()>(function),
+            Call::types,
+            static_cast<int>(sizeof...(A)),
+            Result<R>::stub};
 }
 
 // ------------------------------------------------------------------------------------ operators
@@ -164,60 +167,45 @@ template <Name N, Bound B> struct Thunk {
     }
     static PyObject* method(PyObject* self, PyObject* const* args, Py_ssize_t count,
                             PyObject* names) {
-        if (single && count == 0 && !names)
-            return single->function.invoke_single(*single, self);
+        if (single && count == 0 && !names) return single->function.invoke_single(*single, self);
         return op->call_method(self, args, count, names);
     }
     static inline const Operator* op = nullptr;
     static inline const Form* single = nullptr;
 };
 
-template <Name N, Bound B, class... F> Operator& bind(py::module_& m, F... functions) {
+template <Name N, Bound B, class... F> Operator& bind(PyObject* m, F... functions) {
     const Function forms[] = {make_function(+functions)...};
     using T = Thunk<N, B>;
-    auto* op = new Operator(m.ptr(), N.text, forms, static_cast<int>(sizeof...(F)),
+    auto* op = new Operator(m, N.text, forms, static_cast<int>(sizeof...(F)),
                             B == Bound::Method ? nullptr : T::function,
                             B == Bound::Function ? nullptr : T::method);
     T::op = op;
     T::single = op->single();
     return *op;
 }
-template <Name N, class... F> Operator& def(py::module_& m, F... functions) {
+template <Name N, class... F> Operator& def(PyObject* m, F... functions) {
     return bind<N, Bound::Both>(m, functions...);
 }
-template <Name N, class... F> Operator& def_function(py::module_& m, F... functions) {
+template <Name N, class... F> Operator& def_function(PyObject* m, F... functions) {
     return bind<N, Bound::Function>(m, functions...);
 }
-template <Name N, class... F> Operator& def_method(py::module_& m, F... functions) {
+template <Name N, class... F> Operator& def_method(PyObject* m, F... functions) {
     return bind<N, Bound::Method>(m, functions...);
 }
 
-// A method that is no operator, and that pybind11 calls.
-template <class F, class... Extra>
-void def_plain_method(const char* name, F&& f, const Extra&... extra) {
-    const py::handle type(reinterpret_cast<PyObject*>(tensor_type));
-    py::setattr(
-        type, name,
-        py::cpp_function(std::forward<F>(f), py::name(name), py::is_method(type), extra...));
-}
-
-void bind_dtypes(py::module_& m);
-void bind_elementwise(py::module_& m);
-void bind_reductions(py::module_& m);
-void bind_views(py::module_& m);
-void bind_indexing(py::module_& m);
-void bind_joining(py::module_& m);
-void bind_linalg(py::module_& m);
-void bind_nn(py::module_& m);
-void bind_creation(py::module_& m);
-void bind_numpy(py::module_& m);
-void bind_optim(py::module_& m);
-void bind_autograd(py::module_& m);
-void bind_grad_mode_guards(py::module_& m);
-void bind_nodes(py::module_& m);
-void bind_custom_functions(py::module_& m);
-void bind_runtime(py::module_& m);
-void bind_operator_table(py::module_& m);
-void bind_docs(py::module_& m);
+void bind_dtypes(PyObject* m);
+void bind_elementwise(PyObject* m);
+void bind_reductions(PyObject* m);
+void bind_views(PyObject* m);
+void bind_indexing(PyObject* m);
+void bind_joining(PyObject* m);
+void bind_linalg(PyObject* m);
+void bind_nn(PyObject* m);
+void bind_creation(PyObject* m);
+void bind_optim(PyObject* m);
+void bind_random(PyObject* m);
+void bind_grad_mode_guards(PyObject* m);
+void bind_docs(PyObject* m);
 
 }  // namespace tapegrad::python

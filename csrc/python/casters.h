@@ -4,22 +4,8 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
-#include <optional>
-
-#include "ops/arg.h"
 #include "python/tensor_object.h"
-
-namespace tapegrad::python {
-
-// The one object of each dtype.
-PyObject* dtype_object(DType dtype);
-std::optional<DType> dtype_from_object(PyObject* object);
-void define_dtypes(pybind11::module_& module);
-
-// An integer, from anything that says that it is one (int, NumPy integer, 0-d integer tensor).
-bool to_integer(PyObject* object, int64_t& result);
-
-}  // namespace tapegrad::python
+#include "python/values.h"
 
 namespace pybind11::detail {
 

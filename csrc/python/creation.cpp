@@ -5,7 +5,6 @@
 #include "python/bind.h"
 #include "python/numpy.h"
 #include "python/python_data.h"
-#include "python/random.h"
 
 namespace tapegrad::python {
 namespace {
@@ -49,15 +48,9 @@ Tensor as_tensor(const AnyObject& data, std::optional<DType> dtype, Device) {
     return TensorOptions().finish(tensor_from_data(data.object, dtype, true));
 }
 
-void set_default_dtype(DType dtype) {
-    if (!is_floating(dtype))
-        fail<TypeError>("only floating-point types are supported as the default type");
-    default_float_type = dtype;
-}
-
 }  // namespace
 
-void bind_creation(py::module_& m) {
+void bind_creation(PyObject* m) {
     def_function<"tensor">(m, tensor).without_out();
     def_function<"as_tensor">(m, as_tensor).without_out();
     def_function<"zeros">(m, factories::zeros);
@@ -77,9 +70,6 @@ void bind_creation(py::module_& m) {
     def_method<"new_ones">(m, factories::new_ones);
     def_method<"new_empty">(m, factories::new_empty);
     def_method<"new_full">(m, factories::new_full);
-    m.def("get_default_dtype", [] { return default_float_type; });
-    m.def("set_default_dtype", set_default_dtype, py::arg("d"));
-    bind_random(m);
 }
 
 }  // namespace tapegrad::python

@@ -5,7 +5,7 @@
 
 #include "autograd/variable.h"
 #include "ops/copy.h"
-#include "python/bind.h"
+#include "python/module.h"
 #include "python/numpy.h"
 
 namespace tapegrad::python {

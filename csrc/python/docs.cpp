@@ -1,10 +1,14 @@
 // Docstrings: csrc/python/docs has their text, which the build turns into the table included below.
 #include "python/docs.h"
 
+#include <pybind11/pytypes.h>
+
 #include <algorithm>
 #include <cstring>
 
 #include "python/bind.h"
+
+namespace py = pybind11;
 
 namespace tapegrad::python {
 namespace {
@@ -13,6 +17,10 @@ constexpr Docstring kDocstrings[] = {
 #include "docstrings.inc"
 };
 bool is_operator[std::size(kDocstrings)];
+
+void set_attribute(PyObject* object, const char* name, PyObject* value) {
+    if (!object || PyObject_SetAttrString(object, name, value) < 0) throw py::error_already_set();
+}
 
 void attach(PyObject* object, const Docstring& entry) {
     if (!object) fail("the docs tables have ", entry.name, ", which does not exist");
@@ -61,12 +69,14 @@ const char* compose_docstring(const Docstring& entry, const char* self, bool tak
     return strdup(result.append(entry.text).c_str());
 }
 
-void bind_docs(py::module_& m) {
-    PyObject* functions = PyModule_GetDict(m.ptr());
+void bind_docs(PyObject* m) {
+    PyObject* functions = PyModule_GetDict(m);
     for (Operator* op : all_operators()) op->attach_docstring();
     for (const Docstring& entry : kDocstrings) {
         if (entry.kind == DocKind::Type) {
-            m.attr(entry.name).attr("__doc__") = entry.text;
+            const auto type =
+                py::reinterpret_steal<py::object>(PyObject_GetAttrString(m, entry.name));
+            set_attribute(type.ptr(), "__doc__", py::str(entry.text).ptr());
             continue;
         }
         if (is_operator[&entry - kDocstrings]) continue;
@@ -77,7 +87,7 @@ void bind_docs(py::module_& m) {
     py::list names;
     for (const auto& [key, value] : py::reinterpret_borrow<py::dict>(functions))
         if (std::string name = py::str(key); name[0] != '_') names.append(key);
-    m.attr("__all__") = names;
+    set_attribute(m, "__all__", names.ptr());
 }
 
 }  // namespace tapegrad::python

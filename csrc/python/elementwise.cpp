@@ -42,26 +42,26 @@ constexpr bool is_plain(Binary op) {
     return op != Binary::Add && op != Binary::Sub && op != Binary::Div && op != Binary::Pow;
 }
 
-template <class Formula, Unary Op, Name N, Name InPlace> void bind_unary(py::module_& m) {
+template <class Formula, Unary Op, Name N, Name InPlace> void bind_unary(PyObject* m) {
     if constexpr (formulas::parameter_count<Formula>() == 0 && is_plain(Op)) {
         def<N>(m, unary_of<Op>);
         def<InPlace>(m, unary_in<Op>);
     }
 }
-template <Binary Op, Name N, Name InPlace> void bind_binary(py::module_& m) {
+template <Binary Op, Name N, Name InPlace> void bind_binary(PyObject* m) {
     if constexpr (is_plain(Op)) {
         def<N>(m, binary_of<Op>);
         def_method<InPlace>(m, binary_in<Op>);
     }
 }
-template <Integer Op, Name N, Name InPlace> void bind_integer(py::module_& m) {
+template <Integer Op, Name N, Name InPlace> void bind_integer(PyObject* m) {
     def<N>(m, integer_of<Op>);
     def_method<InPlace>(m, integer_in<Op>);
 }
 
 }  // namespace
 
-void bind_elementwise(py::module_& m) {
+void bind_elementwise(PyObject* m) {
 #define TAPEGRAD_BIND(Op, ...) \
     bind_unary<formulas::Op, Unary::Op, snake_case(#Op), snake_case(#Op, true)>(m);
     TAPEGRAD_UNARY(TAPEGRAD_BIND)

@@ -1,6 +1,12 @@
 // The bases of no_grad and enable_grad: context managers that cost as little as what they switch.
+#include <pybind11/pytypes.h>
+
+#include <string>
+
 #include "autograd/grad_mode.h"
 #include "python/bind.h"
+
+namespace py = pybind11;
 
 namespace tapegrad::python {
 namespace {
@@ -40,7 +46,7 @@ PyObject* guard_exit(PyObject* self, PyObject* const*, Py_ssize_t) {
     Py_RETURN_NONE;
 }
 
-template <bool Enabled> void define_guard(py::module_& m, const char* name) {
+template <bool Enabled> void define_guard(PyObject* m, const char* name) {
     static PyMethodDef methods[] = {
         {"__enter__", guard_enter<Enabled>, METH_NOARGS, nullptr},
         {"__exit__", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(guard_exit)),
@@ -58,12 +64,12 @@ template <bool Enabled> void define_guard(py::module_& m, const char* name) {
                                Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
     py::object type = py::reinterpret_steal<py::object>(PyType_FromSpec(&spec));
     if (!type) throw py::error_already_set();
-    m.attr(name) = type;
+    if (PyObject_SetAttrString(m, name, type.ptr()) < 0) throw py::error_already_set();
 }
 
 }  // namespace
 
-void bind_grad_mode_guards(py::module_& m) {
+void bind_grad_mode_guards(PyObject* m) {
     define_guard<false>(m, "_NoGrad");
     define_guard<true>(m, "_EnableGrad");
 }

@@ -1,7 +1,7 @@
 // Python callables as hooks. All hooks of one place live in one OrderedDict, from which handles remove them.
 #pragma once
 
-#include <pybind11/pybind11.h>
+#include <pybind11/pytypes.h>
 
 #include "autograd/node.h"
 #include "core/tensor.h"

@@ -37,7 +37,7 @@ template <class R> using Add = R(const Tensor&, int64_t, const Tensor&, const Ar
 
 }  // namespace
 
-void bind_indexing(py::module_& m) {
+void bind_indexing(PyObject* m) {
     using Copied =
         Scatter<overload<Write<Tensor>>(scatter), overload<Add<Tensor>>(scatter), Tensor>;
     using InPlace = Scatter<overload<Write<const Tensor&>>(scatter_),

@@ -6,7 +6,7 @@
 
 namespace tapegrad::python {
 
-void bind_joining(py::module_& m) {
+void bind_joining(PyObject* m) {
     def_function<"cat">(m, cat).alias("concat").alias("concatenate");
     def_function<"stack">(m, stack);
     def<"flip">(m, flip).without_out();

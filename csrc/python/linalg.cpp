@@ -4,7 +4,7 @@
 
 namespace tapegrad::python {
 
-void bind_linalg(py::module_& m) {
+void bind_linalg(PyObject* m) {
     def<"matmul">(m, matmul);
     def<"mm">(m, mm);
     def<"bmm">(m, bmm);

@@ -7,7 +7,7 @@
 
 namespace tapegrad::python {
 
-void bind_nn(py::module_& m) {
+void bind_nn(PyObject* m) {
     def<"softmax">(m, softmax);
     def<"log_softmax">(m, log_softmax);
     def_function<"cross_entropy">(m, cross_entropy).without_out();

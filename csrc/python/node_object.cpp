@@ -6,9 +6,9 @@
 
 #include "autograd/accumulate_grad.h"
 #include "autograd/saved_tensor.h"
-#include "python/bind.h"
 #include "python/errors.h"
 #include "python/hooks.h"
+#include "python/module.h"
 #include "python/saved_tensor_hooks.h"
 #include "python/tensor_attributes.h"
 

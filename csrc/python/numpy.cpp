@@ -7,8 +7,8 @@
 
 #include "autograd/variable.h"
 #include "ops/copy.h"
-#include "python/bind.h"
 #include "python/errors.h"
+#include "python/module.h"
 
 namespace tapegrad::python {
 namespace {

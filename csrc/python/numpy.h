@@ -1,7 +1,7 @@
 // Memory shared with NumPy and with everything that speaks the buffer protocol or DLPack.
 #pragma once
 
-#include <pybind11/pybind11.h>
+#include <pybind11/pytypes.h>
 
 #include <optional>
 
@@ -29,7 +29,5 @@ void release_buffer(PyObject* self, Py_buffer* view);
 // Sizes and strides are in elements; raises where an address is not aligned.
 Tensor borrow_memory(void* data, const Dims& sizes, const Dims& strides, DType dtype, void* owner,
                      void (*release)(void*), bool read_only);
-
-void bind_dlpack(pybind11::module_& m);
 
 }  // namespace tapegrad::python

@@ -1,14 +1,17 @@
 #include "python/operator.h"
 
+#include <pybind11/pytypes.h>
+
 #include <cstring>
 #include <string>
 
 #include "autograd/grad_mode.h"
 #include "core/error.h"
 #include "ops/out.h"
-#include "python/casters.h"
 #include "python/docs.h"
 #include "python/errors.h"
+#include "python/tensor_object.h"
+#include "python/values.h"
 
 namespace py = pybind11;
 
@@ -290,8 +293,7 @@ PyObject* Operator::call_any(PyObject* self, PyObject* const* args, Py_ssize_t c
 
 PyObject* Operator::wrap_pair(Tensor first, Tensor second) const {
     if (!pair_type_)
-        pair_type_ = reinterpret_cast<PyTypeObject*>(
-            py::object(py::module_::import("tapegrad.return_types").attr(name_)).release().ptr());
+        pair_type_ = reinterpret_cast<PyTypeObject*>(imported("tapegrad.return_types", name_));
     auto pair = py::reinterpret_steal<py::object>(pair_type_->tp_alloc(pair_type_, 2));
     if (!pair) throw py::error_already_set();
     PyTuple_SET_ITEM(pair.ptr(), 0, wrap(std::move(first)));
@@ -306,13 +308,27 @@ void Operator::attach_docstring() {
         method_.ml_doc = compose_docstring(docstring_of(name_, !is_function()), "$self", false);
 }
 
-PyObject* wrap_tuple(const std::vector<Tensor>& tensors) {
+namespace {
+template <class Values, class Wrap> PyObject* tuple_of(const Values& values, Wrap wrap_one) {
     auto tuple =
-        py::reinterpret_steal<py::object>(PyTuple_New(static_cast<Py_ssize_t>(tensors.size())));
+        py::reinterpret_steal<py::object>(PyTuple_New(static_cast<Py_ssize_t>(values.size())));
     if (!tuple) throw py::error_already_set();
-    for (size_t i = 0; i < tensors.size(); ++i)
-        PyTuple_SET_ITEM(tuple.ptr(), static_cast<Py_ssize_t>(i), wrap(tensors[i]));
+    for (size_t i = 0; i < values.size(); ++i)
+        PyTuple_SET_ITEM(tuple.ptr(), static_cast<Py_ssize_t>(i), wrap_one(values[i]));
     return tuple.release().ptr();
+}
+}  // namespace
+
+PyObject* wrap_tuple(const std::vector<Tensor>& tensors) { return tuple_of(tensors, wrap); }
+PyObject* wrap_tuple(const std::vector<int64_t>& values) {
+    return tuple_of(values, PyLong_FromLongLong);
+}
+
+PyObject* imported(const char* module, const char* name) {
+    const auto found = py::reinterpret_steal<py::object>(PyImport_ImportModule(module));
+    PyObject* attribute = found ? PyObject_GetAttrString(found.ptr(), name) : nullptr;
+    if (!attribute) throw py::error_already_set();
+    return attribute;
 }
 
 bool bind_arguments(const Form& form, PyObject* self, PyObject* const* args, Py_ssize_t count,

@@ -120,5 +120,8 @@ bool bind_arguments(const Form& form, PyObject* self, PyObject* const* args, Py_
                             Py_ssize_t count, PyObject* names);
 
 PyObject* wrap_tuple(const std::vector<Tensor>& tensors);
+PyObject* wrap_tuple(const std::vector<int64_t>& values);
+// A new reference to what a module of Python has under a name.
+PyObject* imported(const char* module, const char* name);
 
 }  // namespace tapegrad::python

@@ -1,9 +1,12 @@
 // What an error says when a call fits no form of an operator: PyTorch's sentence, then what helps.
 #include <string>
 
+#include <pybind11/pytypes.h>
+
 #include "core/error.h"
-#include "python/casters.h"
 #include "python/operator.h"
+#include "python/tensor_object.h"
+#include "python/values.h"
 
 namespace py = pybind11;
 
@@ -22,9 +25,13 @@ const char* utf8(PyObject* text) { return PyUnicode_AsUTF8(text); }
 
 // The known spelling that is nearest to a name, as a question; "" if none is near.
 std::string suggestion(const char* name, const std::vector<const char*>& known) {
-    const py::list close =
-        py::module_::import("difflib").attr("get_close_matches")(name, known, 1, 0.6);
-    return close.empty() ? "" : text(". Did you mean '", std::string(py::str(close[0])), "'?");
+    const auto find = py::reinterpret_steal<py::object>(imported("difflib", "get_close_matches"));
+    py::list names;
+    for (const char* one : known) names.append(py::str(one));
+    const auto close = py::reinterpret_steal<py::list>(
+        PyObject_CallFunction(find.ptr(), "sOid", name, names.ptr(), 1, 0.6));
+    if (!close) throw py::error_already_set();
+    return close.empty() ? "" : text(". Did you mean '", utf8(close[0].ptr()), "'?");
 }
 
 // The type of an argument; of a tensor also its dtype and shape, never its values.

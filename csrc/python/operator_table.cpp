@@ -1,5 +1,6 @@
 // All operators as data, for what is generated from them: stubs, documentation, and the guards of tests.
 #include "python/bind.h"
+#include "python/module.h"
 
 namespace tapegrad::python {
 namespace {

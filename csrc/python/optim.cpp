@@ -4,7 +4,7 @@
 
 namespace tapegrad::python {
 
-void bind_optim(py::module_& m) {
+void bind_optim(PyObject* m) {
     def_function<"_optim_sgd">(m, sgd_step);
     def_function<"_optim_adam">(m, adam_step);
     def_function<"_optim_rmsprop">(m, rmsprop_step);

@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "ops/copy.h"
-#include "python/bind.h"
+#include "python/module.h"
 #include "python/numpy.h"
 
 namespace tapegrad::python {

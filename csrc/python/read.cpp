@@ -1,8 +1,8 @@
 #include "python/read.h"
 
-#include <cstring>
+#include <pybind11/pytypes.h>
 
-#include "python/random.h"
+#include <cstring>
 
 namespace py = pybind11;
 
@@ -117,13 +117,6 @@ bool read_flags(const Call& call, int slot, std::vector<bool>& result) {
         if (!PyBool_Check(items.items[i])) return false;
         result.push_back(items.items[i] == Py_True);
     }
-    return true;
-}
-
-bool read_generator(PyObject* object, Generator*& result) {
-    if (object == Py_None) result = &default_generator();
-    else if (py::isinstance<Generator>(object)) result = py::handle(object).cast<Generator*>();
-    else return false;
     return true;
 }
 

@@ -12,8 +12,9 @@
 #include "ops/arg.h"
 #include "ops/options.h"
 #include "ops/reductions.h"
-#include "python/casters.h"
 #include "python/operator.h"
+#include "python/tensor_object.h"
+#include "python/values.h"
 
 namespace tapegrad::python {
 

@@ -42,7 +42,7 @@ template <Extreme E> struct Extremes {
 
 }  // namespace
 
-void bind_reductions(py::module_& m) {
+void bind_reductions(PyObject* m) {
     using Max = Extremes<Extreme::Max>;
     using Min = Extremes<Extreme::Min>;
     using Var = Spread<var>;

@@ -6,6 +6,7 @@
 #include "ops/views.h"
 #include "python/bind.h"
 #include "python/errors.h"
+#include "python/module.h"
 
 namespace tapegrad::python {
 
@@ -52,9 +53,17 @@ PyObject* tolist_method(PyObject* self, PyObject*) {
     });
 }
 
+void set_default_dtype(DType dtype) {
+    if (!is_floating(dtype))
+        fail<TypeError>("only floating-point types are supported as the default type");
+    default_float_type = dtype;
+}
+
 }  // namespace
 
 void bind_runtime(py::module_& m) {
+    m.def("get_default_dtype", [] { return default_float_type; });
+    m.def("set_default_dtype", set_default_dtype, py::arg("d"));
     static PyMethodDef item_definition = {"item", item_method, METH_NOARGS, nullptr};
     static PyMethodDef tolist_definition = {"tolist", tolist_method, METH_NOARGS, nullptr};
     add_method(&item_definition);

@@ -1,6 +1,6 @@
 #include "python/signature.h"
 
-#include <pybind11/pybind11.h>
+#include <pybind11/pytypes.h>
 
 #include <cstring>
 #include <string>

@@ -6,8 +6,8 @@
 #include "ops/nonzero.h"
 #include "ops/reshape.h"
 #include "ops/views.h"
-#include "python/bind.h"
 #include "python/errors.h"
+#include "python/module.h"
 #include "python/numpy.h"
 
 namespace tapegrad::python {

@@ -1,7 +1,7 @@
 // Attributes of Tensor objects, and what their life depends on.
 #pragma once
 
-#include <pybind11/pybind11.h>
+#include <pybind11/pytypes.h>
 
 #include <vector>
 

@@ -1,6 +1,6 @@
 #include "python/tensor_object.h"
 
-#include <pybind11/pybind11.h>
+#include <pybind11/pytypes.h>
 #include <structmember.h>
 
 #include <cstddef>
@@ -10,8 +10,8 @@
 #include "ops/arithmetic.h"
 #include "ops/elementwise.h"
 #include "ops/linalg.h"
-#include "ops/split.h"
 #include "ops/reductions.h"
+#include "ops/split.h"
 #include "ops/views.h"
 #include "python/bind.h"
 #include "python/errors.h"

@@ -19,7 +19,7 @@ int64_t stride(const Tensor& x, int64_t dim) { return x.strides()[wrap_dim(dim, 
 
 }  // namespace
 
-void bind_views(py::module_& m) {
+void bind_views(PyObject* m) {
     def_method<"view">(m, view);
     def_method<"expand">(m, expand);
     def<"reshape">(m, reshape).without_out();

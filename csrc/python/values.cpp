@@ -1,6 +1,12 @@
-#include "python/casters.h"
+#include "python/values.h"
+
+#include <pybind11/pytypes.h>
+
+#include <string>
 
 #include "python/bind.h"
+
+namespace py = pybind11;
 
 namespace tapegrad::python {
 namespace {
@@ -72,6 +78,10 @@ PyObject* dtype_itemsize(PyObject* self, void*) {
     return PyLong_FromSize_t(item_size(value_of(self)));
 }
 
+void set_attribute(PyObject* object, const char* name, PyObject* value) {
+    if (PyObject_SetAttrString(object, name, value) < 0) throw py::error_already_set();
+}
+
 template <class F> void* slot(F* function) { return reinterpret_cast<void*>(function); }
 
 }  // namespace
@@ -119,7 +129,7 @@ bool to_integer(PyObject* object, int64_t& result) {
     return true;
 }
 
-void bind_dtypes(py::module_& m) {
+void bind_dtypes(PyObject* m) {
     static PyMethodDef size_methods[] = {
         {"numel", size_numel, METH_NOARGS, "The number of elements of a tensor of this size."},
         {"__reduce__", size_reduce, METH_NOARGS, nullptr},
@@ -133,10 +143,10 @@ void bind_dtypes(py::module_& m) {
         {0, nullptr},
     };
     static PyType_Spec size_spec = {"tapegrad.Size", 0, 0, Py_TPFLAGS_DEFAULT, size_slots};
-    py::tuple bases = py::make_tuple(py::handle(reinterpret_cast<PyObject*>(&PyTuple_Type)));
-    size_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpecWithBases(&size_spec, bases.ptr()));
+    size_type = reinterpret_cast<PyTypeObject*>(
+        PyType_FromSpecWithBases(&size_spec, reinterpret_cast<PyObject*>(&PyTuple_Type)));
     if (!size_type) throw py::error_already_set();
-    m.attr("Size") = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(size_type));
+    set_attribute(m, "Size", reinterpret_cast<PyObject*>(size_type));
 
     static PyGetSetDef dtype_attributes[] = {
         {"is_floating_point", dtype_is_floating, nullptr, "Whether it is a floating type.",
@@ -162,17 +172,17 @@ void bind_dtypes(py::module_& m) {
                                      dtype_slots};
     dtype_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&dtype_spec));
     if (!dtype_type) throw py::error_already_set();
-    m.attr("dtype") = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(dtype_type));
+    set_attribute(m, "dtype", reinterpret_cast<PyObject*>(dtype_type));
     for (int i = 0; i < kDTypeCount; ++i) {
         DTypeObject* object = PyObject_New(DTypeObject, dtype_type);
         object->dtype = static_cast<DType>(i);
         dtype_objects[i] = reinterpret_cast<PyObject*>(object);
-        m.attr(dtype_name(object->dtype)) = py::reinterpret_borrow<py::object>(dtype_objects[i]);
+        set_attribute(m, dtype_name(object->dtype), dtype_objects[i]);
     }
-    m.attr("float") = m.attr("float32");
-    m.attr("double") = m.attr("float64");
-    m.attr("long") = m.attr("int64");
-    m.attr("int") = m.attr("int32");
+    set_attribute(m, "float", dtype_object(DType::Float32));
+    set_attribute(m, "double", dtype_object(DType::Float64));
+    set_attribute(m, "long", dtype_object(DType::Int64));
+    set_attribute(m, "int", dtype_object(DType::Int32));
 }
 
 }  // namespace tapegrad::python
