@@ -3,6 +3,8 @@
     python .ci/check_layers.py [BUILD_DIR]
 
 1. Includes run one way (see CONTRIBUTING.md), and Python headers are included by csrc/python alone.
+   No header leads back to itself. In csrc/ops every source file has a header of its own name and
+   is at most 600 lines long.
 2. With BUILD_DIR: no object file of a kernel defines a weak symbol outside the namespace of its
    instruction set. The linker keeps one of several weak definitions, so a function compiled for
    AVX-512 could end up in the path of a CPU that does not have it.
@@ -28,6 +30,13 @@ MAY_INCLUDE = {
     "ops": {"core", "formulas", "kernels", "autograd", "ops"},
     "python": {"core", "simd", "formulas", "kernels", "autograd", "ops", "python"},
 }
+# Sources that share a header, and the one that only gives the tape what it asks for.
+PARTS_OF = {
+    "elementwise_unary": "elementwise",
+    "elementwise_binary": "elementwise",
+    "elementwise_integer": "elementwise",
+    "tape": "elementwise",
+}
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"(?P<own>[^"]+)"|<(?P<system>[^>]+)>)', re.MULTILINE)
 
 
@@ -45,6 +54,44 @@ def wrong_includes() -> list[str]:
             header = own or system
             if layer != "python" and header.startswith(("Python.h", "pybind11/", "numpy/")):
                 problems.append(f"{where}: only csrc/python may include {header}")
+    return problems
+
+
+def own_includes(path: Path) -> list[str]:
+    return [match["own"] for match in INCLUDE.finditer(path.read_text()) if match["own"]]
+
+
+def circles() -> list[str]:
+    """Headers that include themselves by way of others."""
+    headers = {
+        str(path.relative_to(SOURCES)): own_includes(path) for path in sorted(SOURCES.rglob("*.h"))
+    }
+    problems: list[str] = []
+    done: set[str] = set()
+
+    def visit(name: str, way: tuple[str, ...]) -> None:
+        if name in way:
+            problems.append(f"headers in a circle: {' -> '.join((*way[way.index(name) :], name))}")
+        elif name not in done:
+            for other in headers.get(name, ()):
+                visit(other, (*way, name))
+            done.add(name)
+
+    for name in headers:
+        visit(name, ())
+    return problems
+
+
+def untidy_operators() -> list[str]:
+    """Files of operators without a header of their own, or too long to be about one topic."""
+    problems = []
+    for path in sorted((SOURCES / "ops").iterdir()):
+        lines = len(path.read_text().splitlines())
+        if lines > 600:
+            problems.append(f"{path.relative_to(ROOT)} has {lines} lines: more than one topic?")
+        header = PARTS_OF.get(path.stem, path.stem)
+        if path.suffix == ".cpp" and not path.with_name(f"{header}.h").is_file():
+            problems.append(f"{path.relative_to(ROOT)} has no header of its own")
     return problems
 
 
@@ -70,7 +117,7 @@ def shared_symbols(build: Path) -> list[str]:
 
 
 def main() -> int:
-    problems = wrong_includes()
+    problems = wrong_includes() + circles() + untidy_operators()
     if len(sys.argv) > 1:
         problems += shared_symbols(Path(sys.argv[1]))
     for problem in problems:

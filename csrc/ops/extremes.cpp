@@ -77,10 +77,7 @@ struct ExtremeAlong {
     auto backward(auto g, auto x, auto indices, auto) const {
         return zeros_at_indices(x.sizes(), dim, indices, g, keepdim);
     }
-    void parameters(auto show) const {
-        show("dim", dim);
-        show("keepdim", keepdim);
-    }
+    void parameters(auto show) const { show("dim", dim, "keepdim", keepdim); }
 };
 
 }  // namespace

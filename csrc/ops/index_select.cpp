@@ -47,11 +47,7 @@ struct IndexAdd {
                              return factor == 1 ? taken : taken * factor;
                          });
     }
-    void parameters(auto show) const {
-        show("alpha", alpha);
-        show("dim", dim);
-        show("source_dim", source_dim);
-    }
+    void parameters(auto show) const { show("alpha", alpha, "dim", dim, "source_dim", source_dim); }
 };
 
 template <class T>

@@ -47,10 +47,7 @@ struct IndexCopy {
             [=, this] { return index_fill(g, dim, index, 0); },
             [=, this] { return reshape(index_select(g, dim, index), source.sizes()); });
     }
-    void parameters(auto show) const {
-        show("dim", dim);
-        show("source_dim", source_dim);
-    }
+    void parameters(auto show) const { show("dim", dim, "source_dim", source_dim); }
 };
 
 Dims without(Dims sizes, int dim) {

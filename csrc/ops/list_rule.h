@@ -22,7 +22,7 @@ public:
         return all;
     }
     void visit_saved(SavedVisitor& visitor) const override {
-        rule.parameters([&](const char* name, const auto& value) { visitor.value(name, value); });
+        rule.parameters([&](const auto&... pairs) { rules::show(visitor, pairs...); });
     }
     void backward(GradList& grads, TensorList& inputs) override {
         for (size_t i = 0; i < edges.size(); ++i)

@@ -95,10 +95,7 @@ struct Roll {
     static constexpr auto node = "RollBackward0";
     Dims shifts, dims;
     auto backward(auto g, auto, auto) const { return roll(g, negated(shifts), dims); }
-    void parameters(auto show) const {
-        show("shifts", shifts);
-        show("dims", dims);
-    }
+    void parameters(auto show) const { show("shifts", shifts, "dims", dims); }
 };
 
 struct Repeat {

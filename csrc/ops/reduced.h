@@ -36,10 +36,7 @@ struct Reduced {
     Tensor arriving(const Tensor& t, const Tensor& x) const {
         return t.dim() == 0 || keepdim ? t : restore_dims(t, x.sizes(), dim);
     }
-    void parameters(auto show) const {
-        show("dim", dim);
-        show("keepdim", keepdim);
-    }
+    void parameters(auto show) const { show("dim", dim, "keepdim", keepdim); }
 
     Dims dim;
     bool keepdim;

@@ -15,7 +15,7 @@
 //   Text     what grad_fn.formula shows
 //   Uses     which values the derivative needs, and of which tensors only the sizes: what the tape saves
 //
-// Members are the operator's other parameters, with their own types; parameters() shows them as _saved_<name>.
+// Members are the operator's other parameters, with their own types; parameters() shows them as _saved_<name>: pairs of a name and a value.
 // Beyond that a rule may have
 //   arguments   the names of the tensors, std::array{"self"} if there is none. backward() gives the gradients
 //               of the first ones: an expression for one, gradients(functions...) for several.
@@ -104,6 +104,13 @@ inline const Tensor& tensor_of(const Arg& x) {
 // What a node does with each of its values, whatever the rule.
 void keep(SavedTensor& place, const Tensor& tensor, bool value, bool sizes);
 void visit(SavedVisitor& visitor, const char* name, const SavedTensor& value);
+// "dim", dim, "keepdim", keepdim
+inline void show(SavedVisitor&) {}
+template <class T, class... More>
+void show(SavedVisitor& visitor, const char* name, const T& value, const More&... more) {
+    visitor.value(name, value);
+    show(visitor, more...);
+}
 void add_formula(std::string& all, const char* name, const std::string& formula);
 
 inline Edge edge_of(const Tensor& x) { return x.defined() ? gradient_edge(x) : Edge{}; }
@@ -170,9 +177,8 @@ public:
         constexpr auto names = rules::argument_names<Rule>();
         for (size_t i = 0; i < kArguments; ++i) rules::visit(visitor, names[i], saved_[i]);
         rules::visit(visitor, "result", result_);
-        if constexpr (requires { rule.parameters([](auto, const auto&) {}); })
-            rule.parameters(
-                [&](const char* name, const auto& value) { visitor.value(name, value); });
+        if constexpr (requires { rule.parameters([](auto...) {}); })
+            rule.parameters([&](const auto&... pairs) { rules::show(visitor, pairs...); });
     }
     void backward(GradList& grads, TensorList& inputs) override {
         std::array<bool, kGradients> wanted;

@@ -278,10 +278,7 @@ struct ScatterReduce {
             },
             [=, this] { return of_source(g, x, src, index, y); });
     }
-    void parameters(auto show) const {
-        show("dim", dim);
-        show("include_self", include_self);
-    }
+    void parameters(auto show) const { show("dim", dim, "include_self", include_self); }
 
 private:
     template <class T>

@@ -39,10 +39,7 @@ struct Transpose {
     static constexpr auto node = "TransposeBackward0";
     int64_t dim0, dim1;
     auto backward(auto g, auto, auto) const { return transpose(g, dim0, dim1); }
-    void parameters(auto show) const {
-        show("dim0", dim0);
-        show("dim1", dim1);
-    }
+    void parameters(auto show) const { show("dim0", dim0, "dim1", dim1); }
 };
 
 struct T {
@@ -225,10 +222,7 @@ struct Select {
     static constexpr auto node = "SelectBackward0";
     int64_t dim, index;
     auto backward(auto g, auto x, auto) const { return zeros_select(x.sizes(), dim, index, g); }
-    void parameters(auto show) const {
-        show("dim", dim);
-        show("index", index);
-    }
+    void parameters(auto show) const { show("dim", dim, "index", index); }
 };
 
 struct Slice {
@@ -237,12 +231,7 @@ struct Slice {
     auto backward(auto g, auto x, auto) const {
         return zeros_slice(x.sizes(), dim, start, end, step, g);
     }
-    void parameters(auto show) const {
-        show("dim", dim);
-        show("start", start);
-        show("end", end);
-        show("step", step);
-    }
+    void parameters(auto show) const { show("dim", dim, "start", start, "end", end, "step", step); }
 };
 
 struct Diagonal {
@@ -251,11 +240,7 @@ struct Diagonal {
     auto backward(auto g, auto x, auto) const {
         return zeros_diagonal(x.sizes(), offset, dim1, dim2, g);
     }
-    void parameters(auto show) const {
-        show("offset", offset);
-        show("dim1", dim1);
-        show("dim2", dim2);
-    }
+    void parameters(auto show) const { show("offset", offset, "dim1", dim1, "dim2", dim2); }
 };
 
 }  // namespace
