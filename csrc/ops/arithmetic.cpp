@@ -135,7 +135,9 @@ void require_tensor(const char* function, const Arg& a, const Arg& b) {
     if (a.is_tensor() || b.is_tensor()) return;
     const Scalar& number = a.scalar();
     fail<TypeError>(function, "(): argument 'input' (position 1) must be Tensor, not ",
-                    number.kind() == DType::Bool ? "bool" : number.is_floating() ? "float" : "int");
+                    number.kind() == DType::Bool ? "bool"
+                    : number.is_floating()       ? "float"
+                                                 : "int");
 }
 
 }  // namespace tapegrad

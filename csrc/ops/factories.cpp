@@ -70,8 +70,7 @@ Tensor new_ones(const Tensor& x, const Dims& size, const TensorOptions& options)
 Tensor new_empty(const Tensor& x, const Dims& size, const TensorOptions& options) {
     return options.finish(tapegrad::empty(size, options.resolve(x.dtype())));
 }
-Tensor new_full(const Tensor& x, const Dims& size, const Arg& value,
-                const TensorOptions& options) {
+Tensor new_full(const Tensor& x, const Dims& size, const Arg& value, const TensorOptions& options) {
     return full_of(size, value, x.dtype(), options);
 }
 

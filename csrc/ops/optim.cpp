@@ -119,10 +119,9 @@ void sgd_step(const Tensors& params, const Tensors& grads,
               const std::optional<Tensors>& momentum_buffers, double lr, double momentum,
               double dampening, double weight_decay, bool nesterov, bool maximize,
               const std::vector<bool>& first_step) {
-    const Rows rows{
-        {"params", params},
-        {"grads", grads},
-        {"momentum_buffers", momentum_buffers, momentum != 0, "momentum is not 0"}};
+    const Rows rows{{"params", params},
+                    {"grads", grads},
+                    {"momentum_buffers", momentum_buffers, momentum != 0, "momentum is not 0"}};
     rows.check_count(first_step, "first_step");
     kernels::SgdOptions options{lr, momentum, dampening, weight_decay, nesterov, maximize, false};
     rows.run([&](char** data, int64_t n, DType dtype, size_t i) {
@@ -155,12 +154,11 @@ void rmsprop_step(const Tensors& params, const Tensors& grads, const Tensors& sq
                   const std::optional<Tensors>& grad_avgs,
                   const std::optional<Tensors>& momentum_buffers, double lr, double alpha,
                   double eps, double weight_decay, double momentum, bool centered, bool maximize) {
-    const Rows rows{
-        {"params", params},
-        {"grads", grads},
-        {"square_avgs", square_avgs},
-        {"grad_avgs", grad_avgs, centered, "centered is True"},
-        {"momentum_buffers", momentum_buffers, momentum != 0, "momentum is not 0"}};
+    const Rows rows{{"params", params},
+                    {"grads", grads},
+                    {"square_avgs", square_avgs},
+                    {"grad_avgs", grad_avgs, centered, "centered is True"},
+                    {"momentum_buffers", momentum_buffers, momentum != 0, "momentum is not 0"}};
     const kernels::RmspropOptions options{lr,       alpha,    eps,     weight_decay,
                                           momentum, centered, maximize};
     rows.run([&](char** data, int64_t n, DType dtype, size_t) {
@@ -182,8 +180,7 @@ Tensor grad_norm(const Tensors& tensors, double order) {
         if (order == 2 && x.dtype() == dtype)
             norm2(contiguous_values(x).data(), norms.data<char>() + i * item_size(dtype), 1,
                   x.numel(), 1);
-        else
-            copy_values(alias(norms, {}, {}, static_cast<int64_t>(i)), norm(x, order, {}, false));
+        else copy_values(alias(norms, {}, {}, static_cast<int64_t>(i)), norm(x, order, {}, false));
     }
     return tensors.size() == 1 ? alias(norms, {}, {}, 0) : norm(norms, order, {}, false);
 }

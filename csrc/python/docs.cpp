@@ -38,8 +38,8 @@ const Docstring& docstring_of(const char* name, bool method) {
         std::begin(kDocstrings), std::end(kDocstrings), Docstring{{}, name, {}, {}},
         [](const Docstring& a, const Docstring& b) { return std::strcmp(a.name, b.name) < 0; });
     const DocKind wanted = method ? DocKind::Method : DocKind::Operator;
-    auto found = std::find_if(first, last,
-                              [&](const Docstring& entry) { return entry.kind == wanted; });
+    auto found =
+        std::find_if(first, last, [&](const Docstring& entry) { return entry.kind == wanted; });
     if (found == last && method) found = first;  // the same as the function
     if (found == last) fail("the docs tables do not have ", name);
     is_operator[found - kDocstrings] = true;
@@ -53,7 +53,9 @@ const char* compose_docstring(const Docstring& entry, const char* self, bool tak
         constexpr std::string_view first = "(input";
         if (self && signature.starts_with(first)) signature.replace(1, first.size() - 1, self);
         if (takes_out)
-            signature.replace(signature.size() - 1, 1, signature.find('*') == signature.npos ? ", *, out=None)" : ", out=None)");
+            signature.replace(
+                signature.size() - 1, 1,
+                signature.find('*') == signature.npos ? ", *, out=None)" : ", out=None)");
         result = entry.name + signature + "\n--\n\n";
     }
     return strdup(result.append(entry.text).c_str());

@@ -29,12 +29,12 @@ template <class R> using Add = R(const Tensor&, int64_t, const Tensor&, const Ar
 }  // namespace
 
 void bind_indexing(py::module_& m) {
-    using Copied = Scatter<overload<Write<Tensor>>(scatter), overload<Add<Tensor>>(scatter), Tensor>;
+    using Copied =
+        Scatter<overload<Write<Tensor>>(scatter), overload<Add<Tensor>>(scatter), Tensor>;
     using InPlace = Scatter<overload<Write<const Tensor&>>(scatter_),
                             overload<Add<const Tensor&>>(scatter_), const Tensor&>;
     def<"gather">(m, gather);
-    def<"scatter">(m, Copied::source, Copied::value, Copied::reduced_source,
-                   Copied::reduced_value);
+    def<"scatter">(m, Copied::source, Copied::value, Copied::reduced_source, Copied::reduced_value);
     def_method<"scatter_">(m, InPlace::source, InPlace::value, InPlace::reduced_source,
                            InPlace::reduced_value);
     def<"scatter_reduce">(m, scatter_reduce);
@@ -60,11 +60,11 @@ void bind_indexing(py::module_& m) {
                            bool accumulate) {
         return index_put(x, indices, values, accumulate);
     }).without_out();
-    def_method<"index_put_">(
-        m, [](const Tensor& x, const IndexList& indices, const Tensor& values,
-              bool accumulate) -> const Tensor& {
-            return index_put_(x, indices, values, accumulate);
-        });
+    def_method<"index_put_">(m,
+                             [](const Tensor& x, const IndexList& indices, const Tensor& values,
+                                bool accumulate) -> const Tensor& {
+                                 return index_put_(x, indices, values, accumulate);
+                             });
 }
 
 }  // namespace tapegrad::python

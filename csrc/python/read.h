@@ -35,7 +35,8 @@ bool read_memory_format(PyObject* object, MemoryFormat& result);
 
 // Whether None is the default, and so a value.
 inline bool is_none(const Call& call, int slot) {
-    return call.slots[slot] == Py_None && call.form->parameters[static_cast<size_t>(slot)].value == Py_None;
+    return call.slots[slot] == Py_None &&
+           call.form->parameters[static_cast<size_t>(slot)].value == Py_None;
 }
 
 // An int of Python that fits into one of its digits.
@@ -265,9 +266,7 @@ struct Read<T> {
 
 template <> struct Read<MemoryFormat> {
     static constexpr const char *name = "tapegrad.memory_format", *stub = "object";
-    bool read(const Call& call, int slot) {
-        return read_memory_format(call.slots[slot], format);
-    }
+    bool read(const Call& call, int slot) { return read_memory_format(call.slots[slot], format); }
     MemoryFormat value() const { return format; }
     MemoryFormat format;
 };
@@ -305,8 +304,8 @@ inline constexpr Type parameter_type{Read<T>::name, Read<T>::stub, accepts<T>, n
 
 // dtype, device and requires_grad.
 template <> struct Read<TensorOptions> {
-    static constexpr const Type* parts[] = {&parameter_type<std::optional<DType>>, &parameter_type<Device>,
-                                            &parameter_type<bool>};
+    static constexpr const Type* parts[] = {&parameter_type<std::optional<DType>>,
+                                            &parameter_type<Device>, &parameter_type<bool>};
     bool read(const Call& call, int slot) {
         Read<std::optional<DType>> dtype;
         Read<bool> flag;
@@ -323,6 +322,6 @@ template <> struct Read<TensorOptions> {
 };
 template <>
 inline constexpr Type parameter_type<TensorOptions>{"", "", accepts<TensorOptions>,
-                                             Read<TensorOptions>::parts, 3};
+                                                    Read<TensorOptions>::parts, 3};
 
 }  // namespace tapegrad::python

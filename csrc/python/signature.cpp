@@ -15,8 +15,8 @@ namespace {
 
 // Names of NumPy and of older PyTorch, beside those of the signatures.
 constexpr std::pair<const char*, const char*> kAlternatives[] = {
-    {"axis", "dim"},   {"axes", "dims"}, {"keepdims", "keepdim"}, {"self", "input"},
-    {"x", "input"},    {"a", "input"},   {"x1", "input"},         {"x2", "other"},
+    {"axis", "dim"}, {"axes", "dims"}, {"keepdims", "keepdim"}, {"self", "input"},
+    {"x", "input"},  {"a", "input"},   {"x1", "input"},         {"x2", "other"},
 };
 
 std::string_view strip(std::string_view text) {

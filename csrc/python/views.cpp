@@ -46,9 +46,10 @@ void bind_views(py::module_& m) {
     def<"split">(m, split_by_size, split_by_sizes);
     def<"chunk">(m, chunk);
     def<"unbind">(m, unbind);
-    def<"atleast_1d">(m, [](const Tensor& x) { return x.dim() ? x : reshape(x, {1}); })
-        .without_out();
-    def<"detach">(m, detach).without_out();
+    def<"atleast_1d">(m, [](const Tensor& x) {
+        return x.dim() ? x : reshape(x, {1});
+    }).without_out();
+    def<"detach", detach>(m).without_out();
 
     // What a tensor says of its memory.
     def_method<"size">(
