@@ -3,6 +3,7 @@
 //
 //     def<"cumsum">(m, cumsum);      tapegrad.cumsum(input, ...) and tensor.cumsum(...)
 //     def_function, def_method       only one of both
+//     def<"exp", exp>(m);            a function of one tensor that is called often
 //
 // The signature stands in the docs tables (csrc/python/docs), the types are those of the C++ function. Of
 // several forms there are as many functions, in the order of their signatures.
@@ -112,17 +113,6 @@ template <class R, class... A> struct Invoke {
             return nullptr;
         }
     }
-    // Of an object that is known to be a tensor.
-    static PyObject* run_single(const Form& form, PyObject* tensor) noexcept {
-        try {
-            const auto function = reinterpret_cast<R (*)(A...)>(form.function.pointer);
-            if constexpr (std::is_same_v<R, Tensor>) return wrap(function(unwrap(tensor)));
-            else return Result<R>::wrap(function(unwrap(tensor)), {&form, &tensor, nullptr, 0});
-        } catch (...) {
-            set_error_from_exception();
-            return nullptr;
-        }
-    }
     template <size_t... I>
     [[gnu::always_inline]] static PyObject* run(const Call& call, std::index_sequence<I...>) {
         [[maybe_unused]] std::tuple<Read<Plain<A>>...> readers;
@@ -142,56 +132,62 @@ template <class R, class... A> struct Invoke {
 
 template <class R, class... A> Function make_function(R (*function)(A...)) {
     using Call = Invoke<R, A...>;
-    decltype(Function::invoke_single) single = nullptr;
-    if constexpr (std::is_same_v<void(A...), void(const Tensor&)> && !std::is_void_v<R>)
-        single = Call::run_single;
-    return {Call::run,
-            single,
-            reinterpret_cast<void (*)()>(function),
-            Call::types,
-            static_cast<int>(sizeof...(A)),
-            Result<R>::stub};
+    return {Call::run, reinterpret_cast<void (*)()>(function), Call::types,
+            static_cast<int>(sizeof...(A)), Result<R>::stub};
 }
 
 // ------------------------------------------------------------------------------------ operators
 
 enum class Bound { Function, Method, Both };
 
-// What Python calls: one small function for each operator, which knows it. Operators of a tensor and
-// nothing else are called most.
-template <Name N, Bound B> struct Thunk {
+// What Python calls: one small function for each operator, which knows it. F, if it is given, is the
+// operator's only function and takes a tensor and nothing else; such calls are the shortest.
+template <Name N, Bound B, auto F = nullptr> struct Thunk {
     static PyObject* function(PyObject*, PyObject* const* args, Py_ssize_t count, PyObject* names) {
-        if (single && count == 1 && !names && Py_TYPE(args[0]) == tensor_type)
-            return single->function.invoke_single(*single, args[0]);
+        if constexpr (F != nullptr)
+            if (count == 1 && !names && Py_TYPE(args[0]) == tensor_type) return call(args[0]);
         return op->call_function(args, count, names);
     }
     static PyObject* method(PyObject* self, PyObject* const* args, Py_ssize_t count,
                             PyObject* names) {
-        if (single && count == 0 && !names) return single->function.invoke_single(*single, self);
+        if constexpr (F != nullptr)
+            if (count == 0 && !names) return call(self);
         return op->call_method(self, args, count, names);
     }
+    static PyObject* call(PyObject* self) {
+        return guarded([&]() -> PyObject* {
+            if constexpr (std::is_same_v<decltype(F(unwrap(self))), Tensor>) {
+                return wrap(F(unwrap(self)));
+            } else {
+                F(unwrap(self));
+                return Py_NewRef(self);
+            }
+        });
+    }
     static inline const Operator* op = nullptr;
-    static inline const Form* single = nullptr;
 };
 
-template <Name N, Bound B, class... F> Operator& bind(PyObject* m, F... functions) {
+template <class T, class... F>
+Operator& bind(PyObject* m, const char* name, Bound where, F... functions) {
     const Function forms[] = {make_function(+functions)...};
-    using T = Thunk<N, B>;
-    auto* op = new Operator(m, N.text, forms, static_cast<int>(sizeof...(F)),
-                            B == Bound::Method ? nullptr : T::function,
-                            B == Bound::Function ? nullptr : T::method);
+    auto* op = new Operator(m, name, forms, static_cast<int>(sizeof...(F)),
+                            where == Bound::Method ? nullptr : T::function,
+                            where == Bound::Function ? nullptr : T::method);
     T::op = op;
-    T::single = op->single();
     return *op;
 }
+// An operator of a tensor and nothing else, which gives a tensor or works in place.
+template <Name N, auto F> Operator& def(PyObject* m) {
+    return bind<Thunk<N, Bound::Both, F>>(m, N.text, Bound::Both, F);
+}
 template <Name N, class... F> Operator& def(PyObject* m, F... functions) {
-    return bind<N, Bound::Both>(m, functions...);
+    return bind<Thunk<N, Bound::Both>>(m, N.text, Bound::Both, functions...);
 }
 template <Name N, class... F> Operator& def_function(PyObject* m, F... functions) {
-    return bind<N, Bound::Function>(m, functions...);
+    return bind<Thunk<N, Bound::Function>>(m, N.text, Bound::Function, functions...);
 }
 template <Name N, class... F> Operator& def_method(PyObject* m, F... functions) {
-    return bind<N, Bound::Method>(m, functions...);
+    return bind<Thunk<N, Bound::Method>>(m, N.text, Bound::Method, functions...);
 }
 
 void bind_dtypes(PyObject* m);

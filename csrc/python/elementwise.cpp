@@ -44,8 +44,8 @@ constexpr bool is_plain(Binary op) {
 
 template <class Formula, Unary Op, Name N, Name InPlace> void bind_unary(PyObject* m) {
     if constexpr (formulas::parameter_count<Formula>() == 0 && is_plain(Op)) {
-        def<N>(m, unary_of<Op>);
-        def<InPlace>(m, unary_in<Op>);
+        def<N, unary_of<Op>>(m);
+        def<InPlace, unary_in<Op>>(m);
     }
 }
 template <Binary Op, Name N, Name InPlace> void bind_binary(PyObject* m) {

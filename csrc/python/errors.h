@@ -9,7 +9,7 @@ namespace tapegrad::python {
 void set_error_from_exception() noexcept;
 
 // Runs f; on an exception sets the Python error and returns failure (nullptr, or -1 for integers).
-template <class F> auto guarded(F&& f) noexcept -> decltype(f()) {
+template <class F> [[gnu::always_inline]] inline auto guarded(F&& f) noexcept -> decltype(f()) {
     try {
         return f();
     } catch (...) {

@@ -27,8 +27,6 @@ struct Function {
     // The result, or null: with an error set, or without one where an argument does not fit.
     PyObject* (*invoke)(const Form& form, PyObject* const* slots, PyObject* const* rest,
                         Py_ssize_t rest_count) noexcept;
-    // The same for functions of one tensor and nothing else, which is given; null for others.
-    PyObject* (*invoke_single)(const Form& form, PyObject* tensor) noexcept;
     void (*pointer)();
     const Type* const* types;
     int type_count;
@@ -69,8 +67,6 @@ public:
                             PyObject* names) const noexcept;
     PyObject* call_method(PyObject* self, PyObject* const* args, Py_ssize_t count,
                           PyObject* names) const noexcept;
-    // The form of a single tensor, if the first one is that.
-    const Form* single() const { return first_->function.invoke_single ? first_ : nullptr; }
 
     // Another name for the same.
     Operator& alias(const char* name);

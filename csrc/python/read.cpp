@@ -69,6 +69,7 @@ bool read_bool(PyObject* object, bool& result) {
 }
 
 bool read_dims(const Call& call, int slot, Dims& result) {
+    if (!call.slots[slot]) return read_items(call.rest, call.rest_count, result);
     if (const Items items(call, slot); items) return read_items(items.items, items.count, result);
     result.resize(1);
     return read_integer(call.slots[slot], result[0]);

@@ -53,7 +53,7 @@ void bind_views(PyObject* m) {
     def<"atleast_1d">(m, [](const Tensor& x) {
         return x.dim() ? x : reshape(x, {1});
     }).without_out();
-    def<"detach">(m, detach).without_out();
+    def<"detach", detach>(m).without_out();
 
     // What a tensor says of its memory.
     def_method<"size">(
