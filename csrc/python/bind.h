@@ -190,17 +190,17 @@ template <Name N, class... F> Operator& def_method(PyObject* m, F... functions) 
     return bind<Thunk<N, Bound::Method>>(m, N.text, Bound::Method, functions...);
 }
 
+// The operators, a file for each topic.
+#define TAPEGRAD_TOPICS(X) \
+    X(as_strided) X(attributes) X(creation) X(dropout) X(elementwise) X(extremes) \
+    X(gather) X(index_select) X(index_write) X(indexing) X(joining) X(linalg) X(losses) \
+    X(masks) X(nonzero) X(optim) X(random) X(rearranging) X(reductions) X(reshape) \
+    X(scans) X(scatter) X(softmax) X(sort) X(split) X(triangles) X(views)
+#define TAPEGRAD_DECLARE_(topic) void bind_##topic(PyObject* m);
+TAPEGRAD_TOPICS(TAPEGRAD_DECLARE_)
+#undef TAPEGRAD_DECLARE_
+
 void bind_dtypes(PyObject* m);
-void bind_elementwise(PyObject* m);
-void bind_reductions(PyObject* m);
-void bind_views(PyObject* m);
-void bind_indexing(PyObject* m);
-void bind_joining(PyObject* m);
-void bind_linalg(PyObject* m);
-void bind_nn(PyObject* m);
-void bind_creation(PyObject* m);
-void bind_optim(PyObject* m);
-void bind_random(PyObject* m);
 void bind_grad_mode_guards(PyObject* m);
 void bind_docs(PyObject* m);
 

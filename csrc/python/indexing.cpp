@@ -1,70 +1,9 @@
 #include "ops/indexing.h"
-#include "ops/gather.h"
-#include "ops/index_select.h"
-#include "ops/index_write.h"
-#include "ops/joining.h"
-#include "ops/masks.h"
-#include "ops/nonzero.h"
-#include "ops/rearranging.h"
-#include "ops/scatter.h"
-#include "ops/triangles.h"
-
 #include "python/bind.h"
 
 namespace tapegrad::python {
-namespace {
-
-// The forms of scatter and of scatter_: with a source or a number, written or accumulated.
-template <auto F, auto Accumulating, class R> struct Scatter {
-    static R source(const Tensor& x, int64_t dim, const Tensor& index, const Arg& source) {
-        return F(x, dim, index, source);
-    }
-    static R value(const Tensor& x, int64_t dim, const Tensor& index, const Scalar& value) {
-        return F(x, dim, index, value);
-    }
-    static R reduced_source(const Tensor& x, int64_t dim, const Tensor& index, const Arg& source,
-                            Accumulate reduce) {
-        return Accumulating(x, dim, index, source, reduce_of(reduce));
-    }
-    static R reduced_value(const Tensor& x, int64_t dim, const Tensor& index, const Scalar& value,
-                           Accumulate reduce) {
-        return Accumulating(x, dim, index, value, reduce_of(reduce));
-    }
-};
-
-template <class R> using Write = R(const Tensor&, int64_t, const Tensor&, const Arg&);
-template <class R> using Add = R(const Tensor&, int64_t, const Tensor&, const Arg&, Reduce);
-
-}  // namespace
 
 void bind_indexing(PyObject* m) {
-    using Copied =
-        Scatter<overload<Write<Tensor>>(scatter), overload<Add<Tensor>>(scatter), Tensor>;
-    using InPlace = Scatter<overload<Write<const Tensor&>>(scatter_),
-                            overload<Add<const Tensor&>>(scatter_), const Tensor&>;
-    def<"gather">(m, gather);
-    def<"scatter">(m, Copied::source, Copied::value, Copied::reduced_source, Copied::reduced_value);
-    def_method<"scatter_">(m, InPlace::source, InPlace::value, InPlace::reduced_source,
-                           InPlace::reduced_value);
-    def<"scatter_reduce">(m, scatter_reduce);
-    def_method<"scatter_reduce_">(m, scatter_reduce_);
-    def<"scatter_add">(m, scatter_add);
-    def_method<"scatter_add_">(m, scatter_add_);
-    def<"index_select">(m, index_select);
-    def<"index_add">(m, index_add);
-    def_method<"index_add_">(m, index_add_);
-    def<"index_copy">(m, index_copy);
-    def_method<"index_copy_">(m, index_copy_);
-    def<"index_fill">(m, index_fill).without_out();
-    def_method<"index_fill_">(m, index_fill_);
-    def<"masked_scatter">(m, masked_scatter).without_out();
-    def_method<"masked_scatter_">(m, masked_scatter_);
-    def<"masked_fill">(m, masked_fill).without_out();
-    def_method<"masked_fill_">(m, masked_fill_);
-    def<"masked_select">(m, masked_select);
-    def<"nonzero">(
-        m, [](const Tensor& x, std::false_type) { return nonzero(x); },
-        [](const Tensor& x, std::true_type) { return nonzero_coordinates(x); });
     def<"index_put">(m, [](const Tensor& x, const IndexList& indices, const Tensor& values,
                            bool accumulate) {
         return index_put(x, indices, values, accumulate);

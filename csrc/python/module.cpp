@@ -12,21 +12,14 @@ PYBIND11_MODULE(_C, m) {
     bind_dtypes(m.ptr());
     define_tensor_type(m.ptr());
     bind_nodes(m);
-    bind_elementwise(m.ptr());
-    bind_reductions(m.ptr());
-    bind_views(m.ptr());
-    bind_indexing(m.ptr());
-    bind_joining(m.ptr());
-    bind_linalg(m.ptr());
-    bind_nn(m.ptr());
     bind_numpy(m);
-    bind_creation(m.ptr());
     bind_generator(m);
-    bind_random(m.ptr());
+#define TAPEGRAD_BIND_(topic) bind_##topic(m.ptr());
+    TAPEGRAD_TOPICS(TAPEGRAD_BIND_)
+#undef TAPEGRAD_BIND_
     bind_autograd(m);
     bind_grad_mode_guards(m.ptr());
     bind_custom_functions(m);
-    bind_optim(m.ptr());
     bind_runtime(m);
     bind_operator_table(m);
     bind_docs(m.ptr());

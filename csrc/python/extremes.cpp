@@ -1,0 +1,37 @@
+#include "ops/extremes.h"
+#include "ops/elementwise.h"
+#include "python/bind.h"
+
+namespace tapegrad::python {
+namespace {
+
+template <Extreme E> struct Extremes {
+    static Tensor over_all(const Tensor& x) { return extreme(E, x); }
+    static std::pair<Tensor, Tensor> along(const Tensor& x, int64_t dim, bool keepdim) {
+        return extreme_with_index(E, x, dim, keepdim);
+    }
+    static Tensor of_two(const Tensor& x, const Tensor& other) {
+        return binary(E == Extreme::Max ? Binary::Maximum : Binary::Minimum, x, other);
+    }
+    static Tensor along_dims(const Tensor& x, const Dims& dims, bool keepdim) {
+        return extremes(E, x, dims, keepdim);
+    }
+    static Tensor index(const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
+        return arg_extreme(E, x, dim, keepdim);
+    }
+};
+
+}  // namespace
+
+void bind_extremes(PyObject* m) {
+    using Max = Extremes<Extreme::Max>;
+    using Min = Extremes<Extreme::Min>;
+    def<"max">(m, Max::over_all, Max::along, Max::of_two);
+    def<"min">(m, Min::over_all, Min::along, Min::of_two);
+    def<"amax">(m, Max::along_dims);
+    def<"amin">(m, Min::along_dims);
+    def<"argmax">(m, Max::index);
+    def<"argmin">(m, Min::index);
+}
+
+}  // namespace tapegrad::python

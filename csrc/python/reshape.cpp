@@ -1,0 +1,20 @@
+#include "ops/reshape.h"
+#include "python/bind.h"
+
+namespace tapegrad::python {
+
+void bind_reshape(PyObject* m) {
+    def_method<"view">(m, view);
+    def<"reshape">(m, reshape).without_out();
+    def_method<"view_as">(m, [](const Tensor& x, const Tensor& y) { return view(x, y.sizes()); });
+    def_method<"reshape_as">(
+        m, [](const Tensor& x, const Tensor& y) { return reshape(x, y.sizes()); });
+    def<"flatten">(m, flatten).without_out();
+    def<"unflatten">(m, unflatten).without_out();
+    def<"ravel">(m, [](const Tensor& x) { return reshape(x, {-1}); }).without_out();
+    def<"atleast_1d">(m, [](const Tensor& x) {
+        return x.dim() ? x : reshape(x, {1});
+    }).without_out();
+}
+
+}  // namespace tapegrad::python

@@ -1,0 +1,12 @@
+#include "ops/sort.h"
+#include "python/bind.h"
+
+namespace tapegrad::python {
+
+void bind_sort(PyObject* m) {
+    def<"sort">(m, sort);
+    def<"argsort">(m, argsort).without_out();
+    def<"topk">(m, topk);
+}
+
+}  // namespace tapegrad::python

@@ -1,0 +1,12 @@
+#include "ops/split.h"
+#include "python/bind.h"
+
+namespace tapegrad::python {
+
+void bind_split(PyObject* m) {
+    def<"split">(m, split_by_size, split_by_sizes);
+    def<"chunk">(m, chunk);
+    def<"unbind">(m, unbind);
+}
+
+}  // namespace tapegrad::python
