@@ -15,8 +15,8 @@
 //   Text     what grad_fn.formula shows
 //   Uses     which values the derivative needs, and of which tensors only the sizes: what the tape saves
 //
-// Members are the operator's other parameters, with their own types; parameters() shows them as _saved_<name>: pairs of a name and a value.
-// Beyond that a rule may have
+// Members are the operator's other parameters, with their own types; parameters() shows them, pairs of a name
+// and a value, as _saved_<name>. Beyond that a rule may have
 //   arguments   the names of the tensors, std::array{"self"} if there is none. backward() gives the gradients
 //               of the first ones: an expression for one, gradients(functions...) for several.
 //   fused       fused(g, arguments..., y): a kernel that computes the same where nothing is recorded; with
@@ -57,7 +57,7 @@ template <class Rule> consteval auto argument_names() {
 template <class Rule> inline constexpr size_t kArguments = argument_names<Rule>().size();
 
 // rule.backward, or rule.fused, with a list of arguments.
-template <class Rule, class T, class... More>
+template <class Rule, class T>
 decltype(auto) call_backward(const Rule& rule, const T& g, const std::array<T, kArguments<Rule>>& x,
                              const T& y) {
     return [&]<size_t... I>(std::index_sequence<I...>) {
@@ -120,6 +120,7 @@ inline bool is_recorded(const Tensor& x) { return x.defined() && x.requires_grad
 
 template <class Rule> class RuleNode final : public Node {
     static constexpr size_t kArguments = rules::kArguments<Rule>;
+    static_assert(kArguments <= rules::Uses::kMaxArguments);
     static constexpr size_t kGradients = rules::kGradients<Rule>;
     using Arguments = std::array<Tensor, kArguments>;
 
