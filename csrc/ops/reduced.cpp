@@ -7,7 +7,15 @@
 namespace tapegrad {
 
 ReductionPlan::ReductionPlan(const Tensor& x, const Dims& given, bool keepdim) {
-    const uint64_t mask = given.empty() ? ~uint64_t{0} : wrap_dims(given, x.dim());
+    if (given.empty()) {  // the order of a sum over everything is that of the elements
+        data = contiguous_values(x);
+        (x.dim() ? extents.n : extents.outer) = x.numel();
+        dims.resize(x.dim());
+        for (int d = 0; d < x.dim(); ++d) dims[d] = d;
+        if (keepdim) result_sizes = Dims(x.dim(), 1);
+        return;
+    }
+    const uint64_t mask = wrap_dims(given, x.dim());
     for (int d = 0; d < x.dim(); ++d) {
         const bool reduced = mask >> d & 1;
         if (reduced) dims.push_back(d);
@@ -15,7 +23,6 @@ ReductionPlan::ReductionPlan(const Tensor& x, const Dims& given, bool keepdim) {
     }
     const int count = dims.size();
     if (count == 0 || count == x.dim()) {
-        // The order of a sum over everything is that of the elements.
         data = contiguous_values(x);
         (count ? extents.n : extents.outer) = x.numel();
         return;
