@@ -1,5 +1,6 @@
 #include "ops/dropout.h"
 #include "ops/losses.h"
+#include "ops/normalization.h"
 #include "ops/softmax.h"
 
 #include "ops/random.h"
@@ -10,6 +11,7 @@ namespace tapegrad::python {
 void bind_nn(py::module_& m) {
     def<"softmax">(m, softmax);
     def<"log_softmax">(m, log_softmax);
+    def_function<"layer_norm">(m, layer_norm).without_out();
     def_function<"cross_entropy">(m, cross_entropy).without_out();
     def_function<"nll_loss">(m, nll_loss).without_out();
     def_function<"dropout">(m, [](const Tensor& x, double p, bool train) {

@@ -19,8 +19,8 @@ def _extreme(name: str, word: str) -> dict[str, str]:
         f"{name}(input)\n{name}(input, dim, keepdim=False)\n{name}(input, other)": f"""\
 The {word} element of all, or the {word} ones along a dimension with their indices.
 
-``{name}(input, other)`` is ``{other}(input, other)``. NaN counts as the {word}. Along a dimension the gradient goes to the
-element at the index, over all it is shared by all equal ones.
+``{name}(input, other)`` is ``{other}(input, other)``. NaN counts as the {word}. Along a dimension
+the gradient goes to the element at the index, over all it is shared by all equal ones.
 
 Args:
     input: a tensor.
@@ -543,6 +543,26 @@ Raises:
 Example:
     >>> tapegrad.log_softmax(tapegrad.tensor([0.0, 0.0]), 0)
     tensor([-0.6931, -0.6931])
+""",
+    "layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-05)": """\
+Normalise the last dimensions to mean 0 and variance 1, then scale and shift.
+
+Formula: ``(x - mean) / sqrt(variance + eps) * weight + bias``; see Ba et al., arXiv:1607.06450.
+
+Args:
+    input: a floating-point tensor (..., *normalized_shape).
+    normalized_shape: the sizes of the dimensions to normalise.
+    weight: factors of the shape ``normalized_shape``, or None. Default: None.
+    bias: summands of the shape ``normalized_shape``, or None. Default: None.
+    eps: added to the variance. Default: 1e-5.
+
+Raises:
+    NotImplementedError: for integers and bool.
+    RuntimeError: if the shapes or dtypes do not fit.
+
+Example:
+    >>> tapegrad.layer_norm(tapegrad.tensor([[1.0, 3.0]]), (2,))
+    tensor([[-1.0000,  1.0000]])
 """,
     'cross_entropy(input, target, weight=None, reduction="mean", ignore_index=-100, '
     "label_smoothing=0.0)": f"""\
