@@ -107,6 +107,15 @@ def log_softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
     return x - np.logaddexp.reduce(x, axis=axis, keepdims=True) if x.size else x
 
 
+def layer_norm(
+    x: np.ndarray, sizes: tuple, weight: Any = 1.0, bias: Any = 0.0, eps: float = 1e-5
+) -> np.ndarray:
+    axes = tuple(range(-len(sizes), 0))
+    centred = x - x.mean(axes, keepdims=True)
+    variance = (centred**2).mean(axes, keepdims=True)
+    return centred / np.sqrt(variance + eps) * weight + bias
+
+
 def argsort(
     x: np.ndarray, dim: int = -1, descending: bool = False, stable: bool = False
 ) -> np.ndarray:

@@ -175,6 +175,22 @@ def test_layer_norm():
         nn.LayerNorm(4)(tg.zeros(2, 3))
 
 
+def test_layer_norm_keeps_what_its_gradients_need():
+    x, w, b = (tensor(a, requires_grad=True) for a in (X, np.ones(3), np.zeros(3)))
+    node = F.layer_norm(x, (3,), w, b).grad_fn
+    assert node._saved_input is x and node._saved_weight is w
+    assert node._saved_normalized_shape == (3,)
+    close(node._saved_result1, X.mean(1, keepdims=True))
+    close(node._saved_result2, (X.var(1, keepdims=True) + 1e-5) ** -0.5)
+    assert node.formula == (
+        "input: result2 * (grad * weight - mean(grad * weight, 1, True) - (input - result1) * "
+        "result2 * mean(grad * weight * ((input - result1) * result2), 1, True)), "
+        "weight: sum_to(grad * ((input - result1) * result2), 3), bias: sum_to(grad, 3)"
+    )
+    alone = F.layer_norm(x.detach(), (3,), None, b).grad_fn
+    assert [name for name in dir(alone) if name.startswith("_saved")] == ["_saved_normalized_shape"]
+
+
 def test_embedding():
     layer = nn.Embedding(4, 2, padding_idx=-1)
     assert layer.padding_idx == 3 and not bool(layer.weight[3].any())
@@ -313,6 +329,7 @@ def test_functions_of_the_core_are_one_node():
         "MseLossBackward0": F.mse_loss(x, tensor(T)),
         "SiluBackward0": F.silu(x),
         "SoftmaxBackward0": F.softmax(x, 1),
+        "NativeLayerNormBackward0": F.layer_norm(x, x.shape[1:]),
     }
     for name, result in nodes.items():
         assert result.grad_fn.name() == name

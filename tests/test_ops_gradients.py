@@ -301,6 +301,34 @@ def test_integer_operands_take_part_without_gradient() -> None:
     assert x.grad.tolist() == [2.0, 3.0]
 
 
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("scale", [1e-25, 1e-3, 1e20])
+def test_layer_norm_of_any_magnitude(scale: float, create_graph: bool) -> None:
+    values = np.array([[1.0, 2.0, 4.0], [1.0, 1.5, -3.0]]) * scale
+    weights = tg.tensor([[1.0, -2.0, 0.5], [3.0, 0.0, 1.0]], dtype=tg.float64)
+    found = {}
+    for dtype in (tg.float32, tg.float64):
+        x = tg.tensor(values, dtype=dtype, requires_grad=True)
+        y = F.layer_norm(x, (3,), eps=0.0)
+        (g,) = tg.autograd.grad(y, x, weights.to(dtype), create_graph=create_graph)
+        found[dtype] = array(y), array(g) * scale
+    for one, exact in zip(*found.values(), strict=True):
+        np.testing.assert_allclose(one, exact, rtol=1e-5)
+
+
+def test_layer_norm_far_from_zero() -> None:
+    """What rounding takes from a mean that is large beside the deviations is not lost."""
+    values = np.random.default_rng(0).integers(0, 64, (4, 100)) * 2.0**-4 + 1e6
+    found = {}
+    for dtype in (tg.float32, tg.float64):
+        x = tg.tensor(values, dtype=dtype, requires_grad=True)
+        y = F.layer_norm(x, (100,))
+        (g,) = tg.autograd.grad((y**3).sum(), x)
+        found[dtype] = array(y), array(g)
+    for one, exact in zip(*found.values(), strict=True):
+        np.testing.assert_allclose(one, exact, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 def test_higher_orders(order: int) -> None:
     x = tg.tensor([0.3, -0.7], dtype=tg.float64, requires_grad=True)
@@ -313,7 +341,14 @@ def test_higher_orders(order: int) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["linear", "cross_entropy", "softmax", "log_softmax", "binary_cross_entropy_with_logits"],
+    [
+        "linear",
+        "cross_entropy",
+        "softmax",
+        "log_softmax",
+        "layer_norm",
+        "binary_cross_entropy_with_logits",
+    ],
 )
 def test_fused_operators_are_one_node(name: str) -> None:
     """They are single operators with one derivative, not compositions."""

@@ -1,41 +1,11 @@
 #include "kernels/reduce.h"
 
-#include "kernels/reduce_blocks.h"
+#include "kernels/moments.h"
 
 namespace tapegrad::TAPEGRAD_ISA {
 namespace {
 
 // --- operations ----------------------------------------------------------------------------------
-
-template <class T>
-using SumAcc = std::conditional_t<kIsFloat<T>, double, uint64_t>;  // unsigned: wraps without fuss
-template <class T> using SumOut = std::conditional_t<kIsFloat<T>, T, int64_t>;
-
-template <class T> struct Accumulating {
-    using In = T;
-    using Acc = SumAcc<T>;
-    using Out = SumOut<T>;
-    static constexpr bool kVector = kIsFloat<T>;
-    template <class V> TAPEGRAD_INLINE static V value(const T* p) {
-        if constexpr (!std::is_same_v<V, Acc>) return load_wide(p);
-        else if constexpr (kIsFloat<T>) return *p;
-        else return static_cast<Acc>(static_cast<int64_t>(*p));
-    }
-    TAPEGRAD_INLINE Out result(Acc a) const { return static_cast<Out>(a); }
-};
-
-template <class T> struct Adding : Accumulating<T> {
-    using Acc = SumAcc<T>;
-    static constexpr Acc kIdentity = 0;
-    template <class V> TAPEGRAD_INLINE V combine(V a, V b) const { return a + b; }
-    template <class P> TAPEGRAD_INLINE Acc fold(P a) const { return sum(a); }
-};
-
-template <class T> struct SumOp : Adding<T> {
-    template <class V> TAPEGRAD_INLINE V load(const T* p, int64_t) const {
-        return Adding<T>::template value<V>(p);
-    }
-};
 
 template <class T> struct SumAbsOp : Adding<T> {
     template <class V> TAPEGRAD_INLINE V load(const T* p, int64_t) const {
@@ -60,19 +30,6 @@ struct ScaledSquaresOp : Adding<double> {
     double scale;
     template <class V> TAPEGRAD_INLINE V load(const double* p, int64_t) const {
         const V v = value<V>(p) * V(scale);
-        return v * v;
-    }
-};
-
-// (x - center)^2, with a center per column (rows: that of column 0).
-template <class T> struct DeviationOp : Adding<T> {
-    const double* center;
-    bool per_column;
-    template <class V> TAPEGRAD_INLINE V load(const T* p, int64_t j) const {
-        V c;
-        if constexpr (std::is_same_v<V, double>) c = center[per_column ? j : 0];
-        else c = per_column ? V::load(center + j) : V(center[0]);
-        const V v = Adding<T>::template value<V>(p) - c;
         return v * v;
     }
 };
@@ -280,59 +237,6 @@ template <class T> void norm2(const void* xv, void* outv, int64_t outer, int64_t
 
 // --- mean and squared deviations -----------------------------------------------------------------
 
-// Per block: its sum, and the squares of the deviations from its own mean while it is in cache.
-// Blocks are merged as in Chan, Golub & LeVeque 1979.
-struct Moments {
-    double sum, m2;
-};
-
-TAPEGRAD_INLINE Moments merge(Moments a, double count_a, Moments b, double count_b) {
-    const double delta = b.sum / count_b - a.sum / count_a;
-    return {a.sum + b.sum, a.m2 + b.m2 + delta * delta * (count_a * count_b / (count_a + count_b))};
-}
-
-// Merges `blocks` partial results of `block` elements each (the last one: what is left of n).
-template <class Get>
-TAPEGRAD_INLINE void merge_blocks(int64_t blocks, int64_t block, int64_t n, const Get& at) {
-    pairwise(blocks, [&](int64_t i, int64_t j, int64_t length) {
-        const int64_t end = min_of(n, (j + length) * block);
-        at(i) = merge(at(i), static_cast<double>((j - i) * block), at(j),
-                      static_cast<double>(end - j * block));
-    });
-}
-
-template <class T> void moments_of_rows(const T* x, T* mean, T* m2, int64_t outer, int64_t n) {
-    const int64_t blocks = ceil_div(n, kRowBlock);
-    const auto block_moments = [](const T* p, int64_t count) {
-        const double total = reduce_block(SumOp<T>(), p, count);
-        const double center = total / static_cast<double>(count);
-        return Moments{total, reduce_block(DeviationOp<T>{{}, &center, false}, p, count)};
-    };
-    const auto finish = [=](int64_t o, Moments m) {
-        mean[o] = static_cast<T>(m.sum / static_cast<double>(n));
-        m2[o] = static_cast<T>(m.m2);
-    };
-    if (blocks == 1) {
-        for_items(outer, 2 * n, [&](int64_t begin, int64_t end) {
-            for (int64_t o = begin; o < end; ++o) finish(o, block_moments(x + o * n, n));
-        });
-        return;
-    }
-    Scratch<Moments> scratch(outer * blocks);
-    Moments* partial = scratch.data();
-    for_items(outer * blocks, 2 * kRowBlock, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) {
-            const int64_t o = i / blocks, first = i % blocks * kRowBlock;
-            partial[i] = block_moments(x + o * n + first, min_of(kRowBlock, n - first));
-        }
-    });
-    for (int64_t o = 0; o < outer; ++o) {
-        Moments* p = partial + o * blocks;
-        merge_blocks(blocks, kRowBlock, n, [p](int64_t i) -> Moments& { return p[i]; });
-        finish(o, p[0]);
-    }
-}
-
 template <class T>
 void moments_of_columns(const T* x, T* mean, T* m2, int64_t outer, int64_t n, int64_t inner) {
     const ColumnPlan plan(n, inner);
@@ -381,7 +285,10 @@ void moments(const void* xv, void* meanv, void* m2v, int64_t outer, int64_t n, i
             m2[i] = 0;
         }
     } else if (inner == 1) {
-        moments_of_rows(x, mean, m2, outer, n);
+        moments_of_rows(x, outer, n, [=](int64_t o, Moments m) {
+            mean[o] = static_cast<T>(m.sum / static_cast<double>(n));
+            m2[o] = static_cast<T>(m.m2);
+        });
     } else {
         moments_of_columns(x, mean, m2, outer, n, inner);
     }

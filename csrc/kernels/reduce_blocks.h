@@ -17,10 +17,11 @@ struct ReduceKernels;
 
 namespace tapegrad::TAPEGRAD_ISA {
 
-inline constexpr int64_t kRowBlock = 4096;  // elements of a row that make one partial result
-inline constexpr int64_t kColRows = 128;    // rows of a column block
-inline constexpr int64_t kColStrip = 512;   // columns that are accumulated at a time
-inline constexpr int64_t kWork = 65536;     // elements that are worth a thread of their own
+inline constexpr int64_t kRowBlock = 4096;   // elements of a row that make one partial result
+inline constexpr int64_t kFusedRow = 32768;  // a row up to here stays in the cache between passes
+inline constexpr int64_t kColRows = 128;     // rows of a column block
+inline constexpr int64_t kColStrip = 512;    // columns that are accumulated at a time
+inline constexpr int64_t kWork = 65536;      // elements that are worth a thread of their own
 
 template <class T> inline constexpr bool kIsFloat = std::is_floating_point_v<T>;
 
@@ -62,6 +63,23 @@ private:
     alignas(64) unsigned char small_[1024];
 };
 
+// Calls f(offset, lanes) for packs over [0, width).
+template <class T, class F> TAPEGRAD_INLINE void for_packs(int64_t width, const F& f) {
+    constexpr int64_t W = Pack<T>::size;
+    int64_t i = 0;
+    for (; i + W <= width; i += W) f(i, W);
+    if (i < width) f(i, width - i);
+}
+
+// Keeps the test out of the loop: for_packs calls with the constant W but for the last pack.
+template <class T> TAPEGRAD_INLINE Pack<T> load_lanes(const T* p, int64_t lanes) {
+    return lanes == Pack<T>::size ? Pack<T>::load(p) : Pack<T>::load(p, lanes);
+}
+template <class T> TAPEGRAD_INLINE void store_lanes(T* p, Pack<T> v, int64_t lanes) {
+    if (lanes == Pack<T>::size) v.store(p);
+    else v.store(p, lanes);
+}
+
 // Pack<double>::size values of x as doubles.
 TAPEGRAD_INLINE Pack<double> load_wide(const double* x) { return Pack<double>::load(x); }
 TAPEGRAD_INLINE Pack<double> load_wide(const float* x) {
@@ -78,6 +96,19 @@ TAPEGRAD_INLINE Pack<double> load_wide(const float* x) {
 template <class T> TAPEGRAD_INLINE Pack<T> fill_from(Pack<T> x, int64_t n, T fill) {
     return where(Pack<T>::iota() < Pack<T>(n), x, Pack<T>(fill));
 }
+
+// Calls f(first row, how many) for groups of rows; "how many" is a constant, 4 or 1.
+template <class F> TAPEGRAD_INLINE void for_row_groups(int64_t rows, const F& f) {
+    int64_t r = 0;
+    for (; r + 4 <= rows; r += 4) f(r, std::integral_constant<int, 4>());
+    for (; r < rows; ++r) f(r, std::integral_constant<int, 1>());
+}
+
+// Rows of 1024 floats begin on new pages, where the processor's own prefetching starts over; so the
+// next row (or what lies behind the last one, which does no harm) is asked for while this one is
+// being worked on, and so is the place for its result.
+TAPEGRAD_INLINE void prefetch(const void* p) { __builtin_prefetch(p); }
+TAPEGRAD_INLINE void prefetch_for_writing(const void* p) { __builtin_prefetch(p, 1); }
 
 // An operation has: In, Acc, Out; kVector (packs of Acc, for floats); load<V>(p, j), the
 // contribution of *p (column j) as a V, which is Acc or Pack<Acc>; combine(a, b) of either; fold
@@ -201,7 +232,45 @@ template <class Merge> TAPEGRAD_INLINE void pairwise(int64_t count, const Merge&
         for (int64_t i = 0; i + s < count; i += 2 * s) merge(i, i + s, s);
 }
 
+// Adds rows of partial sums, `stride` apart, to the first one.
+template <class T>
+TAPEGRAD_INLINE void add_up_rows(T* p, int64_t rows, int64_t stride, int64_t width) {
+    pairwise(rows, [=](int64_t a, int64_t b, int64_t) {
+        for (int64_t j = 0; j < width; ++j) p[a * stride + j] += p[b * stride + j];
+    });
+}
+
 // --- operations that several files use -----------------------------------------------------------
+
+template <class T>
+using SumAcc = std::conditional_t<kIsFloat<T>, double, uint64_t>;  // unsigned: wraps without fuss
+template <class T> using SumOut = std::conditional_t<kIsFloat<T>, T, int64_t>;
+
+template <class T> struct Accumulating {
+    using In = T;
+    using Acc = SumAcc<T>;
+    using Out = SumOut<T>;
+    static constexpr bool kVector = kIsFloat<T>;
+    template <class V> TAPEGRAD_INLINE static V value(const T* p) {
+        if constexpr (!std::is_same_v<V, Acc>) return load_wide(p);
+        else if constexpr (kIsFloat<T>) return *p;
+        else return static_cast<Acc>(static_cast<int64_t>(*p));
+    }
+    TAPEGRAD_INLINE Out result(Acc a) const { return static_cast<Out>(a); }
+};
+
+template <class T> struct Adding : Accumulating<T> {
+    using Acc = SumAcc<T>;
+    static constexpr Acc kIdentity = 0;
+    template <class V> TAPEGRAD_INLINE V combine(V a, V b) const { return a + b; }
+    template <class P> TAPEGRAD_INLINE Acc fold(P a) const { return sum(a); }
+};
+
+template <class T> struct SumOp : Adding<T> {
+    template <class V> TAPEGRAD_INLINE V load(const T* p, int64_t) const {
+        return Adding<T>::template value<V>(p);
+    }
+};
 
 template <class T> struct MaxOp {
     using In = T;

@@ -6,31 +6,7 @@ namespace tapegrad::TAPEGRAD_ISA {
 
 namespace {
 
-constexpr int64_t kFusedRow = 32768;  // a row up to this long stays in cache between its passes
 constexpr int64_t kSoftRows = 64;  // rows of a column block: with kColStrip columns, it stays too
-
-// Calls f(offset, lanes) for packs over [0, width).
-template <class T, class F> TAPEGRAD_INLINE void for_packs(int64_t width, const F& f) {
-    constexpr int64_t W = Pack<T>::size;
-    int64_t i = 0;
-    for (; i + W <= width; i += W) f(i, W);
-    if (i < width) f(i, width - i);
-}
-
-// Keeps the test out of the loop: for_packs calls with the constant W but for the last pack.
-template <class T> TAPEGRAD_INLINE Pack<T> load_lanes(const T* p, int64_t lanes) {
-    return lanes == Pack<T>::size ? Pack<T>::load(p) : Pack<T>::load(p, lanes);
-}
-template <class T> TAPEGRAD_INLINE void store_lanes(T* p, Pack<T> v, int64_t lanes) {
-    if (lanes == Pack<T>::size) v.store(p);
-    else v.store(p, lanes);
-}
-
-// Rows of 1024 floats begin on new pages, where the processor's own prefetching starts over; so the
-// next row (or what lies behind the last one, which does no harm) is asked for while this one is
-// being worked on, and so is the place for its result.
-TAPEGRAD_INLINE void prefetch(const void* p) { __builtin_prefetch(p); }
-TAPEGRAD_INLINE void prefetch_for_writing(const void* p) { __builtin_prefetch(p, 1); }
 
 template <class T> struct Normalizer {
     T maximum, sum_exp;
@@ -39,13 +15,6 @@ template <class T> struct Normalizer {
 template <class T> Normalizer<T> row_normalizer(const T* x, int64_t n) {
     const T m = row_max(x, n);
     return {m, static_cast<T>(row_sum_exp<true>(x, n, finite_or_zero(m)))};
-}
-
-// Calls f(first row, how many) for groups of rows; "how many" is a constant, 4 or 1.
-template <class F> TAPEGRAD_INLINE void for_row_groups(int64_t rows, const F& f) {
-    int64_t r = 0;
-    for (; r + 4 <= rows; r += 4) f(r, std::integral_constant<int, 4>());
-    for (; r < rows; ++r) f(r, std::integral_constant<int, 1>());
 }
 
 // Columns of one block: maxima, then sums of exp(x - maximum). Row by row, because down a column
@@ -372,9 +341,7 @@ void backward_columns(const T* grad, const T* result, T* out, int64_t outer, int
             const int64_t o = i / strips, first = i % strips * kColStrip;
             const int64_t width = min_of(kColStrip, inner - first);
             T* p = partial + o * blocks * inner + first;
-            pairwise(blocks, [=](int64_t a, int64_t b, int64_t) {
-                for (int64_t j = 0; j < width; ++j) p[a * inner + j] += p[b * inner + j];
-            });
+            add_up_rows(p, blocks, inner, width);
         }
     });
     for_items(outer * n, inner, [&](int64_t begin, int64_t end) {

@@ -11,6 +11,7 @@
     void fill(kernels::ReduceKernels&);          \
     void fill(kernels::SoftmaxKernels&);         \
     void fill(kernels::CrossEntropyKernels&);    \
+    void fill(kernels::LayerNormKernels&);       \
     void fill(kernels::OptimKernels&);           \
     void fill(kernels::RandomKernels&);          \
     static void fill_all(kernels::Kernels& k) {  \
@@ -19,6 +20,7 @@
         fill(k.reduce);                          \
         fill(k.softmax);                         \
         fill(k.cross_entropy);                   \
+        fill(k.layer_norm);                      \
         fill(k.optim);                           \
         fill(k.random);                          \
     }                                            \

@@ -7,6 +7,7 @@
 #include "kernels/cross_entropy.h"
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
+#include "kernels/layer_norm.h"
 #include "kernels/optim.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
@@ -20,6 +21,7 @@ struct Kernels {
     ReduceKernels reduce{};
     SoftmaxKernels softmax{};
     CrossEntropyKernels cross_entropy{};
+    LayerNormKernels layer_norm{};
     OptimKernels optim{};
     RandomKernels random{};
 };

@@ -26,6 +26,11 @@ inline Tensor empty_result(const Dims& sizes, DType dtype, const Arg& a, const A
 void copy_values(const Tensor& out, const Tensor& x);
 // x itself if it is contiguous, else a contiguous copy; no tape.
 Tensor contiguous_values(const Tensor& x);
+// The same of an argument that may be left out, and its memory.
+inline Tensor values_or_none(const Tensor& x) {
+    return x.defined() ? contiguous_values(x) : Tensor();
+}
+inline void* data_or_null(const Tensor& x) { return x.defined() ? x.data() : nullptr; }
 // x itself if it has the dtype, else a converted copy; no tape.
 Tensor cast_values(const Tensor& x, DType dtype);
 void fill_values(const Tensor& out, const Scalar& value);

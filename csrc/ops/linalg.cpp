@@ -302,7 +302,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     Tensor out = empty(sizes, x.dtype());
     const int64_t rows = rows_of(x);
     const Tensor rows_in = x.dim() == 2 ? x : alias(contiguous_values(x), {rows, k}, {k, 1}, 0);
-    const Tensor bias_values = bias.defined() ? contiguous_values(bias) : Tensor();
+    const Tensor bias_values = values_or_none(bias);
     const GemmArgs args{rows,
                         n,
                         k,
@@ -314,7 +314,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
                         weight.strides()[0],
                         out.data(),
                         n,
-                        bias_values.defined() ? bias_values.data() : nullptr,
+                        data_or_null(bias_values),
                         false};
     kernel_table().gemm.gemm[x.dtype()](args);
     if (!bias.defined()) return recorded(std::move(out), Linear{}, x, weight);

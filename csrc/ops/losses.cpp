@@ -106,8 +106,8 @@ struct CrossEntropy {
         const Tensor data = contiguous_values(x);
         Tensor out = empty(x.sizes(), x.dtype());
         kernel_table().cross_entropy.backward[x.dtype()](
-            data.data(), target.data<int64_t>(), weight.defined() ? weight.data() : nullptr,
-            options, log_normalizer.data(), scale.data(), out.data(), x.sizes()[0], x.sizes()[1]);
+            data.data(), target.data<int64_t>(), data_or_null(weight), options,
+            log_normalizer.data(), scale.data(), out.data(), x.sizes()[0], x.sizes()[1]);
         return out;
     }
 };
@@ -167,11 +167,10 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const Tensor& we
     const Tensor rows = rows_of_classes(input, count), data = contiguous_values(rows);
     Tensor losses = empty({count}, input.dtype()), weights = empty({count}, input.dtype()),
            normalizer = empty({count}, input.dtype());
-    const Tensor class_weight = weight.defined() ? contiguous_values(weight) : Tensor();
+    const Tensor class_weight = values_or_none(weight);
     const CrossEntropyOptions options{ignore_index, label_smoothing};
     const int64_t bad = kernel_table().cross_entropy.forward[input.dtype()](
-        data.data(), targets.data<int64_t>(),
-        class_weight.defined() ? class_weight.data() : nullptr, options, losses.data(),
+        data.data(), targets.data<int64_t>(), data_or_null(class_weight), options, losses.data(),
         weights.data(), normalizer.data(), count, classes);
     if (bad >= 0) fail<IndexError>("Target ", targets.data<int64_t>()[bad], " is out of bounds.");
 

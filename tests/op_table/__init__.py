@@ -18,6 +18,7 @@ from . import (  # noqa: F401  (each adds its rows)
     elementwise,
     indexing,
     losses,
+    normalization,
     products,
     questions,
     reductions,

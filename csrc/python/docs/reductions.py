@@ -544,6 +544,26 @@ Example:
     >>> tapegrad.log_softmax(tapegrad.tensor([0.0, 0.0]), 0)
     tensor([-0.6931, -0.6931])
 """,
+    "layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-05)": """\
+Normalise the last dimensions to mean 0 and variance 1, then scale and shift.
+
+Formula: ``(x - mean) / sqrt(variance + eps) * weight + bias``; see Ba et al., arXiv:1607.06450.
+
+Args:
+    input: a floating-point tensor (..., *normalized_shape).
+    normalized_shape: the sizes of the dimensions to normalise.
+    weight: factors of the shape ``normalized_shape``, or None. Default: None.
+    bias: summands of the shape ``normalized_shape``, or None. Default: None.
+    eps: added to the variance. Default: 1e-5.
+
+Raises:
+    NotImplementedError: for integers and bool.
+    RuntimeError: if the shapes or dtypes do not fit.
+
+Example:
+    >>> tapegrad.layer_norm(tapegrad.tensor([[1.0, 3.0]]), (2,))
+    tensor([[-1.0000,  1.0000]])
+""",
     'cross_entropy(input, target, weight=None, reduction="mean", ignore_index=-100, '
     "label_smoothing=0.0)": f"""\
 Cross entropy of logits and classes.
