@@ -431,6 +431,28 @@ def test_second_derivative_of_a_product_with_zeros(lib: Any) -> None:
         grad.sum().backward()
 
 
+@both
+@pytest.mark.parametrize("reduce", ["sum", "prod", "amax", None])
+def test_views_written_with_results(lib: Any, reduce: str | None) -> None:
+    """Derivatives that need what is overwritten and what is written, through a view."""
+    x = lib.tensor([[0.5, 1.5, 2.5], [3.0, 1.0, 2.0]], dtype=lib.float64, requires_grad=True)
+    source = lib.tensor([[2.0, 0.7, 1.2]], dtype=lib.float64, requires_grad=True)
+
+    def gradients(through_view: bool) -> list:
+        base = x * 1
+        part = base[1:] if through_view else base[1:] * 1
+        if reduce is None:
+            part.pow_(source)
+        else:
+            part.scatter_reduce_(1, lib.tensor([[0, 1, 0]]), source, reduce)
+        first = lib.autograd.grad((part**2).sum(), (x, source), create_graph=True)
+        second = lib.autograd.grad(sum((g**2).sum() for g in first), (x, source))
+        return [g.tolist() for g in (*first, *second)]
+
+    for got, want in zip(gradients(True), gradients(False), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-12)
+
+
 WRITES: dict[str, Callable] = {
     "add_": lambda x: x.add_(1),
     "iadd": lambda x: operator.iadd(x, 1),

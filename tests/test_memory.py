@@ -97,6 +97,22 @@ def views_and_writes() -> Callable[[], None]:
     return step
 
 
+def views_written_with_results() -> Callable[[], None]:
+    """By operations whose derivatives need what they overwrite and what they write."""
+    x = leaf()
+    index, source = tg.tensor([0, 1, 0]), tg.full((3,), 2.0, requires_grad=True)
+
+    def step() -> None:
+        for write in (
+            lambda y: y.pow_(source),
+            lambda y: y.exp_(),
+            lambda y: y.scatter_reduce_(0, index, source, "prod"),
+        ):
+            write((x * 2)[2:5])
+
+    return step
+
+
 def refused_backward() -> Callable[[], None]:
     x = leaf()
 
@@ -571,6 +587,7 @@ STEPS = (
     second_order,
     hooks,
     views_and_writes,
+    views_written_with_results,
     refused_backward,
     failing_calls,
     numpy_both_ways,

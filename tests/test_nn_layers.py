@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import tapegrad as tg
+from both import both
 from tapegrad import nn
 from tapegrad.nn import functional as F
 from tapegrad.nn import init
@@ -334,6 +335,17 @@ def test_functions_of_the_core_are_one_node():
     for name, result in nodes.items():
         assert result.grad_fn.name() == name
         assert result.grad_fn.next_functions[0][0].name() == "AccumulateGrad"
+
+
+@both
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("name", ["nll_loss", "cross_entropy"])
+def test_mean_of_ignored_rows_has_no_gradient(lib, name, create_graph):
+    x = lib.zeros(2, 3, requires_grad=True)
+    y = getattr(lib.nn.functional, name)(x, lib.tensor([1, 1]), ignore_index=1)
+    assert math.isnan(y.item())
+    (grad,) = lib.autograd.grad(y, x, create_graph=create_graph)
+    assert grad.tolist() == [[0.0] * 3] * 2
 
 
 @pytest.mark.parametrize("name", ["bce", "nll", "smooth", "norm", "embedding"])

@@ -367,3 +367,13 @@ def test_gradient_needs_a_path() -> None:
     x = tg.ones(2, requires_grad=True)
     with raises(RuntimeError, "element 0 of tensors does not require grad"):
         x.floor().detach().sum().backward()
+
+
+@pytest.mark.parametrize("dims", [{}, {"dim": 1}, {"dim": (0, 1), "keepdim": True}])
+def test_number_of_nonzero_elements_has_no_slope(dims: dict) -> None:
+    x = tg.tensor([[0.0, 1.0], [2.0, 3.0]], requires_grad=True)
+    for create_graph in (False, True):
+        y = x.norm(0, **dims).sum()
+        (grad,) = tg.autograd.grad(y, x, create_graph=create_graph)
+        assert y.item() == 3
+        assert grad.tolist() == [[0.0, 0.0], [0.0, 0.0]]

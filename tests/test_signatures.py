@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import sys
 import warnings
@@ -24,6 +25,10 @@ def test_names_of_numpy() -> None:
     for name in ("input", "x", "a", "x1", "self"):
         assert tg.exp(**{name: x}).tolist() == x.exp().tolist()
     assert x.softmax(axis=0).tolist() == x.softmax(0).tolist()
+    with raises(TypeError, "sum() got an unexpected keyword argument 'dim"):
+        x.sum(**{"dim\0": 0})
+    assert 1 <= tg.empty(1).uniform_(**{"from": 1, "to": 2}).item() <= 2
+    assert tg.empty(1).random_(**{"from": 1, "to": 2}).item() == 1
 
 
 @pytest.mark.parametrize("make", [tuple, list, tg.Size], ids=["tuple", "list", "Size"])
@@ -47,6 +52,34 @@ def test_numbers() -> None:
         assert x.clamp(max=half).tolist() == [[0.5] * 3] * 2
         assert tg.full((2,), half).tolist() == [0.5, 0.5]
     assert x.sum(0, np.bool_(True)).shape == (1, 3)
+
+
+def test_what_requires_grad_is_no_number() -> None:
+    number = tg.tensor(0.5, requires_grad=True)
+    for call in (
+        lambda: tg.add(tg.ones(2), 1, alpha=number),
+        lambda: tg.scatter(tg.ones(2), 0, tg.tensor([0]), value=number),
+    ):
+        with pytest.raises(TypeError):
+            call()
+    with raises(
+        TypeError, "elu(): argument 'alpha' must be float, not Tensor (float32, shape [])."
+    ):
+        tg.elu(tg.ones(2), alpha=number)
+
+
+def test_lists_that_change_while_they_are_read() -> None:
+    class Clearing:
+        def __index__(self) -> int:
+            sizes.clear()
+            return 2
+
+    for rest in ([1000, Clearing(), 3], [Clearing(), *map(str, range(1000))]):
+        sizes: list[Any] = [Clearing(), *rest]
+        with contextlib.suppress(IndexError, RuntimeError, TypeError):
+            assert tg.ones(2, 2, 2, 2).permute(sizes).dim() == 4
+    sizes = [Clearing(), Clearing(), 3]
+    assert tg.zeros(sizes).shape == (2, 2, 3)
 
 
 @pytest.mark.parametrize("wrong", [2.0, "2", None, True, tg.ones(1)])
@@ -91,6 +124,18 @@ MESSAGES: dict[str, tuple[Callable[[], Any], str]] = {
     "too-many": (
         lambda: X.cumsum(0, 1),
         "cumsum() takes 1 positional argument but 2 were given",
+    ),
+    "keyword-by-position": (
+        lambda: tg.cumsum(X, 0, tg.float64),
+        "cumsum() takes 2 positional arguments but 3 were given",
+    ),
+    "far-too-many": (
+        lambda: tg.cumsum(*[X] * 17),
+        "cumsum() takes 2 positional arguments but 17 were given",
+    ),
+    "far-too-many-for-a-method": (
+        lambda: X.cumsum(*[0] * 40),
+        "cumsum() takes 1 positional argument but 40 were given",
     ),
     "twice": (
         lambda: X.cumsum(0, dim=1),
@@ -184,6 +229,11 @@ def test_out_dtype(lib: Any) -> None:
     assert lib.add(lib.ones(2), 1, out=out).tolist() == [2.0, 2.0]
     assert lib.zeros(2, out=lib.ones(2, dtype=lib.int64)).dtype is lib.int64
     assert lib.sum(lib.tensor([1.5, 1.6]), 0, out=lib.tensor(0)).item() == 2
+    for dtype in (lib.float32, lib.int64):
+        with pytest.raises(RuntimeError):
+            lib.sum(lib.ones(2), 0, dtype=dtype, out=lib.tensor(0.0, dtype=lib.float64))
+        with pytest.raises(RuntimeError):
+            lib.zeros(2, dtype=dtype, out=lib.empty(0, dtype=lib.float64))
     for call in (lib.exp, lib.sqrt):
         with raises(
             RuntimeError, "result type Float can't be cast to the desired output type Long"
@@ -235,6 +285,7 @@ def test_what_has_no_out() -> None:
         lambda: tg.reshape(X, (3, 2), out=X),
         lambda: tg.zeros_like(X, out=X),
         lambda: X.exp(out=X),
+        lambda: tg.where(X[0] > 0, out=(tg.empty(0), tg.empty(0))),
     ):
         with raises(TypeError):
             call()

@@ -380,7 +380,8 @@ const Tensor& binary_in_place(Binary op, const Tensor& a, const Arg& b) {
         if (info.divides) check_divisor(b, dtype);
     }
     const bool uses_result = (info.lhs.uses | info.rhs.uses) & kUsesResult;
-    if (recorded && uses_result && is_view(a)) return copy_(a, binary(op, a, b));  // as for unary
+    if (recorded && uses_result && is_view(a))
+        return copy_(a, binary(op, clone(a), b));  // as for unary
     Ref<BinaryNode> node;
     Tensor original;
     if (recorded) {

@@ -91,7 +91,7 @@ struct CrossEntropy {
 
     // The gradient of each row's loss.
     auto of_rows(auto g, auto row_weight) const {
-        return expand(mean ? g / weight_sum : g, row_weight.sizes());
+        return expand(mean && weight_sum != 0 ? g / weight_sum : g, row_weight.sizes());
     }
     auto backward(auto g, auto x, auto target, auto weight, auto, auto row_weight, auto) const {
         auto goal = weighted_targets(x.sizes(), target, weight, row_weight, options.ignore_index,
@@ -204,7 +204,9 @@ struct NllLoss {
     static constexpr std::array arguments{"self", "target", "weight"};
     double total;  // what the mean divides by, else 1
     auto backward(auto g, auto x, auto target, auto weight, auto) const {
-        return zeros_scatter_rows(x.sizes(), target, expand(g / total, weight.sizes()) * -weight);
+        // Where all rows are ignored, the total is zero and the gradient is, too.
+        auto rows = where(weight == 0, 0, expand(g / total, weight.sizes()) * -weight);
+        return zeros_scatter_rows(x.sizes(), target, rows);
     }
 };
 

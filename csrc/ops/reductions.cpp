@@ -241,7 +241,7 @@ struct VectorNorm : Reduced {
     static constexpr auto node = "LinalgVectorNormBackward0";
     double p;
     auto backward(auto g, auto x, auto y) const {
-        if (p == 0) return zero_like(x);
+        if (p == 0) return zeros_like(x);
         if (p == 1) return g * sign(x);
         if (p == 2) return where(y == 0, 0, g * (x / y));
         if (std::isinf(p)) {

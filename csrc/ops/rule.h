@@ -140,12 +140,11 @@ public:
             (rules::keep(saved_[I], tensors, uses.uses_value(I), uses.uses_sizes(I)), ...);
         }(std::make_index_sequence<kArguments>(), rules::tensor_of(given)...);
     }
-    // The result, once it is registered as one of this node; what was written through a view is none.
+    // The result, once it is registered as one of this node. What a view holds after a change in place is none
+    // but a part of its base: an operation whose rule uses the result writes that by copying.
     void save_result(const Tensor& out) {
         const rules::Uses uses = needed();
-        if (uses.uses_result())
-            result_ =
-                node_of(out) == this ? SavedTensor(out, true) : SavedTensor(clone(out), false);
+        if (uses.uses_result()) result_ = SavedTensor(out, true);
         else if (uses.uses_result_sizes()) result_ = SavedTensor::shape_of(out);
     }
 

@@ -89,17 +89,19 @@ void check_scatter(const Tensor& x, int dim, const Tensor& index, const Tensor* 
                 : std::string());
 }
 
+void refuse_overlaps(const Tensor& x, const Tensor& index, const Arg& source) {
+    refuse_internal_overlap(x);
+    refuse_overlap(x, index);
+    if (source.is_tensor()) refuse_overlap(x, source.tensor());
+}
+
 // x with the values written or added, without the tape. The tensor that is written to is asked for when
 // nothing can fail any more; it has the sizes of x.
 template <class Target>
 Tensor write_scattered(const Tensor& x, int dim, const Tensor& index, const Arg& source,
                        std::optional<Reduce> reduce, bool writes_in_place, Target target) {
     check_scatter(x, dim, index, source.is_tensor() ? &source.tensor() : nullptr);
-    if (writes_in_place) {
-        refuse_internal_overlap(x);
-        refuse_overlap(x, index);
-        if (source.is_tensor()) refuse_overlap(x, source.tensor());
-    }
+    if (writes_in_place) refuse_overlaps(x, index, source);
     if (!source.is_tensor()) check_convertible(source.scalar(), x.dtype());
     if (index.numel() == 0) return target();
     GradMode off(false);
@@ -378,6 +380,10 @@ const Tensor& scatter_reduce_(const Tensor& x, int64_t dim_given, const Tensor& 
                               const Tensor& source, Reduce reduce, bool include_self) {
     const InPlace change(x, source);
     const int dim = wrap_dim(dim_given, x.dim());
+    if (change.recorded() && is_view(x)) {  // the rule uses the result
+        refuse_overlaps(x, index, source);
+        return copy_(x, scatter_reduce(clone(x), dim, index, source, reduce, include_self));
+    }
     return change.apply(
         ScatterReduce{dim, reduce, include_self},
         [&] {

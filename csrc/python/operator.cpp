@@ -68,6 +68,12 @@ void set_types(Form& form) {
     }
 }
 
+// Whether there is something that out= could name.
+bool gives_tensors(const Function& function) {
+    const std::string_view result = function.result;
+    return result == "Tensor" || result == "return_types";
+}
+
 // What a function takes of its arguments.
 size_t slot_count(const Function& function) {
     int count = 0;
@@ -150,8 +156,14 @@ PyObject* call_into(const Call& call, PyObject** slots, PyObject* out) {
     const Form& form = *call.form;
     const std::vector<Tensor> outs = read_out(form, out), inputs = tensors_of(call);
     refuse_recorded_out(form.owner->name(), inputs, outs);
-    if (form.dtype >= 0 && outs.size() == 1 && slots[form.dtype] == Py_None)
-        slots[form.dtype] = dtype_object(outs[0].dtype());
+    if (form.dtype >= 0 && outs.size() == 1) {
+        const DType dtype = outs[0].dtype();
+        if (slots[form.dtype] == Py_None) slots[form.dtype] = dtype_object(dtype);
+        const auto asked = dtype_from_object(slots[form.dtype]);
+        if (asked && *asked != dtype)
+            fail("Expected out tensor to have dtype ", cpp_type_name(*asked), ", but got ",
+                 cpp_type_name(dtype), " instead");
+    }
     const GradMode off(false);
     const auto result = py::reinterpret_steal<py::object>(invoke(call));
     if (!result) return nullptr;
@@ -171,6 +183,8 @@ std::vector<Operator*>& all_operators() {
     static std::vector<Operator*> operators;
     return operators;
 }
+
+bool Form::takes_out() const { return owner->takes_out() && gives_tensors(function); }
 
 Operator& find_operator(std::string_view name) {
     for (Operator* op : all_operators())
@@ -192,8 +206,7 @@ Operator::Operator(PyObject* module, const char* name, const Function* functions
         forms_.push_back(make_form(this, signature, functions[i], given == 1 && i + 1 < count));
     }
     first_ = forms_.data();
-    const std::string_view result = functions[0].result;
-    takes_out_ = result == "Tensor" || result == "return_types";
+    takes_out_ = gives_tensors(functions[0]);
     const auto define = [&](VectorCall call) {
         return PyMethodDef{name, reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(call)),
                            METH_FASTCALL | METH_KEYWORDS, nullptr};
@@ -230,13 +243,15 @@ PyObject* Operator::call_function(PyObject* const* args, Py_ssize_t count,
                                   PyObject* names) const noexcept {
     const Form& form = *first_;
     if (names || count < form.required) return call_any(nullptr, args, count, names);
-    if (count == form.count) {
-        if (PyObject* result = form.function.invoke(form, args, nullptr, 0)) return result;
-    } else if (count <= form.positional) {
+    if (count <= form.positional) {
         PyObject* slots[kMaxSlots];
-        copy_defaults(form, slots);
-        for (Py_ssize_t i = 0; i < count; ++i) slots[i] = args[i];
-        if (PyObject* result = form.function.invoke(form, slots, nullptr, 0)) return result;
+        PyObject* const* given = args;
+        if (count < form.count) {
+            copy_defaults(form, slots);
+            for (Py_ssize_t i = 0; i < count; ++i) slots[i] = args[i];
+            given = slots;
+        }
+        if (PyObject* result = form.function.invoke(form, given, nullptr, 0)) return result;
     } else if (count > form.variadic) {
         return call_spread(nullptr, args, count);
     }
@@ -359,7 +374,7 @@ bool bind_arguments(const Form& form, PyObject* self, PyObject* const* args, Py_
             if (known >> slot & 1) return false;
             known |= uint32_t{1} << slot;
             slots[slot] = value;
-        } else if (!self && form.owner->takes_out() &&
+        } else if (!self && form.takes_out() &&
                    PyUnicode_CompareWithASCIIString(name, "out") == 0) {
             out = value == Py_None ? nullptr : value;
         } else if (!form.has_options || !is_ignored_option(name)) {

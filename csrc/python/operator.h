@@ -4,6 +4,7 @@
 
 #include <Python.h>
 
+#include <limits>
 #include <vector>
 
 #include "core/tensor.h"
@@ -39,15 +40,17 @@ class Operator;
 struct Form {
     Function function;
     int count = 0;
-    int required = 0;          // parameters up to the last one without a default
-    int positional = 0;        // those that can be given by position
-    int variadic = kMaxSlots;  // the place of *name
-    int dtype = -1;            // the place of dtype
+    int required = 0;    // parameters up to the last one without a default
+    int positional = 0;  // those that can be given by position
+    int variadic = std::numeric_limits<int>::max();  // the place of *name
+    int dtype = -1;                                  // the place of dtype
     bool has_options = false;  // of what makes tensors: dtype, device and requires_grad
     PyObject* defaults[kMaxSlots] = {};
     std::vector<Parameter> parameters;
     const Operator* owner;
     const char* signature;
+    bool is_variadic() const { return variadic < kMaxSlots; }
+    bool takes_out() const;
 };
 
 using VectorCall = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*);

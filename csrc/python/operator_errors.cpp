@@ -21,7 +21,11 @@ struct Given {
     Py_ssize_t keywords() const { return names ? PyTuple_GET_SIZE(names) : 0; }
 };
 
-const char* utf8(PyObject* text) { return PyUnicode_AsUTF8(text); }
+const char* utf8(PyObject* text) {
+    const char* bytes = PyUnicode_AsUTF8(text);
+    if (!bytes) throw py::error_already_set();
+    return bytes;
+}
 
 // The known spelling that is nearest to a name, as a question; "" if none is near.
 std::string suggestion(const char* name, const std::vector<const char*>& known) {
@@ -46,7 +50,7 @@ std::string type_text(PyObject* object) {
 
 std::vector<const char*> accepted(const Form& form, bool method) {
     auto names = accepted_names(form.parameters, method ? 1 : 0);
-    if (!method && form.owner->takes_out()) names.push_back("out");
+    if (!method && form.takes_out()) names.push_back("out");
     return names;
 }
 
@@ -75,9 +79,12 @@ std::string type_problem(const Call& call, int slot, const Given& given) {
         start += text(" (position ", place, ")");
     const bool sequence = !object || PyTuple_Check(object) || PyList_Check(object);
     if (sequence && (is_ints(parameter.type) || is_tensors(parameter.type))) {
-        const auto [item, at] = object ? unfit_item(parameter.type, PySequence_Fast_ITEMS(object),
-                                                    PySequence_Fast_GET_SIZE(object))
-                                       : unfit_item(parameter.type, call.rest, call.rest_count);
+        py::object items;  // of their own: an item's __index__ may change the list
+        if (object) items = py::tuple(py::reinterpret_borrow<py::object>(object));
+        const auto [item, at] = object
+                                    ? unfit_item(parameter.type, PySequence_Fast_ITEMS(items.ptr()),
+                                                 PySequence_Fast_GET_SIZE(items.ptr()))
+                                    : unfit_item(parameter.type, call.rest, call.rest_count);
         if (item) {
             if (object || is_tensors(parameter.type))
                 return text(start, " must be ", parameter.type->name,
@@ -92,6 +99,8 @@ std::string type_problem(const Call& call, int slot, const Given& given) {
     const bool array = std::string_view(Py_TYPE(object)->tp_name) == "numpy.ndarray";
     if (array && std::string_view(parameter.type->name).starts_with("Tensor"))
         start += ". tapegrad.from_numpy makes a tensor of an array.";
+    if (is_tensor(object) && unwrap(object).numel() == 1 && unwrap(object).requires_grad())
+        start += ". It requires grad, which a number cannot have.";
     return start;
 }
 
@@ -106,8 +115,8 @@ PyObject* unknown_keyword(const Form& form, const Given& given) {
     const int first = given.self ? 1 : 0;
     for (Py_ssize_t k = 0; k < given.keywords(); ++k) {
         PyObject* name = PyTuple_GET_ITEM(given.names, k);
-        const bool out = !given.self && form.owner->takes_out() &&
-                         PyUnicode_CompareWithASCIIString(name, "out") == 0;
+        const bool out =
+            !given.self && form.takes_out() && PyUnicode_CompareWithASCIIString(name, "out") == 0;
         if (!out && find_parameter(form.parameters, name, first) < 0) return name;
     }
     return nullptr;
@@ -130,7 +139,7 @@ std::string problem(const Form& form, const Given& given) {
         return text(name, "() got an unexpected keyword argument '", utf8(keyword), "'",
                     suggestion(utf8(keyword), accepted(form, given.self)));
     const Py_ssize_t limit = form.positional - first;
-    if (given.count > limit && form.variadic == kMaxSlots)
+    if (given.count > limit && !form.is_variadic())
         return text(name, "() takes ", limit, " positional argument", limit == 1 ? "" : "s",
                     " but ", given.count, given.count == 1 ? " was given" : " were given");
     std::vector<const char*> missing;

@@ -11,8 +11,7 @@ namespace {
 
 // The arguments of *name one by one, or the items of a list or tuple; false if there is neither.
 struct Items {
-    Items(const Call& call, int slot) {
-        PyObject* object = call.slots[slot];
+    Items(const Call& call, int slot) : object(call.slots[slot]) {
         if (!object) {
             items = call.rest;
             count = call.rest_count;
@@ -21,15 +20,30 @@ struct Items {
             count = PySequence_Fast_GET_SIZE(object);
         }
     }
+    Items(const Items&) = delete;
+    ~Items() { Py_XDECREF(copy); }
     explicit operator bool() const { return items || count == 0; }
+    // Before anything that may run code of Python, which could change a list.
+    void hold() {
+        if (copy || !object || !PyList_Check(object)) return;
+        copy = PyList_AsTuple(object);
+        if (!copy) throw py::error_already_set();
+        items = PySequence_Fast_ITEMS(copy);
+    }
+    PyObject* object;
+    PyObject* copy = nullptr;
     PyObject* const* items = nullptr;
     Py_ssize_t count = -1;
 };
 
-bool read_items(PyObject* const* items, Py_ssize_t count, Dims& result) {
-    result.resize(static_cast<int>(count));
-    for (Py_ssize_t i = 0; i < count; ++i)
-        if (!read_integer(items[i], result[static_cast<int>(i)])) return false;
+bool read_items(Items& items, Dims& result) {
+    result.resize(static_cast<int>(items.count));
+    for (Py_ssize_t i = 0; i < items.count; ++i) {
+        int64_t& size = result[static_cast<int>(i)];
+        if (read_small_integer(items.items[i], size)) continue;
+        items.hold();
+        if (!to_integer(items.items[i], size)) return false;
+    }
     return true;
 }
 
@@ -54,7 +68,7 @@ bool read_other_operand(PyObject* object, Arg& result) {
 
 bool read_number(PyObject* object, Scalar& result) {
     if (!is_tensor(object)) return to_scalar(object, result);
-    if (unwrap(object).numel() != 1) return false;
+    if (unwrap(object).numel() != 1 || unwrap(object).requires_grad()) return false;
     result = to_number(unwrap(object));
     return true;
 }
@@ -69,8 +83,7 @@ bool read_bool(PyObject* object, bool& result) {
 }
 
 bool read_dims(const Call& call, int slot, Dims& result) {
-    if (!call.slots[slot]) return read_items(call.rest, call.rest_count, result);
-    if (const Items items(call, slot); items) return read_items(items.items, items.count, result);
+    if (Items items(call, slot); items) return read_items(items, result);
     result.resize(1);
     return read_integer(call.slots[slot], result[0]);
 }
@@ -88,8 +101,9 @@ bool read_tensors(const Call& call, int slot, bool holes, std::vector<Tensor>& r
 }
 
 bool read_sizes(const Call& call, int slot, std::vector<Dims>& result) {
-    const Items items(call, slot);
+    Items items(call, slot);
     if (!items) return false;
+    items.hold();
     result.resize(static_cast<size_t>(items.count));
     for (size_t i = 0; i < result.size(); ++i) {
         const Call single{call.form, items.items + i, nullptr, 0};
@@ -99,8 +113,9 @@ bool read_sizes(const Call& call, int slot, std::vector<Dims>& result) {
 }
 
 bool read_numbers(const Call& call, int slot, std::vector<double>& result) {
-    const Items items(call, slot);
+    Items items(call, slot);
     if (!items) return false;
+    items.hold();
     result.reserve(static_cast<size_t>(items.count));
     for (Py_ssize_t i = 0; i < items.count; ++i) {
         Scalar number(0);

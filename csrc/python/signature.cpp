@@ -13,10 +13,10 @@ namespace py = pybind11;
 namespace tapegrad::python {
 namespace {
 
-// Names of NumPy and of older PyTorch, beside those of the signatures.
+// Names of NumPy and of older PyTorch, and one that is a word of Python, beside those of the signatures.
 constexpr std::pair<const char*, const char*> kAlternatives[] = {
-    {"axis", "dim"}, {"axes", "dims"}, {"keepdims", "keepdim"}, {"self", "input"},
-    {"x", "input"},  {"a", "input"},   {"x1", "input"},         {"x2", "other"},
+    {"axis", "dim"}, {"axes", "dims"}, {"keepdims", "keepdim"}, {"self", "input"}, {"x", "input"},
+    {"a", "input"},  {"x1", "input"},  {"x2", "other"},         {"from", "from_"},
 };
 
 std::string_view strip(std::string_view text) {
@@ -75,21 +75,18 @@ std::vector<Parameter> parse_signature(std::string_view text) {
 
 int find_parameter(const std::vector<Parameter>& parameters, PyObject* name, int first) {
     const int count = static_cast<int>(parameters.size());
-    const auto at = [&](size_t i) { return parameters[i].name; };
+    const auto at = [&](int i) { return parameters[static_cast<size_t>(i)].name; };
     for (int i = first; i < count; ++i)
-        if (at(static_cast<size_t>(i)) == name) return i;
+        if (at(i) == name) return i;
     // Not interned, or another name.
-    const auto find = [&](const char* text) {
+    for (int i = first; i < count; ++i)
+        if (PyUnicode_Compare(at(i), name) == 0) return i;
+    for (const auto& [alternative, usual] : kAlternatives) {
+        if (PyUnicode_CompareWithASCIIString(name, alternative) != 0) continue;
         for (int i = first; i < count; ++i)
-            if (PyUnicode_CompareWithASCIIString(at(static_cast<size_t>(i)), text) == 0) return i;
-        return -1;
-    };
-    const char* text = PyUnicode_AsUTF8(name);
-    if (!text) throw py::error_already_set();
-    int found = find(text);
-    for (const auto& [alternative, usual] : kAlternatives)
-        if (found < 0 && std::strcmp(text, alternative) == 0) found = find(usual);
-    return found;
+            if (PyUnicode_CompareWithASCIIString(at(i), usual) == 0) return i;
+    }
+    return -1;
 }
 
 std::vector<const char*> accepted_names(const std::vector<Parameter>& parameters, int first) {
