@@ -1,8 +1,9 @@
 """The mathematics of the workloads, written once for all engines.
 
 Every function takes `f` first, a namespace with the engine's functions: `tanh`, `exp`,
-`sigmoid`, `relu`, `softmax(x)`, `log_softmax(x)`, `sum(x, dim)`, `mean(x, dim)`, `max(x, dim)`,
-`cross_entropy(logits, classes)`. Arithmetic is that of Python's operators.
+`sigmoid`, `relu`, `softmax(x)`, `log_softmax(x)`, `layer_norm(x, weight, bias)`, `sum(x, dim)`,
+`mean(x, dim)`, `max(x, dim)`, `cross_entropy(logits, classes)`. Arithmetic is that of Python's
+operators.
 """
 
 from __future__ import annotations
@@ -50,6 +51,18 @@ def softmax(f: Functions, x: Any) -> Any:
 def log_softmax(f: Functions, x: Any) -> Any:
     """Log-softmax over the last dimension."""
     return f.log_softmax(x)
+
+
+def layer_norm(f: Functions, x: Any, weight: Any, bias: Any) -> Any:
+    """Rows of mean 0 and variance 1, scaled and shifted."""
+    return f.layer_norm(x, weight, bias)
+
+
+def composed_layer_norm(x: Any, weight: Any, bias: Any) -> Any:
+    """Compute `f.layer_norm` on engines that have no such operator."""
+    centred = x - x.mean(-1, keepdims=True)
+    variance = (centred * centred).mean(-1, keepdims=True)
+    return centred * (variance + 1e-5) ** -0.5 * weight + bias
 
 
 def reduction(name: str, dim: int | None) -> Callable[..., Any]:

@@ -143,6 +143,20 @@ def _reductions() -> list[Workload]:
         )
         for name in ("softmax", "log_softmax")
     ]
+    for rows, columns in ((32, 64), (4096, 1024)):
+        found.append(
+            Workload(
+                f"layer-norm-{rows}x{columns}",
+                f"layer_norm over ({rows}, {columns}), forward + backward",
+                _gradients(
+                    expressions.layer_norm,
+                    (rows, columns),
+                    (columns,),
+                    (columns,),
+                    result=(rows, columns),
+                ),
+            )
+        )
     for name in ("sum", "mean", "max"):
         for dim, result in ((0, (1024,)), (1, (4096,)), (None, ())):
             where = "all" if dim is None else f"dim {dim}"

@@ -316,6 +316,29 @@ def test_layer_norm_of_any_magnitude(scale: float, create_graph: bool) -> None:
         np.testing.assert_allclose(one, exact, rtol=1e-5)
 
 
+def test_layer_norm_of_higher_orders() -> None:
+    """Mean and deviation stay functions of the input, however often it is differentiated."""
+
+    def composed(x: Any, w: Any, b: Any) -> Any:
+        centred = x - x.mean(1, keepdim=True)
+        return centred * tg.rsqrt(centred.square().mean(1, keepdim=True) + 1e-5) * w + b
+
+    def orders(f: Any) -> list:
+        make = np.random.default_rng(0).standard_normal
+        inputs = [contiguous(make(s)).requires_grad_() for s in ((2, 4), (4,), (4,))]
+        y = (f(*inputs) ** 3).sum()
+        found = []
+        for _ in range(4):
+            grads = tg.autograd.grad(y, inputs, create_graph=True)
+            found += [array(g) for g in grads]
+            y = sum(g.square().sum() for g in grads)
+        return found
+
+    fused = orders(lambda x, w, b: F.layer_norm(x, (4,), w, b))
+    for one, want in zip(fused, orders(composed), strict=True):
+        np.testing.assert_allclose(one, want, rtol=1e-11, atol=1e-11 * np.abs(want).max())
+
+
 def test_layer_norm_far_from_zero() -> None:
     """What rounding takes from a mean that is large beside the deviations is not lost."""
     values = np.random.default_rng(0).integers(0, 64, (4, 100)) * 2.0**-4 + 1e6

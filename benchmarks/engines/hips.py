@@ -46,6 +46,7 @@ class HipsEngine(Engine):
             relu=lambda x: anp.maximum(x, 0),
             softmax=softmax,
             log_softmax=log_softmax,
+            layer_norm=expressions.composed_layer_norm,
             sum=anp.sum,
             mean=anp.mean,
             max=anp.max,

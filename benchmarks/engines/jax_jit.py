@@ -40,6 +40,7 @@ class JaxEngine(Engine):
             relu=jax.nn.relu,
             softmax=jax.nn.softmax,
             log_softmax=jax.nn.log_softmax,
+            layer_norm=expressions.composed_layer_norm,
             sum=jnp.sum,
             mean=jnp.mean,
             max=jnp.max,

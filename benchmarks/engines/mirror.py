@@ -24,6 +24,7 @@ class MirrorEngine(Engine):
             relu=m.relu,
             softmax=lambda x: m.softmax(x, -1),
             log_softmax=lambda x: m.log_softmax(x, -1),
+            layer_norm=lambda x, w, b: m.nn.functional.layer_norm(x, w.shape, w, b),
             sum=lambda x, dim: x.sum() if dim is None else x.sum(dim),
             mean=lambda x, dim: x.mean() if dim is None else x.mean(dim),
             max=lambda x, dim: x.max() if dim is None else x.max(dim).values,

@@ -29,6 +29,7 @@ class NumPyEngine(Engine):
             relu=Tensor.relu,
             softmax=Tensor.softmax,
             log_softmax=Tensor.log_softmax,
+            layer_norm=expressions.composed_layer_norm,
             sum=Tensor.sum,
             mean=Tensor.mean,
             max=Tensor.max,

@@ -12,12 +12,13 @@ template <class T> struct Standardize {
 
     Standardize() = default;
     Standardize(double mean, double rstd) {
-        const bool small = rstd > 0x1p100 && __builtin_fabs(mean) < 1;
-        const double p = rstd < 0x1p-100 ? 0x1p-30 : small ? 0x1p30 : 1;
+        const bool small = rstd > 0x1p100 && __builtin_fabs(mean) < 1, large = rstd < 0x1p-100;
+        const double up = large ? 0x1p-30 : small ? 0x1p30 : 1;
+        const double down = large ? 0x1p30 : small ? 0x1p-30 : 1;
         const auto rounded = static_cast<double>(static_cast<T>(mean));
-        power = static_cast<T>(p);
-        center = static_cast<T>(-rounded * p);
-        scale = static_cast<T>(rstd / p);
+        power = static_cast<T>(up);
+        center = static_cast<T>(-rounded * up);
+        scale = static_cast<T>(rstd * down);
         rest = static_cast<T>((rounded - mean) * rstd);
     }
     TAPEGRAD_INLINE Pack<T> operator()(Pack<T> x) const {
@@ -127,19 +128,19 @@ template <class T> struct RowTerms {
 
     RowTerms() = default;
     // The mean that was kept is rounded; the mean of z tells by how much.
-    RowTerms(Standardize<T> rounded, T rstd_given, RowSums s, double n)
+    RowTerms(Standardize<T> rounded, T rstd_given, RowSums s, double share)
         : standardize(rounded),
           rstd(rstd_given),
-          mean_h(static_cast<T>(s.h / n)) {
-        const double offset = s.z / n;
+          mean_h(static_cast<T>(s.h * share)) {
+        const double offset = s.z * share;
         standardize.rest -= static_cast<T>(offset);
-        mean_hz = static_cast<T>((s.hz - offset * s.h) / n);
+        mean_hz = static_cast<T>((s.hz - offset * s.h) * share);
     }
 };
 
 template <class T>
 void write_gradient(const T* grad, const T* x, const T* weight, T* out, int64_t n,
-                    RowTerms<T> terms) {
+                    const RowTerms<T>& terms) {
     using P = Pack<T>;
     for_packs<T>(n, [=](int64_t i, int64_t lanes) __attribute__((always_inline)) {
         P h = load_lanes(grad + i, lanes);
@@ -181,6 +182,7 @@ template <class T> struct Backward {
     const T *grad, *x, *weight, *mean, *rstd;
     T *grad_x, *grad_weight, *grad_bias;
     int64_t rows, n;
+    double share = 1 / static_cast<double>(n);  // of an element in the mean of a row
 
     // Rows come in chunks, each with sums of its own for the columns; these are added up in pairs at the end.
     // Long rows are cut into strips once the terms of all rows are known.
@@ -230,10 +232,11 @@ private:
         for (double* to : {to_weight, to_bias})
             for (int64_t j = 0; to && j < whole_packs(width); ++j) to[j] = 0;
         for_row_groups(count, [&](int64_t k, auto group) {
-            RowTerms<T> terms[group];
+            RowTerms<T> own[group];
+            const RowTerms<T>* terms = known ? known + k : own;
             for (int j = 0; j < group; ++j) {
                 const int64_t r = begin + k + j, at = r * n + first;
-                terms[j] = known ? known[k + j] : terms_of(r, sums(r, 0, n));
+                if (!known) own[j] = terms_of(r, sums(r, 0, n));
                 if (grad_x)
                     write_gradient(grad + at, x + at, weight ? weight + first : nullptr,
                                    grad_x + at, width, terms[j]);
@@ -251,9 +254,7 @@ private:
         const int64_t at = r * n + first;
         return row_sums(grad + at, x + at, weight ? weight + first : nullptr, count, rounded(r));
     }
-    RowTerms<T> terms_of(int64_t r, RowSums s) const {
-        return {rounded(r), rstd[r], s, static_cast<double>(n)};
-    }
+    RowTerms<T> terms_of(int64_t r, RowSums s) const { return {rounded(r), rstd[r], s, share}; }
 
     void terms_of_long_rows(RowTerms<T>* known) const {
         const int64_t blocks = ceil_div(n, kRowBlock);
