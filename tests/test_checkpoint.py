@@ -695,6 +695,18 @@ def test_checkpoint_function_is_public():
     assert x.grad.item() == pytest.approx(2.718281828)
 
 
+@pytest.mark.parametrize("name", ["atan2", "div", "pow", "maximum", "mul"])
+def test_operands_of_both_derivatives_are_unpacked_once(name):
+    def gradients(run):
+        a, b = leaf(1.5, 2.5), leaf(2.0)
+        y = run(lambda a, b: getattr(tapegrad, name)(a, b), a, b)
+        return [g.tolist() for g in tapegrad.autograd.grad(y.sum(), (a, b))]
+
+    got = gradients(functools.partial(checkpoint, use_reentrant=False))
+    for packed, plain in zip(got, gradients(lambda f, *args: f(*args)), strict=True):
+        assert packed == pytest.approx(plain, rel=1e-15)
+
+
 # The reference -------------------------------------------------------------------------
 
 

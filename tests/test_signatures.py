@@ -82,6 +82,15 @@ def test_lists_that_change_while_they_are_read() -> None:
     assert tg.zeros(sizes).shape == (2, 2, 3)
 
 
+@both
+def test_a_tensor_is_the_other_one_and_no_dimension(lib: Any) -> None:
+    x = lib.tensor([1, 4])
+    for two in (lib.tensor(2), lib.tensor([2])):
+        assert lib.max(x, two).tolist() == x.max(two).tolist() == [2, 4]
+        assert lib.min(x, two).tolist() == [1, 2]
+    assert lib.max(x, 0).values.item() == 4
+
+
 @pytest.mark.parametrize("wrong", [2.0, "2", None, True, tg.ones(1)])
 def test_what_is_no_int(wrong: Any) -> None:
     with raises(TypeError, "unsqueeze(): argument 'dim' (position 1) must be int, not "):
@@ -170,12 +179,12 @@ MESSAGES: dict[str, tuple[Callable[[], Any], str]] = {
     "forms": (
         lambda: X.max("a", 1),
         "max() received an invalid combination of arguments - got (str, int), but expected one "
-        "of:\n * max()\n * max(dim, keepdim=False)\n * max(other)",
+        "of:\n * max()\n * max(other)\n * max(dim, keepdim=False)",
     ),
     "forms-unknown": (
         lambda: X.max(dims=1),
         "max() received an invalid combination of arguments - got (dims=int), but expected one "
-        "of:\n * max()\n * max(dim, keepdim=False)\n * max(other)\nNo form has the keyword "
+        "of:\n * max()\n * max(other)\n * max(dim, keepdim=False)\nNo form has the keyword "
         "'dims'. Did you mean 'dim'?",
     ),
 }

@@ -83,6 +83,8 @@ public:
         return kind_ == Kind::Memory && version_ == memory_->version() ? memory_->data() : nullptr;
     }
     bool defined() const noexcept { return kind_ != Kind::Nothing; }
+    // Whether hooks give the value, which they do once in a run.
+    bool is_packed() const noexcept { return kind_ == Kind::Packed; }
     // Where only a shape is kept; null otherwise.
     const Shape* shape() const noexcept { return kind_ == Kind::Shape ? shape_ : nullptr; }
     void release() noexcept {

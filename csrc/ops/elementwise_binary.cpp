@@ -167,7 +167,9 @@ public:
     void backward(GradList& grads, TensorList& inputs) override {
         const BinaryInfo& info = info_of(op_);
         Tensor g = std::move(grads[0]);
-        if (grad_enabled()) {
+        // Two passes would unpack what both need twice.
+        const bool packed = uses_ && (a_.is_packed() || b_.is_packed() || result_.is_packed());
+        if (grad_enabled() || (packed && wants(0) && wants(1))) {
             const Tensor a = value(a_, a_is_tensor_, kUsesA, g),
                          b = value(b_, b_is_tensor_, kUsesB, g);
             const Tensor y = result_.unpack(*this);

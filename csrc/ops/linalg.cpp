@@ -327,7 +327,12 @@ Tensor addmm(const Tensor& bias, const Tensor& a, const Tensor& b, double beta, 
 }
 
 Tensor inner(const Tensor& a, const Tensor& b) {
-    return a.dim() && b.dim() ? matmul(a, b.dim() > 1 ? transpose(b, -2, -1) : b) : a * b;
+    if (a.dim() == 0 || b.dim() == 0) return a * b;
+    if (b.dim() == 1) return matmul(a, b);
+    if (b.dim() == 2) return matmul(a, t(b));
+    Dims sizes(a.sizes().data(), a.dim() - 1);
+    for (int i = 0; i < b.dim() - 1; ++i) sizes.push_back(b.sizes()[i]);
+    return reshape(matmul(a, t(as_rows(b))), sizes);
 }
 
 }  // namespace tapegrad

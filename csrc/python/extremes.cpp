@@ -26,8 +26,9 @@ template <Extreme E> struct Extremes {
 void bind_extremes(PyObject* m) {
     using Max = Extremes<Extreme::Max>;
     using Min = Extremes<Extreme::Min>;
-    def<"max">(m, Max::over_all, Max::along, Max::of_two);
-    def<"min">(m, Min::over_all, Min::along, Min::of_two);
+    // A tensor is no dimension here, also where it could be read as an int.
+    def<"max">(m, Max::over_all, Max::of_two, Max::along);
+    def<"min">(m, Min::over_all, Min::of_two, Min::along);
     def<"amax">(m, Max::along_dims);
     def<"amin">(m, Min::along_dims);
     def<"argmax">(m, Max::index);

@@ -134,6 +134,15 @@ std::vector<Tensor> tensors_of(const Call& call) {
     return tensors;
 }
 
+// Whether each argument is what its parameter takes.
+bool fits(const Call& call) {
+    for (int i = 0; i < call.form->count; ++i) {
+        const Type* type = call.form->parameters[static_cast<size_t>(i)].type;
+        if (type && !type->accepts(call, i)) return false;
+    }
+    return true;
+}
+
 // The tensors that out= names.
 std::vector<Tensor> read_out(const Form& form, PyObject* out) {
     const auto refuse = [&](const char* expected) {
@@ -151,9 +160,10 @@ std::vector<Tensor> read_out(const Form& form, PyObject* out) {
     return {unwrap(PySequence_Fast_GET_ITEM(out, 0)), unwrap(PySequence_Fast_GET_ITEM(out, 1))};
 }
 
-// Calls the function and puts its result into what out= names.
+// Calls the function and puts its result into what out= names. Another form may take what does not fit.
 PyObject* call_into(const Call& call, PyObject** slots, PyObject* out) {
     const Form& form = *call.form;
+    if (!fits(call)) return nullptr;
     const std::vector<Tensor> outs = read_out(form, out), inputs = tensors_of(call);
     refuse_recorded_out(form.owner->name(), inputs, outs);
     if (form.dtype >= 0 && outs.size() == 1) {

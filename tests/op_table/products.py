@@ -61,7 +61,7 @@ add_row("dot", np.dot, pairs(((3,), (3,)), ((0,), (0,))), **PRODUCT,
         errors=(E(lambda t: t.dot(t.ones(2), t.ones(3)), RuntimeError,
                   "inconsistent tensor size, expected tensor [2] and src [3] to have the same number "
                   "of elements, but got 2 and 3 elements respectively"),))
-add_row("inner", np.inner, pairs(((3,), (3,)), ((2, 3), (3,)), ((3,), (4, 3)), ((2, 3), (4, 3)), ((2, 2, 3), (3, 3)),
+add_row("inner", np.inner, pairs(((3,), (3,)), ((2, 3), (3,)), ((3,), (4, 3)), ((2, 3), (4, 3)), ((2, 2, 3), (3, 3)), ((3,), (2, 4, 3)), ((2, 3), (2, 1, 3)),
                                  ((), (2,)), ((2, 3), ()), ((), ()), ((2, 0), (3, 0)), ((0, 3), (2, 3))),
         **PRODUCT, large=pairs(((257, 311), (403, 311)), ((100_003,), (100_003,))),
         errors=(E(lambda t: t.inner(t.ones(2, 3), t.ones(4, 2)), RuntimeError, ""),))

@@ -16,7 +16,7 @@ def _extreme(name: str, word: str) -> dict[str, str]:
     other = f"{name}imum"
     values, places = ("3., 5.", "1, 2") if name == "max" else ("1., 0.", "0, 0")
     return {
-        f"{name}(input)\n{name}(input, dim, keepdim=False)\n{name}(input, other)": f"""\
+        f"{name}(input)\n{name}(input, other)\n{name}(input, dim, keepdim=False)": f"""\
 The {word} element of all, or the {word} ones along a dimension with their indices.
 
 ``{name}(input, other)`` is ``{other}(input, other)``. NaN counts as the {word}. Along a dimension
