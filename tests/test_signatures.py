@@ -309,3 +309,25 @@ def test_signatures_of_python() -> None:
     assert str(inspect.signature(tg.Tensor.cumsum)) == "(self, /, dim, *, dtype=None)"
     assert str(inspect.signature(tg.transpose)) == "(input, dim0, dim1)"
     assert str(inspect.signature(tg.Tensor.view)) == "(self, /, *size)"
+
+
+@both
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda lib: lib.randint(1, 10),
+        lambda lib: lib.normal(0.0, 1.0, 2),
+        lambda lib: lib.zeros(size=3),
+        lambda lib: lib.full(2, 1.0),
+        lambda lib: lib.zeros(),
+    ],
+    ids=["randint", "normal", "zeros", "full", "no size"],
+)
+def test_a_number_is_no_size_of_what_is_made(lib: Any, call: Callable[[Any], Any]) -> None:
+    with pytest.raises(TypeError):
+        call(lib)
+
+
+def test_no_shapes_at_all() -> None:
+    assert tg.broadcast_shapes() == ()
+    assert tg.broadcast_tensors() == ()

@@ -100,6 +100,10 @@ Form make_form(const Operator* owner, std::string_view signature, const Function
         if (PyUnicode_CompareWithASCIIString(parameter.name, "dtype") == 0) form.dtype = i;
     }
     set_types(form);
+    // Tensors and shapes can be none at all; a size is at least ().
+    if (form.is_variadic() && form.required == form.variadic + 1 &&
+        std::string_view(form.parameters[static_cast<size_t>(form.variadic)].type->stub) != "_Dims")
+        form.required = form.variadic;
     return form;
 }
 

@@ -84,6 +84,7 @@ bool read_bool(PyObject* object, bool& result) {
 
 bool read_dims(const Call& call, int slot, Dims& result) {
     if (Items items(call, slot); items) return read_items(items, result);
+    if (call.form->has_options) return false;
     result.resize(1);
     return read_integer(call.slots[slot], result[0]);
 }

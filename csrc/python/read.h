@@ -172,7 +172,9 @@ template <> struct Read<Dims> {
     bool read(const Call& call, int slot) {
         if (is_none(call, slot)) return true;
         int64_t size;
-        if (!call.slots[slot] || !read_small_integer(call.slots[slot], size))
+        // What makes tensors takes a sequence: a number would be one of the numbers before the size.
+        if (!call.slots[slot] || call.form->has_options ||
+            !read_small_integer(call.slots[slot], size))
             return read_dims(call, slot, dims);
         dims.push_back(size);
         return true;
