@@ -1,15 +1,16 @@
 #include "ops/reduced.h"
 
-#include "core/error.h"
+#include "core/checked.h"
 #include "ops/copy.h"
 #include "ops/reshape.h"
 
 namespace tapegrad {
 
 ReductionPlan::ReductionPlan(const Tensor& x, const Dims& given, bool keepdim) {
-    const uint64_t mask = given.empty() ? ~uint64_t{0} : wrap_dims(given, x.dim());
+    const uint64_t mask = given.empty() ? 0 : wrap_dims(given, x.dim());
+    const auto is_reduced = [&](int d) { return given.empty() || (mask >> d & 1); };
     for (int d = 0; d < x.dim(); ++d) {
-        const bool reduced = mask >> d & 1;
+        const bool reduced = is_reduced(d);
         if (reduced) dims.push_back(d);
         if (!reduced || keepdim) result_sizes.push_back(reduced ? 1 : x.sizes()[d]);
     }
@@ -22,20 +23,23 @@ ReductionPlan::ReductionPlan(const Tensor& x, const Dims& given, bool keepdim) {
     }
     if (dims.back() - dims[0] + 1 == count) {
         data = contiguous_values(x);
-        for (int d = 0; d < x.dim(); ++d)
-            (d < dims[0]        ? extents.outer
-             : d <= dims.back() ? extents.n
-                                : extents.inner) *= x.sizes()[d];
+        for (int d = 0; d < x.dim(); ++d) {
+            int64_t& part = d < dims[0]        ? extents.outer
+                            : d <= dims.back() ? extents.n
+                                               : extents.inner;
+            part = saturating_mul(part, x.sizes()[d]);
+        }
         return;
     }
     // Reduced dimensions with others in between: move them together, last.
     Dims sizes, strides;
     for (const bool last : {false, true}) {
         for (int d = 0; d < x.dim(); ++d) {
-            if ((mask >> d & 1) != last) continue;
+            if (is_reduced(d) != last) continue;
             sizes.push_back(x.sizes()[d]);
             strides.push_back(x.strides()[d]);
-            (last ? extents.n : extents.outer) *= x.sizes()[d];
+            int64_t& part = last ? extents.n : extents.outer;
+            part = saturating_mul(part, x.sizes()[d]);
         }
     }
     data = contiguous_values(alias(x, sizes, strides, 0));
