@@ -11,6 +11,7 @@ namespace {
 
 // The arguments of *name one by one, or the items of a list or tuple; false if there is neither.
 struct Items {
+    Items(PyObject* const* items, Py_ssize_t count) : items(items), count(count) {}
     Items(const Call& call, int slot) {
         PyObject* object = call.slots[slot];
         if (!object) {
@@ -26,10 +27,22 @@ struct Items {
     Py_ssize_t count = -1;
 };
 
-bool read_items(PyObject* const* items, Py_ssize_t count, Dims& result) {
-    result.resize(static_cast<int>(count));
-    for (Py_ssize_t i = 0; i < count; ++i)
-        if (!read_integer(items[i], result[static_cast<int>(i)])) return false;
+[[noreturn]] void fail_item(const Call& call, int slot, Py_ssize_t place, const char* problem) {
+    PyObject* name = call.form->parameters[static_cast<size_t>(slot)].name;
+    fail<TypeError>(call.form->owner->name(), "(): argument '", PyUnicode_AsUTF8(name),
+                    "' failed to unpack the object at pos ", place + 1, " with error \"", problem,
+                    "\"");
+}
+
+bool read_items(const Call& call, int slot, const Items& items, Dims& result) {
+    result.resize(static_cast<int>(items.count));
+    for (Py_ssize_t i = 0; i < items.count; ++i) {
+        try {
+            if (!read_integer(items.items[i], result[static_cast<int>(i)])) return false;
+        } catch (const ValueError& error) {
+            fail_item(call, slot, i, error.what());
+        }
+    }
     return true;
 }
 
@@ -69,8 +82,9 @@ bool read_bool(PyObject* object, bool& result) {
 }
 
 bool read_dims(const Call& call, int slot, Dims& result) {
-    if (!call.slots[slot]) return read_items(call.rest, call.rest_count, result);
-    if (const Items items(call, slot); items) return read_items(items.items, items.count, result);
+    if (const Items items(call, slot); items) return read_items(call, slot, items, result);
+    if (call.form->parameters[static_cast<size_t>(slot)].variadic)
+        return read_items(call, slot, Items(call.slots + slot, 1), result);
     result.resize(1);
     return read_integer(call.slots[slot], result[0]);
 }
