@@ -1,5 +1,6 @@
 #include "core/dims.h"
 
+#include "core/checked.h"
 #include "core/error.h"
 
 namespace tapegrad {
@@ -34,12 +35,31 @@ int64_t element_count(const Dims& sizes) {
     return count;
 }
 
+int64_t extent_of(const Dims& sizes, const Dims& strides) {
+    int64_t last = 0;
+    bool overflow = false;
+    for (int i = 0; i < sizes.size(); ++i) {
+        if (sizes[i] == 0) return 0;
+        int64_t reach;
+        overflow |= __builtin_mul_overflow(sizes[i] - 1, strides[i], &reach) ||
+                    __builtin_add_overflow(last, reach, &last);
+    }
+    if (overflow || last == std::numeric_limits<int64_t>::max())
+        refuse_storage_size(sizes, strides);
+    return last + 1;
+}
+
+void refuse_storage_size(const Dims& sizes, const Dims& strides) {
+    fail("Storage size calculation overflowed with sizes=", to_string(sizes),
+         " and strides=", to_string(strides));
+}
+
 Dims contiguous_strides(const Dims& sizes) {
     Dims strides(sizes.size());
     int64_t stride = 1;
     for (int i = sizes.size() - 1; i >= 0; --i) {
         strides[i] = stride;
-        stride *= std::max<int64_t>(sizes[i], 1);
+        stride = saturating_mul(stride, std::max<int64_t>(sizes[i], 1));
     }
     return strides;
 }
@@ -54,7 +74,7 @@ bool is_contiguous(const Dims& sizes, const Dims& strides) noexcept {
                     if (size == 0) return true;
                 return false;
             }
-            expected *= sizes[i];
+            expected = saturating_mul(expected, sizes[i]);
         }
     }
     return true;

@@ -118,6 +118,10 @@ private:
 std::string to_string(const Dims& dims);
 // The number of elements; raises where it does not fit into an int64.
 int64_t element_count(const Dims& sizes);
+// The number of elements from the first to the last in memory; 0 where there are none. Strides are not
+// negative. Raises where it does not fit into an int64.
+int64_t extent_of(const Dims& sizes, const Dims& strides);
+[[noreturn]] void refuse_storage_size(const Dims& sizes, const Dims& strides);
 Dims contiguous_strides(const Dims& sizes);
 bool is_contiguous(const Dims& sizes, const Dims& strides) noexcept;
 // The shape that a and b broadcast to; raises PyTorch's message where they do not.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/checked.h"
 #include "core/error.h"
 
 namespace tapegrad {
@@ -22,7 +23,8 @@ bool has_row_major_strides(const Dims& sizes, const Dims& strides) noexcept {
     int64_t expected = 1;
     for (int i = sizes.size() - 1; i >= 0; --i) {
         if (strides[i] != expected) return false;
-        expected *= std::max<int64_t>(sizes[i], 1);
+        if (__builtin_mul_overflow(expected, std::max<int64_t>(sizes[i], 1), &expected))
+            return false;
     }
     return true;
 }

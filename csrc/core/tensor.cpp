@@ -37,16 +37,19 @@ Tensor empty_row_major_like(const Tensor& like) {
 }
 
 Tensor empty_strided(const Dims& sizes, const Dims& strides, DType dtype) {
-    int64_t extent = 1;
-    for (int i = 0; i < sizes.size(); ++i)
-        extent += std::max<int64_t>(sizes[i] - 1, 0) * strides[i];
-    return fresh_checked(Shape::strided(sizes, strides), extent, dtype);
+    return fresh_checked(Shape::strided(sizes, strides), extent_of(sizes, strides), dtype);
 }
 
 Tensor alias(const Tensor& base, const Dims& sizes, const Dims& strides, int64_t offset) {
-    char* data = base->data + offset * static_cast<int64_t>(base.item_size());
+    Ref<Shape> shape = Shape::strided(sizes, strides);
+    const auto item = static_cast<int64_t>(base.item_size());
+    if (shape->numel == 0) [[unlikely]] {  // a window without elements may lie anywhere
+        const int64_t before = base.storage_offset();
+        const int64_t all = static_cast<int64_t>(base.storage()->bytes()) / item;
+        offset = std::clamp(offset, -before, all - before);
+    }
     return Tensor(
-        new TensorImpl(Shape::strided(sizes, strides), base.dtype(), base.storage(), data));
+        new TensorImpl(std::move(shape), base.dtype(), base.storage(), base->data + offset * item));
 }
 
 Tensor alias(const Tensor& base) {

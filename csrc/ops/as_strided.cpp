@@ -41,15 +41,16 @@ public:
     void backward(GradList& grads, TensorList& inputs) override {
         if (!wants(0)) return;
         const Tensor& grad = grads[0];
-        // The base's extent in memory, flat; both windows are laid on it.
-        int64_t extent = 1, view_extent = 1;
-        for (int i = 0; i < base_.sizes.size(); ++i)
-            extent += std::max<int64_t>(base_.sizes[i] - 1, 0) * base_.strides[i];
-        for (int i = 0; i < view_.sizes.size(); ++i)
-            view_extent += std::max<int64_t>(view_.sizes[i] - 1, 0) * view_.strides[i];
+        const int64_t base_extent = extent_of(base_.sizes, base_.strides),
+                      view_extent = extent_of(view_.sizes, view_.strides);
+        if (base_extent == 0 || view_extent == 0) {  // they share no element
+            inputs[0] = zeros(base_.sizes, grad.dtype());
+            return;
+        }
+        // The part of memory that holds both windows, flat; they are laid on it.
         const int64_t first = std::min(base_.offset, view_.offset);
-        extent = std::max(extent + base_.offset, view_extent + view_.offset) - first;
-        Tensor memory = zeros({extent}, grad.dtype());
+        const int64_t end = std::max(base_.offset + base_extent, view_.offset + view_extent);
+        Tensor memory = zeros({end - first}, grad.dtype());
         if (overlaps_itself(view_, memory, first))
             memory = collect(memory, view_, first, grad);  // elements that it shows several times
         else copy_(as_strided(memory, view_.sizes, view_.strides, view_.offset - first), grad);
@@ -86,8 +87,6 @@ Tensor as_strided(const Tensor& x, const Dims& sizes, const Dims& strides,
                   std::optional<int64_t> storage_offset) {
     if (sizes.size() != strides.size()) fail("mismatch in length of strides and shape");
     const int64_t offset = storage_offset.value_or(x.storage_offset());
-    int64_t extent = offset + 1;
-    bool is_empty = false;
     for (int i = 0; i < sizes.size(); ++i) {
         if (strides[i] < 0)
             fail("as_strided: Negative strides are not supported at the moment, got strides: ",
@@ -95,16 +94,19 @@ Tensor as_strided(const Tensor& x, const Dims& sizes, const Dims& strides,
         if (sizes[i] < 0)
             fail("Trying to create tensor with negative dimension ", sizes[i], ": ",
                  to_string(sizes));
-        is_empty |= sizes[i] == 0;
-        extent += (sizes[i] - 1) * strides[i];
     }
     if (offset < 0) fail("Tensor: invalid storage offset ", offset);
-    if (!is_empty &&
-        extent * static_cast<int64_t>(x.item_size()) > static_cast<int64_t>(x.storage()->bytes()))
-        fail("setStorage: sizes ", to_string(sizes), ", strides ", to_string(strides),
-             ", storage offset ", offset, ", and itemsize ", x.item_size(),
-             " requiring a storage size of ", extent * static_cast<int64_t>(x.item_size()),
-             " are out of bounds for storage of size ", x.storage()->bytes());
+    if (const int64_t extent = extent_of(sizes, strides)) {
+        int64_t bytes;
+        if (__builtin_add_overflow(offset, extent, &bytes) ||
+            __builtin_mul_overflow(bytes, static_cast<int64_t>(x.item_size()), &bytes))
+            refuse_storage_size(sizes, strides);
+        if (bytes > static_cast<int64_t>(x.storage()->bytes()))
+            fail("setStorage: sizes ", to_string(sizes), ", strides ", to_string(strides),
+                 ", storage offset ", offset, ", and itemsize ", x.item_size(),
+                 " requiring a storage size of ", bytes, " are out of bounds for storage of size ",
+                 x.storage()->bytes());
+    }
     Tensor view = alias(x, sizes, strides, offset - x.storage_offset());
     if (recording(x)) {
         Ref<Node> node(new AsStridedNode(x, view));

@@ -4,6 +4,7 @@
 
 #include "core/parallel.h"
 #include "ops/copy.h"
+#include "ops/offsets.h"
 
 namespace tapegrad {
 namespace {
@@ -47,6 +48,8 @@ Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, DType 
         for (const Scalar* bound : {&start, &end})
             if (!std::isfinite(bound->to_double()))
                 fail("unsupported range: ", start.to_double(), " -> ", end.to_double());
+    if (integers)
+        for (const Scalar* number : {&start, &end, &step}) check_convertible(*number, DType::Int64);
     const int64_t count = integers
                               ? integer_count(start.to_int(), end.to_int(), step.to_int())
                               : real_count(start.to_double(), end.to_double(), step.to_double());

@@ -59,7 +59,7 @@ struct Plan {
     std::vector<int64_t> outer_offsets, inner_offsets;  // no inner ones: the block is contiguous
     Tensor selected;                                    // the count offsets that the indices give
     bool overlapping = false;                           // one element may have several addresses
-    int64_t numel() const { return outer * count * inner; }
+    bool nothing = false;                               // is selected: there are no offsets
 };
 
 bool can_broadcast(const Dims& a, const Dims& b) {
@@ -141,7 +141,7 @@ Plan make_plan(const Tensor& x, const std::vector<Tensor>& indices) {
     plan.result_sizes = outer_sizes;
     for (int64_t size : shape) plan.result_sizes.push_back(size);
     for (int64_t size : inner_sizes) plan.result_sizes.push_back(size);
-    element_count(plan.result_sizes);
+    plan.nothing = element_count(plan.result_sizes) == 0;
     plan.outer = element_count(outer_sizes);
     plan.count = element_count(shape);
     plan.inner = element_count(inner_sizes);
@@ -153,13 +153,14 @@ Plan make_plan(const Tensor& x, const std::vector<Tensor>& indices) {
         const Tensor& index = wanted[static_cast<size_t>(d)];
         if (!index.defined()) continue;
         // Where nothing is selected anyway only an index into nothing is an error, as in PyTorch.
-        if (plan.outer * plan.inner == 0 && x.sizes()[d] != 0) continue;
+        if ((plan.outer == 0 || plan.inner == 0) && x.sizes()[d] != 0) continue;
         const Tensor values = index.sizes() == shape ? contiguous_values(index)
                                                      : contiguous_values(expand(index, shape));
         add_offsets(offsets, values.data<int64_t>(), plan.count, x.sizes()[d], x.strides()[d],
                     fresh, d);
         fresh = false;
     }
+    if (plan.nothing) return plan;
     plan.outer_offsets = offset_table(outer_sizes, outer_strides);
     plan.overlapping = has_internal_overlap(x);
     if (!is_contiguous(inner_sizes, inner_strides))
@@ -171,7 +172,7 @@ template <class T> void take(T* out, const T* x, const Plan& plan) {
     const int64_t* selected = plan.selected.data<int64_t>();
     const int64_t inner = plan.inner, count = plan.count;
     const int64_t* inner_offsets = plan.inner_offsets.empty() ? nullptr : plan.inner_offsets.data();
-    if (plan.numel() == 0) return;
+    if (plan.nothing) return;
     parallel_for(plan.outer * count, grain_for(inner), [&](int64_t begin, int64_t end) {
         int64_t o = begin / count, j = begin % count;
         const T* window = x + plan.outer_offsets[static_cast<size_t>(o)];
@@ -192,7 +193,7 @@ template <class T> void take(T* out, const T* x, const Plan& plan) {
 // Writes (or adds) in the order of the indices. Chunks are parts of the destination, so that it does not
 // matter to what is written several times who runs them.
 template <class T, bool kAdd> void put(T* x, const T* values, bool single, const Plan& plan) {
-    if (plan.numel() == 0) return;
+    if (plan.nothing) return;
     const int64_t* selected = plan.selected.data<int64_t>();
     const int64_t* inner_offsets = plan.inner_offsets.empty() ? nullptr : plan.inner_offsets.data();
     auto part = [&](int64_t o, int64_t begin, int64_t end) {

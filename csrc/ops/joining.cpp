@@ -1,5 +1,6 @@
 #include "ops/joining.h"
 
+#include "core/checked.h"
 #include "core/parallel.h"
 #include "ops/copy.h"
 #include "ops/extents.h"
@@ -21,11 +22,12 @@ bool is_skipped(const Tensor& x) { return x.dim() == 1 && x.numel() == 0; }
 // each row.
 void join_values(const Tensor& out, const std::vector<Tensor>& parts,
                  const std::vector<int64_t>& lengths, int64_t outer) {
+    if (out.numel() == 0) return;
     int64_t row = 0, start = 0;
     for (int64_t length : lengths) row += length;
     for (size_t i = 0; i < parts.size(); start += lengths[i++]) {
         const int64_t length = lengths[i];
-        if (length == 0 || outer == 0) continue;
+        if (length == 0) continue;
         const Tensor& part = parts[i];
         if (part.dtype() != out.dtype()) {
             const Tensor flat = alias(contiguous_values(part), {outer, length}, {length, 1}, 0);
@@ -104,19 +106,19 @@ Tensor cat(const std::vector<Tensor>& tensors, int64_t dim_given) {
     for (size_t i = 0; i < tensors.size(); ++i) {
         if (is_skipped(tensors[i])) continue;
         check_same_shape_apart(*reference, tensors[i], dim, i);
-        sizes[dim] += tensors[i].sizes()[dim];
+        sizes[dim] = checked_add(sizes[dim], tensors[i].sizes()[dim]);
     }
+    Tensor out = empty(sizes, dtype);
     const Extents e = extents_at(sizes, dim);
     std::vector<int64_t> lengths;
     Cat rule{dim, {}};
     int64_t start = 0;
     for (const Tensor& x : tensors) {
         const int64_t size = is_skipped(x) ? 0 : x.sizes()[dim];
-        lengths.push_back(size * e.inner);
+        lengths.push_back(saturating_mul(size, e.inner));
         rule.parts.push_back({start, size, is_skipped(x)});
         start += size;
     }
-    Tensor out = empty(sizes, dtype);
     join_values(out, tensors, lengths, e.outer);
     return recorded_list(std::move(out), std::move(rule), tensors);
 }
@@ -136,8 +138,8 @@ Tensor stack(const std::vector<Tensor>& tensors, int64_t dim_given) {
     }
     Dims sizes = tensors[0].sizes();
     sizes.insert(dim, static_cast<int64_t>(tensors.size()));
-    const Extents e = extents_at(sizes, dim);
     Tensor out = empty(sizes, dtype);
+    const Extents e = extents_at(sizes, dim);
     join_values(out, tensors, std::vector<int64_t>(tensors.size(), e.inner), e.outer);
     return recorded_list(std::move(out), Stack{dim}, tensors);
 }

@@ -113,13 +113,14 @@ Tensor bmm(const Tensor& a, const Tensor& b) {
         fail("Expected size for first two dimensions of batch2 tensor to be: [", a.sizes()[0], ", ",
              a.sizes()[2], "] but got: [", b.sizes()[0], ", ", b.sizes()[1], "].");
     require_same_type(a, b);
-    const int64_t batch = a.sizes()[0];
-    Tensor out = empty({batch, a.sizes()[1], b.sizes()[2]}, a.dtype());
+    Tensor out = empty({a.sizes()[0], a.sizes()[1], b.sizes()[2]}, a.dtype());
+    const int64_t batch = out.numel() ? a.sizes()[0] : 0;
     std::vector<int64_t> offsets(static_cast<size_t>(3 * batch));
+    const auto step = [](const Tensor& x) { return x.numel() ? x.strides()[0] : 0; };
     for (int64_t i = 0; i < batch; ++i) {
-        offsets[static_cast<size_t>(i)] = i * a.strides()[0];
-        offsets[static_cast<size_t>(batch + i)] = i * b.strides()[0];
-        offsets[static_cast<size_t>(2 * batch + i)] = i * out.strides()[0];
+        offsets[static_cast<size_t>(i)] = i * step(a);
+        offsets[static_cast<size_t>(batch + i)] = i * step(b);
+        offsets[static_cast<size_t>(2 * batch + i)] = i * step(out);
     }
     kernel_table().gemm.batched[a.dtype()](gemm_args(a, b, out), batch, offsets.data(),
                                            offsets.data() + batch, offsets.data() + 2 * batch);
@@ -197,13 +198,8 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
     }
     if (da >= 3 && db <= 2) {  // the batch is more rows
         const Dims& s = a.sizes();
-        Tensor rows = reshape(a, {a.numel() / std::max<int64_t>(s.back(), 1), s.back()});
-        if (s.back() == 0) {
-            int64_t count = 1;
-            for (int i = 0; i < da - 1; ++i) count *= s[i];
-            rows = reshape(a, {count, 0});
-        }
         Dims shape(s.data(), da - 1);
+        const Tensor rows = reshape(a, {element_count(shape), s.back()});
         if (db == 1) return reshaped_product(mv(rows, b), shape);
         shape.push_back(b.sizes()[1]);
         return reshaped_product(mm(rows, b), shape);
@@ -214,8 +210,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
     const Dims &ls = left.sizes(), &rs = right.sizes();
     const int64_t n = ls[left.dim() - 2], k = ls.back(), k2 = rs[right.dim() - 2], m = rs.back();
     const Dims batch = broadcast(Dims(ls.data(), left.dim() - 2), Dims(rs.data(), right.dim() - 2));
-    int64_t count = 1;
-    for (int64_t size : batch) count *= size;
+    const int64_t count = element_count(batch);
     Dims left_shape = batch, right_shape = batch, out_shape = batch;
     left_shape.push_back(n);
     left_shape.push_back(k);
@@ -232,11 +227,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 
 namespace {
 
-int64_t rows_of(const Tensor& x) {
-    int64_t rows = 1;
-    for (int i = 0; i < x.dim() - 1; ++i) rows *= x.sizes()[i];
-    return rows;
-}
+int64_t rows_of(const Tensor& x) { return element_count(Dims(x.sizes().data(), x.dim() - 1)); }
 
 // All leading dimensions as one; a vector is a matrix of one row.
 Tensor as_rows(const Tensor& x) {

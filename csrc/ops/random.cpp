@@ -322,7 +322,7 @@ Tensor multinomial(const Tensor& weights, int64_t count, bool replacement, Gener
     Tensor out = empty(sizes, DType::Int64);
     if (rows > 0 && categories == 0)
         fail("invalid multinomial distribution (sum of probabilities <= 0)");
-    std::vector<double> sums(static_cast<size_t>(categories));
+    std::vector<double> sums(static_cast<size_t>(rows > 0 ? categories : 0));
     for (int64_t row = 0; row < rows; ++row)
         running_sums(values.data<double>() + row * categories, categories, sums);
     const int64_t drawn = replacement ? count : categories;

@@ -1,5 +1,6 @@
 #include "ops/rearranging.h"
 
+#include <limits>
 #include <vector>
 
 #include "core/parallel.h"
@@ -109,14 +110,14 @@ struct Repeat {
 
 Tensor flip(const Tensor& x, const Dims& dims) {
     const uint64_t flipped = wrap_dims(dims, x.dim());
+    Tensor out = empty(x.sizes(), x.dtype());
     Offsets offsets;
-    for (int d = 0; d < x.dim(); ++d) {
+    for (int d = 0; d < x.dim() && out.numel() > 0; ++d) {
         const int64_t size = x.sizes()[d];
         const bool reverse = flipped >> d & 1;
         offsets.push_back(offsets_of(size, x.strides()[d],
                                      [&](int64_t i) { return reverse ? size - 1 - i : i; }));
     }
-    Tensor out = empty(x.sizes(), x.dtype());
     take_by_offsets(out, x, offsets);
     if (!x.is_contiguous()) {  // what reads by offsets writes in rows
         const Tensor rows = out;
@@ -126,14 +127,19 @@ Tensor flip(const Tensor& x, const Dims& dims) {
     return recorded(std::move(out), Flip{dims}, x);
 }
 
-Tensor roll(const Tensor& x, const Dims& shifts, const Dims& dims) {
+Tensor roll(const Tensor& x, const Dims& shifts_given, const Dims& dims) {
+    Dims shifts = shifts_given;
     if (shifts.empty()) fail("`shifts` required");
     const bool flat = dims.empty() && shifts.size() == 1;
     if (!flat && shifts.size() != dims.size())
         fail("shifts and dimensions must align. shifts: ", shifts.size(), ", dims:", dims.size());
+    // The smallest int64 has no opposite, which the gradient is rolled by.
+    for (int i = 0; i < shifts.size(); ++i)
+        if (shifts[i] == std::numeric_limits<int64_t>::min())
+            shifts[i] %= std::max<int64_t>(flat ? x.numel() : x.size(dims[i]), 1);
     Tensor out = empty(x.sizes(), x.dtype());
     auto rolled = [](int64_t size, int64_t stride, int64_t shift) {
-        const int64_t start = size ? ((-shift % size) + size) % size : 0;
+        const int64_t start = size ? (size - shift % size) % size : 0;
         return offsets_of(size, stride, [&](int64_t i) {
             return i + start < size ? i + start : i + start - size;
         });
@@ -146,11 +152,10 @@ Tensor roll(const Tensor& x, const Dims& shifts, const Dims& dims) {
     Dims total(x.dim(), 0);
     for (int i = 0; i < dims.size(); ++i) {
         const int dim = wrap_dim(dims[i], x.dim(), false);
-        if (x.sizes()[dim] > 0)
-            total[dim] = (total[dim] + shifts[i] % x.sizes()[dim]) % x.sizes()[dim];
+        if (x.numel() > 0) total[dim] = (total[dim] + shifts[i] % x.sizes()[dim]) % x.sizes()[dim];
     }
     Offsets offsets;
-    for (int d = 0; d < x.dim(); ++d)
+    for (int d = 0; d < x.dim() && x.numel() > 0; ++d)
         offsets.push_back(rolled(x.sizes()[d], x.strides()[d], total[d]));
     take_by_offsets(out, x, offsets);
     return recorded(std::move(out), Roll{shifts, dims}, x);

@@ -1,6 +1,6 @@
 #include "ops/reduced.h"
 
-#include "core/error.h"
+#include "core/checked.h"
 #include "ops/copy.h"
 #include "ops/reshape.h"
 
@@ -29,10 +29,12 @@ ReductionPlan::ReductionPlan(const Tensor& x, const Dims& given, bool keepdim) {
     }
     if (dims.back() - dims[0] + 1 == count) {
         data = contiguous_values(x);
-        for (int d = 0; d < x.dim(); ++d)
-            (d < dims[0]        ? extents.outer
-             : d <= dims.back() ? extents.n
-                                : extents.inner) *= x.sizes()[d];
+        for (int d = 0; d < x.dim(); ++d) {
+            int64_t& part = d < dims[0]        ? extents.outer
+                            : d <= dims.back() ? extents.n
+                                               : extents.inner;
+            part = saturating_mul(part, x.sizes()[d]);
+        }
         return;
     }
     // Reduced dimensions with others in between: move them together, last.
@@ -42,7 +44,8 @@ ReductionPlan::ReductionPlan(const Tensor& x, const Dims& given, bool keepdim) {
             if ((mask >> d & 1) != last) continue;
             sizes.push_back(x.sizes()[d]);
             strides.push_back(x.strides()[d]);
-            (last ? extents.n : extents.outer) *= x.sizes()[d];
+            int64_t& part = last ? extents.n : extents.outer;
+            part = saturating_mul(part, x.sizes()[d]);
         }
     }
     data = contiguous_values(alias(x, sizes, strides, 0));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/checked.h"
 #include "kernels/table.h"
 #include "ops/copy.h"
 #include "ops/elementwise.h"
@@ -41,7 +42,7 @@ Tensor accumulated(const ReductionPlan& plan, const ReduceTable& kernels, const 
 // How many elements become one.
 int64_t count_of(const Dims& sizes, const Dims& dims) {
     int64_t count = 1;
-    for (int64_t d : dims) count *= sizes[static_cast<int>(d)];
+    for (int64_t d : dims) count = saturating_mul(count, sizes[static_cast<int>(d)]);
     return count;
 }
 double degrees_of_freedom(const Dims& sizes, const Dims& dims, double correction) {

@@ -93,8 +93,7 @@ Tensor flatten(const Tensor& x, int64_t start, int64_t end) {
     if (x.dim() == 0) return reshape(x, {1});
     if (first == last) return x;
     Dims sizes;
-    int64_t merged = 1;
-    for (int i = first; i <= last; ++i) merged *= x.sizes()[i];
+    const int64_t merged = element_count(Dims(x.sizes().data() + first, last - first + 1));
     for (int i = 0; i < first; ++i) sizes.push_back(x.sizes()[i]);
     sizes.push_back(merged);
     for (int i = last + 1; i < x.dim(); ++i) sizes.push_back(x.sizes()[i]);
@@ -105,7 +104,9 @@ Tensor unflatten(const Tensor& x, int64_t dim, const Dims& sizes) {
     const int at = wrap_dim(dim, x.dim());
     if (sizes.empty()) fail("unflatten: sizes must be non-empty");
     int64_t known = 1;
-    for (int64_t size : sizes) known *= size == -1 ? 1 : size;
+    bool overflow = false;
+    for (int64_t size : sizes)
+        overflow |= __builtin_mul_overflow(known, size == -1 ? 1 : size, &known);
     Dims shape;
     for (int i = 0; i < x.dim(); ++i) {
         if (i != at) {
@@ -114,7 +115,7 @@ Tensor unflatten(const Tensor& x, int64_t dim, const Dims& sizes) {
         }
         bool inferred = false;
         for (int64_t size : sizes) inferred |= size == -1;
-        if (inferred ? known == 0 || x.sizes()[i] % known : known != x.sizes()[i])
+        if (overflow || (inferred ? known == 0 || x.sizes()[i] % known : known != x.sizes()[i]))
             fail("unflatten: Provided sizes ", to_string(sizes),
                  " don't multiply up to the size of dim ", at, " (", x.sizes()[i],
                  ") in the input tensor");

@@ -102,7 +102,7 @@ Tensor argsort(const Tensor& x, int64_t dim, bool descending) {
 
 std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, int64_t dim, bool largest) {
     if (x.dtype() == DType::Bool) fail("topk does not support bool dtypes on CPU");
-    if (x.dim() && (k < 0 || k > x.size(dim))) fail("selected index k out of range");
+    if (k < 0 || k > (x.dim() ? x.size(dim) : 1)) fail("selected index k out of range");
     auto [values, indices] = sort(x, dim, largest);
     if (x.dim() == 0) return {values, indices};
     return {narrow(values, dim, 0, k), narrow(indices, dim, 0, k)};

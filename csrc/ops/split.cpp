@@ -1,7 +1,9 @@
 #include "ops/split.h"
 
 #include <algorithm>
+#include <limits>
 
+#include "core/checked.h"
 #include "ops/copy.h"
 #include "ops/record.h"
 #include "ops/views.h"
@@ -58,21 +60,27 @@ void record_parts(const Tensor& x, const std::vector<Tensor>& parts, const char*
     }
 }
 
+void check_part_count(int64_t count) {
+    if (count > std::numeric_limits<int>::max())
+        fail("a tensor can't be split into ", count, " parts");
+}
+
 }  // namespace
 
 std::vector<Tensor> split(const Tensor& x, const Dims& sizes, int64_t dim, bool equal) {
     if (x.dim() == 0) fail("split expects at least a 1-dimensional tensor");
     const int at = wrap_dim(dim, x.dim());
     int64_t total = 0;
+    bool overflow = false;
     for (int64_t size : sizes) {
         if (size < 0)
             fail(
                 "split_with_sizes expects split_sizes have only non-negative entries, but got "
                 "split_sizes=",
                 to_string(sizes));
-        total += size;
+        overflow |= __builtin_add_overflow(total, size, &total);
     }
-    if (total != x.sizes()[at])
+    if (overflow || total != x.sizes()[at])
         fail("split_with_sizes expects split_sizes to sum exactly to ", x.sizes()[at],
              " (input tensor's size at dimension ", at,
              "), but got split_sizes=", to_string(sizes));
@@ -81,7 +89,7 @@ std::vector<Tensor> split(const Tensor& x, const Dims& sizes, int64_t dim, bool 
     for (int64_t size : sizes) {
         Dims part_sizes = x.sizes();
         part_sizes[at] = size;
-        parts.push_back(alias(x, part_sizes, x.strides(), start * x.strides()[at]));
+        parts.push_back(alias(x, part_sizes, x.strides(), saturating_mul(start, x.strides()[at])));
         start += size;
     }
     record_parts(x, parts, equal ? "SplitBackward0" : "SplitWithSizesBackward0", at, true);
@@ -92,25 +100,31 @@ std::vector<Tensor> unbind(const Tensor& x, int64_t dim) {
     if (x.dim() == 0)
         fail<IndexError>("Dimension specified as ", dim, " but tensor has no dimensions");
     const int at = wrap_dim(dim, x.dim());
+    check_part_count(x.sizes()[at]);
     Dims sizes = x.sizes(), strides = x.strides();
     sizes.erase(at);
     strides.erase(at);
     std::vector<Tensor> parts;
     for (int64_t i = 0; i < x.sizes()[at]; ++i)
-        parts.push_back(alias(x, sizes, strides, i * x.strides()[at]));
+        parts.push_back(alias(x, sizes, strides, saturating_mul(i, x.strides()[at])));
     record_parts(x, parts, "UnbindBackward0", at, false);
     return parts;
 }
 
 namespace {
 
+// How many parts of a size it takes; the last one may be smaller.
+int64_t parts(int64_t total, int64_t size) { return total == 0 ? 0 : (total - 1) / size + 1; }
+
 Dims parts_of_size(const Tensor& x, int64_t size, int64_t dim) {
     const int64_t total = x.size(dim);
     if (size == 0 && total > 0)
         fail("split_size can only be 0 if dimension size is 0, but got dimension size of ", total);
+    if (total == 0) return {0};
+    check_part_count(parts(total, size));
     Dims sizes;
-    for (int64_t start = 0; start < total || sizes.empty(); start += std::max<int64_t>(size, 1))
-        sizes.push_back(std::min(size, total - start));
+    for (int64_t left = total; left > 0; left -= sizes.back())
+        sizes.push_back(std::min(size, left));
     return sizes;
 }
 
@@ -129,8 +143,11 @@ std::vector<Tensor> split_by_sizes(const Tensor& x, const Dims& sizes, int64_t d
 std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t dim) {
     if (x.dim() == 0) fail("chunk expects at least a 1-dimensional tensor");
     if (chunks <= 0) fail("chunk expects `chunks` to be greater than 0, got: ", chunks);
-    const int64_t size = (x.size(dim) + chunks - 1) / chunks;
-    if (size == 0) return split(x, Dims(static_cast<int>(chunks), 0), dim, true);
+    const int64_t size = parts(x.size(dim), chunks);
+    if (size == 0) {
+        check_part_count(chunks);
+        return split(x, Dims(static_cast<int>(chunks), 0), dim, true);
+    }
     return split(x, parts_of_size(x, size, dim), dim, true);
 }
 

@@ -1,8 +1,8 @@
 #include "ops/triangles.h"
 
-#include <cstdlib>
 #include <cstring>
 
+#include "core/checked.h"
 #include "core/parallel.h"
 #include "ops/copy.h"
 #include "ops/offsets.h"
@@ -97,7 +97,7 @@ Tensor diag(const Tensor& x, int64_t offset) {
     if (x.dim() != 1 && x.dim() != 2) fail("diag(): Supports 1D or 2D tensors. Got ", x.dim(), "D");
     Tensor out;
     if (x.dim() == 1) {
-        const int64_t size = x.numel() + std::abs(offset);
+        const int64_t size = checked_add(x.numel(), offset < 0 ? checked_mul(offset, -1) : offset);
         out = zeros({size, size}, x.dtype());
         {
             GradMode off(false);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/checked.h"
 #include "ops/copy.h"
 #include "ops/reductions.h"
 #include "ops/reshape.h"
@@ -85,12 +86,12 @@ Tensor permute(const Tensor& x, const Dims& dims) {
             "permute(sparse_coo): number of dimensions in the tensor input does not match the "
             "length of the desired ordering of dimensions i.e. input.dim() = ",
             x.dim(), " is not equal to len(dims) = ", dims.size());
-    Dims order(x.dim());
-    uint64_t seen = 0;
-    for (int i = 0; i < x.dim(); ++i) {
-        order[i] = wrap_dim(dims[i], x.dim());
-        if (seen >> order[i] & 1) fail("permute(): duplicate dims are not allowed.");
-        seen |= uint64_t{1} << order[i];
+    Dims order;
+    for (int64_t dim : dims) {
+        const int wrapped = wrap_dim(dim, x.dim());
+        if (std::find(order.begin(), order.end(), wrapped) != order.end())
+            fail("permute(): duplicate dims are not allowed.");
+        order.push_back(wrapped);
     }
     return recorded_view(permuted_alias(x, order), Permute{order}, x);
 }
@@ -156,10 +157,11 @@ Tensor expand(const Tensor& x, const Dims& sizes) {
 
 namespace {
 
-Tensor squeezed(const Tensor& x, uint64_t mask) {
+// Without those dimensions of size 1 that are chosen.
+template <class F> Tensor squeezed(const Tensor& x, F chosen) {
     Dims sizes, strides;
     for (int i = 0; i < x.dim(); ++i) {
-        if ((mask >> i & 1) && x.sizes()[i] == 1) continue;
+        if (x.sizes()[i] == 1 && chosen(i)) continue;
         sizes.push_back(x.sizes()[i]);
         strides.push_back(x.strides()[i]);
     }
@@ -181,10 +183,11 @@ struct Unsqueeze {
 }  // namespace
 
 Tensor squeeze(const Tensor& x) {
-    return recorded_view(squeezed(x, ~uint64_t{0}), Reshaped{"SqueezeBackward0"}, x);
+    return recorded_view(squeezed(x, [](int) { return true; }), Reshaped{"SqueezeBackward0"}, x);
 }
 Tensor squeeze(const Tensor& x, const Dims& dims) {
-    Tensor view = squeezed(x, wrap_dims(dims, x.dim()));
+    const uint64_t mask = wrap_dims(dims, x.dim());
+    Tensor view = squeezed(x, [mask](int i) { return mask >> i & 1; });
     if (dims.size() != 1) return recorded_view(std::move(view), Reshaped{"SqueezeBackward2"}, x);
     return recorded_view(std::move(view),
                          SqueezeOne{{"SqueezeBackward1"}, wrap_dim(dims[0], x.dim())}, x);
@@ -193,7 +196,7 @@ Tensor squeeze(const Tensor& x, const Dims& dims) {
 Tensor unsqueeze(const Tensor& x, int64_t dim) {
     const int at = wrap_dim(dim, x.dim() + 1);
     Dims sizes = x.sizes(), strides = x.strides();
-    const int64_t stride = at < x.dim() ? sizes[at] * strides[at] : 1;
+    const int64_t stride = at < x.dim() ? saturating_mul(sizes[at], strides[at]) : 1;
     sizes.insert(at, 1);
     strides.insert(at, stride);
     return recorded_view(alias(x, sizes, strides, 0), Unsqueeze{at}, x);
@@ -259,7 +262,7 @@ Tensor select(const Tensor& x, int64_t dim, int64_t index) {
                          size);
     if (index < 0) index += size;
     Dims sizes = x.sizes(), strides = x.strides();
-    const int64_t offset = index * strides[at];
+    const int64_t offset = saturating_mul(index, strides[at]);
     sizes.erase(at);
     strides.erase(at);
     return recorded_view(alias(x, sizes, strides, offset), Select{at, index}, x);
@@ -276,9 +279,9 @@ Tensor slice(const Tensor& x, int64_t dim, int64_t start, int64_t end, int64_t s
     start = clip(start);
     end = std::max(clip(end), start);
     Dims sizes = x.sizes(), strides = x.strides();
-    const int64_t offset = start * strides[at];
-    sizes[at] = (end - start + step - 1) / step;
-    strides[at] *= step;
+    const int64_t offset = saturating_mul(start, strides[at]);
+    sizes[at] = end > start ? (end - start - 1) / step + 1 : 0;
+    strides[at] = saturating_mul(strides[at], step);
     return recorded_view(alias(x, sizes, strides, offset), Slice{at, start, end, step}, x);
 }
 
@@ -298,14 +301,14 @@ Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length) {
 Tensor diagonal(const Tensor& x, int64_t offset, int64_t dim1, int64_t dim2) {
     const int a = wrap_dim(dim1, x.dim(), false), b = wrap_dim(dim2, x.dim(), false);
     if (a == b) fail("diagonal dimensions cannot be identical ", dim1, ", ", dim2);
-    const int64_t rows = x.sizes()[a] - std::max<int64_t>(-offset, 0),
+    const int64_t rows = x.sizes()[a] + std::min<int64_t>(offset, 0),
                   columns = x.sizes()[b] - std::max<int64_t>(offset, 0);
     const int64_t count = std::max<int64_t>(std::min(rows, columns), 0);
     const int64_t first = count == 0    ? 0
-                          : offset >= 0 ? offset * x.strides()[b]
-                                        : -offset * x.strides()[a];
+                          : offset >= 0 ? saturating_mul(offset, x.strides()[b])
+                                        : saturating_mul(-offset, x.strides()[a]);
     Dims sizes = x.sizes(), strides = x.strides();
-    const int64_t stride = strides[a] + strides[b];
+    const int64_t stride = saturating_add(strides[a], strides[b]);
     sizes.erase(std::max(a, b));
     strides.erase(std::max(a, b));
     sizes.erase(std::min(a, b));

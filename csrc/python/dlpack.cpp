@@ -194,9 +194,15 @@ template <class Managed> Tensor import_capsule(PyObject* capsule, bool& copied) 
         throw py::buffer_error(text("from_dlpack takes tensors on the CPU, got device type ",
                                     source.device.device_type));
     const DType dtype = from_dl(source.dtype);
+    if (source.ndim < 0 || (source.ndim > 0 && !source.shape))
+        throw py::buffer_error("from_dlpack got no shape");
     const Dims sizes(source.shape, source.ndim);
-    for (int64_t size : sizes)
+    bool is_empty = false;
+    for (int64_t size : sizes) {
         if (size < 0) throw py::buffer_error("from_dlpack got a negative size");
+        is_empty |= size == 0;
+    }
+    if (!source.data && !is_empty) throw py::buffer_error("from_dlpack got no memory");
     Dims strides = source.strides ? Dims(source.strides, source.ndim) : contiguous_strides(sizes);
     for (int i = 0; i < sizes.size(); ++i) {
         if (sizes[i] > 1 && strides[i] < 0)
@@ -207,7 +213,7 @@ template <class Managed> Tensor import_capsule(PyObject* capsule, bool& copied) 
         if (strides[i] < 0) strides[i] = 1;
     }
     char* data = static_cast<char*>(source.data);
-    if (data) data += source.byte_offset;
+    if (!is_empty) data += source.byte_offset;
     Tensor out =
         borrow_memory(data, sizes, strides, dtype, managed, delete_managed<Managed>, read_only);
     PyCapsule_SetName(capsule, kUsedName<Managed>);

@@ -8,6 +8,9 @@ namespace py = pybind11;
 
 namespace tapegrad::python {
 
+// As PyTorch, which knows no MemoryError. Tables of offsets raise these; tensors raise an Error.
+constexpr const char* kNoMemory = "tapegrad: can't allocate memory";
+
 void set_error_from_exception() noexcept {
     try {
         throw;
@@ -24,7 +27,9 @@ void set_error_from_exception() noexcept {
     } catch (const py::builtin_exception& error) {
         error.set_error();
     } catch (const std::bad_alloc&) {
-        PyErr_NoMemory();
+        PyErr_SetString(PyExc_RuntimeError, kNoMemory);
+    } catch (const std::length_error&) {
+        PyErr_SetString(PyExc_RuntimeError, kNoMemory);
     } catch (const std::exception& error) {
         PyErr_SetString(PyExc_RuntimeError, error.what());
     } catch (...) {
@@ -37,6 +42,10 @@ void install_error_handling() {
         try {
             if (exception) std::rethrow_exception(exception);
         } catch (const Error&) {
+            set_error_from_exception();
+        } catch (const std::bad_alloc&) {
+            set_error_from_exception();
+        } catch (const std::length_error&) {
             set_error_from_exception();
         }
     });

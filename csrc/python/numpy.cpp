@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "autograd/variable.h"
+#include "core/checked.h"
 #include "ops/copy.h"
 #include "python/errors.h"
 #include "python/module.h"
@@ -140,8 +141,18 @@ struct ReleaseBuffer {
     }
 };
 
-Tensor frombuffer(const py::handle& object, DType dtype, int64_t count, int64_t offset,
-                  bool requires_grad) {
+int64_t integer_argument(const py::handle& value, const char* name) {
+    int64_t result;
+    if (!to_integer(value.ptr(), result))
+        fail<TypeError>("frombuffer(): argument '", name, "' must be int, not ",
+                        Py_TYPE(value.ptr())->tp_name);
+    return result;
+}
+
+Tensor frombuffer(const py::handle& object, DType dtype, const py::handle& count_given,
+                  const py::handle& offset_given, bool requires_grad) {
+    const int64_t count = integer_argument(count_given, "count"),
+                  offset = integer_argument(offset_given, "offset");
     if (!PyObject_CheckBuffer(object.ptr()))
         fail<ValueError>("object does not implement Python buffer protocol.");
     auto raw = std::make_unique<Py_buffer>();
@@ -163,6 +174,15 @@ Tensor frombuffer(const py::handle& object, DType dtype, int64_t count, int64_t 
     return out;
 }
 
+// The strides in bytes. One that does not fit leads to no other element: any value will do.
+Dims byte_strides(const Tensor& tensor) {
+    const auto item = static_cast<int64_t>(tensor.item_size());
+    Dims strides = tensor.strides();
+    for (int64_t& stride : strides)
+        if (__builtin_mul_overflow(stride, item, &stride)) stride = item;
+    return strides;
+}
+
 // What a Py_buffer refers to. The storage is held because the tensor object may get another one.
 struct BufferExport {
     Ref<Storage> storage;
@@ -181,16 +201,18 @@ void fill_buffer(PyObject* self, Py_buffer* view, int flags) {
     if (read_only && wants(PyBUF_WRITABLE))
         throw py::buffer_error("the memory of this tensor is read-only");
     auto exported = std::make_unique<BufferExport>(
-        BufferExport{tensor.storage(), tensor.sizes(), tensor.strides()});
+        BufferExport{tensor.storage(), tensor.sizes(), byte_strides(tensor)});
     const int count = tensor.dim();
     const auto item = static_cast<int64_t>(tensor.item_size());
-    for (int64_t& stride : exported->strides) stride *= item;
+    int64_t bytes;
+    if (__builtin_mul_overflow(tensor.numel(), item, &bytes))
+        throw py::buffer_error("the elements of this tensor are too many for a buffer");
 
     bool column_major = true;
     int64_t expected = 1;
     for (int i = 0; i < count; ++i) {
         column_major &= tensor.sizes()[i] == 1 || tensor.strides()[i] == expected;
-        expected *= tensor.sizes()[i];
+        expected = saturating_mul(expected, tensor.sizes()[i]);
     }
     const bool row_major = tensor.is_contiguous();
     if ((wants(PyBUF_C_CONTIGUOUS) && !row_major) || (wants(PyBUF_F_CONTIGUOUS) && !column_major) ||
@@ -199,7 +221,7 @@ void fill_buffer(PyObject* self, Py_buffer* view, int flags) {
         throw py::buffer_error("the memory of this tensor is not contiguous as asked for");
 
     view->buf = tensor.data();
-    view->len = static_cast<Py_ssize_t>(tensor.numel() * item);
+    view->len = static_cast<Py_ssize_t>(bytes);
     view->itemsize = static_cast<Py_ssize_t>(item);
     view->readonly = read_only;
     view->ndim = count;
@@ -270,26 +292,19 @@ Tensor borrow_memory(void* data, const Dims& sizes, const Dims& strides, DType d
     if (reinterpret_cast<uintptr_t>(data) % item != 0)
         fail<ValueError>("the given memory is not aligned to elements of ", item,
                          " bytes. Make a copy to align it.");
-    int64_t extent = 1;
-    for (int i = 0; i < sizes.size(); ++i) {
-        if (sizes[i] == 0) {
-            extent = 0;
-            break;
-        }
-        extent += (sizes[i] - 1) * strides[i];
-    }
-    Ref<Shape> shape = Shape::strided(sizes, strides);  // may raise: before anything is owned
+    // May raise: before anything is owned.
+    const int64_t bytes = checked_mul(extent_of(sizes, strides), static_cast<int64_t>(item));
+    Ref<Shape> shape = Shape::strided(sizes, strides);
     Ref<Storage> storage =
-        Storage::borrow(data, static_cast<size_t>(extent) * item, owner, release, read_only);
+        Storage::borrow(data, static_cast<size_t>(bytes), owner, release, read_only);
     return Tensor(
         new TensorImpl(std::move(shape), dtype, std::move(storage), static_cast<char*>(data)));
 }
 
 py::object to_array(const Tensor& tensor) {
-    const auto item = static_cast<py::ssize_t>(tensor.item_size());
+    const Dims in_bytes = byte_strides(tensor);
     py::array::ShapeContainer sizes(tensor.sizes().begin(), tensor.sizes().end());
-    py::array::StridesContainer strides(tensor.strides().begin(), tensor.strides().end());
-    for (py::ssize_t& stride : *strides) stride *= item;
+    py::array::StridesContainer strides(in_bytes.begin(), in_bytes.end());
     Storage* storage = tensor.storage().get();
     storage->retain();
     PyObject* raw = PyCapsule_New(storage, nullptr, [](PyObject* capsule) {

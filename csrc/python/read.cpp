@@ -11,6 +11,7 @@ namespace {
 
 // The arguments of *name one by one, or the items of a list or tuple; false if there is neither.
 struct Items {
+    Items(PyObject* const* items, Py_ssize_t count) : items(items), count(count) {}
     Items(const Call& call, int slot) : object(call.slots[slot]) {
         if (!object) {
             items = call.rest;
@@ -30,19 +31,30 @@ struct Items {
         if (!copy) throw py::error_already_set();
         items = PySequence_Fast_ITEMS(copy);
     }
-    PyObject* object;
+    PyObject* object = nullptr;
     PyObject* copy = nullptr;
     PyObject* const* items = nullptr;
     Py_ssize_t count = -1;
 };
 
-bool read_items(Items& items, Dims& result) {
+[[noreturn]] void fail_item(const Call& call, int slot, Py_ssize_t place, const char* problem) {
+    PyObject* name = call.form->parameters[static_cast<size_t>(slot)].name;
+    fail<TypeError>(call.form->owner->name(), "(): argument '", PyUnicode_AsUTF8(name),
+                    "' failed to unpack the object at pos ", place + 1, " with error \"", problem,
+                    "\"");
+}
+
+bool read_items(const Call& call, int slot, Items& items, Dims& result) {
     result.resize(static_cast<int>(items.count));
     for (Py_ssize_t i = 0; i < items.count; ++i) {
         int64_t& size = result[static_cast<int>(i)];
         if (read_small_integer(items.items[i], size)) continue;
         items.hold();
-        if (!to_integer(items.items[i], size)) return false;
+        try {
+            if (!to_integer(items.items[i], size)) return false;
+        } catch (const ValueError& error) {
+            fail_item(call, slot, i, error.what());
+        }
     }
     return true;
 }
@@ -83,8 +95,12 @@ bool read_bool(PyObject* object, bool& result) {
 }
 
 bool read_dims(const Call& call, int slot, Dims& result) {
-    if (Items items(call, slot); items) return read_items(items, result);
+    if (Items items(call, slot); items) return read_items(call, slot, items, result);
     if (call.form->has_options) return false;
+    if (call.form->parameters[static_cast<size_t>(slot)].variadic) {
+        Items single(call.slots + slot, 1);
+        return read_items(call, slot, single, result);
+    }
     result.resize(1);
     return read_integer(call.slots[slot], result[0]);
 }

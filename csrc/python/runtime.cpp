@@ -34,7 +34,7 @@ py::object nested_list(const Tensor& x, int dim, const char* data) {
     if (dim == x.dim())
         return py::reinterpret_steal<py::object>(element_to_python(data, x.dtype()));
     const int64_t count = x.sizes()[dim];
-    const int64_t step = x.strides()[dim] * static_cast<int64_t>(x.item_size());
+    const int64_t step = x.numel() ? x.strides()[dim] * static_cast<int64_t>(x.item_size()) : 0;
     PyObject* list = PyList_New(count);
     if (!list) throw py::error_already_set();
     py::object result = py::reinterpret_steal<py::object>(list);

@@ -111,7 +111,10 @@ PyObject* get_itemsize(PyObject* self, void*) {
 }
 PyObject* get_nbytes(PyObject* self, void*) {
     const Tensor x = unwrap(self);
-    return PyLong_FromLongLong(x.numel() * static_cast<int64_t>(x.item_size()));
+    // More than an int64 where one element stands for many.
+    const auto numel = py::reinterpret_steal<py::object>(PyLong_FromLongLong(x.numel()));
+    const auto item = py::reinterpret_steal<py::object>(PyLong_FromSize_t(x.item_size()));
+    return numel && item ? PyNumber_Multiply(numel.ptr(), item.ptr()) : nullptr;
 }
 PyObject* get_dtype(PyObject* self, void*) { return Py_NewRef(dtype_object(unwrap(self).dtype())); }
 PyObject* get_T(PyObject* self, void*) {

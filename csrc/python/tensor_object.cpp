@@ -294,12 +294,8 @@ bool to_scalar(PyObject* object, Scalar& result) {
         return true;
     }
     if (PyLong_Check(object)) {
-        int overflow = 0;
-        const long long value = PyLong_AsLongLongAndOverflow(object, &overflow);
-        if (overflow) {
-            PyErr_SetString(PyExc_RuntimeError, "Overflow when unpacking long long");
-            throw py::error_already_set();
-        }
+        const long long value = PyLong_AsLongLong(object);
+        if (value == -1 && PyErr_Occurred()) throw py::error_already_set();
         result = Scalar(static_cast<int64_t>(value));
         return true;
     }

@@ -47,10 +47,13 @@ PyObject* size_concat(PyObject* self, PyObject* other) {
     return as_size(PyTuple_Type.tp_as_sequence->sq_concat(self, other));
 }
 PyObject* size_numel(PyObject* self, PyObject*) {
-    int64_t count = 1, size;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self); ++i)
-        if (to_integer(PyTuple_GET_ITEM(self, i), size)) count *= size;
-    return PyLong_FromLongLong(count);
+    PyObject* count = PyLong_FromLong(1);
+    for (Py_ssize_t i = 0; count && i < PyTuple_GET_SIZE(self); ++i) {
+        PyObject* product = PyNumber_Multiply(count, PyTuple_GET_ITEM(self, i));
+        Py_DECREF(count);
+        count = product;
+    }
+    return count;
 }
 PyObject* size_reduce(PyObject* self, PyObject*) {
     py::tuple plain = py::reinterpret_steal<py::tuple>(PySequence_Tuple(PySequence_List(self)));
@@ -109,10 +112,7 @@ bool to_integer(PyObject* object, int64_t& result) {
     if (PyLong_CheckExact(object)) {
         int overflow = 0;
         result = PyLong_AsLongLongAndOverflow(object, &overflow);
-        if (overflow) {
-            PyErr_SetString(PyExc_RuntimeError, "Overflow when unpacking long long");
-            throw py::error_already_set();
-        }
+        if (overflow) fail<ValueError>("Overflow when unpacking long long");
         return true;
     }
     if (PyBool_Check(object) || PyFloat_Check(object)) return false;
@@ -124,8 +124,9 @@ bool to_integer(PyObject* object, int64_t& result) {
         PyErr_Clear();
         return false;
     }
-    result = PyLong_AsLongLong(integer.ptr());
-    if (result == -1 && PyErr_Occurred()) throw py::error_already_set();
+    int overflow = 0;
+    result = PyLong_AsLongLongAndOverflow(integer.ptr(), &overflow);
+    if (overflow) fail<ValueError>("Overflow when unpacking long long");
     return true;
 }
 

@@ -152,23 +152,22 @@ def _contents(tensor: Tensor, indent: int) -> str:
         return "[]"
     summarise = tensor.numel() > _options.threshold
     cut = [summarise and size > 2 * _options.edgeitems for size in tensor.shape]
-    values = tensor.detach().numpy()
-    if any(cut):
-        values = _corners(values, cut)
+    shown = tensor.detach()
+    values = (_corners(shown, cut) if any(cut) else shown).numpy()
     style = _float_style(values) if values.dtype.kind == "f" else _plain_style(values)
     if values.ndim == 0:
         return style.write(values.item())
     return _rows(values.tolist(), cut, indent, style)
 
 
-def _corners(values: NDArray[Any], cut: list[bool]) -> NDArray[Any]:
-    """Keep the first and last `edgeitems` of every dimension that is cut."""
+def _corners(tensor: Tensor, cut: list[bool]) -> Tensor:
+    """The first and last `edgeitems` of every dimension that is cut; nothing else is read."""
     edge = _options.edgeitems
-    for axis, is_cut in enumerate(cut):
-        if is_cut:
-            ends = [*range(edge), *range(values.shape[axis] - edge, values.shape[axis])]
-            values = values.take(ends, axis=axis)
-    return values
+    kept = [
+        [*range(edge), *range(size - edge, size)] if is_cut else range(size)
+        for size, is_cut in zip(tensor.shape, cut, strict=True)
+    ]
+    return tensor[np.ix_(*kept)]
 
 
 @dataclasses.dataclass
