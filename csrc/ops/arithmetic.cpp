@@ -92,7 +92,7 @@ Tensor round_to(const Tensor& x, int64_t decimals) {
     if (!x.is_floating())
         fail<NotImplementedError>("\"round_decimals\" not implemented for '",
                                   scalar_type_name(x.dtype()), "'");
-    const double scale = std::pow(10.0, static_cast<double>(std::abs(decimals)));
+    const double scale = std::pow(10.0, std::abs(static_cast<double>(decimals)));
     const Tensor moved = decimals > 0 ? x * scale : x / scale;
     const Tensor rounded = unary(Unary::Round, moved);
     return decimals > 0 ? rounded / scale : rounded * scale;
