@@ -294,7 +294,15 @@ template <class T> void multiply(Product<T>& p) {
 }
 
 template <class T> void gemm(const GemmArgs& g) {
-    if (g.m <= 0 || g.n <= 0 || single_block<T>(g)) return;
+    if (g.m <= 0 || g.n <= 0) return;
+    if (g.k == 0 && (g.a_row | g.a_col | g.b_row | g.b_col)) [[unlikely]] {
+        // Nothing is read, and the strides may lead anywhere.
+        GemmArgs unread = g;
+        unread.a_row = unread.a_col = unread.b_row = unread.b_col = 0;
+        gemm<T>(unread);
+        return;
+    }
+    if (single_block<T>(g)) return;
     Product<T> p = product_of<T>(g);
     multiply(p);
 }

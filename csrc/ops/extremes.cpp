@@ -27,7 +27,7 @@ void require_elements(const Extents& e, const char* name, bool over_all, int64_t
         fail(name,
              "(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
              "reduction dim with the 'dim' argument.");
-    if (e.outer * e.inner > 0)
+    if (e.outer > 0 && e.inner > 0)
         fail<IndexError>(name, "(): Expected reduction dim ", dim, " to have non-zero size.");
 }
 
@@ -123,7 +123,7 @@ Tensor arg_extreme(Extreme which, const Tensor& x, std::optional<int64_t> dim, b
     const ReductionPlan plan(x, dim ? Dims{*dim} : Dims{}, keepdim);
     const auto& [outer, n, inner] = plan.extents;
     const char* name = which == Extreme::Max ? "argmax" : "argmin";
-    if (n == 0 && (!dim || outer * inner > 0)) {
+    if (n == 0 && (!dim || (outer > 0 && inner > 0))) {
         if (dim)
             fail<IndexError>(name, "(): Expected reduction dim ", *dim, " to have non-zero size.");
         fail<IndexError>(name,
