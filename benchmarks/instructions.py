@@ -107,12 +107,14 @@ def _namespace() -> dict[str, Any]:
     import tapegrad
 
     from . import expressions
-    from .engines import load
+    from .engines import Gradients, load
     from .workloads import XOR
 
     engine = load("tapegrad")
     engine.activate()
-    chain = engine.gradients(expressions.mixed_chain, expressions.arrays(2, (1,), (1,), (1,)))
+    chain = engine.gradients(
+        Gradients(expressions.mixed_chain, expressions.arrays(2, (1,), (1,), (1,)))
+    )
     step = engine.training(XOR)
     assert chain is not None and step is not None
     a, b = (tapegrad.tensor([value], requires_grad=True) for value in (0.5, 0.25))

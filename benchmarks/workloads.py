@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from . import expressions
-from .engines import Case, Engine, Training
+from .engines import Case, Engine, Gradients, HessianVector, Training
 
 XOR = Training((2, 8, 1), 4, loss="mse", activation="tanh", by_hand=True)
 MLP_TINY = Training((64, 64, 32, 10), 32, optimizer="adam")
@@ -49,7 +49,7 @@ def _gradients(function: Callable[..., object], *shapes: Shape, result: Shape = 
     def build(engine: Engine) -> Case | None:
         inputs = expressions.arrays(2, *shapes)
         cotangent = expressions.arrays(3, result)[0] if result else None
-        return engine.gradients(function, inputs, cotangent)
+        return engine.gradients(Gradients(function, inputs, cotangent))
 
     return build
 
@@ -62,7 +62,9 @@ def _hessian_vector(model: Training) -> Build:
     def build(engine: Engine) -> Case | None:
         parameters = model.parameters()
         vectors = expressions.arrays(4, *(p.shape for p in parameters))
-        return engine.hessian_vector(expressions.loss(model), parameters, vectors, model.data())
+        return engine.hessian_vector(
+            HessianVector(expressions.loss(model), parameters, vectors, model.data())
+        )
 
     return build
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import importlib
 
-from .base import Case, Engine, Training
+from .base import Case, Engine, Gradients, HessianVector, Training
 
-__all__ = ["DEFAULT", "NAMES", "Case", "Engine", "Training", "load"]
+__all__ = ["DEFAULT", "NAMES", "Case", "Engine", "Gradients", "HessianVector", "Training", "load"]
 
 # name: (module, class, arguments)
 _CLASSES: dict[str, tuple[str, str, dict[str, object]]] = {

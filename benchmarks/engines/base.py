@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import timeit
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,84 @@ class Case:
     def timer(self) -> timeit.Timer:
         """Return a timer of the statement."""
         return timeit.Timer(self.statement, globals=self.namespace)
+
+    @classmethod
+    def of_text(
+        cls, text: str, names: Callable[[], dict[str, Any]], array: Callable[[Any], np.ndarray]
+    ) -> Case:
+        """Time source text; the values are its result, if any, and the gradients of `a` and `b`.
+
+        `names` makes fresh names for it, and `array` reads a tensor.
+        """
+
+        def values() -> list[np.ndarray]:
+            fresh = names()
+            found = []
+            if (result := eval(text, fresh)) is not None:
+                found.append(array(result))
+                result.backward()
+            grads = (fresh[name].grad for name in ("a", "b"))
+            return found + [array(grad) for grad in grads if grad is not None]
+
+        return cls(text, values, names())
+
+    @classmethod
+    def of_steps(cls, step: Callable[[], Any], parameters: Callable[[], list[np.ndarray]]) -> Case:
+        """Time a training step; the values are the parameters after three of them."""
+
+        def values() -> list[np.ndarray]:
+            for _ in range(3):
+                step()
+            return parameters()
+
+        return cls(step, values)
+
+    @classmethod
+    def of_phases(
+        cls,
+        record: Callable[[], Any],
+        back: Callable[[Any], Any],
+        values: Callable[[], list[np.ndarray]],
+    ) -> Case:
+        """Time the recording of a graph, `back` on what it gave, and the graph's destruction."""
+
+        def phases() -> dict[str, float]:
+            start = time.perf_counter()
+            graph = record()
+            recorded = time.perf_counter()
+            back(graph)
+            finished = time.perf_counter()
+            del graph
+            end = time.perf_counter()
+            return {
+                "forward": recorded - start,
+                "backward": finished - recorded,
+                "destruction": end - finished,
+            }
+
+        return cls(phases, values, phases=phases)
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """`function(f, *inputs)` and the gradients of all inputs.
+
+    `cotangent` is the gradient to start from where the result is not a scalar.
+    """
+
+    function: Callable[..., Any]
+    inputs: Sequence[np.ndarray]
+    cotangent: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class HessianVector:
+    """The Hessian of `function(f, *inputs, *constants)` times `vectors`."""
+
+    function: Callable[..., Any]
+    inputs: Sequence[np.ndarray]
+    vectors: Sequence[np.ndarray]
+    constants: Sequence[np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -83,16 +162,8 @@ class Engine:
         """Time source text with `a` and `b`, tensors of one element that are on the tape."""
         return None
 
-    def gradients(
-        self,
-        function: Callable[..., Any],
-        inputs: Sequence[np.ndarray],
-        cotangent: np.ndarray | None = None,
-    ) -> Case | None:
-        """Compute `function(f, *inputs)` and the gradients of all inputs.
-
-        `cotangent` is the gradient to start from where the result is not a scalar.
-        """
+    def gradients(self, task: Gradients) -> Case | None:
+        """Compute a value and its gradients."""
         return None
 
     def training(self, model: Training) -> Case | None:
@@ -103,12 +174,6 @@ class Engine:
         """Record `length` operations, go back, and free them: three phases."""
         return None
 
-    def hessian_vector(
-        self,
-        function: Callable[..., Any],
-        inputs: Sequence[np.ndarray],
-        vectors: Sequence[np.ndarray],
-        constants: Sequence[np.ndarray],
-    ) -> Case | None:
-        """Multiply the Hessian of `function(f, *inputs, *constants)` with `vectors`."""
+    def hessian_vector(self, task: HessianVector) -> Case | None:
+        """Compute a Hessian-vector product."""
         return None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +9,7 @@ import numpy as np
 
 from .. import expressions
 from . import functional
-from .base import Case, Engine, Training
+from .base import Case, Engine, Gradients, HessianVector, Training
 
 
 class HipsEngine(Engine):
@@ -58,14 +56,9 @@ class HipsEngine(Engine):
 
         return f"autograd {version('autograd')}"
 
-    def gradients(
-        self,
-        function: Callable[..., Any],
-        inputs: Sequence[np.ndarray],
-        cotangent: np.ndarray | None = None,
-    ) -> Case:
-        differentiate = self.autograd.make_vjp(lambda arrays: function(self.f, *arrays))
-        arrays = tuple(inputs)
+    def gradients(self, task: Gradients) -> Case:
+        differentiate = self.autograd.make_vjp(lambda arrays: task.function(self.f, *arrays))
+        arrays, cotangent = tuple(task.inputs), task.cotangent
 
         def both() -> tuple[Any, tuple[Any, ...]]:
             back, result = differentiate(arrays)
@@ -91,12 +84,7 @@ class HipsEngine(Engine):
                 model, parameters, gradient(parameters), state, np.sqrt
             )
 
-        def values() -> list[np.ndarray]:
-            for _ in range(3):
-                step()
-            return list(parameters)
-
-        return Case(step, values)
+        return Case.of_steps(step, lambda: list(parameters))
 
     def chain(self, length: int) -> Case:
         leaf = np.array([0.5], dtype=np.float32)
@@ -111,35 +99,17 @@ class HipsEngine(Engine):
 
         record = self.autograd.make_vjp(function)
 
-        def phases() -> dict[str, float]:
-            begin = time.perf_counter()
-            back, y = record(leaf)
-            recorded = time.perf_counter()
-            back(start)
-            finished = time.perf_counter()
-            del back, y
-            end = time.perf_counter()
-            return {
-                "forward": recorded - begin,
-                "backward": finished - recorded,
-                "destruction": end - finished,
-            }
-
         def values() -> list[np.ndarray]:
             back, y = record(leaf)
             return [y, back(start)]
 
-        return Case(phases, values, phases=phases)
+        return Case.of_phases(lambda: record(leaf), lambda graph: graph[0](start), values)
 
-    def hessian_vector(
-        self,
-        function: Callable[..., Any],
-        inputs: Sequence[np.ndarray],
-        vectors: Sequence[np.ndarray],
-        constants: Sequence[np.ndarray],
-    ) -> Case:
-        product = self.autograd.make_hvp(lambda arrays: function(self.f, *arrays, *constants))
-        arrays, directions = tuple(inputs), tuple(vectors)
+    def hessian_vector(self, task: HessianVector) -> Case:
+        product = self.autograd.make_hvp(
+            lambda arrays: task.function(self.f, *arrays, *task.constants)
+        )
+        arrays, directions = tuple(task.inputs), tuple(task.vectors)
 
         def run() -> list[np.ndarray]:
             return list(product(arrays)[0](directions))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import expressions
 from . import functional
-from .base import Case, Engine, Training
+from .base import Case, Engine, Gradients, HessianVector, Training
 
 
 class JaxEngine(Engine):
@@ -55,19 +55,14 @@ class JaxEngine(Engine):
         wait = self.jax.block_until_ready
         return lambda: wait(compiled(*arguments))
 
-    def gradients(
-        self,
-        function: Callable[..., Any],
-        inputs: Sequence[np.ndarray],
-        cotangent: np.ndarray | None = None,
-    ) -> Case:
-        jax = self.jax
+    def gradients(self, task: Gradients) -> Case:
+        jax, cotangent = self.jax, task.cotangent
 
         def both(arrays: list[Any], start: Any) -> Any:
-            result, back = jax.vjp(lambda *a: function(self.f, *a), *arrays)
+            result, back = jax.vjp(lambda *a: task.function(self.f, *a), *arrays)
             return [result, *back(start if cotangent is not None else self.jnp.ones_like(result))]
 
-        arrays = [self.jnp.asarray(array) for array in inputs]
+        arrays = [self.jnp.asarray(array) for array in task.inputs]
         start = 0.0 if cotangent is None else self.jnp.asarray(cotangent)
         call = self._finished(jax.jit(both), arrays, start)
         return Case(call, lambda: [np.asarray(array) for array in call()])
@@ -89,27 +84,16 @@ class JaxEngine(Engine):
             nonlocal current
             current = jax.block_until_ready(compiled(*current))
 
-        def values() -> list[np.ndarray]:
-            for _ in range(3):
-                run()
-            return [np.array(array) for array in current[0]]
+        return Case.of_steps(run, lambda: [np.array(array) for array in current[0]])
 
-        return Case(run, values)
-
-    def hessian_vector(
-        self,
-        function: Callable[..., Any],
-        inputs: Sequence[np.ndarray],
-        vectors: Sequence[np.ndarray],
-        constants: Sequence[np.ndarray],
-    ) -> Case:
+    def hessian_vector(self, task: HessianVector) -> Case:
         jax = self.jax
-        fixed = [self.jnp.asarray(array) for array in constants]
+        fixed = [self.jnp.asarray(array) for array in task.constants]
 
         def product(arrays: list[Any], directions: list[Any]) -> Any:
-            gradient = jax.grad(lambda p: function(self.f, *p, *fixed))
+            gradient = jax.grad(lambda p: task.function(self.f, *p, *fixed))
             return jax.jvp(gradient, (arrays,), (directions,))[1]
 
-        arguments = ([self.jnp.asarray(a) for a in group] for group in (inputs, vectors))
+        arguments = ([self.jnp.asarray(a) for a in group] for group in (task.inputs, task.vectors))
         call = self._finished(jax.jit(product), *arguments)
         return Case(call, lambda: [np.asarray(array) for array in call()])

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from .base import Case, Engine, Training
+from .base import Case, Engine, Gradients, HessianVector, Training
 
 
 class MirrorEngine(Engine):
@@ -43,26 +41,12 @@ class MirrorEngine(Engine):
             a, b = (self.leaf(np.array([v], dtype=np.float32)) for v in (0.5, 0.25))
             return {"a": a, "b": b, "tanh": self.m.tanh}
 
-        def values() -> list[np.ndarray]:
-            fresh = names()
-            result = eval(text, fresh)
-            found = [] if result is None else [result.detach().numpy()]
-            if result is not None:
-                result.backward()
-            grads = (fresh[name].grad for name in ("a", "b"))
-            return found + [grad.numpy() for grad in grads if grad is not None]
+        return Case.of_text(text, names, lambda tensor: tensor.detach().numpy())
 
-        return Case(text, values, names())
-
-    def gradients(
-        self,
-        function: Callable[..., Any],
-        inputs: Sequence[np.ndarray],
-        cotangent: np.ndarray | None = None,
-    ) -> Case:
-        f = self.f
-        leaves = [self.leaf(array) for array in inputs]
-        start = None if cotangent is None else self.m.from_numpy(cotangent)
+    def gradients(self, task: Gradients) -> Case:
+        function, f = task.function, self.f
+        leaves = [self.leaf(array) for array in task.inputs]
+        start = None if task.cotangent is None else self.m.from_numpy(task.cotangent)
 
         def step() -> Any:
             for leaf in leaves:
@@ -95,12 +79,9 @@ class MirrorEngine(Engine):
                     parameter -= rate * parameter.grad
                     parameter.grad = None
 
-        def values() -> list[np.ndarray]:
-            for _ in range(3):
-                step()
-            return [parameter.detach().numpy().copy() for parameter in parameters]
-
-        return Case(step, values)
+        return Case.of_steps(
+            step, lambda: [parameter.detach().numpy().copy() for parameter in parameters]
+        )
 
     def _with_modules(self, model: Training) -> Case:
         nn = self.m.nn
@@ -123,12 +104,7 @@ class MirrorEngine(Engine):
             loss.backward()
             optimizer.step()
 
-        def values() -> list[np.ndarray]:
-            for _ in range(3):
-                step()
-            return [parameter.detach().numpy().T.copy() for parameter in parameters]
-
-        return Case(step, values)
+        return Case.of_steps(step, lambda: [p.detach().numpy().T.copy() for p in parameters])
 
     def optimizer(self, model: Training, parameters: list[Any]) -> Any:
         """Return the optimiser that `model` asks for."""
@@ -141,46 +117,25 @@ class MirrorEngine(Engine):
         leaf = self.leaf(np.array([0.5], dtype=np.float32))
 
         def forward() -> Any:
+            leaf.grad = None
             y = leaf
             for _ in range(length // 2):
                 y = y * 0.9999
                 y = y + leaf
             return y
 
-        def phases() -> dict[str, float]:
-            leaf.grad = None
-            start = time.perf_counter()
-            y = forward()
-            recorded = time.perf_counter()
-            y.backward()
-            back = time.perf_counter()
-            del y
-            end = time.perf_counter()
-            return {
-                "forward": recorded - start,
-                "backward": back - recorded,
-                "destruction": end - back,
-            }
-
         def values() -> list[np.ndarray]:
-            leaf.grad = None
             y = forward()
             y.backward()
             return [y.detach().numpy(), leaf.grad.numpy()]
 
-        return Case(phases, values, phases=phases)
+        return Case.of_phases(forward, self.m.Tensor.backward, values)
 
-    def hessian_vector(
-        self,
-        function: Callable[..., Any],
-        inputs: Sequence[np.ndarray],
-        vectors: Sequence[np.ndarray],
-        constants: Sequence[np.ndarray],
-    ) -> Case:
-        f, grad = self.f, self.m.autograd.grad
-        leaves = [self.leaf(array) for array in inputs]
-        directions = [self.m.from_numpy(array) for array in vectors]
-        fixed = [self.m.from_numpy(array) for array in constants]
+    def hessian_vector(self, task: HessianVector) -> Case:
+        function, f, grad = task.function, self.f, self.m.autograd.grad
+        leaves = [self.leaf(array) for array in task.inputs]
+        directions = [self.m.from_numpy(array) for array in task.vectors]
+        fixed = [self.m.from_numpy(array) for array in task.constants]
 
         def product() -> Any:
             first = grad(function(f, *leaves, *fixed), leaves, create_graph=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 from tapegrad.teaching.array import Tensor
 
 from .. import expressions
-from .base import Case, Engine, Training
+from .base import Case, Engine, Gradients, Training
 
 
 class NumPyEngine(Engine):
@@ -44,35 +43,21 @@ class NumPyEngine(Engine):
             a, b = Tensor([0.5], requires_grad=True), Tensor([0.25], requires_grad=True)
             return {"a": a, "b": b, "tanh": Tensor.tanh}
 
-        def values() -> list[np.ndarray]:
-            fresh = names()
-            result = eval(text, fresh)
-            found = [] if result is None else [result.data]
-            if result is not None:
-                result.backward()
-            grads = (fresh[name].grad for name in ("a", "b"))
-            return found + [grad for grad in grads if grad is not None]
+        return Case.of_text(text, names, _array)
 
-        return Case(text, values, names())
-
-    def gradients(
-        self,
-        function: Callable[..., Any],
-        inputs: Sequence[np.ndarray],
-        cotangent: np.ndarray | None = None,
-    ) -> Case:
-        leaves = [Tensor(array, requires_grad=True) for array in inputs]
+    def gradients(self, task: Gradients) -> Case:
+        leaves = [Tensor(array, requires_grad=True) for array in task.inputs]
 
         def step() -> Tensor:
             for leaf in leaves:
                 leaf.grad = None
-            result: Tensor = function(self.f, *leaves)
-            result.backward(cotangent)
+            result: Tensor = task.function(self.f, *leaves)
+            result.backward(task.cotangent)
             return result
 
         def values() -> list[np.ndarray]:
             result = step()
-            return [result.data, *(np.asarray(leaf.grad) for leaf in leaves)]
+            return [result.data, *(_gradient(leaf) for leaf in leaves)]
 
         return Case(step, values)
 
@@ -90,45 +75,30 @@ class NumPyEngine(Engine):
             for leaf in leaves:
                 leaf.grad = None
 
-        def values() -> list[np.ndarray]:
-            for _ in range(3):
-                step()
-            return [leaf.data.copy() for leaf in leaves]
-
-        return Case(step, values)
+        return Case.of_steps(step, lambda: [leaf.data.copy() for leaf in leaves])
 
     def chain(self, length: int) -> Case:
         leaf = Tensor([0.5], requires_grad=True)
 
         def forward() -> Tensor:
+            leaf.grad = None
             y = leaf
             for _ in range(length // 2):
                 y = y * 0.9999
                 y = y + leaf
             return y
 
-        def phases() -> dict[str, float]:
-            leaf.grad = None
-            start = time.perf_counter()
-            y = forward()
-            recorded = time.perf_counter()
-            y.backward()
-            back = time.perf_counter()
-            del y
-            end = time.perf_counter()
-            return {
-                "forward": recorded - start,
-                "backward": back - recorded,
-                "destruction": end - back,
-            }
-
         def values() -> list[np.ndarray]:
-            leaf.grad = None
             y = forward()
             y.backward()
-            return [y.data, np.asarray(leaf.grad)]
+            return [y.data, _gradient(leaf)]
 
-        return Case(phases, values, phases=phases)
+        return Case.of_phases(forward, Tensor.backward, values)
+
+
+def _array(value: Tensor | np.ndarray) -> np.ndarray:
+    # Gradients of this tape are arrays.
+    return value.data if isinstance(value, Tensor) else value
 
 
 def _gradient(leaf: Tensor) -> np.ndarray:
