@@ -31,9 +31,12 @@ public:
 class SavedTensor {
 public:
     SavedTensor() noexcept = default;
+    SavedTensor(const Tensor& tensor, bool is_result) { save(tensor, is_result); }
+    // Into a place that holds nothing. (Assigning a new one is slower: it is read as a whole right after its
+    // parts are written, for which the processor waits.)
     // is_result: the tensor is a result of the very node that saves it, registered there already. It is
     // kept without its place on the tape, which would make a cycle.
-    SavedTensor(const Tensor& tensor, bool is_result) {
+    void save(const Tensor& tensor, bool is_result) {
         if (!tensor.defined()) return;
         version_ = tensor.version();
         is_result_ = is_result;
@@ -46,11 +49,9 @@ public:
         else keep(Kind::Whole, alias(tensor).impl());
     }
     // Only the sizes and the type of a tensor: no values, nothing to release, no hooks.
-    static SavedTensor shape_of(const Tensor& tensor) {
-        SavedTensor saved;
-        saved.result_nr_ = static_cast<uint32_t>(tensor.dtype());
-        saved.keep(Kind::Shape, tensor.shape().get());
-        return saved;
+    void save_shape(const Tensor& tensor) {
+        result_nr_ = static_cast<uint32_t>(tensor.dtype());
+        keep(Kind::Shape, tensor.shape().get());
     }
     SavedTensor(SavedTensor&& other) noexcept { take(other); }
     SavedTensor& operator=(SavedTensor&& other) noexcept {

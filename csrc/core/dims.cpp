@@ -115,17 +115,24 @@ int wrap_dim(int64_t dim, int count, bool scalars_too) {
     return static_cast<int>(dim < 0 ? dim + count : dim);
 }
 
-uint64_t wrap_dims(std::span<const int64_t> dims, int count) {
+DimSet wrap_dims(std::span<const int64_t> dims, int count) {
     if (count > 64)
         fail("tensors with more than 64 dimensions cannot be reduced over several dimensions");
-    uint64_t mask = 0;
+    DimSet set;
     for (int64_t dim : dims) {
         const int wrapped = wrap_dim(dim, count);
-        if (mask >> wrapped & 1)
+        if (set.contains(wrapped))
             fail("dim ", wrapped, " appears multiple times in the list of dims");
-        mask |= uint64_t{1} << wrapped;
+        set.insert(wrapped);
     }
-    return mask;
+    return set;
+}
+
+DimSet::operator Dims() const {
+    Dims dims;
+    for (int d = 0; d < 64 && !is_all(); ++d)
+        if (contains(d)) dims.push_back(d);
+    return dims;
 }
 
 }  // namespace tapegrad

@@ -114,6 +114,25 @@ private:
     int64_t inline_[kInline];
 };
 
+// A set of dimensions: of tensors with at most 64, or all of any tensor.
+class DimSet {
+public:
+    DimSet() = default;
+    static DimSet all() {
+        DimSet set;
+        set.bits_ = ~uint64_t{0};
+        return set;
+    }
+    void insert(int dim) noexcept { bits_ |= uint64_t{1} << dim; }
+    bool contains(int dim) const noexcept { return is_all() || bits_ >> dim & 1; }
+    bool is_all() const noexcept { return bits_ == ~uint64_t{0}; }
+    // In order; all are none, as functions that take dimensions have it.
+    operator Dims() const;
+
+private:
+    uint64_t bits_ = 0;
+};
+
 // "[2, 3]", as messages show shapes.
 std::string to_string(const Dims& dims);
 // The number of elements; raises where it does not fit into an int64.
@@ -130,7 +149,7 @@ bool is_expandable_to(const Dims& from, const Dims& to) noexcept;
 // Dimension in [0, count) for one in [-count, count); raises IndexError otherwise. A 0-d tensor accepts
 // -1 and 0, as in PyTorch, unless scalars_too is false.
 int wrap_dim(int64_t dim, int count, bool scalars_too = true);
-// The same for several, refusing repetition; the result is a bit mask over dimensions.
-uint64_t wrap_dims(std::span<const int64_t> dims, int count);
+// The same for several, refusing repetition.
+DimSet wrap_dims(std::span<const int64_t> dims, int count);
 
 }  // namespace tapegrad

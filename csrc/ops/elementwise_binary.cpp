@@ -130,11 +130,11 @@ public:
     }
     // Before the operation where it works in place, and after it otherwise.
     void save_operands(const Arg& a, const Arg& b) {
-        if ((uses_ & kUsesA) && a_is_tensor_) a_ = SavedTensor(a.tensor(), false);
-        if ((uses_ & kUsesB) && b_is_tensor_) b_ = SavedTensor(b.tensor(), false);
+        if ((uses_ & kUsesA) && a_is_tensor_) a_.save(a.tensor(), false);
+        if ((uses_ & kUsesB) && b_is_tensor_) b_.save(b.tensor(), false);
     }
     void save_result(const Tensor& y) {
-        if (uses_ & kUsesResult) result_ = SavedTensor(y, true);
+        if (uses_ & kUsesResult) result_.save(y, true);
     }
     bool uses_a() const { return uses_ & kUsesA; }
 

@@ -176,8 +176,8 @@ Tensor unary(Unary op, const Tensor& x, double p0, double p1) {
     if (recording(x)) {
         Ref<UnaryNode> node(new UnaryNode(op, info, parameters, x));
         set_history(out, node);
-        if (info.uses == kUsesA) node->saved = SavedTensor(x, false);
-        else if (info.uses) node->saved = SavedTensor(out, true);
+        if (info.uses == kUsesA) node->saved.save(x, false);
+        else if (info.uses) node->saved.save(out, true);
     }
     return out;
 }
@@ -198,14 +198,14 @@ const Tensor& unary_in_place(Unary op, const Tensor& x, double p0, double p1) {
     if (recorded) {
         node = Ref<UnaryNode>(new UnaryNode(op, info, parameters, x));
         // The derivative needs what is overwritten: nobody else can have that, so it is kept as a copy.
-        if (info.uses == kUsesA) node->saved = SavedTensor(clone(x), false);
+        if (info.uses == kUsesA) node->saved.save(clone(x), false);
     }
     const Operand operand(x);
     kernels::run_elementwise(kernel, x, &operand, 1, x.item_size(), parameters, info.cost);
     x.bump_version();
     if (node) {
         rebase_history(x, node);
-        if (info.uses == kUsesResult) node->saved = SavedTensor(x, true);
+        if (info.uses == kUsesResult) node->saved.save(x, true);
     }
     return x;
 }

@@ -45,7 +45,8 @@ template <Ties ties> struct Evenly : Reduced {
         }
     }
     Tensor fused(const Tensor& grad, const Tensor& x, const Tensor& result) const {
-        const bool rows = dim.empty() || dim[0] == x.dim() - dim.size();
+        bool rows = true;
+        for (int d = 1; d < x.dim(); ++d) rows &= dim.contains(d) || !dim.contains(d - 1);
         if (!rows || !x.is_contiguous() || grad.dtype() != x.dtype()) return {};
         Tensor out = empty_row_major_like(x);
         const Tensor g = contiguous_values(grad), y = contiguous_values(result);
@@ -86,7 +87,7 @@ Tensor extreme(Extreme which, const Tensor& x) {
     const ReductionPlan plan(x, {}, false);
     require_elements(plan.extents, extreme_name(which), true);
     return recorded(plan.run(extreme_kernels(which), extreme_name(which), x.dtype()),
-                    Evenly<Ties::Masked>{{plan, {}, false},
+                    Evenly<Ties::Masked>{{plan, false},
                                          which == Extreme::Max ? "MaxBackward1" : "MinBackward1"},
                     x);
 }
@@ -96,9 +97,9 @@ Tensor extremes(Extreme which, const Tensor& x, const Dims& dims, bool keepdim) 
     const char* name = max ? "amax" : "amin";
     const ReductionPlan plan(x, dims, keepdim);
     require_elements(plan.extents, name, dims.empty(), dims.empty() ? 0 : dims[0]);
-    return recorded(
-        plan.run(extreme_kernels(which), name, x.dtype()),
-        Evenly<Ties::Divided>{{plan, dims, keepdim}, max ? "AmaxBackward0" : "AminBackward0"}, x);
+    return recorded(plan.run(extreme_kernels(which), name, x.dtype()),
+                    Evenly<Ties::Divided>{{plan, keepdim}, max ? "AmaxBackward0" : "AminBackward0"},
+                    x);
 }
 
 std::pair<Tensor, Tensor> extreme_with_index(Extreme which, const Tensor& x, int64_t dim_given,

@@ -109,12 +109,12 @@ struct Repeat {
 }  // namespace
 
 Tensor flip(const Tensor& x, const Dims& dims) {
-    const uint64_t flipped = wrap_dims(dims, x.dim());
+    const DimSet flipped = wrap_dims(dims, x.dim());
     Tensor out = empty(x.sizes(), x.dtype());
     Offsets offsets;
     for (int d = 0; d < x.dim() && out.numel() > 0; ++d) {
         const int64_t size = x.sizes()[d];
-        const bool reverse = flipped >> d & 1;
+        const bool reverse = flipped.contains(d);
         offsets.push_back(offsets_of(size, x.strides()[d],
                                      [&](int64_t i) { return reverse ? size - 1 - i : i; }));
     }

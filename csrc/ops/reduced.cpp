@@ -10,41 +10,42 @@ ReductionPlan::ReductionPlan(const Tensor& x, const Dims& given, bool keepdim) {
     if (given.empty()) {  // the order of a sum over everything is that of the elements
         data = contiguous_values(x);
         (x.dim() ? extents.n : extents.outer) = x.numel();
-        dims.resize(x.dim());
-        for (int d = 0; d < x.dim(); ++d) dims[d] = d;
+        dims = DimSet::all();
         if (keepdim) result_sizes = Dims(x.dim(), 1);
         return;
     }
-    const uint64_t mask = wrap_dims(given, x.dim());
+    dims = wrap_dims(given, x.dim());
+    int count = 0, first = -1, last = -1;
     for (int d = 0; d < x.dim(); ++d) {
-        const bool reduced = mask >> d & 1;
-        if (reduced) dims.push_back(d);
+        const bool reduced = dims.contains(d);
+        if (reduced) {
+            ++count;
+            first = first < 0 ? d : first;
+            last = d;
+        }
         if (!reduced || keepdim) result_sizes.push_back(reduced ? 1 : x.sizes()[d]);
     }
-    const int count = dims.size();
     if (count == 0 || count == x.dim()) {
         data = contiguous_values(x);
         (count ? extents.n : extents.outer) = x.numel();
         return;
     }
-    if (dims.back() - dims[0] + 1 == count) {
+    if (last - first + 1 == count) {
         data = contiguous_values(x);
         for (int d = 0; d < x.dim(); ++d) {
-            int64_t& part = d < dims[0]        ? extents.outer
-                            : d <= dims.back() ? extents.n
-                                               : extents.inner;
+            int64_t& part = d < first ? extents.outer : d <= last ? extents.n : extents.inner;
             part = saturating_mul(part, x.sizes()[d]);
         }
         return;
     }
     // Reduced dimensions with others in between: move them together, last.
     Dims sizes, strides;
-    for (const bool last : {false, true}) {
+    for (const bool reduced : {false, true}) {
         for (int d = 0; d < x.dim(); ++d) {
-            if ((mask >> d & 1) != last) continue;
+            if (dims.contains(d) != reduced) continue;
             sizes.push_back(x.sizes()[d]);
             strides.push_back(x.strides()[d]);
-            int64_t& part = last ? extents.n : extents.outer;
+            int64_t& part = reduced ? extents.n : extents.outer;
             part = saturating_mul(part, x.sizes()[d]);
         }
     }
@@ -59,10 +60,11 @@ Tensor ReductionPlan::run(const kernels::DTypeTable<kernels::ReduceFn>& kernels,
     return out;
 }
 
-Tensor restore_dims(const Tensor& t, const Dims& sizes, const Dims& dims) {
+Tensor restore_dims(const Tensor& t, const Dims& sizes, DimSet dims) {
     if (t.dim() == sizes.size()) return t;
     Dims restored = sizes;
-    for (int64_t d : dims) restored[static_cast<int>(d)] = 1;
+    for (int d = 0; d < sizes.size(); ++d)
+        if (dims.contains(d)) restored[d] = 1;
     return reshape(t, restored);
 }
 

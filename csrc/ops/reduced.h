@@ -18,29 +18,25 @@ struct ReductionPlan {
 
     Tensor data;
     Extents extents;
-    Dims dims;          // those that are reduced, in order
+    DimSet dims;        // those that are reduced
     Dims result_sizes;  // of the result: without the reduced dimensions, or with 1 in their place
 };
 
 // t, a gradient or result of a reduction of x, with size 1 for the dimensions that are reduced.
-Tensor restore_dims(const Tensor& t, const Dims& sizes, const Dims& dims);
+Tensor restore_dims(const Tensor& t, const Dims& sizes, DimSet dims);
 
 // Base of the rules of reductions: they see gradient and result with the reduced dimensions of size 1.
 struct Reduced {
-    Reduced(const ReductionPlan& plan, const Dims& given, bool keeps)
-        : dim(plan.dims),
-          keepdim(keeps),
-          over_all(given.empty()) {}
+    Reduced(const ReductionPlan& plan, bool keeps) : dim(plan.dims), keepdim(keeps) {}
 
     // A single number broadcasts as it is.
     Tensor arriving(const Tensor& t, const Tensor& x) const {
         return t.dim() == 0 || keepdim ? t : restore_dims(t, x.sizes(), dim);
     }
-    void parameters(auto show) const { show("dim", dim, "keepdim", keepdim); }
+    void parameters(auto show) const { show("dim", Dims(dim), "keepdim", keepdim); }
 
-    Dims dim;
+    DimSet dim;  // all, if none were given
     bool keepdim;
-    bool over_all;  // no dimensions were given
 };
 
 }  // namespace tapegrad

@@ -40,12 +40,13 @@ Tensor accumulated(const ReductionPlan& plan, const ReduceTable& kernels, const 
 }
 
 // How many elements become one.
-int64_t count_of(const Dims& sizes, const Dims& dims) {
+int64_t count_of(const Dims& sizes, DimSet dims) {
     int64_t count = 1;
-    for (int64_t d : dims) count = saturating_mul(count, sizes[static_cast<int>(d)]);
+    for (int d = 0; d < sizes.size(); ++d)
+        if (dims.contains(d)) count = saturating_mul(count, sizes[d]);
     return count;
 }
-double degrees_of_freedom(const Dims& sizes, const Dims& dims, double correction) {
+double degrees_of_freedom(const Dims& sizes, DimSet dims, double correction) {
     return std::max(static_cast<double>(count_of(sizes, dims)) - correction, 0.0);
 }
 
@@ -64,7 +65,7 @@ Tensor spread(const Tensor& grad, const Dims& sizes) {
 }
 
 struct Sum : Reduced {
-    const char* node() const { return over_all ? "SumBackward0" : "SumBackward1"; }
+    const char* node() const { return dim.is_all() ? "SumBackward0" : "SumBackward1"; }
     auto backward(auto g, auto x, auto) const { return expand(g, x.sizes()); }
     Tensor fused(const Tensor& g, const Tensor& x, const Tensor&) const {
         return spread(g, x.sizes());
@@ -72,7 +73,7 @@ struct Sum : Reduced {
 };
 
 struct Mean : Reduced {
-    const char* node() const { return over_all ? "MeanBackward0" : "MeanBackward1"; }
+    const char* node() const { return dim.is_all() ? "MeanBackward0" : "MeanBackward1"; }
     auto backward(auto g, auto x, auto) const {
         return expand(g / count_of(x.sizes(), dim), x.sizes());
     }
@@ -102,7 +103,7 @@ Tensor sum(const Tensor& x_given, const Dims& dims, bool keepdim, OptionalDType 
     const Tensor x = reduction_input(x_given, dtype);
     const ReductionPlan plan(x, dims, keepdim);
     return recorded(accumulated(plan, kernel_table().reduce.sum, "sum", sum_type(x_given, dtype)),
-                    Sum{{plan, dims, keepdim}}, x);
+                    Sum{{plan, keepdim}}, x);
 }
 
 Tensor mean(const Tensor& x_given, const Dims& dims, bool keepdim, OptionalDType dtype) {
@@ -115,7 +116,7 @@ Tensor mean(const Tensor& x_given, const Dims& dims, bool keepdim, OptionalDType
     const ReductionPlan plan(x, dims, keepdim);
     Tensor out = accumulated(plan, kernel_table().reduce.sum, "mean", x.dtype());
     divide_values(out, plan.extents.n);
-    return recorded(std::move(out), Mean{{plan, dims, keepdim}}, x);
+    return recorded(std::move(out), Mean{{plan, keepdim}}, x);
 }
 
 // ------------------------------------------------------------------------------------- product
@@ -150,7 +151,7 @@ Tensor product_of_others(const Tensor& x, const Tensor& product, const Dims& dim
 TAPEGRAD_WORD(product_of_others)
 
 struct Prod : Reduced {
-    const char* node() const { return over_all ? "ProdBackward0" : "ProdBackward1"; }
+    const char* node() const { return dim.is_all() ? "ProdBackward0" : "ProdBackward1"; }
     auto backward(auto g, auto x, auto y) const { return g * product_of_others(x, y, dim); }
 };
 
@@ -158,7 +159,7 @@ Tensor product(const Tensor& x_given, const Dims& dims, bool keepdim, OptionalDT
     const Tensor x = reduction_input(x_given, dtype);
     const ReductionPlan plan(x, dims, keepdim);
     return recorded(accumulated(plan, kernel_table().reduce.prod, "prod", sum_type(x_given, dtype)),
-                    Prod{{plan, dims, keepdim}}, x);
+                    Prod{{plan, keepdim}}, x);
 }
 
 }  // namespace
@@ -221,7 +222,7 @@ struct Std : Var {
 Tensor var(const Tensor& x, const Dims& dims, double correction, bool keepdim) {
     require_floating(x, "std and var");
     const ReductionPlan plan(x, dims, keepdim);
-    return recorded(variance(plan, correction), Var{{plan, dims, keepdim}, correction}, x);
+    return recorded(variance(plan, correction), Var{{plan, keepdim}, correction}, x);
 }
 
 Tensor stddev(const Tensor& x, const Dims& dims, double correction, bool keepdim) {
@@ -232,7 +233,7 @@ Tensor stddev(const Tensor& x, const Dims& dims, double correction, bool keepdim
         GradMode off(false);
         unary_in_place(Unary::Sqrt, out);
     }
-    return recorded(std::move(out), Std{{{plan, dims, keepdim}, correction}}, x);
+    return recorded(std::move(out), Std{{{plan, keepdim}, correction}}, x);
 }
 
 namespace {
@@ -285,7 +286,7 @@ Tensor norm(const Tensor& x, double p, const Dims& dims, bool keepdim) {
         fail("linalg.vector_norm: Expected a floating point or complex tensor as input. Got ",
              scalar_type_name(x.dtype()));
     const ReductionPlan plan(x, dims, keepdim);
-    return recorded(norm_values(plan, p), VectorNorm{{plan, dims, keepdim}, p}, x);
+    return recorded(norm_values(plan, p), VectorNorm{{plan, keepdim}, p}, x);
 }
 
 void from_text(std::string_view text, NormOrder& order) {
@@ -315,7 +316,7 @@ Tensor logsumexp(const Tensor& x_given, const Dims& dims, bool keepdim) {
     const Tensor x = x_given.is_floating() ? x_given : to_dtype(x_given, DType::Float32);
     const ReductionPlan plan(x, dims, keepdim);
     return recorded(plan.run(kernel_table().reduce.logsumexp, "logsumexp", x.dtype()),
-                    Logsumexp{{plan, dims, keepdim}}, x);
+                    Logsumexp{{plan, keepdim}}, x);
 }
 
 // ----------------------------------------------------------------------------------- questions

@@ -4,8 +4,8 @@ namespace tapegrad::rules {
 
 void keep(SavedTensor& place, const Tensor& tensor, bool value, bool sizes) {
     if (!tensor.defined()) return;
-    if (value) place = SavedTensor(tensor, false);
-    else if (sizes) place = SavedTensor::shape_of(tensor);
+    if (value) place.save(tensor, false);
+    else if (sizes) place.save_shape(tensor);
 }
 
 // The sizes of self are shown as self_sym_sizes, as in PyTorch.

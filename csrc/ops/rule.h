@@ -125,11 +125,19 @@ template <class Rule> class RuleNode final : public Node {
     using Arguments = std::array<Tensor, kArguments>;
 
 public:
-    // inputs: the tensors whose gradients are computed.
-    template <class... Inputs>
-    explicit RuleNode(Rule given, const Inputs&... inputs) : rule(std::move(given)) {
-        static_assert(sizeof...(Inputs) == kGradients);
-        (add_edge(rules::edge_of(rules::tensor_of(inputs))), ...);
+    // The tensors whose gradients are computed.
+    template <class Input>
+    RuleNode(Rule given, const Input& input)
+        : Node(rules::edge_of(rules::tensor_of(input))),
+          rule(std::move(given)) {
+        static_assert(kGradients == 1);
+    }
+    template <class First, class Second, class... More>
+    RuleNode(Rule given, const First& first, const Second& second, const More&... more)
+        : Node(rules::edge_of(rules::tensor_of(first)), rules::edge_of(rules::tensor_of(second))),
+          rule(std::move(given)) {
+        static_assert(kGradients == 2 + sizeof...(More));
+        (add_edge(rules::edge_of(rules::tensor_of(more))), ...);
     }
 
     // Keeps of the arguments what the rule uses.
@@ -144,8 +152,8 @@ public:
     // but a part of its base: an operation whose rule uses the result writes that by copying.
     void save_result(const Tensor& out) {
         const rules::Uses uses = needed();
-        if (uses.uses_result()) result_ = SavedTensor(out, true);
-        else if (uses.uses_result_sizes()) result_ = SavedTensor::shape_of(out);
+        if (uses.uses_result()) result_.save(out, true);
+        else if (uses.uses_result_sizes()) result_.save_shape(out);
     }
 
     // The value of the first argument, which an operation in place overwrites.

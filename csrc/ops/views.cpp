@@ -186,8 +186,8 @@ Tensor squeeze(const Tensor& x) {
     return recorded_view(squeezed(x, [](int) { return true; }), Reshaped{"SqueezeBackward0"}, x);
 }
 Tensor squeeze(const Tensor& x, const Dims& dims) {
-    const uint64_t mask = wrap_dims(dims, x.dim());
-    Tensor view = squeezed(x, [mask](int i) { return mask >> i & 1; });
+    const DimSet set = wrap_dims(dims, x.dim());
+    Tensor view = squeezed(x, [set](int i) { return set.contains(i); });
     if (dims.size() != 1) return recorded_view(std::move(view), Reshaped{"SqueezeBackward2"}, x);
     return recorded_view(std::move(view),
                          SqueezeOne{{"SqueezeBackward1"}, wrap_dim(dims[0], x.dim())}, x);

@@ -111,6 +111,14 @@ PyObject* invoke(const Call& call) {
     return call.form->function.invoke(*call.form, call.slots, call.rest, call.rest_count);
 }
 
+// Whether *name is given one by one. What makes tensors takes a single number as one of the sizes, other
+// operators read it as their list. self: 1 for methods, whose tensor is not among args.
+inline bool is_spread(const Form& form, int self, PyObject* const* args, Py_ssize_t count) {
+    if (count + self <= form.variadic) return false;
+    return count + self > form.positional ||
+           (form.has_options && PyLong_CheckExact(args[form.variadic - self]));
+}
+
 // In few moves: most operators have few parameters.
 inline void copy_defaults(const Form& form, PyObject** slots) {
     constexpr int kFew = 4;
@@ -257,6 +265,7 @@ PyObject* Operator::call_function(PyObject* const* args, Py_ssize_t count,
                                   PyObject* names) const noexcept {
     const Form& form = *first_;
     if (names || count < form.required) return call_any(nullptr, args, count, names);
+    if (is_spread(form, 0, args, count)) return call_spread(nullptr, args, count);
     if (count <= form.positional) {
         PyObject* slots[kMaxSlots];
         PyObject* const* given = args;
@@ -266,8 +275,6 @@ PyObject* Operator::call_function(PyObject* const* args, Py_ssize_t count,
             given = slots;
         }
         if (PyObject* result = form.function.invoke(form, given, nullptr, 0)) return result;
-    } else if (count > form.variadic) {
-        return call_spread(nullptr, args, count);
     }
     return call_any(nullptr, args, count, names);
 }
@@ -276,14 +283,13 @@ PyObject* Operator::call_method(PyObject* self, PyObject* const* args, Py_ssize_
                                 PyObject* names) const noexcept {
     const Form& form = *first_;
     if (names || count + 1 < form.required) return call_any(self, args, count, names);
+    if (is_spread(form, 1, args, count)) return call_spread(self, args, count);
     if (count + 1 <= form.positional) {
         PyObject* slots[kMaxSlots];
         copy_defaults(form, slots);
         slots[0] = self;
         for (Py_ssize_t i = 0; i < count; ++i) slots[i + 1] = args[i];
         if (PyObject* result = form.function.invoke(form, slots, nullptr, 0)) return result;
-    } else if (count + 1 > form.variadic) {
-        return call_spread(self, args, count);
     }
     return call_any(self, args, count, names);
 }
