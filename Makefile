@@ -6,7 +6,7 @@ CPP_FILES = $(shell find csrc tests/cpp -name '*.h' -o -name '*.cpp')
 PY_FILES = .
 
 .DEFAULT_GOAL := help
-.PHONY: help dev editable wheel test test-cpp test-all-pythons sanitize lint format typecheck tidy \
+.PHONY: help dev editable wheel test test-cpp test-all-pythons sanitize fuzz lint format typecheck tidy \
         example bench instructions ci clean
 
 help:  ## Show this list
@@ -42,6 +42,9 @@ test-all-pythons:  ## Install and test with every Python from 3.10 to 3.13 on th
 
 sanitize:  ## C++ tests and the memory-heavy Python tests under AddressSanitizer and UBSan
 	PYTHON=$(PYTHON) .ci/sanitize
+
+fuzz:  ## A million random calls of all public functions under the sanitizers
+	PYTHON=$(PYTHON) .ci/sanitize fuzz --calls 1000000
 
 ##@ Check
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import math
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -139,3 +140,19 @@ def repeat(step: Callable[[], Any], times: int = ROUNDS) -> None:
     """Run a step so often that what it leaves behind would be seen."""
     for _ in range(times):
         step()
+
+
+def check_tensor(x: Any) -> None:
+    """The tensor says of itself what is so, and lies within its storage."""
+    if isinstance(x, tuple | list):
+        for part in x:
+            check_tensor(part)
+    if not isinstance(x, tg.Tensor):
+        return
+    sizes, strides, offset = x.shape, x.stride(), x.storage_offset()
+    assert min(sizes, default=0) >= 0 and min(strides, default=0) >= 0 and offset >= 0
+    assert x.numel() == math.prod(sizes)
+    assert x.nbytes == x.numel() * x.element_size()
+    last = sum((size - 1) * stride for size, stride in zip(sizes, strides, strict=True))
+    end = offset + last + 1 if x.numel() else offset
+    x.detach().as_strided((end,), (1,), 0)  # raises where the storage ends before

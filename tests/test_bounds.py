@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
-import math
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from hypothesis import strategies as st
 
 import tapegrad as tg
 from both import both, leaf
+from support import check_tensor as check
 from support import raises
 
 torch: Any = None
@@ -34,22 +34,6 @@ NEGATIVE = (MIN, MIN + 1, -(2**62), -(2**48), -(2**31) - 1)
 # Where an int of 32 bits ends.
 WIDE = (2**31 - 1, 2**31, 2**32, 2**32 + 1)
 TOO_WIDE = (2**63, 2**64, -(2**63) - 1)
-
-
-def check(x: Any) -> None:
-    """The tensor says of itself what is so, and lies within its storage."""
-    if isinstance(x, tuple | list):
-        for part in x:
-            check(part)
-    if not isinstance(x, tg.Tensor):
-        return
-    sizes, strides, offset = x.shape, x.stride(), x.storage_offset()
-    assert min(sizes, default=0) >= 0 and min(strides, default=0) >= 0 and offset >= 0
-    assert x.numel() == math.prod(sizes)
-    assert x.nbytes == x.numel() * x.element_size()
-    last = sum((size - 1) * stride for size, stride in zip(sizes, strides, strict=True))
-    end = offset + last + 1 if x.numel() else offset
-    x.detach().as_strided((end,), (1,), 0)  # raises where the storage ends before
 
 
 def outcome(call: Callable[[], Any]) -> Any:
