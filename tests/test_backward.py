@@ -642,3 +642,11 @@ def test_deep_chain_is_freed_in_a_thread_with_a_small_stack() -> None:
     finally:
         threading.stack_size(before)
     assert len(done) == 1
+
+
+@pytest.mark.parametrize("flag", ["retain_graph", "create_graph"])
+def test_flags_that_are_neither_true_nor_false(flag: str) -> None:
+    x = tg.ones(2, requires_grad=True)
+    with raises(RuntimeError, "Boolean value of Tensor with more than one value is ambiguous"):
+        (x * x).sum().backward(**{flag: tg.ones(2)})
+    assert x.grad is None

@@ -267,6 +267,18 @@ def test_losses_check_their_arguments():
         assert nn.MSELoss(size_average=False)(tg.ones(3), tg.zeros(3)).item() == 3.0
 
 
+@both
+@pytest.mark.parametrize("shape", [(0,), (3, 0), (0, 3), (3, 0, 2), (0, 3, 2)])
+def test_cross_entropy_of_nothing(lib, shape):
+    x = lib.zeros(shape, requires_grad=True)
+    loss = lib.nn.functional.cross_entropy(x, lib.zeros(shape))
+    assert math.isnan(loss.item())
+    loss.backward()
+    assert tuple(x.grad.shape) == shape
+    total = lib.nn.functional.cross_entropy(x, lib.zeros(shape), reduction="sum")
+    assert total.item() == 0
+
+
 def test_binary_cross_entropy_at_the_ends():
     x = tensor([0.0, 1.0, 0.0, 1.0], requires_grad=True)
     loss = F.binary_cross_entropy(x, tensor([0.0, 1.0, 1.0, 0.0]), reduction="none")

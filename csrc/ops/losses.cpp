@@ -130,7 +130,9 @@ Tensor probability_cross_entropy(const Tensor& input, const Tensor& target, cons
     }
     const Tensor losses = -sum(terms, {dim});
     if (reduction != Reduction::Mean) return reduce(losses, reduction);
-    return sum(losses, {}) / static_cast<double>(std::max<int64_t>(input.numel() / classes, 1));
+    // The mean over no rows, or of rows without classes, is no number.
+    const int64_t rows = classes ? losses.numel() : 0;
+    return sum(losses, {}) / static_cast<double>(rows);
 }
 
 }  // namespace

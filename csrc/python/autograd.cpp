@@ -11,6 +11,7 @@
 #include "python/module.h"
 #include "python/node_object.h"
 #include "python/tensor_attributes.h"
+#include "python/values.h"
 
 namespace tapegrad::python {
 namespace {
@@ -128,8 +129,8 @@ PyObject* backward_method(PyObject* self, PyObject* const* args, Py_ssize_t coun
                 fail<TypeError>("backward() got multiple values for argument '", name, "'");
             values[at] = args[count + i];
         }
-        const bool create_graph = PyObject_IsTrue(values[2]);
-        const bool keep_graph = values[1] == Py_None ? create_graph : PyObject_IsTrue(values[1]);
+        const bool create_graph = truth_of(values[2]);
+        const bool keep_graph = values[1] == Py_None ? create_graph : truth_of(values[1]);
         if (values[3] == Py_None) {
             const Point root = root_point(self, 0);
             TensorList grads{given_gradient(values[0], root.info(), 0)};

@@ -11,6 +11,7 @@
 #include "python/node_object.h"
 #include "python/saved_tensor_hooks.h"
 #include "python/tensor_attributes.h"
+#include "python/values.h"
 
 namespace tapegrad::python {
 namespace {
@@ -359,7 +360,7 @@ bool clears_on_access(PyObject* self) {
     py::object value =
         py::reinterpret_steal<py::object>(cls ? PyObject_GetAttr(cls.ptr(), flag) : nullptr);
     if (!value) throw py::error_already_set();
-    return PyObject_IsTrue(value.ptr()) == 1;
+    return truth_of(value.ptr());
 }
 
 PyObject* get_saved_tensors(PyObject* self, void*) {

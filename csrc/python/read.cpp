@@ -88,9 +88,7 @@ bool read_number(PyObject* object, Scalar& result) {
 bool read_bool(PyObject* object, bool& result) {
     const char* type = Py_TYPE(object)->tp_name;
     if (std::strcmp(type, "numpy.bool_") != 0 && std::strcmp(type, "numpy.bool") != 0) return false;
-    const int truth = PyObject_IsTrue(object);
-    if (truth < 0) throw py::error_already_set();
-    result = truth != 0;
+    result = truth_of(object);
     return true;
 }
 

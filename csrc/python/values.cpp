@@ -99,6 +99,12 @@ PyObject* wrap_size(const Dims& sizes) {
 
 PyObject* dtype_object(DType dtype) { return dtype_objects[static_cast<int>(dtype)]; }
 
+bool truth_of(PyObject* object) {
+    const int truth = PyObject_IsTrue(object);
+    if (truth < 0) throw py::error_already_set();
+    return truth != 0;
+}
+
 std::optional<DType> dtype_from_object(PyObject* object) {
     if (Py_TYPE(object) == dtype_type) return value_of(object);
     // Python's own types stand for the types that hold their values.
