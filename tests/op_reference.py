@@ -136,6 +136,20 @@ def topk(x: np.ndarray, k: int, dim: int = -1, largest: bool = True) -> Any:
     return tuple(narrow(a, dim, 0, k) for a in sort(x, dim, descending=largest))
 
 
+def kthvalue(x: np.ndarray, k: int, dim: int = -1, keepdim: bool = False) -> Any:
+    if x.ndim == 0:
+        return x, np.zeros((), int)
+    picked = tuple(narrow(a, dim, k - 1, 1) for a in sort(x, dim))
+    return picked if keepdim else tuple(np.squeeze(a, dim) for a in picked)
+
+
+def middle(x: np.ndarray, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The median: the lower one of two."""
+    if dim is None:
+        return np.sort(x, axis=None)[(x.size - 1) // 2]
+    return kthvalue(x, (x.shape[dim] + 1) // 2 if x.ndim else 1, dim, keepdim)
+
+
 def joined(join: Callable[..., Any]) -> Callable[..., Any]:
     return lambda parts, dim=0: join(parts, axis=dim)
 
@@ -240,6 +254,16 @@ def put_add(x: np.ndarray, dim: int, index: np.ndarray, src: np.ndarray) -> np.n
     where[dim] = index
     np.add.at(x, tuple(where), src[tuple(slice(n) for n in index.shape)])
     return x
+
+
+def index_reduce(
+    x: np.ndarray, dim: int, index: np.ndarray, source: np.ndarray, reduce: str, **kw: bool
+) -> np.ndarray:
+    shape = [1] * source.ndim
+    shape[dim] = -1
+    return put_reduced(
+        x, dim, np.broadcast_to(index.reshape(shape), source.shape), source, reduce, **kw
+    )
 
 
 def put_reduced(

@@ -68,6 +68,7 @@ ARGUMENTS: dict[str, Callable[[Any], Any]] = {
     "stride": lambda t: (1,),
     "shifts": lambda t: (1,),
     "sizes": lambda t: (3, 1),
+    "split_sizes": lambda t: (3,),
     "destination": lambda t: 0,
     "reduce": lambda t: "sum",
     **dict.fromkeys(
@@ -88,14 +89,15 @@ SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("randint_like", "high"): lambda t: 2,
     ("randint", "high"): lambda t: 2,
     ("random_", "to"): lambda t: 2,
+    **dict.fromkeys((("index_reduce", "reduce"), ("index_reduce_", "reduce")), lambda t: "prod"),
     ("scatter", "reduce"): lambda t: "add",
     ("scatter_", "reduce"): lambda t: "add",
     **{
         (name, "index"): lambda t: t.zeros(1, dtype=t.int64)
         for name in (
             "index_select",
-            *("index_add", "index_copy", "index_fill"),
-            *("index_add_", "index_copy_", "index_fill_"),
+            *("index_add", "index_copy", "index_fill", "index_reduce"),
+            *("index_add_", "index_copy_", "index_fill_", "index_reduce_"),
         )
     },
 }
@@ -189,7 +191,7 @@ def test_every_integer(operator: dict, form: dict, parameter: dict) -> None:
 @pytest.mark.parametrize(("operator", "form", "parameter"), PARAMETERS)
 def test_other_arguments_fit(operator: dict, form: dict, parameter: dict) -> None:
     # Otherwise every call above would fail for another reason.
-    ordinary = (0, 1, 2, (0,), (1,), (3, 4), (1, 0), (3, 1))
+    ordinary = (0, 1, 2, (0,), (1,), (3,), (3, 4), (1, 0), (3, 1))
     outcomes = [
         outcome(lambda value=value: call_with(tg, operator, form, parameter, value))
         for value in ordinary

@@ -11,6 +11,7 @@
 #include "ops/overlap.h"
 #include "ops/reshape.h"
 #include "ops/rule.h"
+#include "ops/views.h"
 
 namespace tapegrad {
 namespace {
@@ -102,23 +103,24 @@ Tensor index_select(const Tensor& x_given, int64_t dim_given, const Tensor& inde
 
 namespace {
 
-void check_index_add(const Tensor& x, int dim, const Tensor& index, const Tensor& source) {
+void check_slices(const char* name, const Tensor& x, int dim, const Tensor& index,
+                  const Tensor& source) {
     if (index.dim() > 1)
-        fail<IndexError>("index_add_(): Index is supposed to be a vector, but got dim: ",
-                         index.dim(), " with type: ", scalar_type_name(index.dtype()),
+        fail<IndexError>(name, "(): Index is supposed to be a vector, but got dim: ", index.dim(),
+                         " with type: ", scalar_type_name(index.dtype()),
                          " and size: ", to_string(index.sizes()));
     if (index.dtype() != DType::Int64 && index.dtype() != DType::Int32)
-        fail("index_add_(): Expected dtype int32/int64 for index but got: ",
-             scalar_type_name(index.dtype()));
+        fail(name,
+             "(): Expected dtype int32/int64 for index but got: ", scalar_type_name(index.dtype()));
     if (x.dtype() != source.dtype())
-        fail("index_add_(): self (", scalar_type_name(x.dtype()), ") and source (",
+        fail(name, "(): self (", scalar_type_name(x.dtype()), ") and source (",
              scalar_type_name(source.dtype()), ") must have the same scalar type");
     if (source.dim() > 0 && dim >= source.dim())
-        fail("index_add_(): Indexing dim ", dim, " is out of bounds of the source tensor with dim ",
+        fail(name, "(): Indexing dim ", dim, " is out of bounds of the source tensor with dim ",
              source.dim());
     const int64_t length = source.dim() ? source.sizes()[dim] : 1;
     if (index.numel() != length)
-        fail("index_add_(): Number of indices (", index.numel(),
+        fail(name, "(): Number of indices (", index.numel(),
              ") should be equal to source.size(dim): (", length, "), for dim: ", dim);
     bool match = x.dim() == source.dim();
     for (int d = 0; match && d < x.dim(); ++d)
@@ -177,7 +179,7 @@ Tensor index_add(const Tensor& x, int64_t dim_given, const Tensor& index, const 
     {
         GradMode off(false);
         KeepLock keep;
-        check_index_add(x, dim, index, source);
+        check_slices("index_add_", x, dim, index, source);
         out = contiguous_clone(x);
         add_slices(out, dim, index, source, alpha);
     }
@@ -191,7 +193,7 @@ const Tensor& index_add_(const Tensor& x, int64_t dim_given, const Tensor& index
     const auto write = [&] {
         GradMode off(false);
         KeepLock keep;
-        check_index_add(x, dim, index, source);
+        check_slices("index_add_", x, dim, index, source);
         refuse_internal_overlap(x);
         refuse_overlap(x, index);
         refuse_overlap(x, source);
@@ -202,6 +204,43 @@ const Tensor& index_add_(const Tensor& x, int64_t dim_given, const Tensor& index
         if (!direct) copy_values(x, target);
     };
     return change.apply(IndexAdd{dim, alpha, source.dim()}, write, source, index);
+}
+
+namespace {
+
+// The index of a slice as one for each of its elements, for scatter_reduce.
+Tensor index_of_elements(int dim, const Tensor& index, const Tensor& source) {
+    Dims one(source.dim(), 1);
+    if (source.dim()) one[dim] = index.numel();
+    return expand(reshape(int64_values(index), one), source.sizes());
+}
+
+void check_index_reduce(const Tensor& x, int dim, const Tensor& index, const Tensor& source,
+                        Reduce reduce, bool include_self) {
+    if (reduce == Reduce::Sum)
+        fail("index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got sum.");
+    check_slices("index_reduce_", x, dim, index, source);
+    if (x.dtype() == DType::Bool && !include_self)
+        fail<NotImplementedError>(
+            "\"index_reduce_func_exclude_input_init\" not implemented for 'Bool'");
+}
+
+}  // namespace
+
+Tensor index_reduce(const Tensor& x, int64_t dim_given, const Tensor& index, const Tensor& source,
+                    Reduce reduce, bool include_self) {
+    const int dim = wrap_dim(dim_given, x.dim());
+    check_index_reduce(x, dim, index, source, reduce, include_self);
+    return scatter_reduce(x, dim, index_of_elements(dim, index, source), source, reduce,
+                          include_self);
+}
+
+const Tensor& index_reduce_(const Tensor& x, int64_t dim_given, const Tensor& index,
+                            const Tensor& source, Reduce reduce, bool include_self) {
+    const int dim = wrap_dim(dim_given, x.dim());
+    check_index_reduce(x, dim, index, source, reduce, include_self);
+    return scatter_reduce_(x, dim, index_of_elements(dim, index, source), source, reduce,
+                           include_self);
 }
 
 }  // namespace tapegrad

@@ -45,7 +45,7 @@ private:
 };
 
 void record_parts(const Tensor& x, const std::vector<Tensor>& parts, const char* name, int dim,
-                  bool keeps_dim) {
+                  bool keeps_dim, bool views = true) {
     Ref<Node> node;
     if (recording(x)) {
         node = Ref<Node>(new PartsNode(name, x.sizes(), x.dtype(), dim, keeps_dim));
@@ -53,6 +53,7 @@ void record_parts(const Tensor& x, const std::vector<Tensor>& parts, const char*
     }
     for (const Tensor& part : parts) {
         if (node) set_history(part, node);
+        if (!views) continue;
         mark_view(part, x);
         if (AutogradExtra* extra = extra_of(part);
             extra && grad_enabled() && extra->origin != ViewOrigin::Inference)
@@ -67,9 +68,10 @@ void check_part_count(int64_t count) {
 
 }  // namespace
 
-std::vector<Tensor> split(const Tensor& x, const Dims& sizes, int64_t dim, bool equal) {
-    if (x.dim() == 0) fail("split expects at least a 1-dimensional tensor");
-    const int at = wrap_dim(dim, x.dim());
+namespace {
+
+// The parts of x, not yet recorded.
+std::vector<Tensor> cut(const Tensor& x, const Dims& sizes, int at) {
     int64_t total = 0;
     bool overflow = false;
     for (int64_t size : sizes) {
@@ -92,6 +94,15 @@ std::vector<Tensor> split(const Tensor& x, const Dims& sizes, int64_t dim, bool 
         parts.push_back(alias(x, part_sizes, x.strides(), saturating_mul(start, x.strides()[at])));
         start += size;
     }
+    return parts;
+}
+
+}  // namespace
+
+std::vector<Tensor> split(const Tensor& x, const Dims& sizes, int64_t dim, bool equal) {
+    if (x.dim() == 0) fail("split expects at least a 1-dimensional tensor");
+    const int at = wrap_dim(dim, x.dim());
+    std::vector<Tensor> parts = cut(x, sizes, at);
     record_parts(x, parts, equal ? "SplitBackward0" : "SplitWithSizesBackward0", at, true);
     return parts;
 }
@@ -128,12 +139,24 @@ Dims parts_of_size(const Tensor& x, int64_t size, int64_t dim) {
     return sizes;
 }
 
+Dims parts_checked(const Tensor& x, int64_t size, int64_t dim) {
+    if (x.dim() == 0) fail("split expects at least a 1-dimensional tensor");
+    if (size < 0) fail("split expects split_size be non-negative, but got split_size=", size);
+    return parts_of_size(x, size, dim);
+}
+
 }  // namespace
 
 std::vector<Tensor> split_by_size(const Tensor& x, int64_t size, int64_t dim) {
-    if (x.dim() == 0) fail("split expects at least a 1-dimensional tensor");
-    if (size < 0) fail("split expects split_size be non-negative, but got split_size=", size);
-    return split(x, parts_of_size(x, size, dim), dim, true);
+    return split(x, parts_checked(x, size, dim), dim, true);
+}
+
+std::vector<Tensor> unsafe_split(const Tensor& x, int64_t size, int64_t dim) {
+    const Dims sizes = parts_checked(x, size, dim);
+    const int at = wrap_dim(dim, x.dim());
+    std::vector<Tensor> parts = cut(x, sizes, at);
+    record_parts(x, parts, "UnsafeSplitBackward0", at, true, false);
+    return parts;
 }
 
 std::vector<Tensor> split_by_sizes(const Tensor& x, const Dims& sizes, int64_t dim) {

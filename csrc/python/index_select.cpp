@@ -7,6 +7,8 @@ void bind_index_select(PyObject* m) {
     def<"index_select">(m, index_select);
     def<"index_add">(m, index_add);
     def_method<"index_add_">(m, index_add_);
+    def<"index_reduce">(m, index_reduce);
+    def_method<"index_reduce_">(m, index_reduce_);
 }
 
 }  // namespace tapegrad::python

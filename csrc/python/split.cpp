@@ -5,6 +5,8 @@ namespace tapegrad::python {
 
 void bind_split(PyObject* m) {
     def<"split">(m, split_by_size, split_by_sizes);
+    def<"split_with_sizes">(m, split_by_sizes);
+    def<"unsafe_split">(m, unsafe_split);
     def<"chunk">(m, chunk);
     def<"unbind">(m, unbind);
 }

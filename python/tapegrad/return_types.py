@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["max", "min", "sort", "topk"]
+__all__ = ["kthvalue", "max", "median", "min", "nanmedian", "sort", "topk"]
 
 
 class _Pair(tuple[Any, ...]):
@@ -27,14 +27,32 @@ class _Pair(tuple[Any, ...]):
         return f"tapegrad.return_types.{name}(\nvalues={self[0]!r},\nindices={self[1]!r})"
 
 
+class kthvalue(_Pair):
+    """Result of ``tapegrad.kthvalue``."""
+
+    __slots__ = ()
+
+
 class max(_Pair):
     """Result of ``tapegrad.max`` along a dimension."""
 
     __slots__ = ()
 
 
+class median(_Pair):
+    """Result of ``tapegrad.median`` along a dimension."""
+
+    __slots__ = ()
+
+
 class min(_Pair):
     """Result of ``tapegrad.min`` along a dimension."""
+
+    __slots__ = ()
+
+
+class nanmedian(_Pair):
+    """Result of ``tapegrad.nanmedian`` along a dimension."""
 
     __slots__ = ()
 

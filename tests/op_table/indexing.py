@@ -11,6 +11,7 @@ from op_reference import (
     index_copy,
     index_fill,
     index_put,
+    index_reduce,
     masked_fill,
     masked_scatter,
     narrow,
@@ -181,6 +182,16 @@ add_row("index_add", index_add, lambda m: [
         errors=(E(lambda t: t.ones(2).index_add(0, t.tensor([2]), t.ones(1)), RuntimeError, SIX.format(2, 0, 2)),
                 E(lambda t: t.ones(2).index_add(0, t.tensor([0, 1]), t.ones(1)), RuntimeError,
                   "index_add_(): Number of indices (2) should be equal to source.size(dim): (1), for dim: 0")))
+add_row("index_reduce", index_reduce, lambda m: [
+            S(m(3, 4), 0, m.place(3, 5), m(5, 4), "prod"), S(m(3, 4), -1, m.place(4, 2), m(3, 2), "mean"),
+            S(m.distinct(3, 4), 1, np.array([3, 0]), m.distinct(3, 2), "amax", include_self=False),
+            S(m(3), 0, m.place(3, 0), m(0), "amin"), S(m(2, 3, 2), 1, m.place(3, 4), m(2, 4, 2), "prod")],
+        "index", dtypes=NUMBERS, inplace="index_reduce_", special=False, tol=4,
+        large=lambda m: [S(m(50, 100), 0, m.place(50, 3000), m(3000, 100), "amax")],
+        errors=(E(lambda t: t.ones(2).index_reduce(0, t.tensor([0]), t.ones(1), "sum"), RuntimeError,
+                  "index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got sum."),
+                E(lambda t: t.ones(2).index_reduce(0, t.tensor([0, 1]), t.ones(1), "prod"), RuntimeError,
+                  "index_reduce_(): Number of indices (2) should be equal to source.size(dim): (1), for dim: 0")))
 add_row("index_copy", index_copy, lambda m: [
             S(m(3, 4), 0, np.array([2, 0]), m(2, 4)), S(m(3, 4), -1, np.array([1]), m(3, 1)),
             S(m(3), 0, m.place(3, 0), m(0)), S(m(2, 3, 2), 1, np.array([2, 1, 0]), m(2, 3, 2))],

@@ -47,6 +47,7 @@ RESULTS: dict[str, str] = {
     "index_add": "tensor([0., 2.])",
     "index_copy": "tensor([0., 1.])",
     "index_fill": "tensor([0., 5.])",
+    "index_reduce": "tensor([1., 0.])",
     "masked_scatter": "tensor([0., 1.])",
     "bitwise_not": "tensor([-1, -6])",
     "tril": "tensor([[1., 0.],\n            [1., 1.]])",

@@ -311,6 +311,91 @@ Example:
     >>> tapegrad.sum_to_size(tapegrad.ones(3, 2), (1, 2))
     tensor([[3., 3.]])
 """,
+    "median(input)\nmedian(input, dim=-1, keepdim=False)": """\
+The element in the middle of all, or along a dimension: the lower one of two.
+
+Args:
+    input: a tensor of numbers.
+    dim: the dimension. Default of the second form: -1.
+    keepdim: keep the dimension with size 1. Default: False.
+
+Returns:
+    A tensor of one element; of the second form a pair (``values``, ``indices``), the indices int64.
+    NaN where there is one.
+
+Raises:
+    IndexError: if the dimension has no elements.
+    NotImplementedError: for bool.
+
+Example:
+    >>> tapegrad.median(tapegrad.tensor([4.0, 1.0, 3.0, 2.0]))
+    tensor(2.)
+    >>> tapegrad.median(tapegrad.tensor([[1.0, 5.0, 3.0]]), 1)
+    tapegrad.return_types.median(
+    values=tensor([3.]),
+    indices=tensor([2]))
+""",
+    "nanmedian(input)\nnanmedian(input, dim=-1, keepdim=False)": """\
+As :func:`median`, without the elements that are NaN.
+
+Args:
+    input: a tensor of numbers.
+    dim: the dimension. Default of the second form: -1.
+    keepdim: keep the dimension with size 1. Default: False.
+
+Returns:
+    A tensor of one element; of the second form a pair (``values``, ``indices``), the indices int64.
+    NaN where all elements are.
+
+Raises:
+    IndexError: if the dimension has no elements.
+    NotImplementedError: for bool.
+
+Example:
+    >>> tapegrad.nanmedian(tapegrad.tensor([-1.0, 1.0, 9.0, 4.0]).sqrt())
+    tensor(2.)
+""",
+    "kthvalue(input, k, dim=-1, keepdim=False)": """\
+The k-th smallest element along a dimension, and where it is.
+
+Args:
+    input: a tensor of numbers.
+    k: the rank, from 1.
+    dim: the dimension. Default: -1.
+    keepdim: keep the dimension with size 1. Default: False.
+
+Returns:
+    A pair (``values``, ``indices``), the indices int64. NaN counts as the largest.
+
+Raises:
+    RuntimeError: if there are fewer than k elements along the dimension.
+    NotImplementedError: for bool.
+
+Example:
+    >>> tapegrad.kthvalue(tapegrad.tensor([4.0, 1.0, 3.0]), 2)
+    tapegrad.return_types.kthvalue(
+    values=tensor(3.),
+    indices=tensor(2))
+""",
+    "isin(elements, test_elements, *, assume_unique=False, invert=False)": """\
+Whether each element is equal to one of some others.
+
+Args:
+    elements: a tensor, or a number.
+    test_elements: what is looked for: a tensor of any shape, or a number.
+    assume_unique: ignored: repeated elements cost nothing.
+    invert: whether each element is none of the others. Default: False.
+
+Returns:
+    A bool tensor of the shape of ``elements``. NaN equals nothing.
+
+Raises:
+    RuntimeError: for bool tensors.
+
+Example:
+    >>> tapegrad.isin(tapegrad.tensor([1, 2, 3]), tapegrad.tensor([3, 1]))
+    tensor([ True, False,  True])
+""",
     "sort(input, dim=-1, descending=False, stable=False)": """\
 The elements in order along a dimension, with their indices.
 

@@ -362,6 +362,44 @@ Example:
     >>> tapegrad.split(tapegrad.arange(5), [1, 4])
     (tensor([0]), tensor([1, 2, 3, 4]))
 """,
+    "split_with_sizes(input, split_sizes, dim=0)": """\
+Views of a tensor, cut along a dimension into parts of given sizes.
+
+Args:
+    input: a tensor with at least one dimension.
+    split_sizes: a list of ints, which add up to the size of the dimension.
+    dim: the dimension. Default: 0.
+
+Returns:
+    A tuple of tensors.
+
+Raises:
+    RuntimeError: if the sizes do not add up.
+
+Example:
+    >>> tapegrad.split_with_sizes(tapegrad.arange(5), [1, 4])
+    (tensor([0]), tensor([1, 2, 3, 4]))
+""",
+    "unsafe_split(input, split_size, dim=0)": """\
+As :func:`split` with one size, but the parts do not count as views of one tensor.
+
+Each may be changed in place, which the others and the tensor itself do not learn of.
+
+Args:
+    input: a tensor with at least one dimension.
+    split_size: the size of the parts; the last one may be smaller.
+    dim: the dimension. Default: 0.
+
+Returns:
+    A tuple of tensors.
+
+Raises:
+    RuntimeError: for a negative size.
+
+Example:
+    >>> tapegrad.unsafe_split(tapegrad.arange(3), 2)
+    (tensor([0, 1]), tensor([2]))
+""",
     "chunk(input, chunks, dim=0)": """\
 A tensor cut into a number of nearly equal parts along a dimension.
 
@@ -577,6 +615,29 @@ Example:
     >>> source = tapegrad.tensor([7.0, 1.0])
     >>> tapegrad.scatter_reduce(x, 0, index, source, "amin", include_self=False)
     tensor([1., 5.])
+""",
+    "index_reduce(input, dim, index, source, reduce, *, include_self=True)": """\
+Slices of a source joined to the slices of a copy that an index names.
+
+Args:
+    input: a tensor.
+    dim: the dimension of the slices.
+    index: a vector of int32 or int64: the place of each slice of ``source``.
+    source: a tensor of the dtype of ``input``, of its shape but for ``dim``.
+    reduce: "prod", "mean", "amax" or "amin".
+    include_self: whether the slices of ``input`` that are named take part. Default: True.
+
+Returns:
+    A tensor of the shape of ``input``.
+
+Raises:
+    IndexError: for an index out of range.
+    RuntimeError: if shapes or dtypes do not fit, or for another ``reduce``.
+
+Example:
+    >>> x, index = tapegrad.ones(2), tapegrad.tensor([0, 0])
+    >>> tapegrad.index_reduce(x, 0, index, tapegrad.tensor([2.0, 3.0]), "prod")
+    tensor([6., 1.])
 """,
     "index_copy(input, dim, index, source)": """\
 A copy in which slices along a dimension are replaced.

@@ -498,6 +498,9 @@ IN_PLACE_EXAMPLES = {
     "index_add": "tapegrad.zeros(2).index_add_(0, tapegrad.tensor([1, 1]), tapegrad.ones(2))",
     "index_copy": "tapegrad.zeros(2).index_copy_(0, tapegrad.tensor([1]), tapegrad.ones(1))",
     "index_fill": "tapegrad.zeros(2).index_fill_(0, tapegrad.tensor([1]), 5.0)",
+    "index_reduce": (
+        'tapegrad.ones(2).index_reduce_(0, tapegrad.tensor([1]), tapegrad.zeros(1), "prod")'
+    ),
     "masked_scatter": (
         "tapegrad.zeros(2).masked_scatter_(tapegrad.tensor([False, True]), tapegrad.ones(1))"
     ),

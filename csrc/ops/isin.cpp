@@ -1,0 +1,42 @@
+#include "ops/isin.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "core/parallel.h"
+#include "ops/copy.h"
+#include "ops/offsets.h"
+
+namespace tapegrad {
+
+// Whether the elements are known to be different makes no difference to a search in sorted values.
+Tensor isin(const Arg& elements, const Arg& test_elements, bool, bool invert) {
+    const DType dtype = result_type(elements, test_elements);
+    for (const Arg* arg : {&elements, &test_elements})
+        if (arg->is_tensor() && arg->tensor().dtype() == DType::Bool)
+            fail("Unsupported input type encountered for isin(): Bool");
+    const auto values_of = [&](const Arg& arg) {
+        return arg.is_tensor() ? contiguous_values(cast_values(arg.tensor(), dtype))
+                               : scalar_tensor(arg.scalar(), dtype);
+    };
+    const Tensor x = values_of(elements), others = values_of(test_elements);
+    Tensor out = empty(x.sizes(), DType::Bool);
+    visit_dtype(dtype, [&]<class T>() {
+        std::vector<T> known;
+        for (const T* p = others.data<T>(); p < others.data<T>() + others.numel(); ++p)
+            if (*p == *p) known.push_back(*p);
+        std::sort(known.begin(), known.end());
+        parallel_for(x.numel(), grain_for(16), [&](int64_t begin, int64_t end) {
+            for (int64_t i = begin; i < end; ++i) {
+                const T value = x.data<T>()[i];
+                const bool found =
+                    value == value && std::binary_search(known.begin(), known.end(), value);
+                out.data<uint8_t>()[i] = found != invert;
+            }
+        });
+    });
+    return out;
+}
+
+}  // namespace tapegrad

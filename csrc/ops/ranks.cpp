@@ -1,0 +1,121 @@
+#include "ops/ranks.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "core/parallel.h"
+#include "ops/copy.h"
+#include "ops/offsets.h"
+#include "ops/reshape.h"
+#include "ops/selected.h"
+
+namespace tapegrad {
+namespace {
+
+void require_numbers(const Tensor& x, const char* name) {
+    if (x.dtype() == DType::Bool)
+        fail<NotImplementedError>("\"", name, "_cpu\" not implemented for 'Bool'");
+}
+
+template <class T> bool is_nan(T value) {
+    if constexpr (std::is_floating_point_v<T>) return std::isnan(value);
+    else return false;
+}
+
+// Where the element of a rank is among n that lie step apart. rank_of(n, m) gives the rank, of m elements that
+// are no NaN; another one is that of the first NaN. Of equal elements it is one that does not depend on
+// anything else.
+template <class T, class RankOf>
+int64_t place_of_rank(const T* x, int64_t n, int64_t step, RankOf rank_of) {
+    struct Entry {
+        T value;
+        int64_t index;
+    };
+    std::vector<Entry> entries;
+    entries.reserve(static_cast<size_t>(n));
+    int64_t first_nan = n;
+    for (int64_t i = 0; i < n; ++i) {
+        const T value = x[i * step];
+        if (is_nan(value)) first_nan = std::min(first_nan, i);
+        else entries.push_back({value, i});
+    }
+    const auto m = static_cast<int64_t>(entries.size());
+    const int64_t rank = rank_of(n, m);
+    if (rank >= m) return first_nan;
+    const auto chosen = entries.begin() + rank;
+    std::nth_element(entries.begin(), chosen, entries.end(), [](const Entry& a, const Entry& b) {
+        return a.value < b.value || (a.value == b.value && a.index < b.index);
+    });
+    return chosen->index;
+}
+
+int64_t middle(int64_t n, int64_t m) { return m < n ? m : (n - 1) / 2; }
+int64_t middle_of_numbers(int64_t, int64_t m) { return m ? (m - 1) / 2 : 0; }
+
+template <class RankOf>
+std::pair<Tensor, Tensor> at_rank(const Tensor& x, int64_t dim, bool keepdim, const char* name,
+                                  const char* node, RankOf rank_of) {
+    require_numbers(x, name);
+    const ReductionPlan plan(x, {dim}, keepdim);
+    const auto& [outer, n, inner] = plan.extents;
+    if (n == 0 && outer > 0 && inner > 0)
+        fail<IndexError>(name, "(): Expected reduction dim ", dim, " to have non-zero size.");
+    Tensor values = empty(plan.result_sizes, x.dtype());
+    const Tensor indices = empty(plan.result_sizes, DType::Int64);
+    visit_dtype(x.dtype(), [&]<class T>() {
+        const int64_t length = n, step = inner;
+        parallel_for(values.numel(), grain_for(8 * length), [&](int64_t begin, int64_t end) {
+            for (int64_t row = begin; row < end; ++row) {
+                const T* from = plan.data.data<T>() + row / step * length * step + row % step;
+                const int64_t place = place_of_rank(from, length, step, rank_of);
+                values.data<T>()[row] = from[place * step];
+                indices.data<int64_t>()[row] = place;
+            }
+        });
+    });
+    return {recorded(std::move(values), AtIndices{node, dim, keepdim}, x, indices), indices};
+}
+
+template <class RankOf>
+Tensor of_all(const Tensor& x, const char* name, const char* node, RankOf rank_of) {
+    require_numbers(x, name);
+    const ReductionPlan plan(x, {}, false);
+    Tensor value = empty({}, x.dtype());
+    visit_dtype(x.dtype(), [&]<class T>() {
+        const T* from = plan.data.data<T>();
+        if (x.numel() > 0) *value.data<T>() = from[place_of_rank(from, x.numel(), 1, rank_of)];
+        else if constexpr (std::is_floating_point_v<T>)
+            *value.data<T>() = std::numeric_limits<T>::quiet_NaN();
+        else *value.data<T>() = std::numeric_limits<T>::lowest();
+    });
+    return recorded(std::move(value), Evenly<kernels::Ties::Masked>{{plan, false}, node}, x);
+}
+
+}  // namespace
+
+Tensor median(const Tensor& x) { return of_all(x, "median", "MedianBackward0", middle); }
+
+std::pair<Tensor, Tensor> median(const Tensor& x, int64_t dim, bool keepdim) {
+    return at_rank(x, wrap_dim(dim, x.dim()), keepdim, "median", "MedianBackward1", middle);
+}
+
+Tensor nanmedian(const Tensor& x) {
+    return of_all(x, "nanmedian", "NanmedianBackward0", middle_of_numbers);
+}
+
+std::pair<Tensor, Tensor> nanmedian(const Tensor& x, int64_t dim, bool keepdim) {
+    return at_rank(x, wrap_dim(dim, x.dim()), keepdim, "nanmedian", "NanmedianBackward1",
+                   middle_of_numbers);
+}
+
+std::pair<Tensor, Tensor> kthvalue(const Tensor& x, int64_t k, int64_t dim_given, bool keepdim) {
+    const int dim = wrap_dim(dim_given, x.dim());
+    if (const int64_t n = x.dim() ? x.sizes()[dim] : 1; k < 1 || k > n)
+        fail("kthvalue(): selected number k out of range for dimension ", dim);
+    return at_rank(x, dim, keepdim, "kthvalue", "KthvalueBackward0",
+                   [k](int64_t, int64_t) { return k - 1; });
+}
+
+}  // namespace tapegrad

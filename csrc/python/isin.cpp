@@ -1,0 +1,8 @@
+#include "ops/isin.h"
+#include "python/bind.h"
+
+namespace tapegrad::python {
+
+void bind_isin(PyObject* m) { def_function<"isin">(m, isin); }
+
+}  // namespace tapegrad::python
