@@ -365,6 +365,11 @@ def cross_entropy(
     return values.sum() / count if reduction == "mean" else reduced(values, reduction)
 
 
+def smooth_l1_loss(x, target, reduction="mean", beta=1.0):
+    d = np.abs(x - target)
+    return reduced(np.where(d < beta, d * d / (2 * beta), d - beta / 2), reduction)
+
+
 def bce_with_logits(x, target, weight=None, *, reduction="mean", pos_weight=None):
     p = 1.0 if pos_weight is None else pos_weight
     values = (1 - target) * x + (1 + (p - 1) * target) * np.logaddexp(0, -x)

@@ -78,8 +78,8 @@ Tensor clamp(const Tensor& x, const Arg* low, const Arg* high) {
     constexpr double inf = std::numeric_limits<double>::infinity();
     if (scalar_clamp(x, low, high))
         return unary(Unary::Clamp, x, bound(low, -inf), bound(high, inf));
-    Tensor result = low ? binary(Binary::Maximum, x, *low) : x;
-    return high ? binary(Binary::Minimum, result, *high) : result;
+    Tensor result = low ? binary(Binary::ClampMin, x, *low) : x;
+    return high ? binary(Binary::ClampMax, result, *high) : result;
 }
 
 const Tensor& clamp_(const Tensor& x, const Arg* low, const Arg* high) {
@@ -95,8 +95,8 @@ const Tensor& clamp_(const Tensor& x, const Arg* low, const Arg* high) {
         check_in_place_result(x, result.sizes(), result.dtype());
         return copy_(x, result);
     }
-    return low ? binary_in_place(Binary::Maximum, x, *low)
-               : binary_in_place(Binary::Minimum, x, *high);
+    return low ? binary_in_place(Binary::ClampMin, x, *low)
+               : binary_in_place(Binary::ClampMax, x, *high);
 }
 
 namespace {
@@ -136,6 +136,61 @@ const Tensor& pow_(const Tensor& x, const Scalar& exponent) {
         (exponent.is_floating() && !x.is_floating()) || !special_power(x, exponent.to_double(), op))
         return binary_in_place(Binary::Pow, x, exponent);
     return unary_in_place(op, x, exponent.to_double());
+}
+
+// ------------------------------------------------- words of the formulas, where they are differentiated
+
+// Both end where the density is 0 to every digit: its derivatives would multiply 0 by infinite squares.
+static Tensor within_density(const Tensor& x) { return unary(Unary::Clamp, x, -40, 40); }
+Tensor normal_cdf(const Tensor& x) {
+    return unary(Unary::Erfc, within_density(x) * -formulas::kSqrtHalf) * 0.5;
+}
+Tensor normal_pdf(const Tensor& x) {
+    const Tensor z = within_density(x);
+    return exp(z * z * -0.5) * formulas::kInvSqrtTwoPi;
+}
+
+// The derivative of a sigmoid s is s (1 - s): the smaller one of both is computed, the other taken from it.
+Tensor logistic(const Tensor& x) {
+    if (!grad_enabled()) return sigmoid(x);
+    const Tensor upper = x > 0;
+    const Tensor s = sigmoid(where(upper, -x, x));
+    return where(upper, 1 - s, s);
+}
+Tensor logistic_rest(const Tensor& s, const Tensor& x) {
+    return grad_enabled() ? logistic(-x) : 1 - s;
+}
+
+// For b = 0 it is 0, also where a ** -1 is infinite. What changes with b there is b / a.
+Tensor pow_slope(const Tensor& a, const Tensor& b) {
+    const Tensor none = b == 0;
+    const Tensor power = pow(where(none, 1, a), where(none, 1, b - 1));
+    if (!recording(b)) return b * power;
+    return where(none, b / where(none & (abs(a) > 0), a, 1), b) * power;
+}
+
+// Scaled by the larger one. For every scale the value is the same, so the scale counts as a constant.
+Tensor over_squares(const Tensor& a, const Tensor& b) {
+    Tensor scale, limit;
+    {
+        GradMode off(false);
+        scale = maximum(abs(a), abs(b));
+        limit = (scale == 0) | isinf(scale);
+        scale = where(limit, 1, scale);
+    }
+    const Tensor x = where(limit, 0, a / scale), y = where(limit, 1, b / scale);
+    return x / (x * x + y * y) / scale;
+}
+
+// Both are constant between their jumps.
+Tensor floor_quotient(const Tensor& a, const Tensor& b) {
+    GradMode off(false);
+    return floor_divide(a, b);
+}
+Tensor trunc_quotient(const Tensor& a, const Tensor& b) {
+    GradMode off(false);
+    const Tensor size = floor_divide(abs(a), abs(b));
+    return where(a / b < 0, -size, size);
 }
 
 bool equal(const Tensor& a, const Tensor& b) {

@@ -90,10 +90,13 @@ TAPEGRAD_INTEGER(TAPEGRAD_FUNCTION_)
 TAPEGRAD_PREDICATE(TAPEGRAD_FUNCTION_)
 #undef TAPEGRAD_FUNCTION_
 
-// The distribution of a standard normal variable, and its density.
-inline Tensor normal_cdf(const Tensor& x) {
-    return unary(Unary::Erfc, x * -formulas::kSqrtHalf) * 0.5;
-}
-inline Tensor normal_pdf(const Tensor& x) { return exp(x * x * -0.5) * formulas::kInvSqrtTwoPi; }
+Tensor normal_cdf(const Tensor& x);
+Tensor normal_pdf(const Tensor& x);
+Tensor logistic(const Tensor& x);
+Tensor logistic_rest(const Tensor& s, const Tensor& x);
+Tensor pow_slope(const Tensor& a, const Tensor& b);
+Tensor over_squares(const Tensor& a, const Tensor& b);
+Tensor floor_quotient(const Tensor& a, const Tensor& b);
+Tensor trunc_quotient(const Tensor& a, const Tensor& b);
 
 }  // namespace tapegrad

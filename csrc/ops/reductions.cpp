@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "core/checked.h"
 #include "kernels/table.h"
@@ -123,25 +124,32 @@ Tensor mean(const Tensor& x_given, const Dims& dims, bool keepdim, OptionalDType
 
 namespace {
 
-// For each element the product of the others along a dimension. Where no element is zero, that is
-// product / x; elsewhere it is built from the products before and after each element, without division.
+bool all_normal(const Tensor& given) {
+    const Tensor x = contiguous_values(given);
+    return visit_dtype(x.dtype(), [&]<class T>() {
+        const std::span values(x.data<T>(), static_cast<size_t>(x.numel()));
+        return std::ranges::all_of(values, [](T v) { return std::isnormal(v); });
+    });
+}
+
+// For each element the product of the others along a dimension. That is product / x, unless an element
+// is zero, infinite or NaN, or the product has left the range of numbers; then it is built from the
+// products before and after each element, without division. So it is where it will be differentiated: the
+// derivative with respect to the element itself is zero then, to the last digit.
 Tensor others_along(const Tensor& x, const Tensor& product, int dim) {
     if (x.numel() == 0) return zeros_like(x);
-    bool any_zero;
-    {
-        GradMode off(false);
-        any_zero = any_values(x == 0);
-    }
-    if (!any_zero && !grad_enabled()) return product / x;
+    if (!grad_enabled() && all_normal(product)) return product / x;
     const int64_t n = x.size(dim);
     Dims one = x.sizes();
     one[dim] = 1;
-    const Tensor ones = full(one, 1, x.dtype());
-    if (n == 1) return ones;
-    const Tensor before = cumprod(concat2(ones, slice(x, dim, 0, n - 1, 1), dim), dim);
+    if (n == 1) return full(one, 1, x.dtype());
+    // Products of a part may be out of float's range although those of all are not.
+    const Tensor wide = to_dtype(x, DType::Float64), ones = full(one, 1, DType::Float64);
+    const Tensor before = cumprod(concat2(ones, slice(wide, dim, 0, n - 1, 1), dim), dim);
     const Tensor after =
-        flip(cumprod(concat2(ones, flip(slice(x, dim, 1, n, 1), {dim}), dim), dim), {dim});
-    return before * after;
+        flip(cumprod(concat2(ones, flip(slice(wide, dim, 1, n, 1), {dim}), dim), dim), {dim});
+    const Tensor others = to_dtype(before * after, x.dtype());
+    return all_normal(product) && !all_normal(others) ? product / x : others;
 }
 Tensor product_of_others(const Tensor& x, const Tensor& product, const Dims& dims) {
     if (dims.size() == 1) return others_along(x, product, static_cast<int>(dims[0]));

@@ -39,7 +39,8 @@ constexpr bool is_plain(Unary op) {
     return op != Unary::Cube && op != Unary::Round && op != Unary::Gelu && op != Unary::GeluTanh;
 }
 constexpr bool is_plain(Binary op) {
-    return op != Binary::Add && op != Binary::Sub && op != Binary::Div && op != Binary::Pow;
+    return op != Binary::Add && op != Binary::Sub && op != Binary::Div && op != Binary::Pow &&
+           op != Binary::ClampMin && op != Binary::ClampMax && op != Binary::LogitLoss;
 }
 
 template <class Formula, Unary Op, Name N, Name InPlace> void bind_unary(PyObject* m) {

@@ -160,8 +160,8 @@ BINARY = {
     ),
     "atan2": (
         "Angle of the point (other, input) in (-pi, pi]; integers become floats first",
-        "self: grad * (other / (self * self + other * other)), "
-        "other: grad * (-self / (self * self + other * other))",
+        "self: grad * (other / (other * other + self * self)), "
+        "other: -grad * (self / (self * self + other * other))",
         "[1.0, -1.0]",
         "[1.0, -1.0]",
     ),

@@ -720,6 +720,27 @@ Example:
     'l1_loss(input, target, reduction="mean")': _loss(
         "l1_loss", "Absolute differences", "|input - target|", "tensor(1.)"
     ),
+    'smooth_l1_loss(input, target, reduction="mean", beta=1.0)': f"""\
+Squared differences below ``beta``, absolute ones above.
+
+Formula: with ``d = |input - target|``: ``d^2 / (2 * beta)`` where ``d < beta``, else
+``d - beta / 2``; then the mean or the sum of all. See Girshick, arXiv:1504.08083.
+
+Args:
+    input: a floating-point tensor.
+    target: a tensor; shapes broadcast.
+{REDUCTION}
+    beta: where the two parts meet. Default: 1.0.
+
+Raises:
+    ValueError: for another ``reduction``.
+    RuntimeError: if ``beta`` is negative, or if the shapes do not broadcast.
+    NotImplementedError: for integers and bool.
+
+Example:
+    >>> tapegrad.smooth_l1_loss(tapegrad.tensor([0.0, 0.0]), tapegrad.tensor([1.0, 3.0]))
+    tensor(1.5000)
+""",
     "binary_cross_entropy_with_logits(input, target, weight=None, pos_weight=None, "
     'reduction="mean")': f"""Binary cross entropy of logits and probabilities, without overflow.
 

@@ -484,15 +484,9 @@ def smooth_l1_loss(
     """
     if size_average is not None or reduce is not None:
         reduction = _old_reduction(size_average, reduce)
-    if beta < 0:
-        raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
-    if beta == 0:
-        return l1_loss(input, target, reduction=reduction)
     if input.shape != target.shape:
         _warn_of_broadcast(input, target)
-    distance = (input - target).abs()
-    near = distance.square() * (0.5 / beta)
-    return _reduce(tapegrad.where(distance < beta, near, distance - 0.5 * beta), reduction)
+    return _C.smooth_l1_loss(input, target, reduction, beta)
 
 
 def cross_entropy(
