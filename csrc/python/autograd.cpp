@@ -8,6 +8,7 @@
 #include "python/bind.h"
 #include "python/errors.h"
 #include "python/hooks.h"
+#include "python/interpreter.h"
 #include "python/module.h"
 #include "python/node_object.h"
 #include "python/tensor_attributes.h"
@@ -170,13 +171,15 @@ struct PythonTrace final : ForwardTrace {
 private:
     void warn_with(std::string message) const {
         for (py::handle line : lines) message += py::str(line);
-        if (PyErr_WarnEx(PyExc_UserWarning, message.c_str(), 1) < 0) throw py::error_already_set();
+        if (run_python([&] { return PyErr_WarnEx(PyExc_UserWarning, message.c_str(), 1); }) < 0)
+            throw py::error_already_set();
     }
 };
 
 Ref<Counted> capture_trace() {
     Ref<PythonTrace> trace = make_ref<PythonTrace>();
-    trace->lines = py::module_::import("traceback").attr("format_stack")();
+    const py::object format = py::module_::import("traceback").attr("format_stack");
+    trace->lines = call_python(format, py::tuple());
     if (Node* node = node_under_watch(); node && node->extras_ && node->extras_->forward_trace) {
         trace->parent =
             Ref<PythonTrace>(static_cast<PythonTrace*>(node->extras_->forward_trace.get()));

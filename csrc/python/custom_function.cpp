@@ -7,6 +7,7 @@
 #include "ops/copy.h"
 #include "ops/views.h"
 #include "python/errors.h"
+#include "python/interpreter.h"
 #include "python/module.h"
 #include "python/node_object.h"
 #include "python/saved_tensor_hooks.h"
@@ -85,9 +86,7 @@ void FunctionNode::backward(GradList& grads, TensorList& inputs) {
     py::object method =
         py::reinterpret_steal<py::object>(PyObject_GetAttr(context.ptr(), apply_name));
     if (!method) throw py::error_already_set();
-    py::object result =
-        py::reinterpret_steal<py::object>(PyObject_Call(method.ptr(), values.ptr(), nullptr));
-    if (!result) throw py::error_already_set();
+    py::object result = call_python(method, values);
 
     py::tuple given = PyTuple_Check(result.ptr()) ? py::reinterpret_borrow<py::tuple>(result)
                                                   : py::make_tuple(result);
@@ -231,9 +230,15 @@ bool add_argument(FunctionNode& node, py::handle argument, Impls& inputs) {
 py::object run_forward(py::handle function, py::handle context, const py::tuple& args,
                        const py::dict& kwargs, bool separate) {
     GradMode off(false);
-    if (!separate) return function.attr("forward")(context, *args, **kwargs);
-    py::object output = function.attr("forward")(*args, **kwargs);
-    function.attr("setup_context")(context, args, output);
+    const py::object forward = function.attr("forward");
+    if (!separate) {
+        const py::tuple all = py::make_tuple(context) + args;
+        return call_python(forward, all, kwargs);
+    }
+    py::object output = call_python(forward, args, kwargs);
+    const py::object setup = function.attr("setup_context");
+    const py::tuple given = py::make_tuple(context, args, output);
+    call_python(setup, given);
     return output;
 }
 

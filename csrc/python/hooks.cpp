@@ -2,6 +2,7 @@
 
 #include "autograd/variable.h"
 #include "python/casters.h"
+#include "python/interpreter.h"
 #include "python/node_object.h"
 #include "python/tensor_attributes.h"
 
@@ -62,7 +63,8 @@ struct PythonTensorHooks final : TensorHook {
         Tensor current = grad;
         bool changed = false;
         for (py::handle hook : callables(dict)) {
-            py::object result = hook(current);
+            const py::tuple args = py::make_tuple(current);
+            py::object result = call_python(hook, args);
             if (result.is_none()) continue;
             current = checked_replacement(current, result, hook);
             changed = true;
@@ -74,7 +76,10 @@ struct PythonTensorHooks final : TensorHook {
 struct PythonAccumulateHooks final : AccumulateHook {
     py::object dict = new_hook_dict();
     void call(const Tensor& variable) override {
-        for (py::handle hook : callables(dict)) hook(variable);
+        const py::tuple args = py::make_tuple(variable);
+        for (py::handle hook : callables(dict))
+            if (!call_python(hook, args).is_none())
+                fail("Tensor post accumulate grad hooks should return None.");
     }
 };
 
@@ -82,7 +87,8 @@ struct PythonPreHooks final : NodePreHook {
     py::object dict = new_hook_dict();
     void call(GradList& grads) override {
         for (py::handle hook : callables(dict)) {
-            py::object result = hook(as_tuple(grads));
+            const py::tuple args = py::make_tuple(as_tuple(grads));
+            py::object result = call_python(hook, args);
             if (!result.is_none()) replace_all(grads, result, hook);
         }
     }
@@ -92,7 +98,8 @@ struct PythonPostHooks final : NodePostHook {
     py::object dict = new_hook_dict();
     void call(TensorList& inputs, const GradList& grads) override {
         for (py::handle hook : callables(dict)) {
-            py::object result = hook(as_tuple(inputs), as_tuple(grads));
+            const py::tuple args = py::make_tuple(as_tuple(inputs), as_tuple(grads));
+            py::object result = call_python(hook, args);
             if (!result.is_none()) replace_all(inputs, result, hook);
         }
     }

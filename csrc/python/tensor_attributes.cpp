@@ -7,6 +7,7 @@
 #include "python/casters.h"
 #include "python/errors.h"
 #include "python/hooks.h"
+#include "python/interpreter.h"
 #include "python/node_object.h"
 
 namespace py = pybind11;
@@ -27,7 +28,8 @@ PyObject* get_grad(PyObject* self, void*) {
                 "non-leaf Tensor. If you access the non-leaf Tensor by mistake, make sure you "
                 "access the leaf Tensor instead. See github.com/pytorch/pytorch/pull/30531 for "
                 "more information.";
-            if (PyErr_WarnEx(PyExc_UserWarning, message, 1) < 0) return nullptr;
+            if (run_python([] { return PyErr_WarnEx(PyExc_UserWarning, message, 1); }) < 0)
+                return nullptr;
         }
         return wrap(x.grad());
     });
