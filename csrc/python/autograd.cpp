@@ -1,4 +1,8 @@
 // Backward passes, modes, and what the Python side of autograd needs of the core.
+#include <exception>
+#include <system_error>
+#include <thread>
+
 #include "autograd/anomaly.h"
 #include "autograd/engine.h"
 #include "autograd/grad_mode.h"
@@ -11,6 +15,7 @@
 #include "python/interpreter.h"
 #include "python/module.h"
 #include "python/node_object.h"
+#include "python/saved_tensor_hooks.h"
 #include "python/tensor_attributes.h"
 #include "python/values.h"
 
@@ -91,7 +96,7 @@ py::tuple run(const py::tuple& roots, const py::tuple& grads, bool keep_graph, b
                 fail<TypeError>("all inputs have to be Tensors or GradientEdges, but got ",
                                 Py_TYPE(inputs[i].ptr())->tp_name);
             const Tensor input = unwrap(inputs[i].ptr());
-            if (!input.requires_grad())
+            if (!wants_gradient(input))
                 fail("One of the differentiated Tensors does not require grad");
             if (accumulate && !input.is_leaf()) retain_grad(input);
             edge = gradient_edge(input);
@@ -188,6 +193,26 @@ Ref<Counted> capture_trace() {
     return trace;
 }
 
+// -------------------------------------------------------------------------------- threads
+
+void call_on_new_thread(void (*f)(void*), void* context) {
+    HookStack* const hooks = hook_stack();
+    PyThreadState* const here = PyEval_SaveThread();
+    std::exception_ptr error;
+    try {
+        std::thread([=] {
+            const PyGILState_STATE lock = PyGILState_Ensure();
+            use_hook_stack(hooks);
+            f(context);
+            PyGILState_Release(lock);
+        }).join();
+    } catch (const std::system_error&) {
+        error = std::current_exception();
+    }
+    run_python([=] { PyEval_RestoreThread(here); });
+    if (error) std::rethrow_exception(error);
+}
+
 // -------------------------------------------------------------------------------- methods
 
 PyObject* retain_grad_method(PyObject* self, PyObject*) {
@@ -201,6 +226,7 @@ PyObject* retain_grad_method(PyObject* self, PyObject*) {
 
 void bind_autograd(py::module_& m) {
     capture_forward_trace = capture_trace;
+    run_on_new_thread = call_on_new_thread;
 
     static PyMethodDef backward = {
         "backward", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(backward_method)),
@@ -218,7 +244,7 @@ void bind_autograd(py::module_& m) {
                                      set_requires_grad(self, requires_grad);
                                      return self;
                                  });
-    def_method<"is_inference">(m.ptr(), [](const Tensor& self) { return bool{self->inference}; });
+    def<"is_inference">(m.ptr(), [](const Tensor& self) { return bool{self->inference}; });
     def_method<"_is_view">(m.ptr(), [](const Tensor& self) { return is_view(self); });
     def_method<"set_">(m.ptr(), [](const Tensor& self, const Tensor& source) -> const Tensor& {
         check_inplace(self, recording(self));
@@ -266,10 +292,10 @@ void bind_autograd(py::module_& m) {
         return py::make_tuple(py::reinterpret_steal<py::object>(wrap_node(edge.node)), edge.nr);
     });
     m.def("_make_subclass", [](py::type type, const Tensor& data, bool requires_grad) {
-        Tensor made = alias(data);
+        const Tensor made = detach(data);
         if (requires_grad && !made.is_floating())
             fail("Only Tensors of floating point and complex dtype can require gradients");
-        made->requires_grad = requires_grad;
+        set_requires_grad(made, requires_grad);
         return py::reinterpret_steal<py::object>(
             wrap_as(reinterpret_cast<PyTypeObject*>(type.ptr()), made));
     });

@@ -49,15 +49,21 @@ struct PythonSavedTensorHooks final : SavedTensorHooks {
     py::object pack_hook, unpack_hook;
 };
 
+}  // namespace
+
 struct HookStack {
     std::vector<std::unique_ptr<PythonSavedTensorHooks>> hooks;
     std::string disabled_message;
     bool disabled = false;
 };
+
+namespace {
+
+thread_local HookStack* own_stack = nullptr;
 // Never destroyed: at thread exit the interpreter may be gone.
 HookStack& stack() {
-    thread_local HookStack* instance = new HookStack;
-    return *instance;
+    if (!own_stack) own_stack = new HookStack;
+    return *own_stack;
 }
 
 void use_innermost() {
@@ -71,6 +77,9 @@ struct RawSavedTensor {
 };
 
 }  // namespace
+
+HookStack* hook_stack() { return &stack(); }
+void use_hook_stack(HookStack* hooks) { own_stack = hooks; }
 
 py::object raw_saved_tensor(const Node& node, const SavedTensor& value) {
     return py::cast(

@@ -60,7 +60,7 @@ int set_grad(PyObject* self, PyObject* value, void*) {
     });
 }
 
-PyObject* get_requires_grad(PyObject* self, void*) { return to_bool(unwrap(self).requires_grad()); }
+PyObject* get_requires_grad(PyObject* self, void*) { return to_bool(wants_gradient(unwrap(self))); }
 int set_requires_grad_attribute(PyObject* self, PyObject* value, void*) {
     return guarded([&]() -> int {
         if (!value || !PyBool_Check(value)) fail<TypeError>("requires_grad must be a bool");
@@ -95,7 +95,7 @@ PyObject* get_version(PyObject* self, void*) {
     return guarded([&]() -> PyObject* {
         const Tensor x = unwrap(self);
         if (x->inference) fail("Inference tensors do not track version counter.");
-        return PyLong_FromUnsignedLong(x.version());
+        return PyLong_FromUnsignedLong(Storage::changes(x.version()));
     });
 }
 PyObject* get_base(PyObject* self, void*) {
@@ -130,8 +130,8 @@ PyObject* get_mT(PyObject* self, void*) {
 PyObject* get_data(PyObject* self, void*) {
     return guarded([&] {
         const Tensor x = unwrap(self);
-        return wrap(
-            Tensor(new TensorImpl(x.shape(), x.dtype(), Storage::alias(x.storage()), x->data)));
+        return wrap(Tensor(new TensorImpl(x.shape(), x.dtype(), Storage::alias(x.storage()),
+                                          x->data, x->inference)));
     });
 }
 int set_data(PyObject* self, PyObject* value, void*) {
