@@ -164,8 +164,8 @@ Tensor clone(const Tensor& x) { return copy_into(empty_result(x.sizes(), x.dtype
 Tensor contiguous_clone(const Tensor& x) { return copy_into(empty(x.sizes(), x.dtype()), x); }
 Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : contiguous_clone(x); }
 
-Tensor to_dtype(const Tensor& x, DType dtype) {
-    if (x.dtype() == dtype) return x;
+Tensor to_dtype(const Tensor& x, DType dtype) { return x.dtype() == dtype ? x : to_copy(x, dtype); }
+Tensor to_copy(const Tensor& x, DType dtype) {
     Tensor out = empty_result(x.sizes(), dtype, x);
     copy_values(out, x);
     return is_floating(dtype) ? recorded(std::move(out), Copied{"ToCopyBackward0"}, x) : out;

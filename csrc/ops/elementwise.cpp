@@ -25,6 +25,47 @@ Tensor compare(Comparison op, const Arg& a, const Arg& b) {
 
 namespace {
 
+// What is written does not depend on the operands any more.
+struct ComparedInPlace {
+    static constexpr std::array arguments{"self", "other"};
+    const char* name;
+    const char* node() const { return name; }
+    auto backward(auto g, auto, auto, auto) const {
+        return gradients([=] { return zero_like(g); }, [=] { return zero_like(g); });
+    }
+};
+struct LogicalNotInPlace {
+    static constexpr auto node = "LogicalNotBackward0";
+    auto backward(auto g, auto, auto) const { return zero_like(g); }
+};
+
+// With a number and with a tensor.
+constexpr const char* kComparisonNodes[][2] = {
+#define TAPEGRAD_NODES(Name, ...) {#Name "Backward0", #Name "Backward1"},
+    TAPEGRAD_COMPARISON(TAPEGRAD_NODES)
+#undef TAPEGRAD_NODES
+};
+
+}  // namespace
+
+const Tensor& compare_in_place(Comparison op, const Tensor& a, const Arg& b) {
+    const InPlace change(a, b);
+    refuse_overlaps(a, b);
+    check_in_place_result(a, broadcast_shape(a, b), DType::Bool);
+    const auto write = [&] { copy_values(a, compare(op, a, b)); };
+    if (!a.is_floating()) return change.apply(Ref<Node>(), write);
+    return change.apply(ComparedInPlace{kComparisonNodes[int(op)][b.is_tensor()]}, write, b);
+}
+
+const Tensor& logical_not_(const Tensor& x) {
+    const InPlace change(x);
+    refuse_internal_overlap(x);
+    return change.apply(LogicalNotInPlace{},
+                        [&] { copy_values(x, predicate(Predicate::LogicalNot, x)); });
+}
+
+namespace {
+
 struct Where {
     static constexpr auto node = "WhereBackward0";
     static constexpr std::array arguments{"self", "other", "condition"};

@@ -20,9 +20,11 @@ const Tensor& unary_in_place(Unary op, const Tensor& x, double p0 = 0, double p1
 Tensor binary(Binary op, const Arg& a, const Arg& b);
 const Tensor& binary_in_place(Binary op, const Tensor& a, const Arg& b);
 Tensor compare(Comparison op, const Arg& a, const Arg& b);
+const Tensor& compare_in_place(Comparison op, const Tensor& a, const Arg& b);
 Tensor integer_binary(Integer op, const Arg& a, const Arg& b);
 const Tensor& integer_in_place(Integer op, const Tensor& a, const Arg& b);
 Tensor predicate(Predicate op, const Tensor& x);
+const Tensor& logical_not_(const Tensor& x);
 
 // "tanh": the function's name in Python.
 const char* unary_name(Unary op);

@@ -5,6 +5,8 @@
 #include "kernels/table.h"
 #include "ops/copy.h"
 #include "ops/elementwise.h"
+#include "ops/elementwise_operands.h"
+#include "ops/overlap.h"
 #include "ops/reductions.h"
 #include "ops/reshape.h"
 #include "ops/rule.h"
@@ -312,9 +314,29 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     return recorded(std::move(out), LinearWithBias{}, bias, x, weight);
 }
 
-Tensor addmm(const Tensor& bias, const Tensor& a, const Tensor& b, double beta, double alpha) {
-    const Tensor product = alpha == 1 ? mm(a, b) : mm(a, b) * alpha;
+namespace {
+Tensor scaled_product(const Tensor& a, const Tensor& b, double alpha) {
+    return alpha == 1 ? mm(a, b) : mm(a, b) * alpha;
+}
+Tensor scaled_sum(const Tensor& bias, const Tensor& product, double beta) {
     return beta == 1 ? bias + product : bias * beta + product;
+}
+}  // namespace
+
+Tensor addmm(const Tensor& bias, const Tensor& a, const Tensor& b, double beta, double alpha) {
+    return scaled_sum(bias, scaled_product(a, b, alpha), beta);
+}
+
+const Tensor& addmm_(const Tensor& x, const Tensor& a, const Tensor& b, double beta, double alpha) {
+    const InPlace change(x, a, b);
+    refuse_internal_overlap(x);
+    const Tensor product = scaled_product(a, b, alpha);
+    if (!(product.sizes() == x.sizes()))
+        fail("Bad in-place call: input tensor size ", to_string(x.sizes()),
+             " and output tensor size ", to_string(product.sizes()), " should match");
+    const Tensor sum = scaled_sum(clone(x), product, beta);
+    check_in_place_result(x, sum.sizes(), sum.dtype());
+    return copy_(x, sum);
 }
 
 Tensor inner(const Tensor& a, const Tensor& b) {

@@ -16,6 +16,7 @@ Tensor inner(const Tensor& a, const Tensor& b);
 Tensor matmul(const Tensor& a, const Tensor& b);
 // x @ weight.T + bias as one operator. bias may be undefined.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
+const Tensor& addmm_(const Tensor& x, const Tensor& a, const Tensor& b, double beta, double alpha);
 Tensor addmm(const Tensor& bias, const Tensor& a, const Tensor& b, double beta, double alpha);
 
 }  // namespace tapegrad

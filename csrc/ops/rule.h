@@ -344,6 +344,17 @@ public:
         return x_;
     }
 
+    // x shows another window of its memory.
+    template <class Rule> const Tensor& show(const Tensor& window, const Rule& rule) const {
+        Ref<RuleNode<Rule>> node;
+        if (recorded_) {
+            node = rules::make_node(rule, x_);
+            node->save_arguments(x_);
+        }
+        change_window(x_, window, node);
+        return x_;
+    }
+
 private:
     const Tensor& x_;
     const bool recorded_;

@@ -1,4 +1,8 @@
 // Backward passes, modes, and what the Python side of autograd needs of the core.
+#include <exception>
+#include <system_error>
+#include <thread>
+
 #include "autograd/anomaly.h"
 #include "autograd/engine.h"
 #include "autograd/grad_mode.h"
@@ -8,8 +12,10 @@
 #include "python/bind.h"
 #include "python/errors.h"
 #include "python/hooks.h"
+#include "python/interpreter.h"
 #include "python/module.h"
 #include "python/node_object.h"
+#include "python/saved_tensor_hooks.h"
 #include "python/tensor_attributes.h"
 #include "python/values.h"
 
@@ -130,7 +136,7 @@ py::tuple run(const py::tuple& roots, const py::tuple& grads, bool keep_graph, b
                 fail<TypeError>("all inputs have to be Tensors or GradientEdges, but got ",
                                 Py_TYPE(inputs[i].ptr())->tp_name);
             const Tensor input = unwrap(inputs[i].ptr());
-            if (!input.requires_grad())
+            if (!wants_gradient(input))
                 fail("One of the differentiated Tensors does not require grad");
             if (accumulate && !input.is_leaf()) retain_grad(input);
             edge = gradient_edge(input);
@@ -211,19 +217,41 @@ struct PythonTrace final : ForwardTrace {
 private:
     void warn_with(std::string message) const {
         for (py::handle line : lines) message += py::str(line);
-        if (PyErr_WarnEx(PyExc_UserWarning, message.c_str(), 1) < 0) throw py::error_already_set();
+        if (run_python([&] { return PyErr_WarnEx(PyExc_UserWarning, message.c_str(), 1); }) < 0)
+            throw py::error_already_set();
     }
 };
 
 Ref<Counted> capture_trace() {
     Ref<PythonTrace> trace = make_ref<PythonTrace>();
-    trace->lines = py::module_::import("traceback").attr("format_stack")();
+    const py::object format = py::module_::import("traceback").attr("format_stack");
+    trace->lines = call_python(format, py::tuple());
     if (Node* node = node_under_watch(); node && node->extras_ && node->extras_->forward_trace) {
         trace->parent =
             Ref<PythonTrace>(static_cast<PythonTrace*>(node->extras_->forward_trace.get()));
         trace->parent_name = node->name();
     }
     return trace;
+}
+
+// -------------------------------------------------------------------------------- threads
+
+void call_on_new_thread(void (*f)(void*), void* context) {
+    HookStack* const hooks = hook_stack();
+    PyThreadState* const here = PyEval_SaveThread();
+    std::exception_ptr error;
+    try {
+        std::thread([=] {
+            const PyGILState_STATE lock = PyGILState_Ensure();
+            use_hook_stack(hooks);
+            f(context);
+            PyGILState_Release(lock);
+        }).join();
+    } catch (const std::system_error&) {
+        error = std::current_exception();
+    }
+    run_python([=] { PyEval_RestoreThread(here); });
+    if (error) std::rethrow_exception(error);
 }
 
 // -------------------------------------------------------------------------------- methods
@@ -239,6 +267,7 @@ PyObject* retain_grad_method(PyObject* self, PyObject*) {
 
 void bind_autograd(py::module_& m) {
     capture_forward_trace = capture_trace;
+    run_on_new_thread = call_on_new_thread;
 
     static PyMethodDef backward = {
         "backward", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(backward_method)),
@@ -256,7 +285,7 @@ void bind_autograd(py::module_& m) {
                                      set_requires_grad(self, requires_grad);
                                      return self;
                                  });
-    def_method<"is_inference">(m.ptr(), [](const Tensor& self) { return bool{self->inference}; });
+    def<"is_inference">(m.ptr(), [](const Tensor& self) { return bool{self->inference}; });
     def_method<"_is_view">(m.ptr(), [](const Tensor& self) { return is_view(self); });
     def_method<"set_">(m.ptr(), [](const Tensor& self, const Tensor& source) -> const Tensor& {
         check_inplace(self, recording(self));
@@ -310,10 +339,10 @@ void bind_autograd(py::module_& m) {
                                      Storage::alias(x.storage()), x.storage()->data()));
     });
     m.def("_make_subclass", [](py::type type, const Tensor& data, bool requires_grad) {
-        Tensor made = alias(data);
+        const Tensor made = detach(data);
         if (requires_grad && !made.is_floating())
             fail("Only Tensors of floating point and complex dtype can require gradients");
-        made->requires_grad = requires_grad;
+        set_requires_grad(made, requires_grad);
         return py::reinterpret_steal<py::object>(
             wrap_as(reinterpret_cast<PyTypeObject*>(type.ptr()), made));
     });

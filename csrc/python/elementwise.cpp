@@ -25,6 +25,9 @@ template <Binary Op> const Tensor& binary_in(const Tensor& a, const Arg& b) {
 template <Comparison Op> Tensor compared(const Tensor& a, const Arg& b) {
     return compare(Op, a, b);
 }
+template <Comparison Op> const Tensor& compared_in(const Tensor& a, const Arg& b) {
+    return compare_in_place(Op, a, b);
+}
 template <Integer Op> Tensor integer_of(const Tensor& a, const Arg& b) {
     return integer_binary(Op, a, b);
 }
@@ -72,9 +75,10 @@ void bind_elementwise(PyObject* m) {
     TAPEGRAD_BINARY(TAPEGRAD_BIND)
 #undef TAPEGRAD_BIND
     constexpr std::pair<const char*, const char*> aliases[] = {
-        {"negative", "neg"}, {"negative_", "neg_"}, {"absolute", "abs"}, {"absolute_", "abs_"},
-        {"arcsin", "asin"},  {"arccos", "acos"},    {"arctan", "atan"},  {"fix", "trunc"},
-        {"multiply", "mul"}, {"multiply_", "mul_"}, {"arctan2", "atan2"}};
+        {"negative", "neg"}, {"negative_", "neg_"}, {"absolute", "abs"},  {"absolute_", "abs_"},
+        {"arcsin", "asin"},  {"arcsin_", "asin_"},  {"arccos", "acos"},   {"arccos_", "acos_"},
+        {"arctan", "atan"},  {"arctan_", "atan_"},  {"fix", "trunc"},     {"fix_", "trunc_"},
+        {"multiply", "mul"}, {"multiply_", "mul_"}, {"arctan2", "atan2"}, {"arctan2_", "atan2_"}};
     for (const auto& [alias, name] : aliases) find_operator(name).alias(alias);
 
     def<"add">(m, binary_of<Binary::Add>, add_scaled);
@@ -86,7 +90,7 @@ void bind_elementwise(PyObject* m) {
     def<"positive">(m, positive).without_out();
     def_method<"add_">(m, binary_in<Binary::Add>, add_scaled_);
     def_method<"sub_">(m, binary_in<Binary::Sub>, sub_scaled_).alias("subtract_");
-    def_method<"div_">(m, binary_in<Binary::Div>, divide_).alias("divide_");
+    def_method<"div_">(m, binary_in<Binary::Div>, divide_).alias("divide_").alias("true_divide_");
     def_method<"pow_">(m, power_);
     def_method<"round_">(m, round_to_);
 
@@ -104,6 +108,16 @@ void bind_elementwise(PyObject* m) {
     def<"logical_and">(m, compared<Comparison::LogicalAnd>);
     def<"logical_or">(m, compared<Comparison::LogicalOr>);
     def<"logical_xor">(m, compared<Comparison::LogicalXor>);
+    def_method<"eq_">(m, compared_in<Comparison::Eq>);
+    def_method<"ne_">(m, compared_in<Comparison::Ne>).alias("not_equal_");
+    def_method<"lt_">(m, compared_in<Comparison::Lt>).alias("less_");
+    def_method<"le_">(m, compared_in<Comparison::Le>).alias("less_equal_");
+    def_method<"gt_">(m, compared_in<Comparison::Gt>).alias("greater_");
+    def_method<"ge_">(m, compared_in<Comparison::Ge>).alias("greater_equal_");
+    def_method<"logical_and_">(m, compared_in<Comparison::LogicalAnd>);
+    def_method<"logical_or_">(m, compared_in<Comparison::LogicalOr>);
+    def_method<"logical_xor_">(m, compared_in<Comparison::LogicalXor>);
+    def_method<"logical_not_">(m, logical_not_);
     bind_integer<Integer::FloorDivide, "floor_divide", "floor_divide_">(m);
     bind_integer<Integer::BitwiseAnd, "bitwise_and", "bitwise_and_">(m);
     bind_integer<Integer::BitwiseOr, "bitwise_or", "bitwise_or_">(m);
@@ -124,6 +138,12 @@ void bind_elementwise(PyObject* m) {
     });
     def<"clamp">(m, clamp).alias("clip");
     def_method<"clamp_">(m, clamp_).alias("clip_");
+    def<"clamp_min_">(m, [](const Tensor& x, const Arg& low) -> const Tensor& {
+        return clamp_(x, &low, nullptr);
+    });
+    def<"clamp_max_">(m, [](const Tensor& x, const Arg& high) -> const Tensor& {
+        return clamp_(x, nullptr, &high);
+    });
     def<"clamp_min">(m, [](const Tensor& x, const Arg& low) { return clamp(x, &low, nullptr); });
     def<"clamp_max">(m, [](const Tensor& x, const Arg& high) { return clamp(x, nullptr, &high); });
 
@@ -140,7 +160,7 @@ void bind_elementwise(PyObject* m) {
     }).without_out();
     def_method<"contiguous">(m, contiguous);
     def_method<"_to_dtype">(m, [](const Tensor& x, DType dtype, bool copy) {
-        return copy && x.dtype() == dtype ? clone(x) : to_dtype(x, dtype);
+        return copy ? to_copy(x, dtype) : to_dtype(x, dtype);
     });
     def_method<"copy_">(m, copy_);
     def_method<"fill_">(m, fill_);

@@ -13,6 +13,7 @@ void bind_linalg(PyObject* m) {
     def<"inner">(m, inner);
     def<"outer">(m, outer);
     def<"addmm">(m, addmm);
+    def_method<"addmm_">(m, addmm_);
     def_function<"linear">(m, linear);
 }
 

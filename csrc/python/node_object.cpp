@@ -9,6 +9,7 @@
 #include "ops/copy.h"
 #include "python/errors.h"
 #include "python/hooks.h"
+#include "python/interpreter.h"
 #include "python/module.h"
 #include "python/saved_tensor_hooks.h"
 #include "python/tensor_attributes.h"
@@ -266,7 +267,9 @@ PyObject* get_node_requires_grad(PyObject*, void*) { Py_RETURN_TRUE; }
 
 // hook is put into the dict; the handle that removes it is returned.
 PyObject* register_in(py::object dict, PyObject* hook) {
-    py::object handle = py::module_::import("tapegrad.utils.hooks").attr("RemovableHandle")(dict);
+    const py::object type = py::module_::import("tapegrad.utils.hooks").attr("RemovableHandle");
+    const py::tuple args = py::make_tuple(dict);
+    py::object handle = call_python(type, args);
     dict[handle.attr("id")] = py::handle(hook);
     return handle.release().ptr();
 }

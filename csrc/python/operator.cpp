@@ -10,6 +10,7 @@
 #include "ops/out.h"
 #include "python/docs.h"
 #include "python/errors.h"
+#include "python/interpreter.h"
 #include "python/tensor_object.h"
 #include "python/values.h"
 
@@ -360,7 +361,8 @@ PyObject* wrap_tuple(const std::vector<int64_t>& values) {
 }
 
 PyObject* imported(const char* module, const char* name) {
-    const auto found = py::reinterpret_steal<py::object>(PyImport_ImportModule(module));
+    const auto found = py::reinterpret_steal<py::object>(
+        run_python([=] { return PyImport_ImportModule(module); }));
     PyObject* attribute = found ? PyObject_GetAttrString(found.ptr(), name) : nullptr;
     if (!attribute) throw py::error_already_set();
     return attribute;

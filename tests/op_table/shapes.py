@@ -71,13 +71,13 @@ def sized(name: str) -> Callable[..., Any]:
 BAD_SHAPE = "shape '[5]' is invalid for input of size 6"
 SWAP = (E(lambda t: t.ones(2, 3).transpose(0, 2), IndexError, NO_SUCH_DIM),)
 add_row("transpose", np.swapaxes, lambda m: [S(m(2, 3), 0, 1), S(m(2, 3, 2), 0, -1), S(m(2, 0), 1, 0)],
-        aliases=("swapaxes",), **VIEW, errors=SWAP)
+        aliases=("swapaxes", "swapdims"), inplace="transpose_", **VIEW, errors=SWAP)
 add_row("T", np.transpose, lambda m: [S(m(2, 3)), S(m(0, 2)), S(m(1, 1))], call=lambda t, x: x.T, method=None, **VIEW)
 add_row("mT", lambda x: np.swapaxes(x, -1, -2), lambda m: [S(m(2, 3)), S(m(2, 3, 4)), S(m(2, 0))],
         call=lambda t, x: x.mT, method=None, **VIEW,
         errors=(E(lambda t: t.ones(2).mT, RuntimeError,
                   "tensor.mT is only supported on matrices or batches of matrices. Got 1-D tensor."),))
-add_row("t", np.transpose, lambda m: [S(m(2, 3)), S(m(3)), S(m())], **VIEW)
+add_row("t", np.transpose, lambda m: [S(m(2, 3)), S(m(3)), S(m())], inplace="t_", **VIEW)
 add_row("permute", np.transpose, lambda m: [S(m(2, 3, 2), (2, 0, 1)), S(m(2, 3), (-1, 0)), S(m(), ())],
         **VIEW, errors=(E(lambda t: t.ones(2, 3).permute(0, 0), RuntimeError,
                           "permute(): duplicate dims are not allowed."),
@@ -137,9 +137,9 @@ add_row("expand", expand, lambda m: [S(m(3), 2, 3), S(m(2, 1), 2, 4), S(m(2, 1),
                   "dimension 0")))
 add_row("squeeze", squeeze, lambda m: [S(m(1, 2, 1)), S(m(1, 2, 1), 0), S(m(2, 1), 0), S(m(2, 1), -1),
                                        S(m(1, 2, 1), (0, 2)), S(m(), 0), S(m())],
-        **VIEW, errors=(E(lambda t: t.ones(2, 3).squeeze(2), IndexError, NO_SUCH_DIM),))
+        inplace="squeeze_", **VIEW, errors=(E(lambda t: t.ones(2, 3).squeeze(2), IndexError, NO_SUCH_DIM),))
 add_row("unsqueeze", np.expand_dims, lambda m: [S(m(2, 3), 0), S(m(2, 3), -1), S(m(2), 1), S(m(), 0)],
-        **VIEW, errors=(E(lambda t: t.ones(2).unsqueeze(2), IndexError, NO_SUCH_DIM),))
+        inplace="unsqueeze_", **VIEW, errors=(E(lambda t: t.ones(2).unsqueeze(2), IndexError, NO_SUCH_DIM),))
 add_row("flatten", flatten, lambda m: [S(m(2, 3)), S(m(2, 1, 3), 1), S(m(2, 1, 3), 0, 1), S(m(3)),
                                        S(m(2, 0))],
         **VIEW, errors=(E(lambda t: t.ones(2, 3).flatten(1, 0), RuntimeError,
