@@ -558,15 +558,18 @@ Example:
     tensor([[3., 4.],
             [6., 8.]])
 """,
-    "addmm(input, mat1, mat2, *, beta=1.0, alpha=1.0)": """\
+    "addmm(input, mat1, mat2, *, beta=1, alpha=1)": """\
 Product of two matrices added to a tensor: ``beta * input + alpha * (mat1 @ mat2)``.
+
+A factor of zero leaves out what it belongs to, infinities and NaN included. Factors of integers are
+integers: they lose what is behind the point.
 
 Args:
     input: a tensor that broadcasts to (n, m).
-    mat1: a matrix (n, k).
-    mat2: a matrix (k, m).
-    beta: factor of ``input``. Default: 1.0.
-    alpha: factor of the product. Default: 1.0.
+    mat1: a matrix (n, k) of the same dtype.
+    mat2: a matrix (k, m) of the same dtype.
+    beta: factor of ``input``. Default: 1.
+    alpha: factor of the product. Default: 1.
 
 Raises:
     RuntimeError: if the shapes do not fit or the dtypes differ.
