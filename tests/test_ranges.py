@@ -36,6 +36,10 @@ OVER_ALL: dict[str, tuple[int, Callable[..., Any]]] = {
     "mse_loss sum": (2, lambda x: F.mse_loss(x, x.detach().flip(0), reduction="sum")),
     "layer_norm": (0, lambda x: F.layer_norm(x, x.shape[-1:], eps=0.0)),
     "normalize": (0, lambda x: F.normalize(x, dim=-1, eps=0.0)),
+    **{
+        f"matrix_norm {p}": (1, lambda x, p=p: tg.linalg.matrix_norm(x, p))
+        for p in (1, -1, INF, -INF, "fro", 2, -2, "nuc")
+    },
     "normalize 0.5": (0, lambda x: F.normalize(x, 0.5, dim=0, eps=0.0)),
 }
 EXPONENTS = {

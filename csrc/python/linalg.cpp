@@ -1,4 +1,5 @@
 #include "ops/linalg.h"
+#include "ops/svd.h"
 
 #include "python/bind.h"
 
@@ -14,6 +15,7 @@ void bind_linalg(PyObject* m) {
     def<"outer">(m, outer);
     def<"addmm">(m, addmm);
     def_function<"linear">(m, linear);
+    def_function<"_svdvals">(m, singular_values).without_out();
 }
 
 }  // namespace tapegrad::python
