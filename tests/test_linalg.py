@@ -35,6 +35,10 @@ def test_the_order_of_a_matrix_is_that_of_a_matrix(lib: Any) -> None:
     assert lib.linalg.norm(x[0], 1).item() == 6.0
     assert lib.linalg.vector_norm(x, 1).item() == 21.0
     assert lib.norm(x, 1).item() == 21.0
+    assert lib.norm(x, "nuc").item() == lib.linalg.norm(x, "nuc").item()
+    assert lib.norm(x[None], "nuc", (-1, 0), True).tolist() == [
+        [[pytest.approx(14**0.5)], [pytest.approx(77**0.5)]]
+    ]
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -166,6 +170,14 @@ WRONG: list[tuple[Any, type[Exception], str]] = [
      MATRIX + "The input tensor A must have at least 2 dimensions."),
     (lambda t, x: t.linalg.vector_norm(x, "fro"), TypeError,
      "linalg_vector_norm(): argument 'ord' (position 2) must be Number, not str"),
+    (lambda t, x: t.norm(x, "nuc", 1), RuntimeError, MATRIX + "dim must be a 2-tuple. Got 1"),
+    (lambda t, x: t.norm(x[None], "nuc"), RuntimeError,
+     MATRIX + "dim must be a 2-tuple. Got 0 1 2"),
+    (lambda t, x: t.norm(x[0], "nuc"), RuntimeError,
+     MATRIX + "The input tensor A must have at least 2 dimensions."),
+    (lambda t, x: t.norm(x, "nuc", (0, 0)), RuntimeError,
+     MATRIX + "dims must be different. Got (0, 0)"),
+    (lambda t, x: t.norm(x, "abc"), RuntimeError, MATRIX + "Order abc not supported."),
     (lambda t, x: t.linalg.svdvals(x[0]), RuntimeError,
      "linalg.svd: The input tensor A must have at least 2 dimensions."),
 ]  # fmt: skip

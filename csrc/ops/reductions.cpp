@@ -15,6 +15,7 @@
 #include "ops/rule.h"
 #include "ops/scans.h"
 #include "ops/softmax.h"
+#include "ops/svd.h"
 #include "ops/views.h"
 
 namespace tapegrad {
@@ -306,14 +307,15 @@ Tensor norm(const Tensor& x, double p, const Dims& dims, bool keepdim) {
 }
 
 void from_text(std::string_view text, NormOrder& order) {
-    if (text != "fro") fail("norm: order '", text, "' is not supported");
-    order.p = 2;
+    if (text != "fro" && text != "nuc") fail("linalg.matrix_norm: Order ", text, " not supported.");
+    order = {2, text == "nuc"};
 }
 
 Tensor norm_of(const Tensor& x, const std::optional<NormOrder>& order, const Dims& dims,
                bool keepdim, OptionalDType dtype) {
-    const double p = order ? order->p : 2;
-    return norm(dtype ? to_dtype(x, *dtype) : x, p, dims, keepdim);
+    const Tensor data = dtype ? to_dtype(x, *dtype) : x;
+    if (order && order->nuclear) return nuclear_norm(data, dims, keepdim);
+    return norm(data, order ? order->p : 2, dims, keepdim);
 }
 
 namespace {

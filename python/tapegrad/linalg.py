@@ -120,12 +120,12 @@ def matrix_norm(
     rows, columns = (d % A.dim() for d in dim)
     if rows == columns:
         raise RuntimeError(f"linalg.matrix_norm: dims must be different. Got ({dim[0]}, {dim[1]})")
-    if ord == "fro":
-        return _C.norm(A, 2, (rows, columns), keepdim)
+    if ord in ("fro", "nuc"):
+        return _C.norm(A, ord, (rows, columns), keepdim)
     largest = ord in (1, 2, math.inf)
-    if ord in ("nuc", 2, -2):
+    if ord in (2, -2):
         values = svdvals(A.movedim((rows, columns), (-2, -1)))
-        result = values.sum(-1) if ord == "nuc" else _extreme(values, -1, largest, False)
+        result = _extreme(values, -1, largest, False)
         if not keepdim:
             return result
         first, second = sorted((rows, columns))

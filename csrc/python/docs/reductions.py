@@ -198,7 +198,8 @@ smallest absolute value, and how many elements are not 0.
 
 Args:
     input: a floating-point tensor.
-    p: the order; ``"fro"`` and None stand for 2. Default: ``"fro"``.
+    p: the order; ``"fro"`` and None stand for 2, ``"nuc"`` for the sum of the singular values of
+        matrices. Default: ``"fro"``.
 {DIMS}
 {KEEPDIM}
 {DTYPE}
