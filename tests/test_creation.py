@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tapegrad as tg
+from both import both
 from support import ALL, FLOATS, array, dtype_of, raises
 
 
@@ -116,6 +117,26 @@ def test_full_and_empty() -> None:
     assert tg.empty_like(tg.ones(2, dtype=tg.bool)).dtype == tg.bool
     assert tg.ones(2).new_tensor([1, 2]).dtype == tg.float32
     assert tg.ones(2).new_full((3,), 2.0).tolist() == [2.0] * 3
+
+
+@both
+def test_full_takes_a_tensor_as_a_number(lib: Any) -> None:
+    for value, dtype in (
+        (lib.tensor(3.0, dtype=lib.float64), lib.float32),
+        (lib.tensor(3), lib.int64),
+    ):
+        assert lib.full((2,), value).dtype == dtype
+        assert lib.full((2,), value).tolist() == [3, 3]
+    x, slope = lib.zeros(2), lib.tensor(3.0, requires_grad=True)
+    for make in (
+        lambda: lib.full((2,), slope),
+        lambda: lib.full_like(x, slope),
+        lambda: x.new_full((2,), slope),
+    ):
+        with pytest.raises(
+            TypeError, match=r"full\w*\(\): argument 'fill_value' \(position 2\) must be Number"
+        ):
+            make()  # a number could not pass the gradient on
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@
 #include "kernels/table.h"
 #include "ops/copy.h"
 #include "ops/elementwise.h"
-#include "ops/elementwise_operands.h"
+#include "ops/offsets.h"
 #include "ops/overlap.h"
 #include "ops/reductions.h"
 #include "ops/reshape.h"
@@ -315,27 +315,70 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
 }
 
 namespace {
-Tensor scaled_product(const Tensor& a, const Tensor& b, double alpha) {
-    return alpha == 1 ? mm(a, b) : mm(a, b) * alpha;
+
+struct Addmm {
+    static constexpr auto node = "AddmmBackward0";
+    static constexpr std::array arguments{"self", "mat1", "mat2"};
+    double beta, alpha;
+    auto backward(auto g, auto x, auto a, auto b, auto) const {
+        const auto scaled = [](const auto& t, double factor) {
+            return factor == 1 ? t : t * factor;
+        };
+        return gradients(
+            [=, this] { return beta == 0 ? zeros_like(x) : scaled(sum_to(g, x.sizes()), beta); },
+            [=, this] { return alpha == 0 ? zeros_like(a) : scaled(matmul_mT(g, b), alpha); },
+            [=, this] { return alpha == 0 ? zeros_like(b) : scaled(mT_matmul(a, g), alpha); });
+    }
+    void parameters(auto show) const { show("alpha", alpha, "beta", beta); }
+};
+
+// A factor as a number of the type that it is for.
+Scalar factor_for(DType dtype, const Scalar& factor) {
+    check_convertible(factor, dtype);
+    return is_floating(dtype) ? factor : Scalar(factor.to_int());
 }
-Tensor scaled_sum(const Tensor& bias, const Tensor& product, double beta) {
-    return beta == 1 ? bias + product : bias * beta + product;
+
+void check_addmm(const Tensor& x, const Tensor& a, const Tensor& b) {
+    const auto require_same = [&b](const char* name, const Tensor& other) {
+        if (other.dtype() != b.dtype())
+            fail(name, " and mat2 must have the same dtype, but got ",
+                 scalar_type_name(other.dtype()), " and ", scalar_type_name(b.dtype()));
+    };
+    require_same("self", x);
+    require_same("mat1", a);
+    if (a.dim() != 2) fail("mat1 must be a matrix, got ", a.dim(), "-D tensor");
+    if (b.dim() != 2) fail("mat2 must be a matrix, got ", b.dim(), "-D tensor");
 }
+
 }  // namespace
 
-Tensor addmm(const Tensor& bias, const Tensor& a, const Tensor& b, double beta, double alpha) {
-    return scaled_sum(bias, scaled_product(a, b, alpha), beta);
+Tensor addmm(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta_given,
+             const Scalar& alpha_given) {
+    check_addmm(x, a, b);
+    const Scalar beta = factor_for(x.dtype(), beta_given),
+                 alpha = factor_for(x.dtype(), alpha_given);
+    const double by = beta.to_double(), times = alpha.to_double();
+    Tensor out;
+    {
+        GradMode off(false);
+        out = mm(a, b);
+        if (!is_expandable_to(x.sizes(), out.sizes())) expand(x, out.sizes());  // which raises
+        if (times == 0) zero_(out);
+        else if (times != 1) binary_in_place(Binary::Mul, out, alpha);
+        if (by == 1) binary_in_place(Binary::Add, out, x);
+        else if (by != 0) binary_in_place(Binary::Add, out, x * beta);
+    }
+    return recorded(std::move(out), Addmm{by, times}, x, a, b);
 }
 
-const Tensor& addmm_(const Tensor& x, const Tensor& a, const Tensor& b, double beta, double alpha) {
+const Tensor& addmm_(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta,
+                     const Scalar& alpha) {
     const InPlace change(x, a, b);
     refuse_internal_overlap(x);
-    const Tensor product = scaled_product(a, b, alpha);
-    if (!(product.sizes() == x.sizes()))
+    const Tensor sum = addmm(clone(x), a, b, beta, alpha);
+    if (!(sum.sizes() == x.sizes()))
         fail("Bad in-place call: input tensor size ", to_string(x.sizes()),
-             " and output tensor size ", to_string(product.sizes()), " should match");
-    const Tensor sum = scaled_sum(clone(x), product, beta);
-    check_in_place_result(x, sum.sizes(), sum.dtype());
+             " and output tensor size ", to_string(sum.sizes()), " should match");
     return copy_(x, sum);
 }
 

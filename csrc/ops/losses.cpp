@@ -294,13 +294,11 @@ Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction) 
             out = unary(Unary::Square, difference);
         } else {
             out = empty({}, difference.dtype());
-            kernel_table().reduce.sum_squares[difference.dtype()](difference.data(), out.data(), 1,
-                                                                  difference.numel(), 1);
-            if (reduction == Reduction::Mean) {
-                const double count = static_cast<double>(difference.numel());
-                binary_in_place(Binary::Div, out, count);
-                slope /= count;
-            }
+            const bool mean = reduction == Reduction::Mean;
+            const auto& reduce = kernel_table().reduce;
+            (mean ? reduce.mean_squares : reduce.sum_squares)[difference.dtype()](
+                difference.data(), out.data(), 1, difference.numel(), 1);
+            if (mean) slope /= static_cast<double>(difference.numel());
         }
     }
     return recorded(std::move(out), MseLoss{slope}, input, target);

@@ -132,7 +132,7 @@ void bind_elementwise(PyObject* m) {
     def<"logical_not">(m, predicate_of<Predicate::LogicalNot>);
     def<"signbit">(m, predicate_of<Predicate::SignBit>);
 
-    def_function<"where">(m, where, nonzero_coordinates);
+    def_function<"where">(m, where, nonzero_tuple);
     def_method<"where">(m, [](const Tensor& x, const Tensor& condition, const Arg& other) {
         return where(condition, x, other);
     });

@@ -1,4 +1,5 @@
 #include "ops/linalg.h"
+#include "ops/svd.h"
 
 #include "python/bind.h"
 
@@ -15,6 +16,7 @@ void bind_linalg(PyObject* m) {
     def<"addmm">(m, addmm);
     def_method<"addmm_">(m, addmm_);
     def_function<"linear">(m, linear);
+    def_function<"_svdvals">(m, singular_values).without_out();
 }
 
 }  // namespace tapegrad::python

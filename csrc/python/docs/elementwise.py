@@ -494,11 +494,12 @@ Example:
     >>> tapegrad.sub(tapegrad.tensor([1.0, 2.0]), tapegrad.tensor([3.0, 1.0]))
     tensor([-2.,  1.])
 """,
-        "rsub(input, other)": f"""\
-Difference the other way round: ``other - input``.
+        "rsub(input, other, *, alpha=1)": f"""\
+Difference the other way round: ``other - alpha * input``.
 
 Args:
 {OPERANDS}
+    alpha: factor of ``input``. Default: 1.
 
 Example:
     >>> tapegrad.rsub(tapegrad.tensor([1.0, 2.0]), 10)

@@ -453,15 +453,21 @@ Example:
     >>> tapegrad.unbind(tapegrad.tensor([[1, 2], [3, 4]]))
     (tensor([1, 2]), tensor([3, 4]))
 """,
-    "atleast_1d(input)": """\
-The tensor, with one dimension if it has none.
+    "atleast_1d(input)\natleast_1d(*tensors)": """\
+The tensor, with one dimension if it has none; of several, all of them.
 
 Args:
     input: a tensor.
+    tensors: several tensors, or a list or tuple of them.
+
+Returns:
+    A tensor; for several a tuple of tensors.
 
 Example:
     >>> tapegrad.atleast_1d(tapegrad.tensor(5))
     tensor([5])
+    >>> tapegrad.atleast_1d(tapegrad.tensor(5), tapegrad.ones(2))
+    (tensor([5]), tensor([1., 1.]))
 """,
     "detach(input)": """\
 A view outside of the tape: gradients do not pass through it.

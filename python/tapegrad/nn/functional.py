@@ -196,7 +196,12 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -
         >>> F.normalize(tapegrad.tensor([[3.0, 4.0]]))
         tensor([[0.6000, 0.8000]])
     """
-    return input / input.norm(p, dim, keepdim=True).clamp(min=eps)
+    norm = input.norm(p, dim, keepdim=True)
+    overflows = norm.isinf()
+    if overflows.any():  # of a part of the input the norm may still be a number
+        input = input * tapegrad.where(overflows, 2.0**-64, 1.0)
+        norm = input.norm(p, dim, keepdim=True)
+    return input / norm.clamp(min=eps)
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
