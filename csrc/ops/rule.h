@@ -214,32 +214,29 @@ public:
     const Rule rule;
 
 private:
-    // What each gradient uses that somebody may ask for.
-    std::array<rules::Uses, kGradients> uses() const {
-        std::array<rules::Uses, kGradients> all;
+    // Calls visit(i, what it uses) for each gradient that somebody may ask for.
+    template <class Visit> void each_use(Visit visit) const {
         std::array<rules::Uses, kArguments> x;
         for (size_t i = 0; i < kArguments; ++i) x[i] = rules::Uses::argument(static_cast<int>(i));
         rules::each_gradient(rule, rules::Uses(), x, rules::Uses::result(),
                              [&](size_t i, auto gradient) {
-                                 if (has_edge(i)) all[i] = gradient();
+                                 if (has_edge(i)) visit(i, gradient());
                              });
-        return all;
     }
     rules::Uses needed() const {
-        rules::Uses all;
-        for (const rules::Uses one : uses()) all = all | one;
-        if constexpr (requires { rule.fused_needs(); }) all = all | rule.fused_needs();
-        return all;
+        rules::Uses uses;
+        each_use([&](size_t, rules::Uses used) { uses = uses | used; });
+        if constexpr (requires { rule.fused_needs(); }) uses = uses | rule.fused_needs();
+        return uses;
     }
     void depend_on_read(TensorList& inputs) const {
-        const std::array<rules::Uses, kGradients> used = uses();
-        for (size_t i = 0; i < kGradients; ++i) {
-            uint64_t read = used[i].uses_result() ? ~uint64_t{0} : 0;
+        constexpr uint64_t kAll = ~uint64_t{0};
+        each_use([&](size_t i, rules::Uses used) {
+            uint64_t read = requires { Rule::reads_all; } || used.uses_result() ? kAll : 0;
             for (size_t j = 0; j < kGradients; ++j)
-                if (used[i].uses_value(static_cast<int>(j))) read |= uint64_t{1} << j;
-            if constexpr (requires { Rule::reads_all; }) read = ~uint64_t{0};
+                if (used.uses_value(static_cast<int>(j))) read |= uint64_t{1} << j;
             depend_on_inputs(inputs[i], *this, read);
-        }
+        });
     }
     bool fused(const Tensor& g, const Arguments& x, const Tensor& y,
                const std::array<bool, kGradients>& wanted, TensorList& inputs) {
