@@ -2,6 +2,8 @@
 
 import copy
 import gc
+import pickle
+import random
 import re
 import weakref
 from collections import OrderedDict
@@ -9,6 +11,7 @@ from collections import OrderedDict
 import pytest
 
 import tapegrad as tg
+from both import both
 from tapegrad import nn
 
 
@@ -358,7 +361,6 @@ def test_forward_hooks_replace_arguments_and_results():
     with add.register_forward_hook(lambda m, a, k, out: (out, k["b"]), with_kwargs=True):
         assert add(1, b=2) == (3, 2)
     assert add(1, b=2) == 3
-    assert not add._has_hooks  # the fast path is back
 
 
 def test_forward_hooks_that_are_always_called():
@@ -448,3 +450,234 @@ def test_full_backward_hook_under_create_graph():
     t = tg.tanh(tg.tensor(0.5)).item()
     assert grad.item() == pytest.approx(2 * (1 - t * t), rel=1e-5)
     assert second.item() == pytest.approx(2 * -2 * t * (1 - t * t), rel=1e-5)
+
+
+# ---------------------------------------------------------------------- attributes, as in PyTorch
+
+NAMES = ("a", "b", "c", "training", "forward", "weight")
+KINDS = {
+    "parameter": lambda lib: lib.nn.Parameter(lib.zeros(1)),
+    "buffer": lambda lib: lib.nn.Buffer(lib.zeros(1), persistent=False),
+    "tensor": lambda lib: lib.zeros(1),
+    "module": lambda lib: lib.nn.Tanh(),
+    "none": lambda lib: None,
+    "number": lambda lib: 3,
+    "result": lambda lib: lib.ones(1, requires_grad=True) * 2,
+}
+TABLES = ("_parameters", "_buffers", "_modules")
+
+
+def kind_of(lib, value):
+    if isinstance(value, lib.nn.Parameter):
+        return "parameter"
+    if isinstance(value, lib.Tensor):
+        return "tensor"
+    if isinstance(value, lib.nn.Module):
+        return "module"
+    return "callable" if callable(value) else repr(value)
+
+
+def replaced(module, table, entries):
+    module.__dict__[table] = entries
+    return module
+
+
+# Each takes the library, a module, a name, a table and a value; a module that it returns takes the
+# other's place.
+ATTRIBUTE_STEPS = {
+    "assign": lambda lib, m, name, table, value: setattr(m, name, value),
+    "delete": lambda lib, m, name, table, value: delattr(m, name),
+    "register_parameter": lambda lib, m, name, table, value: m.register_parameter(name, value),
+    "register_buffer": lambda lib, m, name, table, value: m.register_buffer(name, value, False),
+    "add_module": lambda lib, m, name, table, value: m.add_module(name, value),
+    "enter": lambda lib, m, name, table, value: m.__dict__[table].__setitem__(name, value),
+    "leave": lambda lib, m, name, table, value: m.__dict__[table].pop(name),
+    "clear": lambda lib, m, name, table, value: getattr(m, table).clear(),
+    "replace": lambda lib, m, name, table, value: replaced(m, table, {name: value}),
+    "replace_copy": lambda lib, m, name, table, value: replaced(
+        m, table, OrderedDict(vars(m)[table])
+    ),
+    "assign_table": lambda lib, m, name, table, value: setattr(m, table, {name: value}),
+    "past_setattr": lambda lib, m, name, table, value: object.__setattr__(m, table, {"b": value}),
+    "plain": lambda lib, m, name, table, value: object.__setattr__(m, name, value),
+    "into_dict": lambda lib, m, name, table, value: m.__dict__.__setitem__(name, value),
+    "out_of_dict": lambda lib, m, name, table, value: m.__dict__.pop(name),
+    "copy": lambda lib, m, name, table, value: copy.copy(m),
+    "deepcopy": lambda lib, m, name, table, value: copy.deepcopy(m),
+    "pickle": lambda lib, m, name, table, value: pickle.loads(pickle.dumps(m)),
+    "dict_copy": lambda lib, m, name, table, value: dict_copy(m),
+}
+
+
+def dict_copy(module):
+    twin = type(module).__new__(type(module))
+    twin.__dict__ = module.__dict__.copy()
+    twin._parameters = dict(twin._parameters)
+    return twin
+
+
+def look(lib, m):
+    """All that can be seen of a module."""
+    seen = {"vars": list(vars(m)), "unsaved": sorted(m._non_persistent_buffers_set)}
+    for table in TABLES:
+        seen[table] = [(name, kind_of(lib, value)) for name, value in vars(m)[table].items()]
+    for name in NAMES:
+        seen[name] = kind_of(lib, getattr(m, name, "missing"))
+    seen["dir"] = [name in dir(m) for name in NAMES]
+    for method in ("named_parameters", "named_buffers", "named_children"):
+        seen[method] = [name for name, _ in getattr(m, method)()]
+    seen["state_dict"] = list(m.state_dict())
+    return seen
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_attributes_are_those_of_torch(seed):
+    torch = pytest.importorskip("torch")
+    rng = random.Random(seed)
+    modules = {lib: lib.nn.Linear(1, 1, bias=False) for lib in (tg, torch)}
+    done = []
+    for _ in range(30):
+        step = rng.choice(list(ATTRIBUTE_STEPS))
+        name, table = rng.choice(NAMES), rng.choice(TABLES)
+        kind = rng.choice(list(KINDS))
+        done.append((step, name, table, kind))
+        outcomes = []
+        for lib, module in modules.items():
+            try:
+                changed = ATTRIBUTE_STEPS[step](lib, module, name, table, KINDS[kind](lib))
+            except Exception as error:
+                message = str(error).replace("torch", "tapegrad").split(".  ")[0].rstrip(".")
+                outcomes.append((type(error).__name__, message))
+            else:
+                outcomes.append("done")
+                if isinstance(changed, lib.nn.Module):
+                    modules[lib] = changed
+            try:
+                outcomes[-1] = (outcomes[-1], look(lib, modules[lib]))
+            except Exception as error:  # what the step left is no sound module any more
+                outcomes[-1] = (outcomes[-1], type(error).__name__)
+        assert outcomes[0] == outcomes[1], done
+
+
+@both
+def test_subclasses_may_have_a_getattr_of_their_own(lib):
+    class Wrapper(lib.nn.Module):
+        def __init__(self, inner):
+            super().__init__()
+            self.inner = inner
+
+        def __getattr__(self, name):
+            try:
+                return super().__getattr__(name)
+            except AttributeError:
+                return getattr(self.inner, name)
+
+    class Above(Wrapper):
+        pass
+
+    wrapper = Above(lib.nn.Linear(2, 3))
+    assert wrapper.weight is wrapper.inner.weight and wrapper.out_features == 3
+    with pytest.raises(AttributeError, match="'Linear' object has no attribute 'nothing'"):
+        wrapper.nothing
+    # A method that comes and goes later.
+    kind = type("Late", (lib.nn.Linear,), {})
+    late = kind(2, 3)
+    above = lib.nn.Module.__getattr__
+    kind.__getattr__ = lambda self, name: 42 if name == "answer" else above(self, name)
+    assert late.answer == 42 and late.weight is late._parameters["weight"]
+    del kind.__getattr__
+    assert late.weight is late._parameters["weight"] and not hasattr(late, "answer")
+
+
+@both
+def test_other_bases_keep_their_hooks_for_subclasses(lib):
+    class Counted:
+        subclasses = ()
+
+        def __init_subclass__(cls, tag=None, **kwargs):
+            super().__init_subclass__(**kwargs)
+            Counted.subclasses += (tag,)
+
+    class Net(lib.nn.Module, Counted, tag="net"):
+        pass
+
+    class Mapping(lib.nn.Module, dict):
+        def forward(self, x):
+            return x + 1
+
+    assert Counted.subclasses == ("net",)
+    mapping = Mapping()
+    mapping.weight = lib.nn.Parameter(lib.ones(1))
+    mapping["k"] = 1
+    assert mapping.weight.item() == 1 and mapping(1) == 2 and mapping["k"] == 1
+    with pytest.raises(TypeError):
+        type("Refused", (lib.nn.Module,), {}, option=1)
+
+
+@both
+def test_properties_and_class_attributes_come_first(lib):
+    class Net(lib.nn.Module):
+        scale = 1
+
+        @property
+        def weight(self):
+            return "from the property"
+
+        @property
+        def broken(self):
+            raise AttributeError("inside the property")
+
+        @property
+        def worse(self):
+            raise ValueError("inside")
+
+    net = Net()
+    for name in ("scale", "weight", "broken"):
+        net._parameters[name] = lib.nn.Parameter(lib.ones(1))
+    assert net.scale == 1 and net.weight == "from the property" and net.broken.item() == 1
+    with pytest.raises(ValueError, match="inside"):
+        net.worse
+
+
+@both
+def test_calls(lib):
+    class Net(lib.nn.Module):
+        def forward(self, *args, **kwargs):
+            return args, kwargs
+
+    class Static(lib.nn.Module):
+        @staticmethod
+        def forward(x, y=2):
+            return x, y
+
+    class Counting(Net):
+        def __call__(self, *args, **kwargs):
+            return "counted", super().__call__(*args, **kwargs)
+
+    net = Net()
+    many = tuple(range(20))
+    assert net() == ((), {}) and net(1, k=2) == ((1,), {"k": 2}) and net(*many) == (many, {})
+    assert Static()(1) == (1, 2) and Static()(1, y=3) == (1, 3)
+    assert Counting()(5) == ("counted", ((5,), {}))
+    assert net.__call__(3) == ((3,), {}) and lib.nn.Module.__call__(net, 3) == ((3,), {})
+    net.forward = lambda x: x + 1
+    assert net(1) == 2
+    del net.forward
+    net._forward_hooks[1] = lambda m, args, out: "hooked"
+    assert net(1) == "hooked"
+    net._forward_hooks.clear()
+    assert net(1) == ((1,), {})
+    with pytest.raises(NotImplementedError, match='missing the required "forward" function'):
+        lib.nn.Module()(1)
+
+    class Unready(lib.nn.Module):
+        def __init__(self):
+            pass
+
+        def forward(self):
+            return 1
+
+    with pytest.raises(AttributeError, match="'Unready' object has no attribute '_backward_hooks'"):
+        Unready()()
+    with pytest.raises(TypeError):
+        Static()()

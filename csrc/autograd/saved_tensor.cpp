@@ -54,7 +54,9 @@ void SavedTensor::save_unusual(const Tensor& tensor) {
 
 void SavedTensor::pack(SavedTensorHooks& hooks, const Tensor& original) {
     GradMode off(false);
-    Ref<PackedTensor> packed = hooks.pack(alias(original));
+    // What needs no place on the tape is given, and given back, as the object that it is.
+    Ref<PackedTensor> packed =
+        hooks.pack(is_result_ || original.requires_grad() ? alias(original) : original);
     if (!is_result_) {
         packed->edge = gradient_edge(original);
         packed->leaf = original->requires_grad;
@@ -117,6 +119,7 @@ Tensor SavedTensor::unpack(const Node& owner) const {
         values = packed_->unpack();
     }
     // The hooks give values; the place on the tape is that of the tensor that was saved.
+    if (!is_result_ && !packed_->edge && !values.requires_grad()) return values;
     Tensor result = alias(values);
     if (is_result_) {
         become_result(result);

@@ -172,6 +172,8 @@ void check_inplace(const Tensor& tensor, bool recorded) {
         if (tensor.requires_grad() && tensor.is_leaf())
             fail("a leaf Variable that requires grad is being used in an in-place operation.");
     }
+    if (thread_state.write_watch) [[unlikely]]
+        thread_state.write_watch->about_to_write(tensor);
 }
 
 void rebase_history(const Tensor& tensor, const Ref<Node>& node) {

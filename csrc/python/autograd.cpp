@@ -72,6 +72,44 @@ Tensor given_gradient(py::handle object, const ResultInfo& info, size_t index) {
     return grad;
 }
 
+// What queue_callback was given during a run of this thread; the runs around it are its outer ones.
+struct Callbacks {
+    Callbacks() { innermost = this; }
+    ~Callbacks() { innermost = outer; }
+    void call() {
+        for (size_t i = 0; i < list.size(); ++i) {
+            const py::object callback = list[i];  // which may add others
+            callback();
+        }
+    }
+    std::vector<py::object> list;
+    Callbacks* const outer = innermost;
+    static inline thread_local Callbacks* innermost = nullptr;
+};
+
+void queue_callback(py::object callback) {
+    if (!Callbacks::innermost) fail("Final callbacks can only be installed during backward pass.");
+    Callbacks::innermost->list.push_back(std::move(callback));
+}
+
+TensorList run_with_callbacks(std::span<const Edge> roots, TensorList grads,
+                              std::span<const Edge> inputs, const BackwardOptions& options) {
+    if (options.accumulate && options.create_graph) [[unlikely]] {
+        static bool warned = false;
+        if (!std::exchange(warned, true))
+            warn(
+                "Using backward() with create_graph=True will create a reference cycle between the "
+                "parameter and its gradient which can cause a memory leak. We recommend using "
+                "autograd.grad when creating the graph to avoid this. If you have to use this "
+                "function, make sure to reset the .grad fields of your parameters to None after "
+                "use to break the cycle and avoid the leak.");
+    }
+    Callbacks callbacks;
+    TensorList results = run_backward(roots, std::move(grads), inputs, options);
+    callbacks.call();
+    return results;
+}
+
 py::tuple run(const py::tuple& roots, const py::tuple& grads, bool keep_graph, bool create_graph,
               const py::tuple& inputs, bool allow_unreachable, bool accumulate) {
     if (roots.size() != grads.size())
@@ -97,8 +135,9 @@ py::tuple run(const py::tuple& roots, const py::tuple& grads, bool keep_graph, b
         }
         input_edges.push_back(std::move(edge));
     }
-    const TensorList results = run_backward(root_edges, std::move(gradients), input_edges,
-                                            BackwardOptions{keep_graph, create_graph, accumulate});
+    const TensorList results =
+        run_with_callbacks(root_edges, std::move(gradients), input_edges,
+                           BackwardOptions{keep_graph, create_graph, accumulate});
     if (accumulate) return py::tuple();
     py::tuple out(results.size());
     for (size_t i = 0; i < results.size(); ++i) {
@@ -134,8 +173,8 @@ PyObject* backward_method(PyObject* self, PyObject* const* args, Py_ssize_t coun
         if (values[3] == Py_None) {
             const Point root = root_point(self, 0);
             TensorList grads{given_gradient(values[0], root.info(), 0)};
-            run_backward({&root.edge, 1}, std::move(grads), {},
-                         BackwardOptions{keep_graph, create_graph, true});
+            run_with_callbacks({&root.edge, 1}, std::move(grads), {},
+                               BackwardOptions{keep_graph, create_graph, true});
         } else {
             py::object inputs = py::reinterpret_borrow<py::object>(values[3]);
             Edge ignored;
@@ -228,6 +267,7 @@ void bind_autograd(py::module_& m) {
     });
 
     m.def("_run_backward", run);
+    m.def("_queue_callback", queue_callback);
     m.def(
         "is_grad_enabled", [] { return thread_state.grad_enabled; },
         "Whether operations are recorded on this thread.");
@@ -261,6 +301,11 @@ void bind_autograd(py::module_& m) {
         const Edge edge = gradient_edge(tensor);
         if (!edge) fail("Can't get gradient edge for tensors that don't require grad");
         return py::make_tuple(py::reinterpret_steal<py::object>(wrap_node(edge.node)), edge.nr);
+    });
+    m.def("_whole_storage", [](const Tensor& x) {
+        const int64_t count = static_cast<int64_t>(x.storage()->bytes() / x.item_size());
+        return Tensor(new TensorImpl(Shape::row_major({count}), x.dtype(),
+                                     Storage::alias(x.storage()), x.storage()->data()));
     });
     m.def("_make_subclass", [](py::type type, const Tensor& data, bool requires_grad) {
         Tensor made = alias(data);

@@ -57,6 +57,18 @@ HookStack& stack() {
     return *instance;
 }
 
+struct PythonWriteWatch final : WriteWatch {
+    void about_to_write(const Tensor& tensor) override { callable(tensor); }
+    py::object callable;
+};
+
+void watch_writes(py::object callable) {
+    static thread_local PythonWriteWatch* watch = new PythonWriteWatch;  // as above
+    const bool on = !callable.is_none();
+    watch->callable = on ? std::move(callable) : py::object();
+    thread_state.write_watch = on ? watch : nullptr;
+}
+
 void use_innermost() {
     auto& hooks = stack().hooks;
     thread_state.saved_tensor_hooks = hooks.empty() ? nullptr : hooks.back().get();
@@ -87,6 +99,7 @@ void bind_saved_tensor_hooks(py::module_& m) {
             std::make_unique<PythonSavedTensorHooks>(std::move(pack), std::move(unpack)));
         use_innermost();
     });
+    m.def("_watch_writes", watch_writes);
     m.def("_pop_saved_tensors_hooks", [] {
         if (!stack().hooks.empty()) stack().hooks.pop_back();
         use_innermost();

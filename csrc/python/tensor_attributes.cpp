@@ -143,7 +143,18 @@ int set_data(PyObject* self, PyObject* value, void*) {
     });
 }
 
+// What is put in there may lead back to the tensor.
+PyObject* get_dict(PyObject* self, void*) {
+    track_object(self);
+    return PyObject_GenericGetDict(self, nullptr);
+}
+int set_dict(PyObject* self, PyObject* value, void*) {
+    track_object(self);
+    return PyObject_GenericSetDict(self, value, nullptr);
+}
+
 PyGetSetDef attributes[] = {
+    {"__dict__", get_dict, set_dict, nullptr, nullptr},
     {"grad", get_grad, set_grad, "The gradient that backward passes have accumulated, or None.",
      nullptr},
     {"requires_grad", get_requires_grad, set_requires_grad_attribute,

@@ -9,17 +9,27 @@ from typing import Any, NamedTuple, TypeVar
 
 import tapegrad
 
-from .._C import Tensor
+from .._C import Tensor, _ModuleBase
 from ..utils._names import typename
 from ..utils.hooks import RemovableHandle
-from ._registry import Registry
 from .parameter import Buffer, Parameter
 
 __all__ = ["Module"]
 
 T = TypeVar("T", bound="Module")
-_REGISTRIES = ("_parameters", "_buffers", "_modules")
 _EXTRA_STATE = "_extra_state"
+# The tables of hooks that a pickled module need not have.
+_LATER_TABLES = (
+    "_forward_pre_hooks",
+    "_forward_pre_hooks_with_kwargs",
+    "_forward_hooks_with_kwargs",
+    "_forward_hooks_always_called",
+    "_backward_pre_hooks",
+    "_state_dict_hooks",
+    "_state_dict_pre_hooks",
+    "_load_state_dict_pre_hooks",
+    "_load_state_dict_post_hooks",
+)
 
 
 class _IncompatibleKeys(
@@ -48,7 +58,7 @@ def _missing_forward(self: Module, *args: Any, **kwargs: Any) -> Any:
     )
 
 
-class Module:
+class Module(_ModuleBase):
     """The base class of all layers and models.
 
     A subclass calls ``super().__init__()``, assigns parameters, buffers and other modules as
@@ -93,9 +103,6 @@ class Module:
     _backward_pre_hooks: OrderedDict[int, Callable[..., Any]]
     _backward_hooks: OrderedDict[int, Callable[..., Any]]
 
-    # True once a hook was registered: the only thing a call without hooks has to look at.
-    _has_hooks = False
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if kwargs:
             raise TypeError(
@@ -109,35 +116,36 @@ class Module:
             )
         self.__dict__.update(
             training=True,
-            _parameters=Registry(self),
-            _buffers=Registry(self),
+            _parameters={},
+            _buffers={},
             _non_persistent_buffers_set=set(),
-            _modules=Registry(self),
-            _forward_pre_hooks=OrderedDict(),
-            _forward_pre_hooks_with_kwargs=OrderedDict(),
+            _backward_pre_hooks=OrderedDict(),
+            _backward_hooks=OrderedDict(),
+            _is_full_backward_hook=None,
             _forward_hooks=OrderedDict(),
             _forward_hooks_with_kwargs=OrderedDict(),
             _forward_hooks_always_called=OrderedDict(),
-            _backward_pre_hooks=OrderedDict(),
-            _backward_hooks=OrderedDict(),
+            _forward_pre_hooks=OrderedDict(),
+            _forward_pre_hooks_with_kwargs=OrderedDict(),
+            _state_dict_hooks=OrderedDict(),
+            _state_dict_pre_hooks=OrderedDict(),
+            _load_state_dict_pre_hooks=OrderedDict(),
+            _load_state_dict_post_hooks=OrderedDict(),
+            _modules={},
         )
 
     forward: Callable[..., Any] = _missing_forward
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._has_hooks:
-            return self._call_with_hooks(args, kwargs)
-        return self.forward(*args, **kwargs)
 
     # ------------------------------------------------------------------ attributes
 
     def __setattr__(self, name: str, value: Any) -> None:
         own = self.__dict__
-        parameters = own.get("_parameters")
+        parameters, modules = own.get("_parameters"), own.get("_modules")
+        buffers = own.get("_buffers")
         if isinstance(value, Parameter):
             if parameters is None:
                 raise AttributeError("cannot assign parameters before Module.__init__() call")
-            self._forget(name, keep="_parameters")
+            self._forget(name, "_buffers", "_modules")
             self.register_parameter(name, value)
         elif parameters is not None and name in parameters:
             if value is not None:
@@ -147,63 +155,61 @@ class Module:
                 )
             self.register_parameter(name, None)
         elif isinstance(value, Module):
-            if own.get("_modules") is None:
+            if modules is None:
                 raise AttributeError("cannot assign module before Module.__init__() call")
-            self._forget(name, keep="_modules")
-            self._modules[name] = value
-        elif name in own.get("_modules", ()):
+            self._forget(name, "_parameters", "_buffers")
+            modules[name] = value
+        elif modules is not None and name in modules:
             if value is not None:
                 raise TypeError(
                     f"cannot assign '{typename(value)}' as child module '{name}' "
                     "(tapegrad.nn.Module or None expected)"
                 )
-            self._modules[name] = None
-        elif isinstance(value, Buffer) or name in own.get("_buffers", ()):
+            modules[name] = None
+        elif isinstance(value, Buffer) or (buffers is not None and name in buffers):
             if value is not None and not isinstance(value, Tensor):
                 raise TypeError(
                     f"cannot assign '{typename(value)}' as buffer '{name}' "
                     "(tapegrad.nn.Buffer, tapegrad.Tensor or None expected)"
                 )
-            if name in own.get("_buffers", ()):
-                persistent = name not in self._non_persistent_buffers_set
-            else:
-                persistent = True
-                self._forget(name, keep="_buffers")
             if isinstance(value, Buffer):
                 persistent = value.persistent
+            else:
+                persistent = name not in self._non_persistent_buffers_set
             self.register_buffer(name, value, persistent)
-        elif name in _REGISTRIES:
-            for old in own.get(name, ()):
-                own.pop(old, None)
-            own[name] = Registry(self, value)
         else:
-            object.__setattr__(self, name, value)
+            super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:
-        for registry in _REGISTRIES:
-            if name in self.__dict__.get(registry, ()):
-                del self.__dict__[registry][name]
-                self._non_persistent_buffers_set.discard(name)
+        for entries in (self._parameters, self._buffers, self._modules):
+            if name in entries:
+                del entries[name]
+                if entries is self._buffers:
+                    self._non_persistent_buffers_set.discard(name)
                 return
-        object.__delattr__(self, name)
+        super().__delattr__(name)
 
-    def _forget(self, name: str, keep: str) -> None:
-        """Removes what `name` stood for until now, unless it is in the registry `keep`."""
+    def _forget(self, name: str, *registries: str) -> None:
+        """Removes what `name` stood for, so that something of another kind can take its place."""
         own = self.__dict__
-        if name in own[keep]:
-            return
-        for registry in _REGISTRIES:
+        own.pop(name, None)
+        for registry in registries:
             own[registry].pop(name, None)
         own["_non_persistent_buffers_set"].discard(name)
-        own.pop(name, None)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__.copy()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        for registry in _REGISTRIES:
-            self.__dict__[registry] = Registry(self, state.get(registry))
+        for name in _LATER_TABLES:
+            self.__dict__.setdefault(name, OrderedDict())
+        self.__dict__.setdefault("_non_persistent_buffers_set", set())
+        self.__dict__.setdefault("_is_full_backward_hook", None)
 
     def __dir__(self) -> list[str]:
-        return sorted(name for name in super().__dir__() if not name[:1].isdigit())
+        names = {*super().__dir__(), *self._parameters, *self._buffers, *self._modules}
+        return sorted(name for name in names if not name[:1].isdigit())
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter under a name; None reserves the name.
@@ -752,7 +758,6 @@ class Module:
             mapping[handle.id] = True
         if prepend:
             table.move_to_end(handle.id, last=False)
-        self._has_hooks = True
         return handle
 
     def register_forward_pre_hook(
@@ -838,14 +843,6 @@ class Module:
         return self._add_hook("_backward_hooks", hook, prepend, {})
 
     def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if not (
-            self._forward_hooks
-            or self._forward_pre_hooks
-            or self._backward_hooks
-            or self._backward_pre_hooks
-        ):
-            del self._has_hooks  # all of them were removed
-            return self.forward(*args, **kwargs)
         called: set[int] = set()
         result = None
         try:
