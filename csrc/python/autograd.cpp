@@ -76,7 +76,8 @@ Tensor given_gradient(py::handle object, const ResultInfo& info, size_t index) {
 struct Callbacks {
     Callbacks() { innermost = this; }
     ~Callbacks() { innermost = outer; }
-    void call() {
+    void call(bool recording) {
+        GradMode mode(recording);
         for (size_t i = 0; i < list.size(); ++i) {
             const py::object callback = list[i];  // which may add others
             callback();
@@ -106,7 +107,7 @@ TensorList run_with_callbacks(std::span<const Edge> roots, TensorList grads,
     }
     Callbacks callbacks;
     TensorList results = run_backward(roots, std::move(grads), inputs, options);
-    callbacks.call();
+    if (!callbacks.list.empty()) callbacks.call(options.create_graph);
     return results;
 }
 

@@ -74,6 +74,10 @@ int node_clear(PyObject* self) {
     return 0;
 }
 
+PyObject* refuse_new(PyTypeObject* type, PyObject*, PyObject*) {
+    return PyErr_Format(PyExc_TypeError, "cannot create '%s' instances", type->tp_name);
+}
+
 PyObject* node_repr(PyObject* self) {
     const Node* node = as_object(self)->node;
     return PyUnicode_FromFormat("<%s object at %p>", node ? node->name() : Py_TYPE(self)->tp_name,
@@ -337,6 +341,7 @@ void bind_nodes(py::module_& m) {
         {Py_tp_dealloc, slot(node_dealloc)},
         {Py_tp_traverse, slot(node_traverse)},
         {Py_tp_clear, slot(node_clear)},
+        {Py_tp_new, slot(refuse_new)},
         {Py_tp_repr, slot(node_repr)},
         {Py_tp_call, slot(node_call)},
         {Py_tp_getattro, slot(node_getattr)},
