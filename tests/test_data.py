@@ -7,7 +7,8 @@ import random
 import subprocess
 import sys
 import time
-from collections import namedtuple
+from collections import OrderedDict, UserDict, defaultdict, deque, namedtuple
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -119,6 +120,52 @@ def test_collate():
         default_collate([[1], [1, 2]])
     with pytest.raises(TypeError, match="batch must contain tensors, numpy arrays, numbers"):
         default_collate([object()])
+
+
+class Entries(list):
+    """A sequence of a type of its own."""
+
+
+SAMPLES = {
+    "defaultdict": lambda lib: [defaultdict(int, a=1), defaultdict(int, a=2)],
+    "ordered": lambda lib: [OrderedDict(a=1, b=2), OrderedDict(a=3, b=4)],
+    "userdict": lambda lib: [UserDict(a=1), UserDict(a=2)],
+    "list": lambda lib: [Entries([1, "a"]), Entries([2, "b"])],
+    "range": lambda lib: [range(2), range(2, 4)],
+    "deque": lambda lib: [deque([1, 2]), deque([3, 4])],
+    "strings": lambda lib: [np.str_("a"), np.str_("b")],
+    "nested": lambda lib: [{"x": (1, [lib.ones(1)])}, {"x": (2, [lib.zeros(1)])}],
+    "more keys": lambda lib: [{"a": 1}, {"a": 1, "b": 2}],
+    "fewer keys": lambda lib: [{"a": 1, "b": 2}, {"a": 1}],
+    "empty": lambda lib: [[], []],
+    "nothing": lambda lib: [],
+    "none": lambda lib: [None, None],
+    "dtypes": lambda lib: [lib.tensor([1]), lib.tensor([1.5])],
+    "parameters": lambda lib: [lib.nn.Parameter(lib.ones(1))] * 2,
+}
+
+
+def described(value):
+    if isinstance(value, Mapping):
+        return type(value), {k: described(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, deque)):
+        return type(value), [described(v) for v in value]
+    if hasattr(value, "requires_grad"):
+        return value.tolist(), str(value.dtype).rpartition(".")[2], value.requires_grad
+    return type(value), value
+
+
+@pytest.mark.parametrize("samples", SAMPLES)
+@pytest.mark.parametrize("function", ["default_collate", "default_convert"])
+def test_containers_are_those_of_torch(function, samples):
+    torch = pytest.importorskip("torch")
+    outcomes = []
+    for lib in (tg, torch):
+        try:
+            outcomes.append(described(getattr(lib.utils.data, function)(SAMPLES[samples](lib))))
+        except Exception as error:
+            outcomes.append((type(error), str(error)))
+    assert outcomes[0] == outcomes[1]
 
 
 # ---------------------------------------------------------------------- loaders

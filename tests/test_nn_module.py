@@ -681,3 +681,120 @@ def test_calls(lib):
         Unready()()
     with pytest.raises(TypeError):
         Static()()
+
+
+# ---------------------------------------------------------------------- hooks of state dicts
+
+
+def two_layers(lib):
+    return lib.nn.Sequential(lib.nn.Linear(1, 2), lib.nn.Sequential(lib.nn.Linear(2, 1)))
+
+
+@both
+def test_hooks_of_state_dicts(lib):
+    seen = []
+    net = two_layers(lib)
+    for name, module in net.named_modules():
+        module.register_state_dict_pre_hook(
+            lambda m, prefix, keep, name=name: seen.append(("before", name, prefix, keep))
+        )
+        module.register_state_dict_post_hook(
+            lambda m, state, prefix, meta, name=name: seen.append(
+                ("after", name, prefix, len(state), meta)
+            )
+        )
+    net.state_dict(keep_vars=True)
+    version = {"version": 1}
+    assert seen == [
+        ("before", "", "", True),
+        ("before", "0", "0.", True),
+        ("after", "0", "0.", 2, version),
+        ("before", "1", "1.", True),
+        ("before", "1.0", "1.0.", True),
+        ("after", "1.0", "1.0.", 4, version),
+        ("after", "1", "1.", 4, version),
+        ("after", "", "", 4, version),
+    ]
+    net = two_layers(lib)
+    handle = net[0].register_state_dict_post_hook(lambda m, state, prefix, meta: state)
+    with pytest.raises(RuntimeError, match="state_dict post-hook must return None"):
+        net.state_dict()
+    handle.remove()
+    net._register_state_dict_hook(lambda m, state, prefix, meta: dict.fromkeys(state, prefix))
+    assert net.state_dict(prefix="p.") == dict.fromkeys(
+        ["p.0.weight", "p.0.bias", "p.1.0.weight", "p.1.0.bias"], "p."
+    )
+    assert list(net[1].state_dict()._metadata) == ["", "0"]
+
+
+@both
+def test_hooks_of_loading(lib):
+    net, source = two_layers(lib), two_layers(lib)
+    seen = []
+
+    def rename(module, state, prefix, metadata, strict, missing, unexpected, errors):
+        seen.append((prefix, metadata, strict))
+        state[prefix + "weight"] = state.pop(prefix + "old")
+
+    def after(module, keys):
+        seen.append((type(module).__name__, keys.missing_keys, module is net))
+
+    handle = net[1][0].register_load_state_dict_pre_hook(rename)
+    net.register_load_state_dict_post_hook(after)
+    net[1].register_load_state_dict_post_hook(after)
+    state = source.state_dict()
+    state["1.0.old"] = state.pop("1.0.weight")
+    keys = list(state)
+    assert str(net.load_state_dict(state)) == "<All keys matched successfully>"
+    assert list(state) == keys  # the hooks had a copy
+    assert net[1][0].weight.tolist() == source[1][0].weight.tolist()
+    assert seen == [("1.0.", {"version": 1}, True), ("Sequential", [], False),
+                    ("Sequential", [], True)]  # fmt: skip
+    handle.remove()
+
+    # A hook may forgive, and may complain.
+    def forgive(module, keys):
+        keys.missing_keys.clear()
+        keys.unexpected_keys.clear()
+
+    forgiving = net.register_load_state_dict_post_hook(forgive)
+    assert net.load_state_dict(state).missing_keys == []
+    forgiving.remove()
+    with pytest.raises(RuntimeError) as caught:
+        net.load_state_dict(state)
+    assert str(caught.value) == (
+        "Error(s) in loading state_dict for Sequential:\n"
+        '\tMissing key(s) in state_dict: "1.0.weight". \n'
+        '\tUnexpected key(s) in state_dict: "1.0.old". '
+    )
+    net.register_load_state_dict_post_hook(lambda m, keys: keys)
+    with pytest.raises(AssertionError, match="are not expected to return new values"):
+        net.load_state_dict(source.state_dict())
+    other = two_layers(lib)
+    other.register_load_state_dict_pre_hook(lambda *args: args[-1].append("refused"))
+    with pytest.raises(RuntimeError, match="refused"):
+        other.load_state_dict(source.state_dict())
+
+
+@both
+def test_hooks_of_loading_go_along_with_a_copy(lib):
+    calls = []
+    net = lib.nn.Linear(1, 1)
+    net.register_load_state_dict_pre_hook(lambda module, *rest: calls.append(module))
+    twin = copy.deepcopy(net)
+    twin.load_state_dict(net.state_dict())
+    assert len(calls) == 1 and calls[0] is twin
+
+
+@both
+def test_several_errors_of_loading(lib):
+    net = lib.nn.Linear(2, 1)
+    with pytest.raises(RuntimeError) as caught:
+        net.load_state_dict({"weight": lib.ones(3, 1), "more": lib.ones(1)})
+    assert str(caught.value).replace(lib.__name__, "lib") == (
+        "Error(s) in loading state_dict for Linear:\n"
+        '\tMissing key(s) in state_dict: "bias". \n'
+        '\tUnexpected key(s) in state_dict: "more". \n'
+        "\tsize mismatch for weight: copying a param with shape lib.Size([3, 1]) from checkpoint, "
+        "the shape in current model is lib.Size([1, 2])."
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
@@ -52,6 +53,20 @@ def _indent(text: str) -> str:
     return text.replace("\n", "\n  ")
 
 
+class _BoundHook:
+    """A hook with its module, which it does not keep alive; the copy's is that of the copy."""
+
+    def __init__(self, hook: Callable[..., None], module: Module) -> None:
+        self.hook = hook
+        self.module = weakref.ref(module)
+
+    def __call__(self, *args: Any) -> None:
+        return self.hook(self.module(), *args)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _BoundHook, (self.hook, self.module())
+
+
 def _missing_forward(self: Module, *args: Any, **kwargs: Any) -> Any:
     raise NotImplementedError(
         f'Module [{type(self).__name__}] is missing the required "forward" function'
@@ -90,6 +105,7 @@ class Module(_ModuleBase):
         ['hidden.weight', 'hidden.bias', 'out.weight', 'out.bias']
     """
 
+    _version = 1  # of the state dict, for subclasses that change theirs
     training: bool
     _parameters: dict[str, Parameter | None]
     _buffers: dict[str, Tensor | None]
@@ -639,7 +655,15 @@ class Module(_ModuleBase):
             >>> list(nn.Sequential(nn.Linear(1, 1)).state_dict())
             ['0.weight', '0.bias']
         """
-        result: dict[str, Any] = OrderedDict() if destination is None else destination
+        result: Any = destination
+        if result is None:
+            result = OrderedDict()
+            result._metadata = OrderedDict()
+        metadata = {"version": self._version}
+        if hasattr(result, "_metadata"):
+            result._metadata[prefix[:-1]] = metadata
+        for hook in list(self._state_dict_pre_hooks.values()):
+            hook(self, prefix, keep_vars)
         for name, tensor in self._state_items():
             result[prefix + name] = tensor if keep_vars else tensor.detach()
         if type(self).get_extra_state is not Module.get_extra_state:
@@ -649,6 +673,13 @@ class Module(_ModuleBase):
                 module.state_dict(
                     destination=result, prefix=f"{prefix}{name}.", keep_vars=keep_vars
                 )
+        for hook in list(self._state_dict_hooks.values()):
+            answer = hook(self, result, prefix, metadata)
+            if answer is None:
+                continue
+            if getattr(hook, "_from_public_api", False):
+                raise RuntimeError("state_dict post-hook must return None")
+            result = answer
         return result
 
     def _state_items(self) -> Iterator[tuple[str, Tensor]]:
@@ -665,7 +696,8 @@ class Module(_ModuleBase):
     ) -> _IncompatibleKeys:
         """Copy values from a mapping of dotted names to tensors.
 
-        Everything is checked first; if an error is raised, nothing has been changed.
+        Everything is checked first; if an error is raised, nothing has been changed (unless there
+        are hooks that run after loading, which have a say in what is an error).
 
         Args:
             state_dict: as made by :meth:`state_dict`.
@@ -686,13 +718,19 @@ class Module(_ModuleBase):
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
+        metadata = getattr(state_dict, "_metadata", {})
+        state_dict = dict(state_dict)  # hooks may change it
         errors: list[str] = []
+        unexpected: list[str] = []
         missing: list[str] = []
         known: set[str] = set()
         plan: list[tuple[Module, str, Tensor, Tensor]] = []
         extra: list[tuple[Module, Any]] = []
         for path, module in self.named_modules(remove_duplicate=False):
             prefix = f"{path}." if path else ""
+            for hook in list(module._load_state_dict_pre_hooks.values()):
+                more = metadata.get(path, {})
+                hook(state_dict, prefix, more, True, missing, unexpected, errors)
             for name, current in module._state_items():
                 key = prefix + name
                 known.add(key)
@@ -719,18 +757,15 @@ class Module(_ModuleBase):
                     extra.append((module, state_dict[key]))
                 else:
                     missing.append(key)
-        unexpected = [key for key in state_dict if key not in known]
-        if strict:
-            for kind, keys in (("Missing", missing), ("Unexpected", unexpected)):
-                if keys:
-                    names = ", ".join(f'"{key}"' for key in keys)
-                    errors.insert(0, f"{kind} key(s) in state_dict: {names}. ")
-        if errors:
-            raise RuntimeError(
-                "Error(s) in loading state_dict for {}:\n\t{}".format(
-                    type(self).__name__, "\n\t".join(errors)
-                )
-            )
+        unexpected += [key for key in state_dict if key not in known]
+        keys = _IncompatibleKeys(missing, unexpected)
+        hooks = [
+            (module, hook)
+            for module in self._children_first()
+            for hook in module._load_state_dict_post_hooks.values()
+        ]
+        if not hooks:
+            self._refuse(keys, errors, strict)
         with tapegrad.no_grad():
             for module, name, current, value in plan:
                 if not assign:
@@ -743,7 +778,101 @@ class Module(_ModuleBase):
                     module._buffers[name] = value
         for module, state in extra:
             module.set_extra_state(state)
-        return _IncompatibleKeys(missing, unexpected)
+        for module, hook in hooks:
+            if hook(module, keys) is not None:
+                raise AssertionError(
+                    "Hooks registered with ``register_load_state_dict_post_hook`` are not expected "
+                    "to return new values, if incompatible_keys need to be modified, it should be "
+                    "done inplace."
+                )
+        self._refuse(keys, errors, strict)
+        return keys
+
+    def _children_first(self) -> Iterator[Module]:
+        for module in self._modules.values():
+            if module is not None:
+                yield from module._children_first()
+        yield self
+
+    def _refuse(self, keys: _IncompatibleKeys, errors: list[str], strict: bool) -> None:
+        """Raises where loading has found errors, or other keys than the module's."""
+        problems = []
+        for kind, names in (("Missing", keys.missing_keys), ("Unexpected", keys.unexpected_keys)):
+            if strict and names:
+                quoted = ", ".join(f'"{name}"' for name in names)
+                problems.append(f"{kind} key(s) in state_dict: {quoted}. ")
+        if problems or errors:
+            raise RuntimeError(
+                "Error(s) in loading state_dict for {}:\n\t{}".format(
+                    type(self).__name__, "\n\t".join(problems + errors)
+                )
+            )
+
+    def register_state_dict_pre_hook(self, hook: Callable[..., None]) -> RemovableHandle:
+        """Call ``hook(module, prefix, keep_vars)`` before the module's state is collected."""
+        return self._add_hook("_state_dict_pre_hooks", hook, False, {})
+
+    def register_state_dict_post_hook(self, hook: Callable[..., None]) -> RemovableHandle:
+        """Call ``hook(module, state_dict, prefix, local_metadata)`` when the state is collected.
+
+        The hook may change the dict, which has the states of modules around it, too.
+
+        Raises:
+            RuntimeError: (from :meth:`state_dict`) if the hook returns something.
+
+        Example:
+            >>> from tapegrad import nn
+            >>> m = nn.Linear(1, 1)
+            >>> handle = m.register_state_dict_post_hook(
+            ...     lambda module, state, prefix, metadata: state.pop(prefix + "bias") and None
+            ... )
+            >>> list(m.state_dict())
+            ['weight']
+        """
+        hook._from_public_api = True  # type: ignore[attr-defined]
+        return self._add_hook("_state_dict_hooks", hook, False, {})
+
+    def _register_state_dict_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """As the public one, but what the hook of the outermost module returns is the result."""
+        if getattr(hook, "_from_public_api", False):
+            raise RuntimeError(
+                "Cannot register the same function as the state dict post hook that was "
+                "previously registered via register_state_dict_post_hook"
+            )
+        return self._add_hook("_state_dict_hooks", hook, False, {})
+
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., None]) -> RemovableHandle:
+        """Call a hook before the module's entries are looked for in a state dict.
+
+        Args:
+            hook: called as ``hook(module, state_dict, prefix, local_metadata, strict,
+                missing_keys, unexpected_keys, error_msgs)``; it may change the dict, which is a
+                copy, and the three lists.
+
+        Example:
+            >>> from tapegrad import nn
+            >>> m = nn.Linear(1, 1, bias=False)
+            >>> def rename(module, state, prefix, *rest):
+            ...     state[prefix + "weight"] = state.pop(prefix + "old")
+            >>> handle = m.register_load_state_dict_pre_hook(rename)
+            >>> m.load_state_dict({"old": m.weight})
+            <All keys matched successfully>
+        """
+        return self._register_load_state_dict_pre_hook(hook, with_module=True)
+
+    def _register_load_state_dict_pre_hook(
+        self, hook: Callable[..., None], with_module: bool = False
+    ) -> RemovableHandle:
+        bound = _BoundHook(hook, self) if with_module else hook
+        return self._add_hook("_load_state_dict_pre_hooks", bound, False, {})
+
+    def register_load_state_dict_post_hook(self, hook: Callable[..., None]) -> RemovableHandle:
+        """Call ``hook(module, incompatible_keys)`` after a state dict was loaded.
+
+        `incompatible_keys` has the lists ``missing_keys`` and ``unexpected_keys``. What the hook
+        takes out of them is no error any more, what it adds is one.
+        """
+        return self._add_hook("_load_state_dict_post_hooks", hook, False, {})
 
     # ------------------------------------------------------------------ hooks
 
