@@ -85,7 +85,8 @@ struct Callbacks {
     }
     std::vector<py::object> list;
     Callbacks* const outer = innermost;
-    static inline thread_local Callbacks* innermost = nullptr;
+    static inline thread_local Callbacks* innermost __attribute__((tls_model("initial-exec"))) =
+        nullptr;
 };
 
 void queue_callback(py::object callback) {
