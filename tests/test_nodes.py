@@ -294,3 +294,22 @@ x.grad = None
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("UserWarning: Using backward() with create_graph=True will") == 1
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("allow_unused", [None, True])
+@both
+def test_zeros_for_inputs_that_are_not_used(lib, create_graph, allow_unused):
+    x, y = leaf(lib, 1.0, 2.0), leaf(lib, 3.0)
+    z = y * 1
+    found = lib.autograd.grad(
+        (x * x).sum(), [x, y, z], materialize_grads=True,
+        allow_unused=allow_unused, create_graph=create_graph,
+    )  # fmt: skip
+    assert [g.tolist() for g in found] == [[2, 4], 0, 0]
+    assert [g.requires_grad for g in found] == [create_graph] * 3
+    rows = lib.autograd.grad(
+        x * 2, [x, y], lib.eye(2, dtype=lib.float64), is_grads_batched=True, materialize_grads=True
+    )
+    assert tuple(rows[0].shape) == (2, 2) and rows[1].sum().item() == 0
+    assert not any(g.requires_grad for g in rows)
