@@ -46,11 +46,12 @@ add_row("split", split, lambda m: [S(m(5, 2), 2), S(m(2, 5), 2, dim=1), S(m(5, 2
                   "split_with_sizes expects split_sizes to sum exactly to 2 (input tensor's size at "
                   "dimension 0), but got split_sizes=[1, 2]")))
 add_row("split_with_sizes", split, lambda m: [S(m(5, 2), [1, 4]), S(m(2, 3), [0, 3], dim=-1)], **VIEW,
+        large=lambda m: [S(m(301, 1003), [1, 300]), S(m(301, 1003), [1003], dim=1)],
         errors=(E(lambda t: t.ones(2, 3).split_with_sizes([1, 2]), RuntimeError,
                   "split_with_sizes expects split_sizes to sum exactly to 2 (input tensor's size at "
                   "dimension 0), but got split_sizes=[1, 2]"),))
 add_row("unsafe_split", split, lambda m: [S(m(5, 2), 2), S(m(2, 5), 2, dim=1), S(m(2, 3), 7)],
-        "shape", dtypes=ALL,
+        "shape", dtypes=ALL, large=lambda m: [S(m(301, 1003), 7), S(m(301, 1003), 100, dim=1)],
         errors=(E(lambda t: t.ones(2, 3).unsafe_split(-1), RuntimeError,
                   "split expects split_size be non-negative, but got split_size=-1"),))
 add_row("chunk", chunk, lambda m: [S(m(5, 2), 2), S(m(2, 5), 3, dim=1), S(m(2, 3), 5), S(m(4), 2, -1)],
