@@ -118,8 +118,9 @@ Tensor movedim(const Tensor& x, const Dims& source, const Dims& destination) {
         fail("movedim: Invalid source or destination dims: source (", to_string(source),
              " dims) should contain the same number of dims as destination (",
              to_string(destination), " dims)");
-    Dims order(x.dim(), -1);
-    std::vector<bool> taken(static_cast<size_t>(x.dim()));
+    const int places = std::max(x.dim(), 1);  // a 0-d tensor has the dimensions 0 and -1
+    Dims order(places, -1);
+    std::vector<bool> taken(static_cast<size_t>(places));
     for (int i = 0; i < source.size(); ++i) {
         const int from = wrap_dim(source[i], x.dim()), to = wrap_dim(destination[i], x.dim());
         if (taken[static_cast<size_t>(from)])
@@ -135,6 +136,7 @@ Tensor movedim(const Tensor& x, const Dims& source, const Dims& destination) {
         while (taken[static_cast<size_t>(next)]) ++next;
         order[i] = next++;
     }
+    order.resize(x.dim());
     return permute(x, order);
 }
 

@@ -167,7 +167,8 @@ add_row("unflatten", unflatten, lambda m: [S(m(6, 2), 0, (2, 3)), S(m(2, 6), -1,
                         E(lambda t: t.ones(2, 6).unflatten(1, (2**40, 2**40)), RuntimeError,
                           "unflatten: Provided sizes [1099511627776, 1099511627776] don't multiply up"),
                         E(lambda t: t.ones(2, 3).unflatten(2, (1, 3)), IndexError, NO_SUCH_DIM)))
-add_row("movedim", np.moveaxis, lambda m: [S(m(2, 3, 1), 0, -1), S(m(2, 3, 2), (0, 1), (2, 0))],
+add_row("movedim", lambda x, *to: np.moveaxis(x, *to) if x.ndim else x,
+        lambda m: [S(m(2, 3, 1), 0, -1), S(m(2, 3, 2), (0, 1), (2, 0)), S(m(), -1, 0)],
         **VIEW,
         errors=(E(lambda t: t.movedim(t.ones(2, 3), 0, 2), IndexError, NO_SUCH_DIM),))
 add_row("diagonal", diagonal, lambda m: [S(m(3, 3)), S(m(2, 3), 1), S(m(2, 3, 2), -1, 0, 2), S(m(0, 2))],
