@@ -78,18 +78,6 @@ void watch_writes(py::object callable) {
     thread_state.write_watch = on ? watch : nullptr;
 }
 
-struct PythonWriteWatch final : WriteWatch {
-    void about_to_write(const Tensor& tensor) override { callable(tensor); }
-    py::object callable;
-};
-
-void watch_writes(py::object callable) {
-    static thread_local PythonWriteWatch* watch = new PythonWriteWatch;  // as above
-    const bool on = !callable.is_none();
-    watch->callable = on ? std::move(callable) : py::object();
-    thread_state.write_watch = on ? watch : nullptr;
-}
-
 void use_innermost() {
     auto& hooks = stack().hooks;
     thread_state.saved_tensor_hooks = hooks.empty() ? nullptr : hooks.back().get();
