@@ -1,5 +1,6 @@
 #include "ops/elementwise.h"
 
+#include <cmath>
 #include <limits>
 
 #include "kernels/table.h"
@@ -14,7 +15,11 @@ namespace tapegrad {
 using kernels::Operand;
 
 Tensor compare(Comparison op, const Arg& a, const Arg& b) {
-    const DType dtype = result_type(a, b);
+    DType dtype = result_type(a, b);
+    // An integer that the tensor's type does not hold is still smaller or larger than its values.
+    for (const Arg* arg : {&a, &b})
+        if (is_integral(dtype) && !arg->is_tensor() && !arg->scalar().is_held_by(dtype))
+            dtype = DType::Int64;
     Tensor out = empty_result(broadcast_shape(a, b), DType::Bool, a, b);
     Prepared pa(a, dtype), pb(b, dtype);
     const Operand operands[] = {pa.operand, pb.operand};
@@ -42,8 +47,10 @@ Tensor where(const Tensor& condition, const Arg& a, const Arg& b) {
              scalar_type_name(condition.dtype()));
     const DType dtype =
         !a.is_tensor() && !b.is_tensor() && (a.scalar().is_floating() || b.scalar().is_floating())
-            ? DType::Float32
+            ? default_float_type
             : result_type(a, b);
+    for (const Arg* arg : {&a, &b})
+        if (!arg->is_tensor()) check_convertible(arg->scalar(), dtype);
     Dims shape = condition.sizes();
     if (a.is_tensor()) shape = broadcast(shape, a.tensor().sizes());
     if (b.is_tensor()) shape = broadcast(shape, b.tensor().sizes());
@@ -68,16 +75,38 @@ double bound(const Arg* arg, double otherwise) {
 // Both bounds are numbers (or absent) and x is a float: one fused kernel does it.
 bool scalar_clamp(const Tensor& x, const Arg* low, const Arg* high) {
     if (!low && !high) fail("tapegrad.clamp: At least one of 'min' or 'max' must not be None");
-    const bool tensors = (low && low->is_tensor()) || (high && high->is_tensor());
+    DType dtype = x.dtype();
+    bool tensors = false;
+    for (const Arg* bound : {low, high}) {
+        if (!bound) continue;
+        tensors |= bound->is_tensor();
+        dtype = promote(dtype, result_type(x, *bound));
+    }
+    for (const Arg* bound : {low, high})
+        if (bound && !bound->is_tensor()) check_convertible(bound->scalar(), dtype);
+    if (dtype == DType::Bool && !tensors)
+        fail<NotImplementedError>("\"clamp", high ? "" : "_min", low ? "" : "_max",
+                                  "_scalar_cpu\" not implemented for 'Bool'");
     return !tensors && x.is_floating();
+}
+
+bool is_nan(const Arg* bound) {
+    return bound && !bound->is_tensor() && std::isnan(bound->scalar().to_double());
+}
+
+// Nothing is between NaN and anything: all elements become NaN.
+Tensor clamp_to_nan(const Tensor& x) {
+    return where(zeros({}, DType::Bool), x, std::numeric_limits<double>::quiet_NaN());
 }
 
 }  // namespace
 
 Tensor clamp(const Tensor& x, const Arg* low, const Arg* high) {
     constexpr double inf = std::numeric_limits<double>::infinity();
-    if (scalar_clamp(x, low, high))
-        return unary(Unary::Clamp, x, bound(low, -inf), bound(high, inf));
+    const bool fused = scalar_clamp(x, low, high);
+    if (is_nan(low) || is_nan(high)) [[unlikely]]
+        return clamp_to_nan(x);
+    if (fused) return unary(Unary::Clamp, x, bound(low, -inf), bound(high, inf));
     Tensor result = low ? binary(Binary::Maximum, x, *low) : x;
     return high ? binary(Binary::Minimum, result, *high) : result;
 }
@@ -85,8 +114,12 @@ Tensor clamp(const Tensor& x, const Arg* low, const Arg* high) {
 const Tensor& clamp_(const Tensor& x, const Arg* low, const Arg* high) {
     constexpr double inf = std::numeric_limits<double>::infinity();
     if (!low && !high) check_inplace(x, recording(x));
-    if (scalar_clamp(x, low, high))
-        return unary_in_place(Unary::Clamp, x, bound(low, -inf), bound(high, inf));
+    const bool fused = scalar_clamp(x, low, high);
+    if (fused && (is_nan(low) || is_nan(high))) [[unlikely]] {
+        check_inplace(x, recording(x));
+        return copy_(x, clamp_to_nan(x));
+    }
+    if (fused) return unary_in_place(Unary::Clamp, x, bound(low, -inf), bound(high, inf));
     if (low && high) {
         check_inplace(x, recording_args(Arg(x), *low, *high));
         refuse_overlaps(x, *low);
@@ -145,8 +178,8 @@ bool equal(const Tensor& a, const Tensor& b) {
 Tensor isclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool equal_nan) {
     if (a.dtype() != b.dtype())
         fail(scalar_type_name(a.dtype()), " did not match ", scalar_type_name(b.dtype()));
-    if (rtol < 0) fail("rtol must be greater than or equal to zero, but got ", rtol);
-    if (atol < 0) fail("atol must be greater than or equal to zero, but got ", atol);
+    if (!(rtol >= 0)) fail("rtol must be greater than or equal to zero, but got ", rtol);
+    if (!(atol >= 0)) fail("atol must be greater than or equal to zero, but got ", atol);
     GradMode off(false);
     Tensor same = eq(a, b);
     const Tensor x = to_dtype(a, promote(a.dtype(), DType::Float32)),

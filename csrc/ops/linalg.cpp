@@ -312,9 +312,11 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     return recorded(std::move(out), LinearWithBias{}, bias, x, weight);
 }
 
-Tensor addmm(const Tensor& bias, const Tensor& a, const Tensor& b, double beta, double alpha) {
-    const Tensor product = alpha == 1 ? mm(a, b) : mm(a, b) * alpha;
-    return beta == 1 ? bias + product : bias * beta + product;
+Tensor addmm(const Tensor& bias, const Tensor& a, const Tensor& b, const Scalar& beta_given,
+             const Scalar& alpha_given) {
+    const Scalar beta = beta_given.as(a.dtype()), alpha = alpha_given.as(a.dtype());
+    const Tensor product = alpha.to_double() == 1 ? mm(a, b) : mm(a, b) * alpha;
+    return beta.to_double() == 1 ? bias + product : bias * beta + product;
 }
 
 Tensor inner(const Tensor& a, const Tensor& b) {

@@ -1,6 +1,7 @@
 // Matrix products.
 #pragma once
 
+#include "core/scalar.h"
 #include "core/tensor.h"
 
 namespace tapegrad {
@@ -16,6 +17,8 @@ Tensor inner(const Tensor& a, const Tensor& b);
 Tensor matmul(const Tensor& a, const Tensor& b);
 // x @ weight.T + bias as one operator. bias may be undefined.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
-Tensor addmm(const Tensor& bias, const Tensor& a, const Tensor& b, double beta, double alpha);
+// The factors are numbers of the type of the matrices.
+Tensor addmm(const Tensor& bias, const Tensor& a, const Tensor& b, const Scalar& beta,
+             const Scalar& alpha);
 
 }  // namespace tapegrad

@@ -558,15 +558,15 @@ Example:
     tensor([[3., 4.],
             [6., 8.]])
 """,
-    "addmm(input, mat1, mat2, *, beta=1.0, alpha=1.0)": """\
+    "addmm(input, mat1, mat2, *, beta=1, alpha=1)": """\
 Product of two matrices added to a tensor: ``beta * input + alpha * (mat1 @ mat2)``.
 
 Args:
     input: a tensor that broadcasts to (n, m).
     mat1: a matrix (n, k).
     mat2: a matrix (k, m).
-    beta: factor of ``input``. Default: 1.0.
-    alpha: factor of the product. Default: 1.0.
+    beta: factor of ``input``, converted to the dtype. Default: 1.
+    alpha: factor of the product, converted to the dtype. Default: 1.
 
 Raises:
     RuntimeError: if the shapes do not fit or the dtypes differ.
