@@ -184,6 +184,11 @@ def assign(lib: Any, dtype: str, index: Any, value: Any) -> None:
         assert not x.any()  # nothing is written before the error
 
 
+def wide(lib: Any, value: Any) -> Any:
+    """A number in a tensor that holds it."""
+    return lib.tensor(value, dtype=lib.int64 if isinstance(value, int) else lib.float64)
+
+
 INDICES: dict[str, Any] = {
     "element": (0, 1),
     "row": 0,
@@ -214,6 +219,9 @@ def test_assignments(dtype: str, lib: Any) -> None:
             lambda x, v=value: x.fill_(v),
             lambda x, v=value: x.masked_fill_(mask(lib), v),
             lambda x, v=value: x.index_fill_(0, lib.tensor([0]), v),
+            lambda x, v=value: x.masked_fill_(mask(lib), wide(lib, v)),
+            lambda x, v=value: x.index_fill_(0, lib.tensor([0]), wide(lib, v)),
+            lambda x, v=value: x.__setitem__(mask(lib), wide(lib, v)),
             lambda x, v=value: x.scatter_(0, lib.tensor([[0]]), v),
             lambda x, v=value: (
                 x.clamp_(max=v) if type(v) is int or dtype == "float32" else x.fill_(v)

@@ -493,6 +493,14 @@ def test_channels_last(lib: Any) -> None:
 
 
 @both
+def test_channels_last_in_modules(lib: Any) -> None:
+    m = lib.nn.ParameterList([lib.ones(2, 3, 4, 5), lib.ones(2, 3)])
+    assert m.to(memory_format=lib.channels_last) is m
+    assert [p.stride() for p in m] == [CHANNELS_LAST, (3, 1)]
+    assert m.type(f"{lib.__name__}.DoubleTensor")[0].dtype is lib.float64
+
+
+@both
 def test_channels_last_is_recorded(lib: Any) -> None:
     x = lib.ones(2, 3, 4, 5, requires_grad=True)
     for y in (

@@ -17,9 +17,9 @@ using kernels::Operand;
 Tensor compare(Comparison op, const Arg& a, const Arg& b) {
     DType dtype = result_type(a, b);
     // An integer that the tensor's type does not hold is still smaller or larger than its values.
-    for (const Arg* arg : {&a, &b})
-        if (is_integral(dtype) && !arg->is_tensor() && !arg->scalar().is_held_by(dtype))
-            dtype = DType::Int64;
+    if (is_integral(dtype))
+        for (const Arg* arg : {&a, &b})
+            if (!arg->is_tensor() && !arg->scalar().is_held_by(dtype)) dtype = DType::Int64;
     Tensor out = empty_result(broadcast_shape(a, b), DType::Bool, a, b);
     Prepared pa(a, dtype), pb(b, dtype);
     const Operand operands[] = {pa.operand, pb.operand};
@@ -80,7 +80,7 @@ bool scalar_clamp(const Tensor& x, const Arg* low, const Arg* high) {
     for (const Arg* bound : {low, high}) {
         if (!bound) continue;
         tensors |= bound->is_tensor();
-        dtype = promote(dtype, result_type(x, *bound));
+        if (!x.is_floating() || bound->is_tensor()) dtype = promote(dtype, result_type(x, *bound));
     }
     for (const Arg* bound : {low, high})
         if (bound && !bound->is_tensor()) check_convertible(bound->scalar(), dtype);

@@ -247,7 +247,10 @@ int set_item(PyObject* self, PyObject* item, PyObject* value) {
             const std::vector<Tensor> indices = compact(selection.indices);
             Tensor values = trimmed(source, 0);
             // One value under a mask fills, and is converted as such.
-            if (values.numel() == 1 && is_only_mask(indices)) values = to_dtype(values, x.dtype());
+            if (values.numel() == 1 && is_only_mask(indices)) {
+                check_convertible(to_number(values), x.dtype());
+                values = to_dtype(values, x.dtype());
+            }
             index_put_(selection.view, indices, values, false);
             return 0;
         }
