@@ -494,6 +494,7 @@ def test_forms_of_indices(case: str, lib: Any) -> None:
     assert tuple(got.shape) == want.shape
 
 
+@pytest.mark.filterwarnings("ignore:indexing with dtype .*uint8 is now deprecated")
 def test_forms_of_indices_are_written() -> None:
     for case, make in INDICES.items():
         x = tg.zeros(2, 3)
@@ -501,6 +502,13 @@ def test_forms_of_indices_are_written() -> None:
         index = make(tg)
         assert x[index].eq(7).all(), case
         assert (x == 7).sum().item() == len(set(tg.arange(6).view(2, 3)[make(tg)].ravel().tolist()))
+
+
+@both
+def test_byte_masks_warn(lib: Any) -> None:
+    text = rf"indexing with dtype {lib.__name__}\.uint8 is now deprecated, please use a dtype"
+    with pytest.warns(UserWarning, match=text):
+        assert lib.arange(2)[lib.tensor([0, 1], dtype=lib.uint8)].tolist() == [1]
 
 
 @both

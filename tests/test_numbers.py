@@ -248,6 +248,49 @@ def test_what_fits_is_assigned(lib: Any) -> None:
             assert x.tolist() == [lib.full((), value, dtype=x.dtype).item(), 0]
 
 
+RANDOM: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "uniform-to": (lambda t: t.empty(2).uniform_(0, 1e39), "to is out of bounds for float"),
+    "uniform-from": (lambda t: t.empty(2).uniform_(-1e39, 0), "from is out of bounds for float"),
+    "uniform-nan": (lambda t: t.empty(2).uniform_(NAN, 1), "from is out of bounds for float"),
+    "uniform-width": (
+        lambda t: t.empty(2).uniform_(-3e38, 3e38),
+        "uniform_ expects to-from <= std::numeric_limits<Float>::max(), but found to=3e+38",
+    ),
+    "normal-nan": (
+        lambda t: t.empty(2).normal_(0, NAN),
+        "normal expects std >= 0.0, but found std nan",
+    ),
+    "random-to": (
+        lambda t: t.empty(2, dtype=t.uint8).random_(0, 300),
+        "to - 1 is out of bounds for unsigned char",
+    ),
+    "random-from": (
+        lambda t: t.empty(2, dtype=t.uint8).random_(-1, 3),
+        "from is out of bounds for unsigned char",
+    ),
+    "randint": (
+        lambda t: t.randint(0, 2**40, (2,), dtype=t.int32),
+        "to - 1 is out of bounds for int",
+    ),
+    "bernoulli": (
+        lambda t: t.bernoulli(t.ones(2), 1e39),
+        "bernoulli_ expects p to be in [0, 1], but got p=1e+39",
+    ),
+    "bernoulli-nan": (
+        lambda t: t.empty(2).bernoulli_(NAN),
+        "bernoulli_ expects p to be in [0, 1], but got p=nan",
+    ),
+}
+
+
+@both
+@pytest.mark.parametrize("case", RANDOM)
+def test_random_numbers(case: str, lib: Any) -> None:
+    call, text = RANDOM[case]
+    with raises(RuntimeError, text):
+        call(lib)
+
+
 @both
 def test_a_divisor_that_wraps_to_zero(lib: Any) -> None:
     for dtype, zero in (("uint8", 256), ("int32", 2**32), ("int32", -(2**63))):

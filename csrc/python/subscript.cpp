@@ -126,6 +126,10 @@ Selection apply_index(const Tensor& x, PyObject* index, bool to_write) {
     int dim = 0;       // of the view
     int real_dim = 0;  // of x, which messages name
     auto set_index = [&](const Tensor& t) {
+        if (t.dtype() == DType::UInt8)
+            warn(
+                "indexing with dtype tapegrad.uint8 is now deprecated, please use a dtype "
+                "tapegrad.bool instead.");
         result.indices.resize(static_cast<size_t>(dim));
         result.indices.push_back(t);
     };
