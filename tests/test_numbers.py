@@ -50,6 +50,7 @@ ARGUMENTS: dict[str, Make] = {
     "index": lambda t, _: t.tensor([[0, 1, 0]]),
     "mat1": lambda t, d: t.ones(2, 2, dtype=d),
     "mat2": lambda t, d: t.ones(2, 3, dtype=d),
+    **dict.fromkeys(("elements", "test_elements"), block),
     "dim": lambda *_: 0,
     "size": lambda *_: (2,),
     "reduce": lambda *_: "add",
@@ -136,6 +137,8 @@ def compared(name: str, parameter: str, dtype: str, value: Any, want: Any) -> bo
         return dtype not in INTS or not isinstance(value, int)  # see below
     if name in ("linspace", "logspace"):  # ends that are not finite, or that a double does not hold
         return math.isfinite(value) and abs(value) < 2**31
+    if name == "isin" and dtype in INTS:
+        return not isinstance(value, int) or 0 <= value < 256
     if name == "sub":
         return abs(value) not in (2**31, 2**63)  # PyTorch looks at -alpha
     if name == "elu":
@@ -174,6 +177,8 @@ def test_comparisons_know_integers_that_the_dtype_does_not_hold(name: str, dtype
         want = [[COMPARISONS[name](one, value) for one in row] for row in x.tolist()]
         assert getattr(tg, name)(x, value).tolist() == want
         assert getattr(x, f"__{name}__")(value).tolist() == want
+        if name == "eq" and value is not True:
+            assert tg.isin(x, value).tolist() == want
 
 
 def assign(lib: Any, dtype: str, index: Any, value: Any) -> None:

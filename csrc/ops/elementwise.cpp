@@ -15,11 +15,7 @@ namespace tapegrad {
 using kernels::Operand;
 
 Tensor compare(Comparison op, const Arg& a, const Arg& b) {
-    DType dtype = result_type(a, b);
-    // An integer that the tensor's type does not hold is still smaller or larger than its values.
-    if (is_integral(dtype))
-        for (const Arg* arg : {&a, &b})
-            if (!arg->is_tensor() && !arg->scalar().is_held_by(dtype)) dtype = DType::Int64;
+    const DType dtype = comparison_type(a, b);
     Tensor out = empty_result(broadcast_shape(a, b), DType::Bool, a, b);
     Prepared pa(a, dtype), pb(b, dtype);
     const Operand operands[] = {pa.operand, pb.operand};
