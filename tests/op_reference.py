@@ -199,7 +199,11 @@ def narrow(x: np.ndarray, dim: int, start: int, length: int) -> np.ndarray:
 
 
 def addmm(x: Any, a: np.ndarray, b: np.ndarray, beta: float = 1, alpha: float = 1) -> np.ndarray:
-    return np.asarray(beta * x + alpha * (a @ b), dtype=a.dtype)
+    if a.dtype.kind != "f":
+        beta, alpha = int(beta), int(alpha)
+    summand = beta * x if beta else np.zeros_like(x)
+    product = alpha * (a @ b) if alpha else np.zeros((a.shape[0], b.shape[1]))
+    return np.asarray(summand + product).astype(a.dtype)
 
 
 def diagonal(x: np.ndarray, offset: int = 0, dim1: int = 0, dim2: int = 1) -> np.ndarray:
@@ -246,7 +250,7 @@ def index_put(x: np.ndarray, indices: tuple, values: Any, accumulate: bool = Fal
 
 
 def nonzero(x: np.ndarray, as_tuple: bool = False) -> Any:
-    return np.nonzero(x) if as_tuple else np.argwhere(x)
+    return np.nonzero(np.atleast_1d(x)) if as_tuple else np.argwhere(x)
 
 
 def put_add(x: np.ndarray, dim: int, index: np.ndarray, src: np.ndarray) -> np.ndarray:
@@ -363,6 +367,11 @@ def cross_entropy(
         values = (1 - label_smoothing) * hard + label_smoothing * smooth
         count = weights.sum()
     return values.sum() / count if reduction == "mean" else reduced(values, reduction)
+
+
+def smooth_l1_loss(x, target, reduction="mean", beta=1.0):
+    d = np.abs(x - target)
+    return reduced(np.where(d < beta, d * d / (2 * beta), d - beta / 2), reduction)
 
 
 def bce_with_logits(x, target, weight=None, *, reduction="mean", pos_weight=None):

@@ -11,6 +11,7 @@ import weakref
 import pytest
 
 import tapegrad
+from both import both
 from tapegrad.autograd import Function
 from tapegrad.utils.checkpoint import (
     CheckpointError,
@@ -483,6 +484,8 @@ def test_debug_names_the_lines(by_argument):
     text = str(caught.value)
     assert "in first: return x.exp().sin()" in text and "in second: return x.cos()" in text
     assert __file__ in text
+    assert "You are seeing this error because you passed `debug=True` to checkpoint" in text
+    assert "A different number of tensors was saved" in str(caught.value.__cause__)
 
 
 def test_saved_tensors_are_unpacked_once():
@@ -730,3 +733,99 @@ def test_nondeterminism_errors_are_those_of_torch():
         return found
 
     assert failures(tapegrad, checkpoint) == failures(torch, reference.checkpoint)
+
+
+@both
+def test_what_is_saved_is_found_again(lib):
+    """A constant comes back as the object that it was, with and without a checkpoint."""
+    found = []
+
+    class Keep(lib.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, y):
+            ctx.save_for_backward(y)
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, grad):
+            found.extend(ctx.saved_tensors)
+            return grad, None
+
+    run = lib.utils.checkpoint.checkpoint
+    a, b = lib.ones(2, requires_grad=True), lib.ones(2)
+    Keep.apply(a, b).sum().backward()
+    run(Keep.apply, a, b, use_reentrant=False).sum().backward()
+    run(
+        lambda x: run(Keep.apply, x, b, use_reentrant=False), a, use_reentrant=False
+    ).sum().backward()
+    assert len(found) == 3 and all(y is b for y in found)
+
+
+@both
+def test_passes_of_a_group_share_a_recomputation(lib):
+    calls = []
+
+    def layer(x):
+        calls.append(1)
+        return x.exp(), x.sin()
+
+    library = lib.utils.checkpoint
+    x = lib.zeros(2, requires_grad=True)
+    with library.GraphExecGroup():
+        first, second = library.checkpoint(layer, x, use_reentrant=False)
+        first.sum().backward()
+        second.sum().backward()
+    assert len(calls) == 2 and x.grad.tolist() == [2, 2]
+    first, second = library.checkpoint(layer, x, use_reentrant=False)
+    first.sum().backward()
+    second.sum().backward()
+    assert len(calls) == 5
+    y = library.checkpoint(lambda x: x.exp(), x, use_reentrant=False).sum()
+    with library.GraphExecGroup():
+        y.backward(retain_graph=True)
+        with pytest.raises(
+            library.CheckpointError, match="Performing two backward calls that over"
+        ):
+            y.backward(retain_graph=True)
+        with (
+            pytest.raises(RuntimeError, match="contexts cannot be nested"),
+            library.GraphExecGroup(),
+        ):
+            pass
+    y.backward()
+
+
+@both
+def test_refusals(lib):
+    library = lib.utils.checkpoint
+    x = lib.ones(2, requires_grad=True)
+    with pytest.raises(RuntimeError, match=r"^Only tuple of tensors .*: list$"):
+        library.detach_variable([x])
+    with pytest.raises(ValueError, match=r"determinism_check should be one of .*, but got maybe"):
+        library.checkpoint(lib.exp, x, use_reentrant=False, determinism_check="maybe")
+    with pytest.warns(UserWarning, match="None of the inputs have requires_grad=True. Gradients"):
+        library.checkpoint(lib.exp, lib.ones(2), use_reentrant=True)
+
+
+STOPS = list(itertools.product([True, False], [None, True, False]))
+
+
+@pytest.mark.parametrize(("argument", "block"), STOPS)
+@both
+def test_where_a_recomputation_ends(lib, argument, block):
+    """The block around the forward pass has the last word, not the one around backward."""
+    ends = []
+
+    def layer(x):
+        y = x.exp()
+        ends.append(len(ends))
+        return y
+
+    library = lib.utils.checkpoint
+    x = lib.ones(2, requires_grad=True)
+    around = contextlib.nullcontext() if block is None else library.set_checkpoint_early_stop(block)
+    with around:
+        y = library.checkpoint(layer, x, use_reentrant=False, early_stop=argument)
+    with library.set_checkpoint_early_stop(not argument):
+        y.sum().backward()
+    assert len(ends) == 1 + (not (argument if block is None else block))

@@ -119,6 +119,26 @@ def test_full_and_empty() -> None:
     assert tg.ones(2).new_full((3,), 2.0).tolist() == [2.0] * 3
 
 
+@both
+def test_full_takes_a_tensor_as_a_number(lib: Any) -> None:
+    for value, dtype in (
+        (lib.tensor(3.0, dtype=lib.float64), lib.float32),
+        (lib.tensor(3), lib.int64),
+    ):
+        assert lib.full((2,), value).dtype == dtype
+        assert lib.full((2,), value).tolist() == [3, 3]
+    x, slope = lib.zeros(2), lib.tensor(3.0, requires_grad=True)
+    for make in (
+        lambda: lib.full((2,), slope),
+        lambda: lib.full_like(x, slope),
+        lambda: x.new_full((2,), slope),
+    ):
+        with pytest.raises(
+            TypeError, match=r"full\w*\(\): argument 'fill_value' \(position 2\) must be Number"
+        ):
+            make()  # a number could not pass the gradient on
+
+
 @pytest.mark.parametrize(
     "make",
     [

@@ -3,15 +3,18 @@
 import gc
 import multiprocessing
 import os
+import random
 import subprocess
 import sys
 import time
-from collections import namedtuple
+from collections import OrderedDict, UserDict, defaultdict, deque, namedtuple
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
 
 import tapegrad as tg
+from both import both
 from tapegrad.utils.data import (
     BatchSampler,
     ConcatDataset,
@@ -117,6 +120,52 @@ def test_collate():
         default_collate([[1], [1, 2]])
     with pytest.raises(TypeError, match="batch must contain tensors, numpy arrays, numbers"):
         default_collate([object()])
+
+
+class Entries(list):
+    """A sequence of a type of its own."""
+
+
+SAMPLES = {
+    "defaultdict": lambda lib: [defaultdict(int, a=1), defaultdict(int, a=2)],
+    "ordered": lambda lib: [OrderedDict(a=1, b=2), OrderedDict(a=3, b=4)],
+    "userdict": lambda lib: [UserDict(a=1), UserDict(a=2)],
+    "list": lambda lib: [Entries([1, "a"]), Entries([2, "b"])],
+    "range": lambda lib: [range(2), range(2, 4)],
+    "deque": lambda lib: [deque([1, 2]), deque([3, 4])],
+    "strings": lambda lib: [np.str_("a"), np.str_("b")],
+    "nested": lambda lib: [{"x": (1, [lib.ones(1)])}, {"x": (2, [lib.zeros(1)])}],
+    "more keys": lambda lib: [{"a": 1}, {"a": 1, "b": 2}],
+    "fewer keys": lambda lib: [{"a": 1, "b": 2}, {"a": 1}],
+    "empty": lambda lib: [[], []],
+    "nothing": lambda lib: [],
+    "none": lambda lib: [None, None],
+    "dtypes": lambda lib: [lib.tensor([1]), lib.tensor([1.5])],
+    "parameters": lambda lib: [lib.nn.Parameter(lib.ones(1))] * 2,
+}
+
+
+def described(value):
+    if isinstance(value, Mapping):
+        return type(value), {k: described(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, deque)):
+        return type(value), [described(v) for v in value]
+    if hasattr(value, "requires_grad"):
+        return value.tolist(), str(value.dtype).rpartition(".")[2], value.requires_grad
+    return type(value), value
+
+
+@pytest.mark.parametrize("samples", SAMPLES)
+@pytest.mark.parametrize("function", ["default_collate", "default_convert"])
+def test_containers_are_those_of_torch(function, samples):
+    torch = pytest.importorskip("torch")
+    outcomes = []
+    for lib in (tg, torch):
+        try:
+            outcomes.append(described(getattr(lib.utils.data, function)(SAMPLES[samples](lib))))
+        except Exception as error:
+            outcomes.append((type(error), str(error)))
+    assert outcomes[0] == outcomes[1]
 
 
 # ---------------------------------------------------------------------- loaders
@@ -372,6 +421,7 @@ class TestWorkers:
 
     @pytest.mark.parametrize("persistent", [False, True])
     def test_no_process_is_left(self, persistent):
+        gc.collect()  # epochs that the errors of other tests hold
         loader = DataLoader(make(), num_workers=2, persistent_workers=persistent)
         assert len(list(loader)) == 10
         left_early = iter(loader)
@@ -404,6 +454,7 @@ list(tg.utils.data.DataLoader(Talks(), num_workers=1))
 
     @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")
     def test_no_pipe_is_left(self):
+        gc.collect()
         persistent = DataLoader(make(), 5, num_workers=2, persistent_workers=True)
         list(persistent)
         list(DataLoader(make(), 5, num_workers=1))
@@ -460,3 +511,195 @@ list(tg.utils.data.DataLoader(Talks(), num_workers=1))
             assert tg.equal(train(0), train(2))
         finally:
             tg.set_num_threads(before)
+
+
+# ---------------------------------------------------------------------- errors, as PyTorch has them
+
+
+def events(loader, most=30):
+    """What an epoch gives, with the errors in between."""
+    seen, batches = [], iter(loader)
+    for _ in range(most):
+        try:
+            batch = next(batches)
+        except StopIteration:
+            seen.append("end")
+            if seen[-2:] == ["end", "end"]:
+                return seen
+        except Exception as error:
+            seen.append((type(error).__name__, str(error).splitlines()[0]))
+        else:
+            fields = batch if isinstance(batch, (list, tuple)) else [batch]
+            seen.append([f.tolist() if hasattr(f, "tolist") else f for f in fields])
+    return seen
+
+
+def broken_map(lib):
+    class Broken(lib.utils.data.Dataset):
+        def __len__(self):
+            return 9
+
+        def __getitem__(self, i):
+            if i in (3, 7):
+                raise (KeyError if i == 3 else ValueError)(f"sample {i}")
+            return i
+
+    return Broken()
+
+
+def broken_tensors(lib):
+    class Broken(lib.utils.data.TensorDataset):
+        def __getitem__(self, i):
+            if i == 4:
+                raise IndexError("sample 4")
+            return super().__getitem__(i)
+
+    return Broken(lib.arange(9), lib.arange(9) * 2)
+
+
+def broken_subset(lib):
+    return lib.utils.data.Subset(lib.utils.data.TensorDataset(lib.arange(9)), [0, 1, 20, 3, 4, 5])
+
+
+def broken_generator(lib):
+    class Broken(lib.utils.data.IterableDataset):
+        def __iter__(self):
+            yield from (0, 1, 2)
+            raise ValueError("no more")
+
+    return Broken()
+
+
+def broken_iterator(lib):
+    class Broken(lib.utils.data.IterableDataset):
+        def __iter__(self):
+            self.count = -1
+            return self
+
+        def __next__(self):
+            self.count += 1
+            if self.count > 8:
+                raise StopIteration
+            if self.count in (2, 5):
+                raise ValueError(f"sample {self.count}")
+            return self.count
+
+    return Broken()
+
+
+BROKEN = [broken_map, broken_tensors, broken_subset, broken_generator, broken_iterator]
+OPTIONS = [
+    {"batch_size": 2},
+    {"batch_size": 2, "drop_last": True},
+    {"batch_size": None},
+    {"batch_size": 2, "num_workers": 2},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda f: f.__name__)
+def test_the_rest_of_an_epoch_follows_an_error(broken, options):
+    torch = pytest.importorskip("torch")
+
+    def run(lib):
+        if options.get("batch_size") is None and broken is broken_tensors:
+            return None  # PyTorch's batches of one sample are tuples here
+        loader = lib.utils.data.DataLoader(broken(lib), **options)
+        return [events(loader), events(loader)]
+
+    assert run(tg) == run(torch)
+
+
+def test_errors_of_collation_leave_the_rest():
+    def collate(samples):
+        if 3 in samples:
+            raise ValueError("three")
+        return samples
+
+    for workers in (0, 2):
+        loader = DataLoader(range(6), 2, collate_fn=collate, num_workers=workers)
+        first, error, last, *_ = events(loader)
+        assert (first, error[0], last) == ([0, 1], "ValueError", [4, 5])
+    stream = DataLoader(iterable(range(6)), 2, collate_fn=collate)
+    assert [e[0] for e in events(stream)] == [0, "ValueError", 4, "e", "e"]
+
+
+def iterable(values):
+    class Stream(IterableDataset):
+        def __iter__(self):
+            return iter(values)
+
+    return Stream()
+
+
+@both
+def test_an_error_of_a_worker_shows_its_lines(lib):
+    class Broken(lib.utils.data.Dataset):
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, i):
+            raise [KeyError, ValueError, TypeError, UnicodeError][i](f"sample {i}")
+
+    batches = iter(lib.utils.data.DataLoader(Broken(), num_workers=1))
+    for i, kind in enumerate([KeyError, ValueError, TypeError, UnicodeError]):
+        with pytest.raises(kind) as caught:
+            next(batches)
+        lines = str(caught.value).splitlines()
+        assert lines[0] == f"Caught {kind.__name__} in DataLoader worker process 0."
+        assert lines[1] == "Original Traceback (most recent call last):"
+        assert lines[-1].startswith(kind.__name__) and f"sample {i}" in lines[-1]
+
+
+@both
+def test_tensors_from_workers_are_what_they_were(lib):
+    class Samples(lib.utils.data.Dataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, i):
+            if i == 0:
+                return lib.ones(2, requires_grad=True)
+            if i == 1:
+                return {"p": lib.nn.Parameter(lib.ones(2)), "t": lib.arange(6).reshape(2, 3).T}
+            return lib.arange(2)
+
+    def same(batch):
+        return batch
+
+    loader = lib.utils.data.DataLoader(Samples(), batch_size=None, num_workers=1, collate_fn=same)
+    leaf, mapping, plain = loader
+    assert leaf.requires_grad and leaf.is_leaf and leaf.tolist() == [1, 1]
+    assert type(mapping["p"]) is lib.nn.Parameter and mapping["p"].requires_grad
+    assert mapping["t"].tolist() == [[0, 3], [1, 4], [2, 5]]
+    assert mapping["t"].stride() == (1, 3)
+    assert plain.tolist() == [0, 1]
+    plain += 1  # the memory is the receiver's own
+
+
+def test_a_graph_does_not_leave_its_worker():
+    class Samples(Squares):
+        def __getitem__(self, i):
+            x = tg.ones(2, requires_grad=True)
+            return {"deep": [x * 2 if i == 1 else x]}
+
+    batches = iter(DataLoader(Samples(3), batch_size=None, num_workers=1))
+    assert next(batches)["deep"][0].is_leaf
+    with pytest.raises(RuntimeError, match="Cowardly refusing to serialize non-leaf tensor"):
+        next(batches)
+    assert next(batches)["deep"][0].requires_grad
+    # The stacked samples of a batch are a result.
+    with pytest.raises(RuntimeError, match="Cowardly refusing"):
+        next(iter(DataLoader(Samples(3), batch_size=3, num_workers=1)))
+
+
+def test_workers_draw_different_random_numbers():
+    class Draws(Dataset):
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, i):
+            return random.random(), float(np.random.rand()), float(tg.rand(()))
+
+    for drawn in zip(*DataLoader(Draws(), None, num_workers=4, collate_fn=list), strict=True):
+        assert len(set(drawn)) == 4

@@ -718,6 +718,33 @@ def test_materialize_grads(lib) -> None:
         assert x.grad.tolist() == [3.0, 3.0]
 
 
+def test_results_without_derivative_are_not_materialized(lib) -> None:
+    """As ctx asks for; a result without gradient that could have one is zeros still."""
+    for materialize in (True, False):
+        seen = []
+
+        def forward(ctx, x, materialize=materialize):
+            assert ctx._materialize_non_diff_grads is True
+            ctx._materialize_non_diff_grads = materialize
+            constant = x * 4
+            ctx.mark_non_differentiable(constant)
+            return x * 2, x * 3, constant
+
+        def backward(ctx, a, b, c, seen=seen):
+            seen.append([g if g is None else g.tolist() for g in (a, b, c)])
+            return b * 3
+
+        function(lib, forward, backward).apply(leaf(lib, 1.0, 2.0))[1].sum().backward()
+        assert seen == [[[0.0, 0.0], [1.0, 1.0], [0.0, 0.0] if materialize else None]]
+
+    def wrong(ctx, x):
+        ctx._materialize_non_diff_grads = 1
+        return x * 2
+
+    with raises(TypeError, "set_materialize_non_diff_grads received an invalid combin", lib=lib):
+        function(lib, wrong).apply(leaf(lib, 1.0))
+
+
 def test_set_materialize_grads_of_something_else(lib) -> None:
     def forward(ctx, x):
         ctx.set_materialize_grads("yes")

@@ -4,9 +4,12 @@ import re
 import threading
 import warnings
 
+import numpy as np
 import pytest
 
 import tapegrad
+from both import both
+from support import raises
 from tapegrad.autograd.grad_mode import _DecoratorContextManager
 
 MODES = [
@@ -311,6 +314,165 @@ def test_inference_mode_restores_after_exception():
             raise KeyError
         assert not tapegrad.is_inference_mode_enabled()
         assert not tapegrad.is_grad_enabled()
+
+
+SAVED = "Inference tensors cannot be saved for backward."
+WRITTEN = "Inplace update to inference tensor outside InferenceMode is not allowed."
+ASKED = "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed."
+VIEW = "A view was created in inference mode and "
+
+# What becomes of tensors outside of inference mode: n and c were made inside, c requires gradients;
+# s and a are normal, a is no leaf; v and p are views of a and of a constant, made inside. The
+# result is an inference tensor, requires gradients, and is a leaf; or it is an error.
+OUTSIDE = {
+    "alone": (lambda lib, n, c, s, a, v, p: n * 2, (False, False, True)),
+    "leaf alone": (lambda lib, n, c, s, a, v, p: c * c, (False, False, True)),
+    "leaf summed": (lambda lib, n, c, s, a, v, p: c.exp().sum(), (False, False, True)),
+    "view": (lambda lib, n, c, s, a, v, p: n.view(-1), (True, False, True)),
+    "view of leaf": (lambda lib, n, c, s, a, v, p: c[1:], (True, False, True)),
+    "parts": (lambda lib, n, c, s, a, v, p: n.unbind()[0], (True, False, True)),
+    "detach": (lambda lib, n, c, s, a, v, p: c.detach(), (True, False, True)),
+    "data": (lambda lib, n, c, s, a, v, p: n.data, (True, False, True)),
+    "clone": (lambda lib, n, c, s, a, v, p: n.clone(), (False, False, True)),
+    "sum": (lambda lib, n, c, s, a, v, p: s + n, (False, True, False)),
+    "sum of leaves": (lambda lib, n, c, s, a, v, p: c + s, (False, True, False)),
+    "stack": (lambda lib, n, c, s, a, v, p: lib.stack([s, n]), (False, True, False)),
+    "mask": (lambda lib, n, c, s, a, v, p: s.masked_fill(n > 0, 1), (False, True, False)),
+    "copy": (lambda lib, n, c, s, a, v, p: a.copy_(n), (False, True, False)),
+    "product": (lambda lib, n, c, s, a, v, p: s * n, SAVED),
+    "product of leaves": (lambda lib, n, c, s, a, v, p: c * s, SAVED),
+    "product in place": (lambda lib, n, c, s, a, v, p: a.mul_(n), SAVED),
+    "linear": (lambda lib, n, c, s, a, v, p: lib.nn.functional.linear(n, s[None]), SAVED),
+    "in place": (lambda lib, n, c, s, a, v, p: n.add_(1), WRITTEN),
+    "zero_": (lambda lib, n, c, s, a, v, p: n.zero_(), WRITTEN),
+    "item": (lambda lib, n, c, s, a, v, p: n.__setitem__(0, 1.0), WRITTEN),
+    "transpose_": (lambda lib, n, c, s, a, v, p: n.transpose_(0, 0), WRITTEN),
+    "resize_": (lambda lib, n, c, s, a, v, p: n.resize_(1), WRITTEN),
+    "out": (lambda lib, n, c, s, a, v, p: lib.mul(p, p, out=n), WRITTEN),
+    "requires_grad_": (lambda lib, n, c, s, a, v, p: n.requires_grad_(), ASKED),
+    "Parameter": (lambda lib, n, c, s, a, v, p: lib.nn.Parameter(n), ASKED),
+    "constant": (lambda lib, n, c, s, a, v, p: n.requires_grad_(False), (True, False, True)),
+    "normal view": (lambda lib, n, c, s, a, v, p: v, (False, True, True)),
+    "of normal view": (lambda lib, n, c, s, a, v, p: v * 2, (False, True, False)),
+    "normal view in place": (lambda lib, n, c, s, a, v, p: v.add_(1), VIEW + "is being modified"),
+    "turned view": (lambda lib, n, c, s, a, v, p: v.transpose_(0, 0), VIEW + "is being modified"),
+    "view of a changed base": (
+        lambda lib, n, c, s, a, v, p: (a.add_(1), v.grad_fn),
+        VIEW + "its base or another view of its base has been",
+    ),
+    "constant view in place": (lambda lib, n, c, s, a, v, p: p.add_(1), (False, False, True)),
+    "recorded into it": (
+        lambda lib, n, c, s, a, v, p: p.add_(s[:2]),
+        VIEW + "is being modified",
+    ),
+}
+
+
+def made_in_inference_mode(lib):
+    s, constant = lib.ones(3, requires_grad=True), lib.ones(3)
+    a = s.clone()
+    with lib.inference_mode():
+        return lib.ones(3), lib.ones(3, requires_grad=True), s, a, a[:2], constant[:2]
+
+
+@both
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_inference_tensors_outside(lib, name):
+    step, expected = OUTSIDE[name]
+    tensors = made_in_inference_mode(lib)
+    if isinstance(expected, str):
+        with raises(RuntimeError, expected, lib=lib):
+            step(lib, *tensors)
+        return
+    result = step(lib, *tensors)
+    if name == "alone" and lib is not tapegrad:  # the number 2 is a normal tensor there
+        assert not result.is_inference()
+        return
+    found = (lib.is_inference(result), result.requires_grad, result.is_leaf)
+    assert found == expected
+    assert result.is_inference() == found[0]
+
+
+@both
+def test_gradients_of_inference_leaves(lib):
+    n, c, s, *_ = made_in_inference_mode(lib)
+    seen = []
+    c.register_hook(lambda g: seen.append(g.tolist()))
+    c.retain_grad()
+    (c + s).sum().backward()
+    assert (c.grad.tolist(), s.grad.tolist(), seen) == ([1.0] * 3, [1.0] * 3, [[1.0] * 3])
+    c.backward(lib.ones(3))
+    assert c.grad.tolist() == [2.0] * 3
+    assert lib.autograd.grad((c + s).sum(), c)[0].tolist() == [1.0] * 3
+    with raises(RuntimeError, "cannot register a hook on a tensor that doesn't require", lib=lib):
+        n.register_hook(print)
+    with raises(RuntimeError, "Inference tensors do not track version counter.", lib=lib):
+        _ = c._version
+
+
+@both
+def test_inference_tensors_inside(lib):
+    s = lib.ones(1, 2, 3, requires_grad=True)
+    a = s.clone()
+    with lib.inference_mode():
+        c = lib.ones(1, 2, 3, requires_grad=True)
+        for made in (
+            c,
+            c.view(-1),
+            c * c,
+            c.clone(),
+            lib.from_numpy(np.ones(2)),
+            lib.nn.Parameter(c),
+        ):
+            assert lib.is_inference(made)
+        assert (c.requires_grad, (c * c).requires_grad, c.view(-1).requires_grad) == (
+            True,
+            False,
+            False,
+        )
+        for change in (lambda x: x.add_(2), lambda x: x.transpose_(0, 1)):
+            for x in (c, a):
+                requires_grad, inference = x.requires_grad, x.is_inference()
+                change(x)
+                assert (x.requires_grad, x.is_inference()) == (requires_grad, inference)
+        assert a._version == 2
+        view = a.view(-1)
+        other = view.view(2, 3)
+        assert (other.requires_grad, other.is_leaf, other._is_view()) == (True, True, True)
+        assert not other.is_inference()
+        other.add_(1)
+        assert a._version == other._version == 3
+    assert a.flatten().tolist() == [4.0] * 6
+
+
+@both
+def test_value_saved_before_inference_mode(lib):
+    a = lib.ones(3, requires_grad=True).clone()
+    out = a * a
+    with lib.inference_mode():
+        a.add_(2)
+    with raises(RuntimeError, "one of the variables needed for gradient computation", lib=lib):
+        out.sum().backward()
+
+
+@both
+def test_inference_mode_on_generators(lib):
+    @lib.inference_mode()
+    def numbers():
+        for _ in range(2):
+            yield lib.is_inference_mode_enabled(), lib.ones(1).is_inference()
+
+    found = []
+    for item in numbers():
+        found.append((*item, lib.is_inference_mode_enabled(), lib.ones(1).is_inference()))
+    assert found == [(True, True, False, False)] * 2
+
+    @lib.inference_mode(False)
+    def outside():
+        return lib.is_inference_mode_enabled(), lib.is_grad_enabled()
+
+    with lib.inference_mode():
+        assert outside() == (False, True)
 
 
 # Anomaly mode --------------------------------------------------------------------------

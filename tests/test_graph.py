@@ -7,6 +7,7 @@ import weakref
 import pytest
 
 import tapegrad
+from both import both
 from tapegrad.autograd.graph import (
     GradientEdge,
     Node,
@@ -326,6 +327,151 @@ def test_allow_mutation_errors():
         y.backward()
     with allow_mutation_on_saved_tensors():
         (x * x).backward()
+
+
+def allowed(lib):
+    return lib.autograd.graph.allow_mutation_on_saved_tensors()
+
+
+def kept(context):
+    return len(context.cloned), len(context.original), len(context.tid_to_weakhandle)
+
+
+@both
+def test_allow_mutation_copies_only_what_is_written_to(lib):
+    with allowed(lib) as context:
+        a = lib.ones(2, 3, requires_grad=True).clone()
+        out = (a**2).sum()
+        assert kept(context) == (0, 1, 1)
+        a.sin_()
+        assert kept(context)[0] == 1
+        out.backward()
+        del out
+        assert kept(context)[0] in (0, 1)  # the node of sin_ may keep a copy of its own
+    assert kept(context) == (0, 0, 0) and not context.sid_to_tid
+
+
+@both
+def test_allow_mutation_of_what_is_saved_no_more(lib):
+    with allowed(lib) as context:
+        a = lib.ones(2, 3, requires_grad=True).clone()
+        out = (a**2).sum()
+        out.backward()
+        with lib.no_grad():
+            a.sin_()
+        assert kept(context)[0] == 0
+        out = (a**2).sum()
+        with lib.no_grad():
+            a.sin_()
+        assert kept(context)[0] == 1
+        del out
+        assert kept(context)[0] == 0
+
+
+@both
+def test_allow_mutation_of_what_is_saved_often(lib):
+    with allowed(lib) as context:
+        a = lib.ones(2, 3, requires_grad=True).clone()
+        b, c = a**2, a**2
+        assert kept(context) == (0, 1, 1)
+        with lib.no_grad():
+            a.sin_()
+        assert kept(context)[0] == 1
+        d = a**2
+        with lib.no_grad():
+            a.mul_(2)
+        assert kept(context)[0] == 2
+        del b, c
+        assert kept(context)[0] == 1
+        del d
+        assert kept(context)[0] == 0
+
+
+WRITES = {
+    "sin_": lambda lib, x: x.sin_(),
+    "add_": lambda lib, x: x.add_(1),
+    "mul_": lambda lib, x: x.mul_(3),
+    "zero_": lambda lib, x: x.zero_(),
+    "fill_": lambda lib, x: x.fill_(2),
+    "copy_": lambda lib, x: x.copy_(lib.ones_like(x)),
+    "assign": lambda lib, x: x.__setitem__(slice(None), 3.0),
+    "masked_fill_": lambda lib, x: x.masked_fill_(x > 1, 0.0),
+    "clamp_": lambda lib, x: x.clamp_(0, 1),
+    "index_fill_": lambda lib, x: x.index_fill_(0, lib.tensor([0]), 5.0),
+    "out": lambda lib, x: lib.sin(lib.ones_like(x), out=x),
+    "data": lambda lib, x: x.data.mul_(2),
+    "detach": lambda lib, x: x.detach().mul_(2),
+    "uniform_": lambda lib, x: x.uniform_(),
+    "row": lambda lib, x: x[0].mul_(2),
+    "other_view": lambda lib, x: x.view(-1).mul_(2),
+}
+
+
+@pytest.mark.parametrize("write", WRITES)
+@both
+def test_allow_mutation_sees_every_write(lib, write):
+    a = lib.arange(1.0, 7.0).reshape(2, 3).requires_grad_()
+    with allowed(lib) as context:
+        b = a.clone()
+        loss = (b**3).sum() + b.exp().sum()
+        with lib.no_grad():
+            WRITES[write](lib, b)
+        assert len(context.cloned) == 1
+        loss.backward()
+    want = 3 * a.detach() ** 2 + a.detach().exp()
+    assert lib.allclose(a.grad, want)
+
+
+def test_allow_mutation_sees_writes_to_other_parts_and_by_the_engine():
+    a = tapegrad.arange(1.0, 7.0).requires_grad_()
+    with allow_mutation_on_saved_tensors() as context:
+        b = a.clone()
+        parts = (b[2:4] ** 2).sum() + (b[4:] ** 2).sum()
+        with tapegrad.no_grad():
+            b[0].mul_(7)  # no part that was saved
+            assert kept(context)[0] == 0
+            b[3:5].mul_(7)  # a bit of both
+            assert kept(context)[0] == 2
+        parts.backward()
+        assert a.grad.tolist() == [0, 0, 6, 8, 10, 12]
+        # The next pass adds to a.grad where it lies.
+        w = leaf(1.0)
+        loss = (w * a.grad.sum()).sum() + (w * a.grad).sum()
+        (a * 1).sum().backward()
+        loss.backward()
+        assert w.grad.tolist() == [72]
+
+
+@both
+def test_allow_mutation_and_second_derivatives(lib):
+    a = lib.tensor([1.0, 2.0], requires_grad=True)
+    with allowed(lib):
+        b = a.clone()
+        out = (b**4).sum()
+        b.sin_()
+        (first,) = lib.autograd.grad(out, a, create_graph=True)
+        with lib.no_grad():
+            b.zero_()
+        (second,) = lib.autograd.grad(first.sum(), a)
+    assert first.tolist() == [4, 32] and second.tolist() == [12, 48]
+
+
+@both
+def test_allow_mutation_in_another_block(lib):
+    a = lib.ones(2, requires_grad=True)
+    with allowed(lib) as context:
+        b = a.clone()
+        out = (b**2).sum()
+        b.sin_()
+        out.backward()
+        out = (b**2).sum()
+        context.clear()
+    message = "Trying to backward outside of the 'allow_mutation_on_saved_tensors' context"
+    for _ in range(2):
+        with pytest.raises(AssertionError, match=message):
+            out.backward()
+        with allowed(lib), pytest.raises(AssertionError, match=message):
+            out.backward()
 
 
 # Hooks on several tensors --------------------------------------------------------------

@@ -432,8 +432,10 @@ def test_post_accumulate_grad_hook_runs_last(lib) -> None:
     node.register_prehook(lambda g: order.append("pre"))
     node.register_hook(lambda gi, go: order.append("post"))
     y.backward()
-    assert order[:2] in (["tensor", "pre"], ["pre", "tensor"])
-    assert sorted(order[2:]) == ["accumulated", "post"]
+    assert order == ["tensor", "pre", "accumulated", "post"]
+    order.clear()
+    lib.autograd.grad(x * 2, x)
+    assert order == ["tensor"]
 
 
 @both
@@ -450,6 +452,17 @@ def test_post_accumulate_grad_hook_errors(lib) -> None:
         lib=lib,
     ):
         (leaf(lib, 1.0) * 1).register_post_accumulate_grad_hook(print)
+    x = leaf(lib, 1.0)
+    with (
+        x.register_post_accumulate_grad_hook(lambda p: p.grad),
+        raises(RuntimeError, "Tensor post accumulate grad hooks should return None.", lib=lib),
+    ):
+        (x * 1).backward()
+    with (
+        x.register_post_accumulate_grad_hook(lambda p: 3),
+        raises(TypeError, "expected Variable, but hook returned 'int'", lib=lib),
+    ):
+        (x * 1).backward()
 
 
 @both
@@ -569,6 +582,93 @@ def test_node_hook_mistakes(lib) -> None:
         run((3, None))
     with raises(RuntimeError, "can't replace a None gradient with a non-None value", lib=lib):
         run((good, good))
+    for pre in (False, True):
+        with raises(TypeError, "expected tuple, but hook returned 'Tensor'", lib=lib):
+            run(good, pre)
+
+
+@both
+def test_node_hooks_run_though_no_gradient_arrives(lib) -> None:
+    """Hooks on tensors do not, as there is no gradient to be seen."""
+
+    class Nothing(lib.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, g):
+            return None
+
+    seen = []
+    x = leaf(lib, 2.0)
+    y = x * 3
+    node, end = y.grad_fn, y.grad_fn.next_functions[0][0]
+    node.register_prehook(lambda go: seen.append(("pre", go)))
+    node.register_hook(lambda gi, go: seen.append(("post", gi, go)))
+    end.register_prehook(lambda go: seen.append(("pre of the end", go)))
+    end.register_hook(lambda gi, go: seen.append(("post of the end", gi, go)))
+    x.register_post_accumulate_grad_hook(lambda p: seen.append(p.grad))
+    if lib is tapegrad:
+        y.register_hook(seen.append)
+        x.register_hook(seen.append)
+    Nothing.apply(y).backward()
+    assert seen == [
+        ("pre", (None,)),
+        ("post", (None, None), (None,)),
+        ("pre of the end", (None,)),
+        None,
+        ("post of the end", (), (None,)),
+    ]
+
+
+@both
+def test_node_hooks_see_what_is_passed_on(lib) -> None:
+    """Gradients in the shapes and types of the inputs; saved values are there to the end."""
+
+    class Add(lib.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, b):
+            return a + b
+
+        @staticmethod
+        def backward(ctx, g):
+            return g, g.float()
+
+    seen = []
+    a = lib.ones(3, dtype=lib.float64, requires_grad=True)
+    b = lib.ones(2, 3, dtype=lib.float64, requires_grad=True)
+    y = Add.apply(a, b)
+    y.grad_fn.register_hook(lambda gi, go: seen.extend((tuple(g.shape), g.dtype) for g in gi))
+    z = y.exp()
+    z.grad_fn.register_prehook(lambda go: seen.append(z.grad_fn._saved_result.shape))
+    z.grad_fn.register_hook(lambda gi, go: seen.append(z.grad_fn._saved_result.shape))
+    z.sum().backward()
+    assert seen == [(2, 3), (2, 3), ((3,), lib.float64), ((2, 3), lib.float64)]
+    with raises(RuntimeError, "Trying to backward through the graph a second time", lib=lib):
+        _ = z.grad_fn._saved_result
+
+
+@both
+def test_hooks_that_hooks_register(lib) -> None:
+    """On a node behind they run; on another result of the same node, the next time."""
+    seen = []
+    x = leaf(lib, 1.0, 2.0)
+    y = x * 1
+    first, second = y.unbind()
+
+    def register(g):
+        seen.append("first")
+        if len(seen) == 1:
+            second.register_hook(lambda g: seen.append("second"))
+            y.register_hook(lambda g: seen.append("behind"))
+
+    first.register_hook(register)
+    loss = first * 2 + second
+    loss.backward(retain_graph=True)
+    assert seen == ["first", "behind"]
+    loss.backward()
+    assert seen == ["first", "behind", "first", "second", "behind"]
 
 
 @both
@@ -825,6 +925,29 @@ def test_module_hooks(lib) -> None:
     del order[:]
     layer(x).sum().backward()
     assert order == []
+
+
+@both
+def test_module_hooks_and_inputs_without_gradient(lib) -> None:
+    """They are what they were inside of the module; hooks see zeros for them."""
+    inside, seen = [], []
+
+    class Scaled(lib.nn.Module):
+        def forward(self, a, b):
+            inside.append((a.requires_grad, b.requires_grad))
+            return a * b, a * 2
+
+    module = Scaled()
+    module.register_full_backward_hook(lambda m, gi, go: seen.append((gi, go)))
+    a, b = leaf(lib, 1.0, 2.0), leaf(lib, 3.0, 4.0).detach()
+    first, _ = module(a, b)
+    assert inside == [(True, False)]
+    first.sum().backward()
+    ((inputs, outputs),) = seen
+    assert [g.tolist() for g in inputs] == [[3.0, 4.0], [0.0, 0.0]]
+    assert (outputs[0].tolist(), outputs[1]) == ([1.0, 1.0], None)
+    with raises(RuntimeError, "Output 0 of BackwardHookFunction is a view and is being", lib=lib):
+        module(a, b)[0].mul_(2)
 
 
 @both

@@ -710,6 +710,254 @@ def test_detach_in_place() -> None:
         (x3() * 2)[:1].detach_()
 
 
+@both
+def test_saved_value_that_was_detached_in_place(lib: Any) -> None:
+    """It has lost its place on the tape: what would follow for higher derivatives is refused."""
+    detached = "Trying to use a saved tensor that has been detached in-place, i.e. with .detach_()."
+    for write in (False, True):
+        a = start(lib).requires_grad_().clone()
+        b = a.sin()
+        a.detach_()
+        assert a._version == 0
+        if write:
+            a.add_(1)
+            assert a._version == 1
+        with raises(RuntimeError, detached, lib=lib):
+            b.sum().backward()
+    # What is saved afterwards is a new value, and so is what a node saved of its own result.
+    a.requires_grad_()
+    a.sin().sum().backward()
+    np.testing.assert_allclose(np.array(a.grad.numpy()), np.cos(np.array(a.detach().numpy())))
+    a = start(lib).requires_grad_().clone()
+    b = a.exp()
+    c = b * 1
+    b.detach_()
+    c.sum().backward()
+    # Also where others share the memory.
+    a = start(lib).requires_grad_().clone()
+    other, b = a.detach(), a.sin()
+    a.detach_()
+    assert (other._version, a._version) == (0, 0)
+    with raises(RuntimeError, detached, lib=lib):
+        b.sum().backward(create_graph=True)
+
+
+# ---------------------------------------------------------------- other windows and kinds of result
+
+# What a tensor of shape (2, 3) becomes, and the node that is recorded.
+CHANGES: dict[str, tuple[Callable, str]] = {
+    "transpose_": (lambda lib, x: x.transpose_(0, 1), "TransposeBackward1"),
+    "swapdims_": (lambda lib, x: x.swapdims_(0, -1), "TransposeBackward1"),
+    "swapaxes_": (lambda lib, x: x.swapaxes_(0, 1), "TransposeBackward1"),
+    "t_": (lambda lib, x: x.t_(), "TBackward1"),
+    "unsqueeze_": (lambda lib, x: x.unsqueeze_(1), "UnsqueezeBackward1"),
+    "squeeze_": (lambda lib, x: x.squeeze_(), "SqueezeBackward3"),
+    "squeeze_ dim": (lambda lib, x: x.squeeze_(0), "SqueezeBackward4"),
+    "squeeze_ dims": (lambda lib, x: x.squeeze_((0, 1)), "SqueezeBackward5"),
+    "as_strided_": (lambda lib, x: x.as_strided_((2, 2), (3, 1), 1), "AsStridedBackward1"),
+    "as_strided_ in turn": (lambda lib, x: lib.as_strided_(x, (3,), (1,)), "AsStridedBackward1"),
+}
+NUMBERS_IN_PLACE: dict[str, tuple[Callable, str]] = {
+    "eq_": (lambda lib, x: x.eq_(0.6), "EqBackward0"),
+    "ne_": (lambda lib, x: x.ne_(0.6), "NeBackward0"),
+    "not_equal_": (lambda lib, x: x.not_equal_(0.6), "NeBackward0"),
+    "lt_": (lambda lib, x: x.lt_(0.6), "LtBackward0"),
+    "less_": (lambda lib, x: x.less_(0.6), "LtBackward0"),
+    "le_": (lambda lib, x: x.le_(0.6), "LeBackward0"),
+    "less_equal_": (lambda lib, x: x.less_equal_(0.6), "LeBackward0"),
+    "gt_": (lambda lib, x: x.gt_(0.6), "GtBackward0"),
+    "greater_": (lambda lib, x: x.greater_(0.6), "GtBackward0"),
+    "ge_": (lambda lib, x: x.ge_(0.6), "GeBackward0"),
+    "greater_equal_": (lambda lib, x: x.greater_equal_(0.6), "GeBackward0"),
+    "eq_ tensor": (lambda lib, x: x.eq_(x.detach().clone()), "EqBackward1"),
+    "ge_ row": (lambda lib, x: x.ge_(x[0].detach().clone()), "GeBackward1"),
+    "cumsum_": (lambda lib, x: x.cumsum_(1), "CumsumBackward0"),
+    "cumprod_": (lambda lib, x: x.cumprod_(0), "CumprodBackward0"),
+    "arctan2_": (lambda lib, x: x.arctan2_(lib.ones_like(x)), "Atan2Backward0"),
+    "true_divide_": (lambda lib, x: x.true_divide_(2), "DivBackward0"),
+    "fix_": (lambda lib, x: x.fix_(), "TruncBackward0"),
+    "arctan_": (lambda lib, x: x.arctan_(), "AtanBackward0"),
+}
+# Without a node that both libraries name alike.
+MORE_IN_PLACE: dict[str, Callable] = {
+    "addmm_": lambda lib, x: x.addmm_(lib.ones_like(x)[:, :2], lib.ones_like(x)[:2]),
+    "addmm_ scaled": lambda lib, x: x.addmm_(
+        lib.ones_like(x)[:, :2], lib.ones_like(x)[:2], beta=0.5, alpha=2
+    ),
+    "clamp_min_": lambda lib, x: x.clamp_min_(0.1),
+    "clamp_max_": lambda lib, x: x.clamp_max_(lib.zeros_like(x[0])),
+}
+ALL_CHANGES = {**{n: f for n, (f, _) in {**CHANGES, **NUMBERS_IN_PLACE}.items()}, **MORE_IN_PLACE}
+NODES = {name: node for name, (_, node) in {**CHANGES, **NUMBERS_IN_PLACE}.items()}
+
+
+def start(lib: Any) -> Any:
+    values = np.array([[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]])
+    return lib.tensor(values.tolist(), dtype=lib.float64)
+
+
+@both
+@pytest.mark.parametrize("name", ALL_CHANGES)
+def test_result_of_a_change(lib: Any, name: str) -> None:
+    """The same as out of place, on the tape and off it; the version counts it once."""
+    change = ALL_CHANGES[name]
+    leaf = start(lib).requires_grad_()
+    x = leaf * 1
+    x.retain_grad()
+    assert change(lib, x) is x
+    assert (x._version, x.requires_grad, x.is_leaf) == (1, True, False)
+    if name in NODES:
+        assert type(x.grad_fn).__name__ == NODES[name]
+    plain = start(lib)
+    change(lib, plain)
+    assert (plain._version, plain.stride()) == (1, x.stride())
+    np.testing.assert_allclose(np.array(x.detach().numpy()), np.array(plain.numpy()))
+    weights = lib.arange(1.0, x.numel() + 1, dtype=lib.float64).reshape(x.shape)
+    (x * weights).sum().backward()
+    if lib is tg:  # in PyTorch it is as it was before the change
+        assert x.grad.shape == x.shape
+    # By differences, where a small step changes the result by as much.
+    step = 1e-6
+    for i, j in ((0, 0), (1, 2)):
+        high, low = (start(lib) for _ in range(2))
+        high[i, j] += step
+        low[i, j] -= step
+        high, low = ((change(lib, t) * weights).sum().item() for t in (high, low))
+        assert leaf.grad[i, j].item() == pytest.approx((high - low) / (2 * step), abs=1e-6)
+
+
+@both
+@pytest.mark.parametrize("name", CHANGES)
+def test_window_of_a_leaf_and_of_views(lib: Any, name: str) -> None:
+    change, node = CHANGES[name]
+    x = start(lib).requires_grad_()
+    with raises(RuntimeError, LEAF, lib=lib):
+        change(lib, x)
+    with raises(RuntimeError, LEAF_VIEW, lib=lib):
+        change(lib, x[:])
+    with lib.no_grad():
+        change(lib, x)
+    assert (x.requires_grad, x.is_leaf, x._version) == (True, True, 1)
+    if lib is tg:  # PyTorch's node that accumulates knows the old shape alone
+        (x * 2).sum().backward()
+        assert x.grad.shape == x.shape
+
+    # The base keeps its values and its history; the view knows where it is.
+    leaf = start(lib).requires_grad_()
+    base = leaf * 1
+    view, other = base[:, :], base[0]
+    change(lib, view)
+    assert type(base.grad_fn).__name__ == "MulBackward0"
+    assert type(view.grad_fn).__name__ == node
+    assert (base._version, view._version, other._version) == (1, 1, 1)
+    view.mul_(2)
+    assert type(base.grad_fn).__name__ == "CopySlices"
+    weights = lib.tensor([[1.0, 2, 3], [4, 5, 6]], dtype=lib.float64)
+    total = (base * weights).sum() + (view * 3).sum() + other.sum()
+    (grad,) = lib.autograd.grad(total, leaf)
+    shown = start(lib).zero_()
+    change(lib, shown).fill_(1)
+    shown = shown.as_strided((2, 3), (3, 1), 0)
+    row = lib.tensor([[1.0, 1, 1], [0, 0, 0]], dtype=lib.float64)
+    want = weights * (1 + shown) + 6 * shown + row * (1 + shown)
+    np.testing.assert_allclose(np.array(grad.numpy()), np.array(want.numpy()))
+
+
+@both
+def test_window_of_a_saved_value(lib: Any) -> None:
+    x = start(lib).requires_grad_() * 1
+    y = x * x
+    x.t_()
+    with raises(RuntimeError, MODIFIED, lib=lib):
+        y.sum().backward()
+
+
+@both
+def test_comparisons_in_place_cut_the_history(lib: Any) -> None:
+    a, b = start(lib).requires_grad_(), start(lib).requires_grad_()
+    c = a * 1
+    c.ge_(b)
+    grads = lib.autograd.grad(c.sum(), (a, b))
+    assert [g.abs().sum().item() for g in grads] == [0, 0]
+    whole = lib.tensor([1, 2, 3])
+    assert whole.eq_(b[0].detach()).tolist() == [0, 0, 0]
+    assert whole.ne_(2).dtype == lib.int64
+
+
+LOGIC: dict[str, tuple[Callable, Callable]] = {
+    "and": (lambda x, y: x.logical_and_(y), lambda x, y: x.logical_and(y)),
+    "or": (lambda x, y: x.logical_or_(y), lambda x, y: x.logical_or(y)),
+    "xor": (lambda x, y: x.logical_xor_(y), lambda x, y: x.logical_xor(y)),
+    "not": (lambda x, y: x.logical_not_(), lambda x, y: x.logical_not()),
+}
+
+
+@pytest.mark.parametrize("name", LOGIC)
+def test_logic_in_place(name: str) -> None:
+    """PyTorch forgets that the result does not depend on the operands any more."""
+    change, function = LOGIC[name]
+    other = tg.tensor([1.0, 0.0, 1.0])
+    leaf = tg.tensor([2.0, 0.0, 0.0], requires_grad=True)
+    x = leaf * 1
+    assert change(x, other) is x
+    assert x.tolist() == function(leaf.detach(), other).float().tolist()
+    assert tg.autograd.grad(x.sum(), leaf)[0].tolist() == [0, 0, 0]
+    with raises(RuntimeError, LEAF):
+        change(leaf, other)
+
+
+@both
+def test_refused_changes(lib: Any) -> None:
+    x = lib.ones(2, 3)
+    with raises(RuntimeError, "Bad in-place call: input tensor dtype ", lib=lib):
+        x.cumsum_(0, dtype=lib.float64)
+    with raises(NotImplementedError, "\"cumsum_out_cpu\" not implemented for 'Bool'", lib=lib):
+        lib.tensor([True]).cumsum_(0)
+    with raises(RuntimeError, "Bad in-place call: input tensor size [2, 3] and output", lib=lib):
+        x.addmm_(lib.ones(2, 2), lib.ones(2, 4))
+    with raises(RuntimeError, "output with shape [2, 3] doesn't match the broadcast", lib=lib):
+        x.eq_(lib.ones(2, 2, 3))
+    with raises(RuntimeError, OVERLAP, lib=lib):
+        x.expand(2, 2, 3).eq_(1)
+    with raises(
+        RuntimeError, "t_() expects a tensor with <= 2 dimensions, but self is 3D", lib=lib
+    ):
+        lib.ones(1, 1, 1).t_()
+    assert (x._version, x.tolist()) == (0, [[1.0] * 3] * 2)
+
+
+@both
+def test_resize(lib: Any) -> None:
+    x = lib.arange(6.0).reshape(2, 3)
+    assert x.resize_(2, 3) is x
+    assert x._version == 0
+    view = x[1]
+    assert view.resize_(1, 2).tolist() == [[3.0, 4.0]]
+    assert (x._version, view._version) == (1, 1)
+    assert x.resize_((4,)).tolist() == [0.0, 1.0, 2.0, 3.0]
+    assert x.resize_as_(lib.ones(3, 2)).tolist() == [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]]
+    y = lib.arange(3.0)
+    y.add_(1)
+    assert y.resize_(2, 2, memory_format=lib.contiguous_format).flatten()[:3].tolist() == [1, 2, 3]
+    assert (y._version, y.resize_(0).shape, y.resize_(1).tolist()) == (2, (0,), [1.0])
+    assert lib.ones(3).expand(2, 3).resize_(3).tolist() == [1.0, 1.0, 1.0]
+    for t in (lib.ones(2, requires_grad=True), lib.ones(2, requires_grad=True) * 1):
+        with raises(RuntimeError, "cannot resize variables that require grad", lib=lib):
+            t.resize_(1)
+    with raises(RuntimeError, "Trying to resize storage that is not resizable", lib=lib):
+        lib.from_numpy(np.ones(3)).resize_(4)
+
+
+def test_memory_that_others_share_does_not_grow() -> None:
+    x = tg.ones(3)
+    view = x[1:]
+    with raises(RuntimeError, "Trying to resize storage that is not resizable"):
+        x.resize_(4)
+    assert (x.shape, view._version) == ((3,), 0)
+    del view
+    assert x.resize_(4).shape == (4,)
+
+
 # ---------------------------------------------------------------- programs
 
 STEPS = {

@@ -6,6 +6,7 @@ against the tensor reading, and the places where a derivative is a choice.
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from typing import Any
 
@@ -161,6 +162,59 @@ def test_fused_backward_against_tensor_reading(op: Op, dtype: str) -> None:
             scale = max(1.0, float(np.abs(b).max())) if b.size else 1.0
             np.testing.assert_allclose(
                 a, b, rtol=tight, atol=tight * scale, err_msg=f"{op.name}({sample})"
+            )
+
+
+SPECIAL = {
+    "float32": [0.0, -0.0, 1e-45, -1e-40, 1e-38, -1e-30, 1e-20, 1e20, -1e30, 3e38, -3e38],
+    "float64": [
+        0.0,
+        -0.0,
+        5e-324,
+        -1e-310,
+        1e-308,
+        -1e-200,
+        1e-160,
+        1e160,
+        -1e200,
+        1.7e308,
+        -1.7e308,
+    ],
+}
+SPECIAL["float32"] += [-89.0, 89.0, 110.0, -110.0]  # where exp ends
+SPECIAL["float64"] += [-710.0, 710.0, 750.0, -750.0]
+NOT_FINITE = [np.nan, np.inf, -np.inf]
+BRANCHES = [1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 3.0, -3.0, 20.0, -20.0, 40.0]
+# The others are factors of terms that are added, in another order: infinities of both signs.
+ONLY_FIRST = {"layer_norm", "cross_entropy"}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@each_op
+def test_fused_backward_against_tensor_reading_at_special_values(op: Op, dtype: str) -> None:
+    """NaN, infinities, both zeros, the ends of the range and branch points."""
+    finite = SPECIAL[dtype] + BRANCHES
+    tight = {"float32": 8e-5, "float64": 2e-13}[dtype] * op.tol
+    for (place, sample), seed in itertools.product(enumerate(samples(op, dtype)), range(9)):
+        random = np.random.default_rng((place, seed))
+        call, inputs = closed(op, sample)
+        for x in inputs[:1] if op.name in ONLY_FIRST else inputs:
+            values = array(x)
+            chosen = random.random(values.shape) < (1.0, 0.3, 0.3)[seed % 3]
+            pool = finite if seed % 3 == 2 else finite + NOT_FINITE
+            special = np.where(chosen, random.choice(pool, values.shape), values)
+            with tg.no_grad():
+                x.copy_(contiguous(special.astype(dtype)))
+        weight = "float64" if op.name == "to" else dtype
+        fused = gradients(call, inputs, weight)
+        reading = gradients(call, inputs, weight, create_graph=True)
+        for a, b in zip(fused, reading, strict=True):
+            np.testing.assert_allclose(
+                a,
+                b,
+                rtol=tight,
+                atol=tight,
+                err_msg=f"{op.name}({sample}) {[array(x) for x in inputs]}",
             )
 
 

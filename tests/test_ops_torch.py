@@ -92,25 +92,28 @@ def test_same_dtypes_are_refused(op: Op) -> None:
             agree(got, want, 4 * op.tol, f"{op.name}({sample}) {dtype}")
 
 
+def leaves(lib: Any, op: Op, sample: Sample) -> tuple[list, Any]:
+    """The differentiable tensors of a sample, and the call with them."""
+    inputs: list = []
+
+    def leaf(values: np.ndarray, differentiable: bool) -> Any:
+        made = contiguous(values, lib)
+        if differentiable:
+            inputs.append(made.requires_grad_())
+        return made
+
+    args, kwargs = prepare(sample, leaf)
+    return inputs, lambda: op.call(lib, *args, **kwargs)
+
+
 @pytest.mark.parametrize("op", [op for op in TABLE if op.diff], ids=lambda op: op.name)
 def test_same_gradients(op: Op) -> None:
     for dtype in FLOATS:
         for sample in samples(op, dtype):
             found = []
             for lib in (tg, torch):
-                inputs: list = []
-
-                def leaf(
-                    values: np.ndarray, differentiable: bool, lib: Any = lib, inputs: list = inputs
-                ) -> Any:
-                    made = contiguous(values, lib)
-                    if differentiable:
-                        inputs.append(made.requires_grad_())
-                    return made
-
-                args, kwargs = prepare(sample, leaf)
-                results = outputs(op.call(lib, *args, **kwargs))
-                results = [r for r in results if r.requires_grad]
+                inputs, call = leaves(lib, op, sample)
+                results = [r for r in outputs(call()) if r.requires_grad]
                 total = sum(((r * (r + 1)).sum() for r in results), lib.zeros(()))
                 found.append(lib.autograd.grad(total, inputs, allow_unused=True))
             for a, b in zip(*found, strict=True):
@@ -121,6 +124,26 @@ def test_same_gradients(op: Op) -> None:
                     np.testing.assert_allclose(
                         array(a), b.numpy(), rtol, atol * scale, err_msg=f"{op.name}({sample})"
                     )
+
+
+@pytest.mark.parametrize("op", [op for op in TABLE if op.diff], ids=lambda op: op.name)
+def test_gradients_that_can_be_differentiated(op: Op) -> None:
+    """A second derivative of zero is there, too, wherever PyTorch has one."""
+    for sample in samples(op, "float64"):
+        found = []
+        for lib in (torch, tg):
+            inputs, call = leaves(lib, op, sample)
+            results = [r for r in outputs(call()) if r.requires_grad]
+            grads = lib.autograd.grad(
+                results, inputs, [lib.ones_like(r) for r in results], create_graph=True
+            )
+            found.append([g.requires_grad for g in grads])
+            differentiable = [g for g in grads if g.requires_grad]
+            if lib is tg and differentiable:
+                ones = [lib.ones_like(g) for g in differentiable]
+                tg.autograd.grad(differentiable, inputs, ones, allow_unused=True)
+        for theirs, ours in zip(*found, strict=True):
+            assert ours >= theirs, f"{op.name}({sample})"
 
 
 # ---------------------------------------------------------------- promotion

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import tapegrad as tg
+from both import both
 from op_row import Make, Op, Sample, convert, expected, outputs, prepare
 from op_table import BY_NAME, ELSEWHERE, NOT_OPERATORS, TABLE, rows, untested
 from support import LAYOUTS, array, check, contiguous, dtype_of, expanded, tensor, tolerance
@@ -388,6 +389,23 @@ def test_norm_of_order_zero_counts() -> None:
     assert x.norm(0).item() == 3.0
     assert x.norm(0, dim=1).tolist() == [2.0, 1.0]
     assert x.norm(-float("inf")).item() == 0.0
+
+
+@both
+def test_rsub_scales_what_it_subtracts(lib: Any) -> None:
+    x = lib.tensor([1.0, 2.0], requires_grad=True)
+    for got, want in (
+        (lib.rsub(x, 10), [9.0, 8.0]),
+        (lib.rsub(x, 10, alpha=3), [7.0, 4.0]),
+        (lib.rsub(x, lib.tensor([5.0, 5.0]), alpha=0.5), [4.5, 4.0]),
+    ):
+        assert got.tolist() == want
+    assert lib.rsub(lib.arange(3), 1.5).tolist() == [1.5, 0.5, -0.5]
+    assert lib.autograd.grad(lib.rsub(x, x.detach(), alpha=3).sum(), x)[0].tolist() == [-3.0, -3.0]
+    with pytest.raises(RuntimeError, match="argument alpha must not be a floating point number"):
+        lib.rsub(lib.arange(3), 2, alpha=0.5)
+    with pytest.raises(RuntimeError, match="with two bool tensors is not supported"):
+        lib.rsub(lib.tensor([True]), True)
 
 
 def test_positional_dims() -> None:

@@ -3,6 +3,8 @@
 import copy
 import io
 import math
+import random
+import warnings
 
 import numpy as np
 import pytest
@@ -421,3 +423,98 @@ def test_a_schedule_warns_when_steps_are_in_the_wrong_order_and_can_be_resumed()
         optim.lr_scheduler.StepLR(optim.SGD([leaf(1.0)]), 2, last_epoch=3)
     with pytest.raises(TypeError, match="int is not an Optimizer"):
         optim.lr_scheduler.StepLR(3, 2)
+
+
+MORE_SCHEDULES = [
+    *SCHEDULES,
+    ("StepLR", {"step_size": 1, "gamma": 0.7}),
+    ("MultiStepLR", {"milestones": [0, 1, 3, 3, 9]}),
+    ("CosineAnnealingLR", {"T_max": 1}),
+    ("CosineAnnealingLR", {"T_max": 3, "eta_min": 0.1}),
+    ("LambdaLR", {"lr_lambda": [lambda epoch: 0.5**epoch, lambda epoch: 1 + epoch]}),
+]
+
+
+def scheduled_program(lib, name, options, seed):
+    """Steps forward, jumps to an epoch, rates set by hand, states saved and loaded."""
+    rng = random.Random(seed)
+    params = [lib.zeros(1, requires_grad=True), lib.zeros(1, requires_grad=True)]
+    opt = lib.optim.SGD([{"params": params[0]}, {"params": params[1], "lr": 0.2}], lr=1.0)
+    last_epoch = rng.choice([-1, -1, 0, 3])
+    if last_epoch >= 0:
+        for group in opt.param_groups:
+            group["initial_lr"] = group["lr"]
+    make = getattr(lib.optim.lr_scheduler, name)
+    scheduler = make(opt, **options, last_epoch=last_epoch)
+    opt.step()
+    seen, saved = [], None
+    for _ in range(14):
+        kind = rng.choice(["step", "step", "step", "epoch", "by hand", "save", "load", "get_lr"])
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            if kind == "step":
+                scheduler.step()
+            elif kind == "epoch":
+                scheduler.step(rng.randrange(12))
+            elif kind == "by hand":
+                opt.param_groups[rng.randrange(2)]["lr"] = rng.random()
+            elif kind == "save":
+                saved = copy.deepcopy((scheduler.state_dict(), opt.state_dict()))
+            elif kind == "get_lr":
+                seen.append(np.array(scheduler.get_lr()).tolist())
+            elif saved:
+                scheduler.load_state_dict(saved[0])
+                opt.load_state_dict(saved[1])
+        seen.append([kind, len(caught), scheduler.last_epoch, scheduler._step_count])
+        seen.append([group["lr"] for group in opt.param_groups])
+        seen.append(list(scheduler.get_last_lr()))
+    ours = {"_steps_before"}
+    seen.append(sorted(set(scheduler.state_dict()) - ours))
+    return seen
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(("name", "options"), MORE_SCHEDULES)
+def test_programs_with_schedules_are_those_of_torch(name, options, seed):
+    torch = pytest.importorskip("torch")
+    expected = scheduled_program(torch, name, options, seed)
+    for mine, theirs in zip(scheduled_program(tg, name, options, seed), expected, strict=True):
+        if mine and isinstance(mine[0], str):
+            assert mine == theirs
+        else:
+            np.testing.assert_allclose(mine, theirs, rtol=1e-9)
+
+
+def test_a_schedule_jumps_by_its_closed_form():
+    def rate(name, epoch, **options):
+        opt = optim.SGD([leaf(1.0)], lr=0.1)
+        scheduler = getattr(optim.lr_scheduler, name)(opt, **options)
+        opt.step()
+        with pytest.warns(UserWarning, match="The epoch parameter in `scheduler.step"):
+            scheduler.step(epoch)
+        return scheduler.get_last_lr()[0]
+
+    assert rate("StepLR", 7, step_size=2, gamma=0.5) == pytest.approx(0.0125)
+    assert rate("ExponentialLR", 3, gamma=0.5) == pytest.approx(0.0125)
+    assert rate("MultiStepLR", 7, milestones=[2, 3, 9], gamma=0.5) == pytest.approx(0.025)
+    assert rate("CosineAnnealingLR", 3, T_max=3) == pytest.approx(0)
+
+
+def test_a_schedule_goes_through_a_file():
+    def make():
+        opt = optim.SGD([leaf(1.0)], lr=1.0)
+        schedule = optim.lr_scheduler.MultiStepLR(opt, [1, 3], gamma=0.5)
+        opt.step()
+        return schedule
+
+    first, second = make(), make()
+    first.step()
+    file = io.BytesIO()
+    tg.save(first.state_dict(), file)
+    file.seek(0)
+    second.load_state_dict(tg.load(file))
+    assert second.last_epoch == 1
+    for _ in range(2):
+        second.step()
+    assert second.optimizer.param_groups[0]["lr"] == 0.5
+    assert second._get_closed_form_lr() == [0.25]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -86,7 +87,7 @@ def test_grad_in_a_hook_of_the_same_graph(lib) -> None:
     assert x.grad.item() == 4 * 36.0**1.5 * 2 + 2.0
 
 
-@pytest.mark.parametrize("depth", [1, 5, 60])
+@pytest.mark.parametrize("depth", [1, 5, 60, 900])
 @both
 def test_nested_deep(lib, depth: int) -> None:
     class Deep(lib.autograd.Function):
@@ -107,6 +108,47 @@ def test_nested_deep(lib, depth: int) -> None:
     x = leaf(lib, 1.0)
     (Deep.apply(x, depth) * 3).backward()
     assert x.grad.item() == 6.0
+
+
+@both
+def test_what_deep_passes_inherit(lib) -> None:
+    """Modes and saved-tensor hooks of the thread; errors come back through all passes."""
+    seen = []
+
+    class Deep(lib.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, depth):
+            ctx.depth = depth
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            if ctx.depth:
+                with lib.enable_grad():
+                    Deep.apply(leaf(lib, 1.0), ctx.depth - 1).backward()
+                return g, None
+            with lib.enable_grad():
+                x = leaf(lib, 3.0)
+                (x * x).backward()
+            seen.append((x.grad.item(), lib.is_grad_enabled(), lib.is_inference_mode_enabled()))
+            if fails:
+                raise KeyError("deep")
+            return g, None
+
+    packed = []
+    for fails in (False, True):
+        with (
+            lib.autograd.graph.saved_tensors_hooks(
+                lambda t: packed.append(t.item()) or t, lambda t: t
+            ),
+            pytest.raises(KeyError, match="deep") if fails else contextlib.nullcontext(),
+        ):
+            Deep.apply(leaf(lib, 1.0), 130).backward()
+    assert seen == [(6.0, False, False)] * 2
+    assert packed.count(3.0) == 4
+    x = leaf(lib, 2.0)
+    (x * 3).backward()
+    assert x.grad.item() == 3.0
 
 
 @both

@@ -324,6 +324,105 @@ with multiprocessing.get_context("fork").Pool(2) as pool:
 """)
 
 
+# ---------------------------------------------------------------- the end of the process
+
+# What a daemon thread does while the process ends.
+UNTIL_THE_END = {
+    "product": "z @ z",
+    "large product": "large @ large",
+    "sum": "tall.sum(0)",
+    "backward": "(x @ x).sum().backward()",
+    "function": "Twice.apply(one).backward()",
+    "tensor hook": "result(register_hook=loop).backward()",
+    "node hooks": "node_hooks()",
+    "accumulate hook": "(summed * 2).backward()",
+    "saved tensors": "saved()",
+}
+
+DAEMON = """
+import os, random, signal, sys, threading, time, tapegrad as tg
+
+z, large, tall = tg.ones(300, 300), tg.ones(1000, 1000), tg.ones(3000, 1000)
+x = tg.ones(300, 300, requires_grad=True)
+one, summed = tg.ones((), requires_grad=True), tg.ones((), requires_grad=True)
+
+def loop(*args):
+    for _ in range(300):
+        pass
+
+summed.register_post_accumulate_grad_hook(loop)
+
+def result(register_hook):
+    y = one * 2
+    y.register_hook(register_hook)
+    return y
+
+def node_hooks():
+    y = one * 2
+    y.grad_fn.register_prehook(loop)
+    y.grad_fn.register_hook(loop)
+    y.backward()
+
+def saved():
+    with tg.autograd.graph.saved_tensors_hooks(lambda t: loop() or t, lambda t: loop() or t):
+        (one * one).backward()
+
+class Twice(tg.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        loop()
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, g):
+        loop()
+        return g * 2
+
+def end_while(step):
+    started = threading.Event()
+
+    def work():
+        while True:
+            step()
+            started.set()
+
+    threading.Thread(target=work, daemon=True).start()
+    started.wait()
+    time.sleep(0.01 * random.random())
+"""
+
+
+@forks
+@pytest.mark.parametrize("name", UNTIL_THE_END)
+def test_process_ends_while_a_daemon_thread_computes(name: str) -> None:
+    """In processes that use several threads, and in many children, which are quick."""
+    step = f"lambda: {UNTIL_THE_END[name]}"
+
+    def run(program: str) -> None:
+        done = subprocess.run(
+            [sys.executable, "-c", DAEMON + program],
+            timeout=300,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+    for _ in range(3):
+        run(f"tg.set_num_threads(2)\nend_while({step})\n")
+    run(f"""
+for _ in range(100):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        end_while({step})
+        break
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code:
+        sys.exit(f"a child ended with {{code}}")
+""")
+
+
 # ---------------------------------------------------------------- other libraries' threads
 
 

@@ -39,16 +39,16 @@ void AccumulateGrad::unpark(const Tensor& leaf) noexcept {
     variable_ = leaf;
 }
 
+// Its hook is called in any case.
+bool AccumulateGrad::accepts_undefined() const noexcept {
+    return static_cast<bool>(extra_of(variable_)->accumulate_hook);
+}
+
 void AccumulateGrad::backward(GradList& grads, TensorList&) {
-    if (!grads[0].defined()) return;
     AutogradExtra& extra = *extra_of(variable_);  // which holds this node
-    if (extra.leaf_hook) {
-        if (Tensor changed = extra.leaf_hook->call(grads[0]); changed.defined())
-            grads[0] = std::move(changed);
-    }
     if (variable_->grad_fn) fail("leaf variable has been moved into the graph interior");
     Tensor grad = std::move(grads[0]);
-    if (!variable_->requires_grad) {
+    if (!(variable_->requires_grad || extra.inference_leaf) || !grad.defined()) {
         // Hooks see the gradient of what was a leaf, but nothing is kept.
     } else if (!variable_->grad) {
         // A gradient that nobody else holds becomes .grad as it is.
@@ -66,6 +66,8 @@ void AccumulateGrad::backward(GradList& grads, TensorList&) {
         if (grad_enabled()) {
             variable_->grad = Ref<TensorImpl>(tape_operations.add(sum, grad).impl());
         } else {
+            if (thread_state.write_watch) [[unlikely]]
+                thread_state.write_watch->about_to_write(sum);
             KeepLock keep;  // other threads may add to the same leaf
             tape_operations.add_in_place(sum, grad);
         }

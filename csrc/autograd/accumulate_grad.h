@@ -12,6 +12,7 @@ public:
 
     const char* name() const noexcept override { return "AccumulateGrad"; }
     void backward(GradList& grads, TensorList& inputs) override;
+    bool accepts_undefined() const noexcept override;
     const Tensor& variable() const noexcept { return variable_; }
 
     // While no graph holds it the node stays with its leaf, which then owns it, for the next graph.

@@ -1,6 +1,7 @@
 #include "autograd/engine.h"
 
 #include <algorithm>
+#include <exception>
 #include <optional>
 #include <unordered_map>
 
@@ -10,6 +11,8 @@
 #include "autograd/variable.h"
 
 namespace tapegrad {
+
+void (*run_on_new_thread)(void (*f)(void* context), void* context) = nullptr;
 
 void add_gradient(Tensor& into, Tensor grad) {
     if (grad_enabled() && (into.requires_grad() || grad.requires_grad())) {
@@ -35,6 +38,9 @@ uint64_t run_counter = 0;
 // The run that keeps its marks inside the nodes. Runs that start while it is active (from hooks, or on
 // other threads) keep theirs in a table of their own.
 uint64_t owner_run = 0;
+
+// Runs inside of runs share a stack, and Python's limit of recursion with it, up to this many.
+constexpr int kRunsOnOneStack = 60;
 
 class Run;
 thread_local Run* active_run __attribute__((tls_model("initial-exec"))) = nullptr;
@@ -82,13 +88,12 @@ public:
     }
 
     uint64_t id() const { return id_; }
+    int depth() const { return depth_; }
     bool executes(const Node* node) {
         Node* reachable = const_cast<Node*>(node);
         if (!reached(reachable)) return false;
         if (progress_of(reachable).needed) return true;
-        for (const Edge& input : inputs_)
-            if (input.node.get() == node) return true;
-        return false;
+        return is_input(*node);
     }
     // Also every run around this one.
     bool is_full() const { return inputs_.empty() && (!outer_ || outer_->is_full()); }
@@ -142,7 +147,7 @@ private:
     // A node is needed if it, or anything behind it, leads to an input.
     void mark_needed() {
         for (const Edge& input : inputs_)
-            if (options_.accumulate && reached(input.node.get()))
+            if (options_.accumulate && input.node && reached(input.node.get()))
                 progress_of(input.node.get()).needed = true;
         struct Visit {
             Node* node;
@@ -236,9 +241,8 @@ private:
         if (grads.size() != 1 || !is_large(grads) || node.extras_ || !progress_of(&node).needed ||
             grad_enabled() || thread_state.anomaly)
             return false;
+        if (is_input(node)) return false;
         const Tensor& grad = grads[0];
-        for (const Edge& input : inputs_)
-            if (input.node.get() == &node) return false;
         for (const Edge& edge : node.edges)
             if (edge.node && !is_fit(grad, edge.node->results[edge.nr])) return false;
         if (!program_) program_.emplace();
@@ -255,8 +259,7 @@ private:
     static bool is_plain_leaf(const Node& node) {
         const auto* leaf = dynamic_cast<const AccumulateGrad*>(&node);
         if (!leaf || leaf->extras_) return false;
-        const AutogradExtra* extra = extra_of(leaf->variable());
-        return !extra->leaf_hook && !extra->accumulate_hook;
+        return !extra_of(leaf->variable())->accumulate_hook;
     }
 
     void finish_program() {
@@ -293,7 +296,7 @@ private:
     }
 
     void differentiate(Node& node, GradList& grads, bool needed) {
-        if (node.extras_) [[unlikely]]
+        if (node.extras_ && (needed || is_input(node))) [[unlikely]]
             run_result_hooks(node, grads);
         if (!options_.accumulate) {
             for (size_t i = 0; i < inputs_.size(); ++i)
@@ -301,30 +304,29 @@ private:
         }
         if (!needed) return;
         if (node.extras_) [[unlikely]]
-            return run_with_hooks(node, grads);
-        run(node, grads);
+            run_with_hooks(node, grads);
+        else run(node, grads);
+        if (!options_.keep_graph) node.release_saved();
     }
 
     [[gnu::noinline]] void run_with_hooks(Node& node, GradList& grads) {
         if (const Ref<NodePreHook> hook = node.extras_->pre_hook) hook->call(grads);
         const GradList kept = node.extras_->post_hook ? grads : GradList();
-        const bool done = run(node, grads);
-        if (const Ref<NodePostHook> hook = node.extras_->post_hook; hook && done)
-            hook->call(gradients_, kept);
+        run(node, grads);
+        const Ref<NodePostHook> hook = node.extras_->post_hook;
+        if (!hook) return;
+        for (size_t i = 0; i < node.edges.size(); ++i)
+            if (node.edges[i].node && gradients_[i].defined()) make_fit(node, i, gradients_[i]);
+        hook->call(gradients_, kept);
     }
 
-    // Whether there was a gradient to start from.
-    [[gnu::always_inline]] bool run(Node& node, GradList& grads) {
-        const bool any = any_defined(grads) || node.accepts_undefined();
-        if (any) {
-            mark_unwanted(node);
-            if (thread_state.anomaly) [[unlikely]]
-                run_with_anomaly_checks(node, grads, gradients_);
-            else node.backward(grads, gradients_);
-            thread_state.unwanted_inputs = 0;
-        }
-        if (!options_.keep_graph) node.release_saved();
-        return any;
+    [[gnu::always_inline]] void run(Node& node, GradList& grads) {
+        if (!any_defined(grads) && !node.accepts_undefined()) return;
+        mark_unwanted(node);
+        if (thread_state.anomaly) [[unlikely]]
+            run_with_anomaly_checks(node, grads, gradients_);
+        else node.backward(grads, gradients_);
+        thread_state.unwanted_inputs = 0;
     }
 
     void mark_unwanted(const Node& node) {
@@ -340,6 +342,11 @@ private:
         }
         return mask;
     }
+    bool is_input(const Node& node) const {
+        for (const Edge& input : inputs_)
+            if (input.node.get() == &node) return true;
+        return false;
+    }
     bool is_input(const Edge& edge) const {
         for (const Edge& input : inputs_)
             if (input.node == edge.node && input.nr == edge.nr) return true;
@@ -349,27 +356,13 @@ private:
     void capture(size_t input, GradList& grads) {
         const Edge& edge = inputs_[input];
         if (edge.nr >= grads.size()) return;
-        // Asked for twice: one gradient, one call of the hooks.
-        for (size_t i = 0; i < input; ++i) {
-            if (inputs_[i].node == edge.node && inputs_[i].nr == edge.nr) {
-                results_[input] = results_[i];
-                return;
-            }
-        }
-        // The hooks of a leaf see its gradient also when it is returned instead of accumulated.
-        auto* leaf = dynamic_cast<AccumulateGrad*>(edge.node.get());
-        if (leaf && grads[edge.nr].defined()) {
-            AutogradExtra* extra = extra_of(leaf->variable());
-            if (extra && extra->leaf_hook)
-                if (Tensor changed = extra->leaf_hook->call(grads[edge.nr]); changed.defined())
-                    grads[edge.nr] = std::move(changed);
-        }
         results_[input] = grads[edge.nr];
     }
 
     void run_result_hooks(Node& node, GradList& grads) {
         NodeExtras& extras = *node.extras_;
-        for (size_t i = 0; i < extras.result_hooks.size(); ++i) {
+        const size_t count = extras.result_hooks.size();  // not those that hooks register meanwhile
+        for (size_t i = 0; i < count && i < extras.result_hooks.size(); ++i) {
             const NodeExtras::ResultHook hook = extras.result_hooks[i];
             if (hook.nr >= grads.size() || !grads[hook.nr].defined()) continue;
             if (Tensor changed = hook.hook->call(grads[hook.nr]); changed.defined())
@@ -392,7 +385,9 @@ private:
         return grad.dtype() == info.dtype && same_sizes(grad.shape(), info.shape);
     }
     // Makes a gradient fit the result that it belongs to: sums what broadcasting repeated.
-    static void make_fit(const Node& node, size_t index, Tensor& grad, const ResultInfo& info) {
+    static void make_fit(const Node& node, size_t index, Tensor& grad) {
+        const Edge& edge = node.edges[index];
+        const ResultInfo& info = edge.node->results[edge.nr];
         if (!same_sizes(grad.shape(), info.shape)) {
             if (!is_expandable_to(info.sizes(), grad.sizes()))
                 fail("Function ", node.name(), " returned an invalid gradient at index ", index,
@@ -415,8 +410,7 @@ private:
             if (!edge.node) continue;
             Node::Progress& progress = progress_of(edge.node.get());
             if (grad.defined()) {
-                const ResultInfo& info = edge.node->results[edge.nr];
-                if (!is_fit(grad, info)) make_fit(node, i, grad, info);
+                if (!is_fit(grad, edge.node->results[edge.nr])) make_fit(node, i, grad);
                 deliver(edge, progress, std::move(grad));
             }
             if (--progress.dependencies == 0) push(edge.node.get());
@@ -442,6 +436,7 @@ private:
     const uint64_t id_;
     const bool in_nodes_;
     Run* const outer_ = active_run;
+    const int depth_ = outer_ ? outer_->depth_ + 1 : 1;
     const uint64_t outer_unwanted_ = thread_state.unwanted_inputs;
     bool finished_ = false;
     std::span<const Edge> roots_;
@@ -468,8 +463,32 @@ bool current_run_is_full() { return !active_run || active_run->is_full(); }
 TensorList run_backward(std::span<const Edge> roots, TensorList grads, std::span<const Edge> inputs,
                         const BackwardOptions& options) {
     GradMode mode(options.create_graph);
-    Run run(roots, inputs, options);
-    return run.run(grads);
+    const auto run = [&] { return Run(roots, inputs, options).run(grads); };
+    if (!active_run || active_run->depth() % kRunsOnOneStack != 0 || !run_on_new_thread)
+        return run();
+    struct Call {
+        decltype(run)& function;
+        const ThreadState state = thread_state;
+        const bool inference = inference_tensors;
+        Run* const outer = active_run;
+        TensorList results = {};
+        std::exception_ptr error = nullptr;
+    } call{run};
+    run_on_new_thread(
+        [](void* context) {
+            Call& given = *static_cast<Call*>(context);
+            thread_state = given.state;
+            inference_tensors = given.inference;
+            active_run = given.outer;
+            try {
+                given.results = given.function();
+            } catch (...) {
+                given.error = std::current_exception();
+            }
+        },
+        &call);
+    if (call.error) std::rethrow_exception(call.error);
+    return std::move(call.results);
 }
 
 }  // namespace tapegrad

@@ -18,6 +18,9 @@ struct BackwardOptions {
 TensorList run_backward(std::span<const Edge> roots, TensorList grads, std::span<const Edge> inputs,
                         const BackwardOptions& options);
 
+// Calls f(context) on a new thread, whose stack is empty, and waits for it; the bindings provide it.
+extern void (*run_on_new_thread)(void (*f)(void* context), void* context);
+
 // The run that is active on this thread: its number, or 0; whether it will execute a node (or return the
 // gradient of one of its results); whether it was started without inputs, as plain backward() is.
 uint64_t current_run();

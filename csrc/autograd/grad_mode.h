@@ -9,12 +9,22 @@ namespace tapegrad {
 
 class SavedTensorHooks;
 
+// Told of each tensor that is about to be written in place.
+class WriteWatch {
+public:
+    virtual void about_to_write(const Tensor& tensor) = 0;
+
+protected:
+    ~WriteWatch() = default;
+};
+
 struct ThreadState {
     bool grad_enabled = true;
     bool anomaly = false;
     bool anomaly_check_nan = true;
     uint64_t unwanted_inputs = 0;  // of the node that is being run: no gradient is asked for these
     SavedTensorHooks* saved_tensor_hooks = nullptr;  // the innermost ones that are set
+    WriteWatch* write_watch = nullptr;
 };
 // In the initial TLS block: one instruction to reach, where a dynamic one costs a call.
 extern thread_local ThreadState thread_state __attribute__((tls_model("initial-exec")));

@@ -25,9 +25,10 @@ namespace {
         // PyTorch names the operation here and not its derivative: "Exp".
         const std::string node = maker->name();
         message += text(", which is output ", result_nr, " of ",
-                        node.substr(0, node.find("Backward")), ",");
+                        node.substr(0, node.rfind("Backward")), ",");
     }
-    message += text(" is at version ", tensor.version(), "; expected version ", saved, " instead.");
+    message += text(" is at version ", Storage::changes(tensor.version()), "; expected version ",
+                    Storage::changes(saved), " instead.");
     if (!thread_state.anomaly)
         message +=
             " Hint: enable anomaly detection to find the operation that failed to compute its "
@@ -54,7 +55,9 @@ void SavedTensor::save_unusual(const Tensor& tensor) {
 
 void SavedTensor::pack(SavedTensorHooks& hooks, const Tensor& original) {
     GradMode off(false);
-    Ref<PackedTensor> packed = hooks.pack(alias(original));
+    // What needs no place on the tape is given, and given back, as the object that it is.
+    Ref<PackedTensor> packed =
+        hooks.pack(is_result_ || original.requires_grad() ? alias(original) : original);
     if (!is_result_) {
         packed->edge = gradient_edge(original);
         packed->leaf = original->requires_grad;
@@ -82,6 +85,11 @@ Tensor SavedTensor::stored(const Node& owner) const {
 }
 
 void SavedTensor::check_unchanged(const Node& owner, const Tensor& tensor) const {
+    const AutogradExtra* extra = is_result_ ? nullptr : extra_of(tensor);
+    if (extra && extra->detached_at > owner.sequence)
+        fail(
+            "Trying to use a saved tensor that has been detached in-place, i.e. with .detach_()."
+            "This is not supported, please use out-of-place `.detach()` instead");
     if (version_ != tensor.version())
         refuse_modified(tensor, version_, is_result_ ? &owner : node_of(tensor),
                         is_result_ ? result_nr_ : tensor->output_nr);
@@ -117,6 +125,7 @@ Tensor SavedTensor::unpack(const Node& owner) const {
         values = packed_->unpack();
     }
     // The hooks give values; the place on the tape is that of the tensor that was saved.
+    if (!is_result_ && !packed_->edge && !values.requires_grad()) return values;
     Tensor result = alias(values);
     if (is_result_) {
         become_result(result);

@@ -42,7 +42,7 @@ namespace {
     std::string message;
     if (node) {
         const std::string name = node->name();
-        message = text("Output ", view->output_nr, " of ", name.substr(0, name.find("Backward")),
+        message = text("Output ", view->output_nr, " of ", name.substr(0, name.rfind("Backward")),
                        " is a view ");
     }
     const bool inference = extra.origin == ViewOrigin::Inference;
@@ -124,14 +124,20 @@ Ref<Node> grad_fn(const Tensor& tensor) {
 
 Ref<Node> gradient_accumulator(const Tensor& leaf) {
     AutogradExtra& extra = make_extra(leaf);
-    if (extra.accumulator_parked) {
-        extra.accumulator_parked = false;
-        static_cast<AccumulateGrad*>(extra.accumulator)->unpark(leaf);
-    }
-    if (extra.accumulator) return Ref<Node>(extra.accumulator);
-    Ref<Node> node = make_ref<AccumulateGrad>(leaf);
-    extra.accumulator = node.get();
+    if (extra.accumulator && !extra.accumulator_parked) return Ref<Node>(extra.accumulator);
+    if (extra.accumulator) static_cast<AccumulateGrad*>(extra.accumulator)->unpark(leaf);
+    else extra.accumulator = new AccumulateGrad(leaf);
+    extra.accumulator_parked = false;
+    Ref<Node> node(extra.accumulator);
+    if (extra.leaf_hook) node->extras().result_hooks.push_back({0, extra.leaf_hook});
     return node;
+}
+
+void set_leaf_hook(const Tensor& leaf, const Ref<TensorHook>& hook) {
+    AutogradExtra& extra = make_extra(leaf);
+    extra.leaf_hook = hook;
+    if (extra.accumulator && !extra.accumulator_parked && !extra.lent_accumulator)
+        extra.accumulator->extras().result_hooks.push_back({0, hook});
 }
 
 void keep_forward_trace(Node& node) {
@@ -172,6 +178,8 @@ void check_inplace(const Tensor& tensor, bool recorded) {
         if (tensor.requires_grad() && tensor.is_leaf())
             fail("a leaf Variable that requires grad is being used in an in-place operation.");
     }
+    if (thread_state.write_watch) [[unlikely]]
+        thread_state.write_watch->about_to_write(tensor);
 }
 
 void rebase_history(const Tensor& tensor, const Ref<Node>& node) {
@@ -185,6 +193,17 @@ void rebase_history(const Tensor& tensor, const Ref<Node>& node) {
     Ref<Node> slices = tape_operations.copy_slices(base, tensor, node);
     replace_history(base, slices);
     take_out_of_base(tensor, *extra);
+}
+
+void change_window(const Tensor& tensor, const Tensor& window, const Ref<Node>& node) {
+    AutogradExtra* extra = extra_of(tensor);
+    if (extra) extra->forget_accumulator();  // it knows the old shape
+    tensor->data = window->data;
+    tensor->shape = window.shape();
+    tensor.bump_version();
+    if (!node) return;
+    replace_history(tensor, node);
+    if (extra) extra->view_version = tensor.version();  // the base holds what it held before
 }
 
 void set_requires_grad(const Tensor& tensor, bool requires_grad) {
@@ -201,11 +220,12 @@ void set_requires_grad(const Tensor& tensor, bool requires_grad) {
     if (requires_grad && tensor->inference && !inference_mode())
         fail(
             "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.");
-    tensor->requires_grad = requires_grad;
+    if (tensor->inference) make_extra(tensor).inference_leaf = requires_grad;
+    else tensor->requires_grad = requires_grad;
 }
 
 void retain_grad(const Tensor& tensor) {
-    if (!tensor.requires_grad()) fail("can't retain_grad on Tensor that has requires_grad=False");
+    if (!wants_gradient(tensor)) fail("can't retain_grad on Tensor that has requires_grad=False");
     if (tensor->retains_grad) return;
     const AutogradExtra* known = extra_of(tensor);
     if (!tensor->grad_fn && known && known->origin != ViewOrigin::Ordinary)
@@ -223,16 +243,22 @@ void detach_in_place(const Tensor& tensor) {
     AutogradExtra* extra = extra_of(tensor);
     if (inference_mode()) return;
     if (extra && extra->base.defined()) fail("Can't detach views in-place. Use detach() instead.");
-    // Hooks belong to the tensor: they come along when it starts a graph of its own.
-    if (const Node* node = node_of(tensor); node && node->extras_)
-        for (const auto& entry : node->extras_->result_hooks)
-            if (entry.nr == tensor->output_nr) make_extra(tensor).leaf_hook = entry.hook;
+    if (const Node* node = node_of(tensor)) {
+        make_extra(tensor).detached_at = Node::next_sequence;
+        // Values that are read without their place on the tape are refused where nobody else has them.
+        if (tensor.storage()->use_count() == 1) tensor.storage()->start_generation();
+        // Hooks belong to the tensor: they come along when it starts a graph of its own.
+        if (node->extras_)
+            for (const auto& entry : node->extras_->result_hooks)
+                if (entry.nr == tensor->output_nr) make_extra(tensor).leaf_hook = entry.hook;
+    }
     tensor->requires_grad = false;
     tensor->grad_fn.reset();
     tensor->output_nr = 0;
 }
 
 void replace_data(const Tensor& tensor, const Tensor& source) {
+    if (tensor->inference) fail("Inference tensors do not track version counter.");
     if (tensor.requires_grad() && !source.is_floating())
         fail(
             "data set to a tensor that requires gradients must be floating point or complex dtype");

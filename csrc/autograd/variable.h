@@ -19,8 +19,8 @@ struct AutogradExtra final : Counted {
     Node* accumulator = nullptr;
     Ref<Node> lent_accumulator;  // another leaf's, for a tensor that stands in for that leaf
     bool accumulator_parked =
-        false;  // no graph holds it: it is this leaf's own until one does again
-    Ref<TensorHook> leaf_hook;
+        false;                  // no graph holds it: it is this leaf's own until one does again
+    Ref<TensorHook> leaf_hook;  // of what is or may become a leaf; its node calls it
     Ref<AccumulateHook> accumulate_hook;
     Ref<RetainSlot> retain_slot;
     // Views: the tensor that owns the memory (never itself a view), and the version of the base that
@@ -28,6 +28,11 @@ struct AutogradExtra final : Counted {
     Tensor base;
     uint32_t view_version = 0;
     ViewOrigin origin = ViewOrigin::Ordinary;
+    // A leaf made in inference mode that gets gradients where it meets other tensors; alone it is not
+    // recorded, so its requires_grad says no.
+    bool inference_leaf = false;
+    // Nodes with a smaller sequence number have saved the tensor with the history that it lost.
+    uint64_t detached_at = 0;
     ~AutogradExtra() override;
     void forget_accumulator() noexcept;
 };
@@ -42,21 +47,30 @@ inline bool is_view(const Tensor& tensor) noexcept {
     return extra && extra->base.defined();
 }
 
+// Whether gradients of the tensor itself are asked for, as users see it.
+inline bool wants_gradient(const Tensor& tensor) noexcept {
+    return tensor.requires_grad() || (extra_of(tensor) && extra_of(tensor)->inference_leaf);
+}
+
 inline Node* node_of(const Tensor& tensor) noexcept {
     return static_cast<Node*>(tensor->grad_fn.get());
 }
 
 // The node behind the tensor, brought up to date where the base of a view was written to.
 Ref<Node> grad_fn(const Tensor& tensor);
+// Hooks on the gradient of a leaf.
+void set_leaf_hook(const Tensor& leaf, const Ref<TensorHook>& hook);
 // The node of a leaf that adds to its .grad: one per leaf.
 Ref<Node> gradient_accumulator(const Tensor& leaf);
 // Where the gradient of the tensor goes; an empty edge if nowhere.
 inline Edge gradient_edge(const Tensor& tensor) {
     Edge edge;
-    if (is_view(tensor)) edge.node = grad_fn(tensor);
+    const AutogradExtra* extra = extra_of(tensor);
+    if (extra && extra->base.defined()) edge.node = grad_fn(tensor);
     else if (Node* node = node_of(tensor)) edge.node = Ref<Node>(node);
     if (edge.node) edge.nr = tensor->output_nr;
-    else if (tensor->requires_grad) edge.node = gradient_accumulator(tensor);
+    else if (tensor->requires_grad || (extra && extra->inference_leaf))
+        edge.node = gradient_accumulator(tensor);
     return edge;
 }
 
@@ -81,6 +95,9 @@ void check_inplace(const Tensor& tensor, bool recorded);
 // After a change in place: the tensor (and, for a view, its base) is a result of node. The caller has
 // made the change and bumped the version.
 void rebase_history(const Tensor& tensor, const Ref<Node>& node);
+
+// Makes the tensor show another window of its memory, as a result of node where that is recorded.
+void change_window(const Tensor& tensor, const Tensor& window, const Ref<Node>& node);
 
 void set_requires_grad(const Tensor& tensor, bool requires_grad);
 void retain_grad(const Tensor& tensor);

@@ -26,6 +26,7 @@ BlockingHooks blocking_hooks{nullptr, nullptr};
 thread_local int keep_lock_depth __attribute__((tls_model("initial-exec"))) = 0;
 thread_local bool inside_region __attribute__((tls_model("initial-exec"))) = false;
 bool forked = false;
+std::atomic<int> unlocked_regions{0};
 int thread_count = 0;
 
 int positive_from_environment(const char* name) {
@@ -83,10 +84,14 @@ struct Release {
     bool released;
     explicit Release(bool worthwhile)
         : released(worthwhile && keep_lock_depth == 0 && blocking_hooks.enter) {
-        if (released) state = blocking_hooks.enter();
+        if (!released) return;
+        ++unlocked_regions;
+        state = blocking_hooks.enter();
     }
     ~Release() {
-        if (released) blocking_hooks.leave(state);
+        if (!released) return;
+        --unlocked_regions;
+        blocking_hooks.leave(state);
     }
 };
 
@@ -96,7 +101,10 @@ int num_threads() {
     if (thread_count == 0) {
         thread_count = default_thread_count();
         // The OpenMP runtime's threads do not survive a fork; a child that used them would hang.
-        pthread_atfork(nullptr, nullptr, [] { forked = true; });
+        pthread_atfork(nullptr, nullptr, [] {
+            forked = true;
+            unlocked_regions = 0;
+        });
     }
     return thread_count;
 }
@@ -104,6 +112,10 @@ int num_threads() {
 void set_num_threads(int count) {
     num_threads();
     thread_count = std::max(count, 1);
+}
+
+void wait_for_regions() {
+    while (unlocked_regions > 0) usleep(100);
 }
 
 void set_blocking_hooks(BlockingHooks hooks) { blocking_hooks = hooks; }

@@ -19,6 +19,9 @@ struct BlockingHooks {
 };
 void set_blocking_hooks(BlockingHooks hooks);
 
+// Waits until no region that has let go of the lock is running.
+void wait_for_regions();
+
 // While one lives on this thread, no region of it lets go of the lock: what is updated in the region
 // belongs to several threads.
 class KeepLock {

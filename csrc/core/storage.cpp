@@ -1,5 +1,7 @@
 #include "core/storage.h"
 
+#include <cstring>
+
 namespace tapegrad {
 
 Storage::Storage(void* data, size_t bytes, void* owner, void (*free)(void*), bool read_only)
@@ -22,6 +24,13 @@ Ref<Storage> Storage::alias(const Ref<Storage>& storage) {
     return Ref<Storage>(new (Pool::take(sizeof(Storage))) Storage(
         storage->data(), storage->bytes(), storage.get(),
         [](void* owner) { static_cast<Storage*>(owner)->release(); }, storage->read_only()));
+}
+
+Ref<Storage> Storage::enlarged(const Ref<Storage>& storage, size_t bytes) {
+    Ref<Storage> larger = allocate(bytes);
+    std::memcpy(larger->data_, storage->data_, storage->bytes_);
+    larger->version_ = storage->version_;
+    return larger;
 }
 
 }  // namespace tapegrad

@@ -26,6 +26,8 @@ public:
                                bool read_only);
     // The same memory with a version counter of its own, as behind Tensor.data.
     static Ref<Storage> alias(const Ref<Storage>& storage);
+    // A larger copy, whose further bytes are not initialised, with the same version.
+    static Ref<Storage> enlarged(const Ref<Storage>& storage, size_t bytes);
 
     Storage(const Storage&) = delete;
     Storage& operator=(const Storage&) = delete;
@@ -39,6 +41,10 @@ public:
     size_t bytes() const noexcept { return bytes_; }
     uint32_t version() const noexcept { return version_; }
     void bump_version() noexcept { ++version_; }
+    // What was saved so far is not what it was any more, though the memory is.
+    void start_generation() noexcept { version_ += kGeneration; }
+    // A version as users see it: how often the memory was changed.
+    static uint32_t changes(uint32_t version) noexcept { return version % kGeneration; }
     bool read_only() const noexcept { return read_only_; }
     // Whether the memory is this object's alone: nobody outside the engine can see it.
     bool owns_memory() const noexcept { return free_ == nullptr; }
@@ -48,6 +54,7 @@ public:
 private:
     // Small tensors need no second allocation: their elements lie behind this object, those of the
     // smallest in the same line of the cache, others from the next one on.
+    static constexpr uint32_t kGeneration = uint32_t{1} << 28;
     static constexpr size_t kLine = 64, kInlineBytes = 256;
     static constexpr size_t inline_offset(size_t bytes) noexcept {
         return sizeof(Storage) + bytes <= kLine ? sizeof(Storage) : kLine;

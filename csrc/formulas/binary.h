@@ -50,12 +50,11 @@ struct Pow {
     static constexpr auto node_of_number_rhs = "PowBackward0";
     static constexpr auto rhs_name = "exponent";
     static constexpr auto forward(auto a, auto b) { return pow(a, b); }
-    static constexpr auto lhs(auto g, auto a, auto b, auto) {
-        return where(b == 0, zero_like(g), g * (b * pow(a, b - 1)));
-    }
+    static constexpr auto lhs(auto g, auto a, auto b, auto) { return g * pow_slope(a, b); }
     // 0 ** b is 0 for every b > 0, so its slope is 0 and not 0 * log(0).
     static constexpr auto rhs(auto g, auto a, auto b, auto y) {
-        return where((a == 0) & (b >= 0), zero_like(g), g * (y * log(a)));
+        auto flat = (a == 0) & (b >= 0);
+        return where(flat, zero_like(g), g * (y * log(where(flat, 1, a))));
     }
 };
 // Where both are equal, each gets half of the gradient.
@@ -81,6 +80,36 @@ struct Minimum {
         return where(a == b, g * 0.5, where(b > a, zero_like(g), g));
     }
 };
+// maximum and minimum, except that at a bound the gradient is the input's, and that NaN has none. This is
+// clamp with bounds that are tensors; Clamp has those that are numbers.
+struct ClampMin {
+    static constexpr auto domain = Domain::Numbers;
+    static constexpr bool bools = true;
+    static constexpr auto node = "ClampMinBackward1";
+    static constexpr auto node_of_number_rhs = "ClampMinBackward0";
+    static constexpr auto rhs_name = "min";
+    static constexpr auto forward(auto a, auto b) { return maximum(a, b); }
+    static constexpr auto lhs(auto g, auto a, auto b, auto) {
+        return where(a >= b, g, zero_like(g));
+    }
+    static constexpr auto rhs(auto g, auto a, auto b, auto) {
+        return where(a < b, g, zero_like(g));
+    }
+};
+struct ClampMax {
+    static constexpr auto domain = Domain::Numbers;
+    static constexpr bool bools = true;
+    static constexpr auto node = "ClampMaxBackward1";
+    static constexpr auto node_of_number_rhs = "ClampMaxBackward0";
+    static constexpr auto rhs_name = "max";
+    static constexpr auto forward(auto a, auto b) { return minimum(a, b); }
+    static constexpr auto lhs(auto g, auto a, auto b, auto) {
+        return where(a <= b, g, zero_like(g));
+    }
+    static constexpr auto rhs(auto g, auto a, auto b, auto) {
+        return where(a > b, g, zero_like(g));
+    }
+};
 struct Remainder {  // the sign of the divisor, as Python's %
     static constexpr auto domain = Domain::Numbers;
     static constexpr auto cost = Cost::Heavy;
@@ -89,7 +118,7 @@ struct Remainder {  // the sign of the divisor, as Python's %
     static constexpr auto node_of_number_rhs = "RemainderBackward0";
     static constexpr auto forward(auto a, auto b) { return remainder(a, b); }
     static constexpr auto lhs(auto g, auto, auto, auto) { return g; }
-    static constexpr auto rhs(auto g, auto a, auto b, auto) { return -g * floor(a / b); }
+    static constexpr auto rhs(auto g, auto a, auto b, auto) { return -g * floor_quotient(a, b); }
 };
 struct Fmod {  // the sign of the dividend, as C's fmod
     static constexpr auto domain = Domain::Numbers;
@@ -99,12 +128,24 @@ struct Fmod {  // the sign of the dividend, as C's fmod
     static constexpr auto node_of_number_rhs = "FmodBackward0";
     static constexpr auto forward(auto a, auto b) { return fmod(a, b); }
     static constexpr auto lhs(auto g, auto, auto, auto) { return g; }
-    static constexpr auto rhs(auto g, auto a, auto b, auto) { return -g * trunc(a / b); }
+    static constexpr auto rhs(auto g, auto a, auto b, auto) { return -g * trunc_quotient(a, b); }
 };
 struct Atan2 {
     static constexpr auto forward(auto a, auto b) { return atan2(a, b); }
-    static constexpr auto lhs(auto g, auto a, auto b, auto) { return g * (b / (a * a + b * b)); }
-    static constexpr auto rhs(auto g, auto a, auto b, auto) { return g * (-a / (a * a + b * b)); }
+    static constexpr auto lhs(auto g, auto a, auto b, auto) { return g * over_squares(b, a); }
+    static constexpr auto rhs(auto g, auto a, auto b, auto) { return -g * over_squares(a, b); }
+};
+
+// Binary cross-entropy of logits x and probabilities t. s - t loses its digits where both are nearly 1.
+struct LogitLoss {
+    static constexpr bool internal = true;
+    static constexpr auto forward(auto x, auto t) {
+        return maximum(x, 0) - x * t + softplus(-abs(x));
+    }
+    static constexpr auto lhs(auto g, auto x, auto t, auto) {
+        return g * ((1 - t) * logistic(x) - t * logistic(-x));
+    }
+    static constexpr auto rhs(auto g, auto x, auto, auto) { return -g * x; }
 };
 
 // One of the two derivatives, as a type.
@@ -119,7 +160,8 @@ template <class F> struct Rhs {
 // clang-format off
 #define TAPEGRAD_BINARY(X)                                                                          \
     X(Add, add) X(Sub, sub) X(Mul, mul) X(Div, div) X(Pow, pow) X(Maximum, maximum)                 \
-    X(Minimum, minimum) X(Remainder, remainder) X(Fmod, fmod) X(Atan2, atan2)
+    X(Minimum, minimum) X(ClampMin, clamp_min) X(ClampMax, clamp_max) X(Remainder, remainder)       \
+    X(Fmod, fmod) X(Atan2, atan2) X(LogitLoss, logit_loss)
 // clang-format on
 TAPEGRAD_ENUMERATION(Binary, TAPEGRAD_BINARY)
 

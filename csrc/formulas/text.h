@@ -76,5 +76,12 @@ Text pow(const A& a, const B& b) {
     return power(Text(a), Text(b));
 }
 inline Text zero_like(const Text&) { return 0; }
+// What is meant, without the care for digits and ranges.
+inline Text logistic(const Text& x) { return sigmoid(x); }
+inline Text logistic_rest(const Text& s, const Text&) { return 1 - s; }
+inline Text pow_slope(const Text& a, const Text& b) { return b * pow(a, b - 1); }
+inline Text over_squares(const Text& a, const Text& b) { return a / (a * a + b * b); }
+inline Text floor_quotient(const Text& a, const Text& b) { return floor(a / b); }
+inline Text trunc_quotient(const Text& a, const Text& b) { return trunc(a / b); }
 
 }  // namespace tapegrad::formulas

@@ -133,7 +133,7 @@ struct Sigmoid {
 struct LogSigmoid {
     static constexpr auto domain = Domain::FloatOnly;
     static constexpr auto forward(auto x) { return -softplus(-x); }
-    static constexpr auto backward(auto g, auto x, auto) { return g * sigmoid(-x); }
+    static constexpr auto backward(auto g, auto x, auto) { return g * logistic(-x); }
 };
 struct Relu {
     static constexpr auto domain = Domain::Numbers;
@@ -154,7 +154,8 @@ struct Elu {
     static constexpr const char* parameters[] = {"alpha"};
     static constexpr auto forward(auto x, auto alpha) { return where(x > 0, x, alpha * expm1(x)); }
     static constexpr auto backward(auto g, auto x, auto, auto alpha) {
-        return where(x > 0, g, g * (alpha * exp(x)));
+        // exp may be infinite where it does not count.
+        return where(x > 0, g, g * (alpha * exp(where(x >= 0, 0, x))));
     }
 };
 // Hendrycks and Gimpel, "Gaussian Error Linear Units", arXiv:1606.08415: x * Phi(x).
@@ -176,17 +177,20 @@ struct GeluTanh {
         return x * sigmoid((x + kGeluCubic * (x * x * x)) * (2 * kSqrtTwoOverPi));
     }
     static constexpr auto backward(auto g, auto x, auto) {
-        auto s = sigmoid((x + kGeluCubic * (x * x * x)) * (2 * kSqrtTwoOverPi));
-        auto slope = (1 + (3 * kGeluCubic) * (x * x)) * (2 * kSqrtTwoOverPi);
-        return g * (s + x * (s * (1 - s)) * slope);
+        // Beyond 30 it is 0 or 1 to every digit, and the powers of x must not become infinite.
+        auto z = where(x > 30, 30, where(x < -30, -30, x));
+        auto u = (z + kGeluCubic * (z * z * z)) * (2 * kSqrtTwoOverPi);
+        auto s = logistic(u);
+        auto slope = (1 + (3 * kGeluCubic) * (z * z)) * (2 * kSqrtTwoOverPi);
+        return g * (s + z * (s * logistic_rest(s, u)) * slope);
     }
 };
 struct Silu {
     static constexpr auto domain = Domain::FloatOnly;
     static constexpr auto forward(auto x) { return x * sigmoid(x); }
     static constexpr auto backward(auto g, auto x, auto) {
-        auto s = sigmoid(x);
-        return g * (s * (1 + x * (1 - s)));
+        auto s = logistic(x);
+        return g * (s * (1 + x * logistic_rest(s, x)));
     }
 };
 struct Softplus {
@@ -196,7 +200,7 @@ struct Softplus {
         return where(x * beta > threshold, x, softplus(x * beta) / beta);
     }
     static constexpr auto backward(auto g, auto x, auto, auto beta, auto threshold) {
-        return where(x * beta > threshold, g, g * sigmoid(x * beta));
+        return where(x * beta > threshold, g, g * logistic(x * beta));
     }
 };
 struct Erf {
@@ -239,11 +243,26 @@ struct Clamp {
     static constexpr auto node = "ClampBackward1";
     static constexpr const char* parameters[] = {"min", "max"};
     static constexpr auto forward(auto x, auto low, auto high) {
-        auto raised = where(x < low, low, x);  // NaN passes both
-        return where(raised > high, high, raised);
+        // NaN stays, and a bound that is NaN makes everything NaN.
+        auto raised = where(x >= low, x, where(isnan(x), x, low));
+        return where(raised <= high, raised, where(isnan(raised), raised, high));
     }
     static constexpr auto backward(auto g, auto x, auto, auto low, auto high) {
         return where((x >= low) & (x <= high), g, zero_like(g));
+    }
+};
+// Of the difference of input and target: quadratic up to beta, linear beyond.
+struct SmoothL1 {
+    static constexpr auto domain = Domain::FloatOnly;
+    static constexpr auto node = "SmoothL1LossBackward0";
+    static constexpr bool internal = true;
+    static constexpr const char* parameters[] = {"beta"};
+    static constexpr auto forward(auto x, auto beta) {
+        auto size = abs(x);
+        return where(size < beta, size * (size / beta) * 0.5, size - beta * 0.5);
+    }
+    static constexpr auto backward(auto g, auto x, auto, auto beta) {
+        return g * where(abs(x) >= beta, sign(x), x / beta);
     }
 };
 struct PowScalar {  // x ** exponent for any exponent; the common ones have their own struct
@@ -268,7 +287,7 @@ struct PowScalar {  // x ** exponent for any exponent; the common ones have thei
     X(Erfc, erfc)
 #define TAPEGRAD_UNARY_PARAMETRIC(X)                                                                \
     X(LeakyRelu, leaky_relu) X(Elu, elu) X(Softplus, softplus) X(Clamp, clamp)                      \
-    X(PowScalar, pow_scalar)
+    X(SmoothL1, smooth_l1) X(PowScalar, pow_scalar)
 #define TAPEGRAD_UNARY(X) TAPEGRAD_UNARY_PLAIN(X) TAPEGRAD_UNARY_PARAMETRIC(X)
 // clang-format on
 TAPEGRAD_ENUMERATION(Unary, TAPEGRAD_UNARY)

@@ -12,8 +12,17 @@
 #include "formulas/unary.h"
 
 // Functions: all element-wise operators, what is composed of them.
+//   normal_cdf, normal_pdf   of the standard normal distribution
+//   logistic(x)              sigmoid, with derivatives that keep their digits where it is nearly 1
+//   logistic_rest(s, x)      1 - s for s = logistic(x), in the same way
+//   pow_slope(a, b)          b * a ** (b - 1), which is 0 for b = 0, whatever a is
+//   over_squares(a, b)       a / (a * a + b * b) for every magnitude, 0 at the origin
+//   floor_quotient(a, b), trunc_quotient(a, b)
+//                            of the exact quotient: a / b rounds, and may reach the next integer
 // clang-format off
-#define TAPEGRAD_COMPOSED_WORDS(X) X(where) X(normal_cdf) X(normal_pdf)
+#define TAPEGRAD_COMPOSED_WORDS(X)                                                                  \
+    X(where) X(normal_cdf) X(normal_pdf) X(logistic) X(logistic_rest) X(pow_slope) X(over_squares)  \
+    X(floor_quotient) X(trunc_quotient)
 #define TAPEGRAD_WORDS(X, Operator)                                                                 \
     TAPEGRAD_UNARY(Operator) TAPEGRAD_BINARY(Operator) TAPEGRAD_INTEGER(Operator)                   \
     TAPEGRAD_COMPARISON(Operator) TAPEGRAD_PREDICATE(Operator)                                      \

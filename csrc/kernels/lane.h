@@ -128,4 +128,35 @@ template <class T> Pack<T> floor_divide(Pack<T> a, Pack<T> b) {
 }
 template <class T> Pack<T> zero_like(Pack<T>) { return Pack<T>(0); }
 
+// The words of the formulas that need no care where nothing is differentiated again.
+template <class T> TAPEGRAD_INLINE Pack<T> logistic(Pack<T> x) { return sigmoid(x); }
+template <class T> TAPEGRAD_INLINE Pack<T> logistic_rest(Pack<T> s, Pack<T>) { return 1 - s; }
+template <class T> TAPEGRAD_INLINE Pack<T> pow_slope(Pack<T> a, Pack<T> b) {
+    return where(b == 0, 0, b * pow(a, b - 1));
+}
+// a / b may be rounded up to an integer, or underflow: what is left has the wrong sign then.
+template <class T> TAPEGRAD_INLINE Pack<T> floor_quotient(Pack<T> a, Pack<T> b) {
+    const Pack<T> q = floor(a / b), rest = math::residual(a, q, b);
+    const auto opposite = TAPEGRAD_LAMBDA(Pack<T> x) {
+        return ((x < 0) & (b > 0)) | ((x > 0) & (b < 0));
+    };
+    const auto beyond = opposite(rest) | (isinf(b) & opposite(a));
+    // An infinity has no quotient, except by zero.
+    return where(b == 0, q, where(beyond, q - 1, q) + (a - a));
+}
+template <class T> TAPEGRAD_INLINE Pack<T> trunc_quotient(Pack<T> a, Pack<T> b) {
+    const Pack<T> size = floor_quotient(abs(a), abs(b));
+    return where(a / b < 0, -size, size);
+}
+// Powers of two bring the larger one to where squares are in range.
+template <class T> TAPEGRAD_INLINE Pack<T> over_squares(Pack<T> a, Pack<T> b) {
+    constexpr bool single = sizeof(T) == 4;
+    const Pack<T> size = maximum(abs(a), abs(b));
+    const Pack<T> factor = where(size > (single ? 0x1p40 : 0x1p300), single ? 0x1p-70 : 0x1p-560,
+                                 where(size < (single ? 0x1p-40 : 0x1p-300),
+                                       Pack<T>(single ? 0x1p100 : 0x1p800), Pack<T>(1)));
+    const Pack<T> x = a * factor, y = b * factor;
+    return where((size == 0) | isinf(size), 0, x / (x * x + y * y) * factor);
+}
+
 }  // namespace tapegrad::TAPEGRAD_ISA

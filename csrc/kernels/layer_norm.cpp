@@ -1,6 +1,7 @@
 #include "kernels/layer_norm.h"
 
 #include "kernels/moments.h"
+#include "kernels/scaled.h"
 
 namespace tapegrad::TAPEGRAD_ISA {
 namespace {
@@ -58,7 +59,15 @@ void forward(const void* xv, const void* weightv, const void* biasv, double eps,
     Scratch<Standardize<T>> scratch(whole ? 0 : rows);
     Standardize<T>* known = scratch.data();
     moments_of_rows(x, rows, n, [&](int64_t r, Moments m) {
-        const double center = m.sum / count, scale = 1 / __builtin_sqrt(m.m2 / count + eps);
+        double center = m.sum / count, scale = 1 / __builtin_sqrt(m.m2 / count + eps);
+        if constexpr (std::is_same_v<T, double>) {
+            if (!(m.m2 < 1e300) || (m.m2 < 1e-280 && eps < 1e-250)) [[unlikely]] {
+                const ScaledMoments s = scaled_moments(Line<T>{x + r * n, n, 1});
+                const double deviation = __builtin_ldexp(__builtin_sqrt(s.m2 / count), s.exponent);
+                center = s.mean;
+                scale = 1 / __builtin_hypot(deviation, __builtin_sqrt(eps));
+            }
+        }
         mean[r] = static_cast<T>(center);
         rstd[r] = static_cast<T>(scale);
         const Standardize<T> standardize(center, scale);

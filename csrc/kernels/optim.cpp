@@ -128,10 +128,14 @@ void rmsprop_step(void* paramv, const void* gradv, void* squarev, void* averagev
     });
 }
 
+// In two steps where the factor, as a T, would be subnormal and lack digits.
 template <class T> void scale(void* xv, double factor, int64_t n) {
     auto* x = static_cast<T*>(xv);
-    update<T>(n,
-              [=](auto at) __attribute__((always_inline)) { at.put(x, at(x) * Pack<T>(factor)); });
+    const bool tiny = std::fabs(factor) < (sizeof(T) == 4 ? 0x1p-100 : 0x1p-960);
+    const double first = tiny ? 0x1p-64 : 1, second = factor / first;
+    update<T>(n, [=](auto at) __attribute__((always_inline)) {
+        at.put(x, at(x) * Pack<T>(first) * Pack<T>(second));
+    });
 }
 
 template <class T> void fill_dtype(kernels::OptimKernels& k, DType dtype) {

@@ -1,9 +1,12 @@
 #include "kernels/reduce.h"
 
 #include "kernels/moments.h"
+#include "kernels/scaled.h"
 
 namespace tapegrad::TAPEGRAD_ISA {
 namespace {
+
+using kernels::Spread;
 
 // --- operations ----------------------------------------------------------------------------------
 
@@ -25,13 +28,35 @@ template <class T> struct Norm2Op : SumSquaresOp<T> {
     TAPEGRAD_INLINE T result(double a) const { return static_cast<T>(__builtin_sqrt(a)); }
 };
 
-// (x * scale)^2, for norms that squares cannot represent.
-struct ScaledSquaresOp : Adding<double> {
-    double scale;
-    template <class V> TAPEGRAD_INLINE V load(const double* p, int64_t) const {
-        const V v = value<V>(p) * V(scale);
-        return v * v;
+// Sums that are divided by how many terms they have.
+template <class Sum> struct MeanOf : Sum {
+    double count;
+    TAPEGRAD_INLINE typename Sum::Out result(double a) const {
+        return static_cast<typename Sum::Out>(a / count);
     }
+};
+
+template <class T> struct Norm3Op : Adding<T> {
+    template <class V> TAPEGRAD_INLINE V load(const T* x, int64_t) const {
+        const V v = Adding<T>::template value<V>(x);
+        if constexpr (std::is_same_v<V, double>) return v * v * __builtin_fabs(v);
+        else return v * v * abs(v);
+    }
+    TAPEGRAD_INLINE T result(double a) const { return static_cast<T>(root(a, 3)); }
+};
+
+// Sums between 2^-kBits and 2^kBits are right: powers of float32 end at 2^-200 and 2^200.
+template <class T> struct PowerNormOp : Adding<T> {
+    static constexpr double kBits = (sizeof(T) == 4) ? 100 : 960;
+    double p;
+    template <class V> TAPEGRAD_INLINE V load(const T* x, int64_t) const {
+        using P = Pack<double>;
+        const P v = abs(P(Adding<T>::template value<V>(x)));
+        const P y = (sizeof(T) == 4) ? math::pow_f32(v, P(p)) : pow(v, P(p));
+        if constexpr (std::is_same_v<V, double>) return y[0];
+        else return y;
+    }
+    TAPEGRAD_INLINE T result(double a) const { return static_cast<T>(root(a, p)); }
 };
 
 template <class T> struct ProdOp : Accumulating<T> {
@@ -186,8 +211,8 @@ void reduce_middle(const Op& op, const typename Op::In* x, typename Op::Out* out
     });
 }
 
-template <class Op> void reduce(const void* x, void* out, int64_t outer, int64_t n, int64_t inner) {
-    const Op op;
+template <class Op>
+void reduce(const Op& op, const void* x, void* out, int64_t outer, int64_t n, int64_t inner) {
     const auto* from = static_cast<const typename Op::In*>(x);
     auto* to = static_cast<typename Op::Out*>(out);
     if (outer == 0 || inner == 0) return;
@@ -200,45 +225,89 @@ template <class Op> void reduce(const void* x, void* out, int64_t outer, int64_t
     else reduce_middle(op, from, to, outer, n, inner);
 }
 
-// --- 2-norm --------------------------------------------------------------------------------------
-
-// The norm of one column again, by steps that neither overflow nor underflow.
-double scaled_norm(const double* x, int64_t n, int64_t inner) {
-    double largest = 0;
-    for (int64_t i = 0; i < n; ++i) {
-        const double v = __builtin_fabs(x[i * inner]);
-        if (v > largest || v != v) largest = v;
-        if (v != v) break;
-    }
-    if (!(largest > 0) || __builtin_isinf(largest)) return largest;
-    // A power of two, so that scaling is exact; two factors, because 2^1074 is not a double.
-    const int exponent = __builtin_ilogb(largest);
-    const double half = __builtin_ldexp(1.0, -exponent / 2);
-    const double rest = __builtin_ldexp(1.0, -exponent - -exponent / 2);
-    double total = 0, lost = 0;
-    for (int64_t i = 0; i < n; ++i) {  // compensated, as this is one long chain
-        const double v = x[i * inner] * half * rest, term = v * v - lost, next = total + term;
-        lost = (next - total) - term;
-        total = next;
-    }
-    return __builtin_ldexp(__builtin_sqrt(total), exponent);
+template <class Op> void reduce(const void* x, void* out, int64_t outer, int64_t n, int64_t inner) {
+    reduce(Op(), x, out, outer, n, inner);
 }
 
-template <class T> void norm2(const void* xv, void* outv, int64_t outer, int64_t n, int64_t inner) {
-    reduce<Norm2Op<T>>(xv, outv, outer, n, inner);
-    if constexpr (std::is_same_v<T, double>) {  // floats are squared in double, which has the range
-        const auto* x = static_cast<const T*>(xv);
-        auto* out = static_cast<T*>(outv);
-        for (int64_t i = 0; n > 0 && i < outer * inner; ++i)
-            if (!(out[i] < 1e150 && out[i] > 1e-140))
-                out[i] = scaled_norm(x + i / inner * n * inner + i % inner, n, inner);
-    }
+// --- means and norms -----------------------------------------------------------------------------
+
+// Computes those results again that are not between two limits: f(result, where it comes from).
+template <class T, class F>
+void repair(const void* xv, void* outv, int64_t outer, int64_t n, int64_t inner, double low,
+            double high, const F& f) {
+    const auto* x = static_cast<const T*>(xv);
+    auto* out = static_cast<T*>(outv);
+    if (n == 0) return;
+    for_items(outer * inner, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i)
+            if (!(out[i] > low && out[i] < high))
+                out[i] =
+                    static_cast<T>(f(Line<T>{x + i / inner * n * inner + i % inner, n, inner}));
+    });
 }
 
-// --- mean and squared deviations -----------------------------------------------------------------
+// Floats are added and squared in double, which has the range.
+template <class T> void mean(const void* x, void* out, int64_t outer, int64_t n, int64_t inner) {
+    reduce(MeanOf<SumOp<T>>{{}, static_cast<double>(n)}, x, out, outer, n, inner);
+    if constexpr (std::is_same_v<T, double>)
+        repair<T>(x, out, outer, n, inner, -__builtin_inf(), __builtin_inf(),
+                  [](Line<T> line) { return scaled_mean(line); });
+}
+
+template <class T, bool kMean>
+void squares(const void* x, void* out, int64_t outer, int64_t n, int64_t inner) {
+    const double count = kMean ? static_cast<double>(n) : 1;
+    reduce(MeanOf<SumSquaresOp<T>>{{}, count}, x, out, outer, n, inner);
+    if constexpr (std::is_same_v<T, double>)
+        repair<T>(x, out, outer, n, inner, 1e-280, __builtin_inf(), [=](Line<T> line) {
+            const double each = scaled_norm(line) / __builtin_sqrt(count);
+            return each * each;
+        });
+}
+
+template <class T> void norm2(const void* x, void* out, int64_t outer, int64_t n, int64_t inner) {
+    reduce<Norm2Op<T>>(x, out, outer, n, inner);
+    if constexpr (std::is_same_v<T, double>)
+        repair<T>(x, out, outer, n, inner, 1e-140, 1e150,
+                  [](Line<T> line) { return scaled_norm(line); });
+}
 
 template <class T>
-void moments_of_columns(const T* x, T* mean, T* m2, int64_t outer, int64_t n, int64_t inner) {
+void norm(const void* x, double p, void* out, int64_t outer, int64_t n, int64_t inner) {
+    const auto run = [&](const auto& op, double bits) {
+        reduce(op, x, out, outer, n, inner);
+        const double limit = __builtin_exp2(bits / __builtin_fabs(p));
+        repair<T>(x, out, outer, n, inner, 1 / limit, limit,
+                  [=](Line<T> line) { return scaled_norm(line, p); });
+    };
+    if (p == 3) run(Norm3Op<T>(), 960);
+    else run(PowerNormOp<T>{{}, p}, PowerNormOp<T>::kBits);
+}
+
+// --- variance and deviation ----------------------------------------------------------------------
+
+// What becomes of the squared deviations of a row.
+template <class T> struct SpreadOf {
+    double divisor;
+    Spread spread;
+    TAPEGRAD_INLINE T operator()(Moments m, Line<T> line) const {
+        const bool root = spread == Spread::Deviation;
+        if constexpr (std::is_same_v<T, double>) {
+            if (!(m.m2 > 1e-280 && m.m2 < 1e300)) [[unlikely]] {
+                const ScaledMoments scaled = scaled_moments(line);
+                const double variance = scaled.m2 / divisor;
+                return root ? __builtin_ldexp(__builtin_sqrt(variance), scaled.exponent)
+                            : __builtin_ldexp(variance, 2 * scaled.exponent);
+            }
+        }
+        const double variance = m.m2 / divisor;
+        return static_cast<T>(root ? __builtin_sqrt(variance) : variance);
+    }
+};
+
+template <class T>
+void spread_of_columns(const T* x, T* out, int64_t outer, int64_t n, int64_t inner,
+                       SpreadOf<T> spread) {
     const ColumnPlan plan(n, inner);
     const int64_t strips = plan.strips, blocks = plan.blocks;
     const int64_t item = min_of(n, plan.block_rows) * min_of(inner, kColStrip);
@@ -268,29 +337,25 @@ void moments_of_columns(const T* x, T* mean, T* m2, int64_t outer, int64_t n, in
             Moments* p = partial + i / inner * blocks * inner + i % inner;
             merge_blocks(blocks, plan.block_rows, n,
                          [p, inner](int64_t b) -> Moments& { return p[b * inner]; });
-            mean[i] = static_cast<T>(p->sum / static_cast<double>(n));
-            m2[i] = static_cast<T>(p->m2);
+            out[i] = spread(*p, {x + i / inner * n * inner + i % inner, n, inner});
         }
     });
 }
 
 template <class T>
-void moments(const void* xv, void* meanv, void* m2v, int64_t outer, int64_t n, int64_t inner) {
+void spread(const void* xv, void* outv, int64_t outer, int64_t n, int64_t inner, double divisor,
+            Spread which) {
     const auto* x = static_cast<const T*>(xv);
-    auto *mean = static_cast<T*>(meanv), *m2 = static_cast<T*>(m2v);
+    auto* out = static_cast<T*>(outv);
+    const SpreadOf<T> result{divisor, which};
     if (outer == 0 || inner == 0) return;
     if (n == 0) {
-        for (int64_t i = 0; i < outer * inner; ++i) {
-            mean[i] = static_cast<T>(__builtin_nan(""));
-            m2[i] = 0;
-        }
+        for (int64_t i = 0; i < outer * inner; ++i) out[i] = static_cast<T>(__builtin_nan(""));
     } else if (inner == 1) {
-        moments_of_rows(x, outer, n, [=](int64_t o, Moments m) {
-            mean[o] = static_cast<T>(m.sum / static_cast<double>(n));
-            m2[o] = static_cast<T>(m.m2);
-        });
+        moments_of_rows(x, outer, n,
+                        [=](int64_t o, Moments m) { out[o] = result(m, {x + o * n, n, 1}); });
     } else {
-        moments_of_columns(x, mean, m2, outer, n, inner);
+        spread_of_columns(x, out, outer, n, inner, result);
     }
 }
 
@@ -325,11 +390,14 @@ template <class T> void fill_any(kernels::ReduceKernels& k, DType dtype) {
 }
 
 template <class T> void fill_float(kernels::ReduceKernels& k, DType dtype) {
+    k.mean[dtype] = mean<T>;
+    k.mean_squares[dtype] = squares<T, true>;
     k.sum_abs[dtype] = reduce<SumAbsOp<T>>;
-    k.sum_squares[dtype] = reduce<SumSquaresOp<T>>;
+    k.sum_squares[dtype] = squares<T, false>;
     k.norm2[dtype] = norm2<T>;
+    k.norm[dtype] = norm<T>;
     k.logsumexp[dtype] = logsumexp<T>;
-    k.moments[dtype] = moments<T>;
+    k.spread[dtype] = spread<T>;
 }
 
 }  // namespace

@@ -4,7 +4,8 @@
 // [outer, inner]. inner == 1 means rows, outer == 1 columns. Any of the three may be 0.
 // Every result has the same bits at any number of threads: the order of the additions is a
 // function of the shape alone. float32 is added, multiplied and squared in double and rounded
-// once at the end; float64 is added in blocks whose partial results are combined pairwise.
+// once at the end; float64 is added in blocks whose partial results are combined pairwise. Means, norms,
+// variances and deviations are right wherever they can be represented: scaled.h.
 #pragma once
 
 #include <cstdint>
@@ -19,9 +20,14 @@ using ReduceFn = void (*)(const void* x, void* out, int64_t outer, int64_t n, in
 using ArgReduceFn = void (*)(const void* x, void* values, int64_t* indices, int64_t outer,
                              int64_t n, int64_t inner);
 
-// Mean and sum of squared deviations from it, both [outer, inner]. n == 0 gives NaN and 0.
-using MomentsFn = void (*)(const void* x, void* mean, void* m2, int64_t outer, int64_t n,
-                           int64_t inner);
+// The norm of order p, which is neither 0 nor infinite. n == 0 is for p > 0 alone.
+using NormFn = void (*)(const void* x, double p, void* out, int64_t outer, int64_t n,
+                        int64_t inner);
+
+// The sum of squared deviations from the mean, divided; and the square root of that.
+enum class Spread { Variance, Deviation };
+using SpreadFn = void (*)(const void* x, void* out, int64_t outer, int64_t n, int64_t inner,
+                          double divisor, Spread spread);
 
 // How amax and amin share a gradient; both as PyTorch does. Divided: grad * (x == result) / count, which is
 // NaN throughout where the result is NaN. Masked: grad / count at the hits, which are the NaNs where
@@ -47,11 +53,14 @@ struct ReduceKernels {
     DTypeTable<ReduceFn> count_nonzero;
 
     // Floats only, to the same dtype.
+    DTypeTable<ReduceFn> mean;  // n == 0: NaN
+    DTypeTable<ReduceFn> mean_squares;
     DTypeTable<ReduceFn> sum_abs;
     DTypeTable<ReduceFn> sum_squares;
-    DTypeTable<ReduceFn> norm2;  // sqrt(sum of squares) without overflow or underflow on the way
+    DTypeTable<ReduceFn> norm2;
+    DTypeTable<NormFn> norm;
     DTypeTable<ReduceFn> logsumexp;  // n == 0 or all -inf: -inf; any +inf: inf
-    DTypeTable<MomentsFn> moments;
+    DTypeTable<SpreadFn> spread;
 
     // The first position of the extreme value; NaN is the extreme for both, the first one wins.
     DTypeTable<ArgReduceFn> max_index;

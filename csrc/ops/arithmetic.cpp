@@ -63,7 +63,10 @@ const Tensor& add_scaled_(const Tensor& a, const Arg& b, const Scalar& alpha) {
 const Tensor& sub_scaled_(const Tensor& a, const Arg& b, const Scalar& alpha) {
     return scaled_in_place(Binary::Sub, a, b, alpha);
 }
-Tensor reverse_sub(const Tensor& a, const Arg& b) { return binary(Binary::Sub, b, a); }
+Tensor reverse_sub(const Tensor& a, const Arg& b, const Scalar& alpha) {
+    const bool scales = alpha.kind() != DType::Int64 || alpha.to_int() != 1;
+    return scales ? sub_scaled(b, a, alpha) : binary(Binary::Sub, b, a);
+}
 
 void from_text(std::string_view text, Rounding& rounding) {
     if (text == "floor") rounding = Rounding::Floor;

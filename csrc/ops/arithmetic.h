@@ -13,7 +13,7 @@ Tensor add_scaled(const Arg& a, const Arg& b, const Scalar& alpha);
 Tensor sub_scaled(const Arg& a, const Arg& b, const Scalar& alpha);
 const Tensor& add_scaled_(const Tensor& a, const Arg& b, const Scalar& alpha);
 const Tensor& sub_scaled_(const Tensor& a, const Arg& b, const Scalar& alpha);
-Tensor reverse_sub(const Tensor& a, const Arg& b);  // b - a
+Tensor reverse_sub(const Tensor& a, const Arg& b, const Scalar& alpha);  // b - alpha * a
 
 enum class Rounding { Floor, Trunc };
 void from_text(std::string_view text, Rounding& rounding);

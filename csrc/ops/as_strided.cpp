@@ -27,11 +27,12 @@ Tensor zeros_with_layout(const Dims& sizes, const Dims& strides, DType dtype) {
 
 class AsStridedNode final : public Node {
 public:
-    AsStridedNode(const Tensor& base, const Tensor& view)
-        : base_{base.sizes(), base.strides(), base.storage_offset()},
+    AsStridedNode(const Tensor& base, const Tensor& view, const char* name = "AsStridedBackward0")
+        : name_(name),
+          base_{base.sizes(), base.strides(), base.storage_offset()},
           view_{view.sizes(), view.strides(), view.storage_offset()} {}
 
-    const char* name() const noexcept override { return "AsStridedBackward0"; }
+    const char* name() const noexcept override { return name_; }
     void visit_saved(SavedVisitor& visitor) const override {
         visitor.value("size", view_.sizes);
         visitor.value("stride", view_.strides);
@@ -78,13 +79,12 @@ private:
         return index_add(memory, 0, reshape(indices, {-1}), reshape(shown, {-1}));
     }
 
+    const char* const name_;
     const Geometry base_, view_;
 };
 
-}  // namespace
-
-Tensor as_strided(const Tensor& x, const Dims& sizes, const Dims& strides,
-                  std::optional<int64_t> storage_offset) {
+Tensor checked_window(const Tensor& x, const Dims& sizes, const Dims& strides,
+                      std::optional<int64_t> storage_offset) {
     if (sizes.size() != strides.size()) fail("mismatch in length of strides and shape");
     const int64_t offset = storage_offset.value_or(x.storage_offset());
     for (int i = 0; i < sizes.size(); ++i) {
@@ -107,7 +107,14 @@ Tensor as_strided(const Tensor& x, const Dims& sizes, const Dims& strides,
                  " requiring a storage size of ", bytes, " are out of bounds for storage of size ",
                  x.storage()->bytes());
     }
-    Tensor view = alias(x, sizes, strides, offset - x.storage_offset());
+    return alias(x, sizes, strides, offset - x.storage_offset());
+}
+
+}  // namespace
+
+Tensor as_strided(const Tensor& x, const Dims& sizes, const Dims& strides,
+                  std::optional<int64_t> storage_offset) {
+    Tensor view = checked_window(x, sizes, strides, storage_offset);
     if (recording(x)) {
         Ref<Node> node(new AsStridedNode(x, view));
         node->add_edge(gradient_edge(x));
@@ -115,6 +122,42 @@ Tensor as_strided(const Tensor& x, const Dims& sizes, const Dims& strides,
     }
     mark_view(view, x);
     return view;
+}
+
+const Tensor& as_strided_(const Tensor& x, const Dims& sizes, const Dims& strides,
+                          std::optional<int64_t> storage_offset) {
+    const bool recorded = recording(x);
+    check_inplace(x, recorded);
+    const Tensor window = checked_window(x, sizes, strides, storage_offset);
+    Ref<Node> node;
+    if (recorded) {
+        node = Ref<Node>(new AsStridedNode(x, window, "AsStridedBackward1"));
+        node->add_edge(gradient_edge(x));
+    }
+    change_window(x, window, node);
+    return x;
+}
+
+const Tensor& resize_(const Tensor& x, const Dims& sizes) {
+    if (x.requires_grad()) fail("cannot resize variables that require grad");
+    check_inplace(x, false);
+    if (x.sizes() == sizes) return x;
+    const Ref<Shape> shape = Shape::row_major(sizes);
+    const int64_t offset = x.storage_offset();
+    int64_t bytes = 0;
+    if (shape->numel && (__builtin_add_overflow(offset, shape->numel, &bytes) ||
+                         __builtin_mul_overflow(bytes, int64_t(x.item_size()), &bytes)))
+        refuse_storage_size(sizes, shape->strides);
+    const Ref<Storage>& storage = x.storage();
+    if (bytes > static_cast<int64_t>(storage->bytes())) {
+        if (!storage->owns_memory() || storage->use_count() > 1)
+            fail("Trying to resize storage that is not resizable",
+                 storage->owns_memory() ? ": other tensors share it" : "");
+        x->storage = Storage::enlarged(storage, static_cast<size_t>(bytes));
+        x->data = x.storage()->data() + offset * static_cast<int64_t>(x.item_size());
+    }
+    change_window(x, Tensor(new TensorImpl(shape, x.dtype(), x.storage(), x->data)), nullptr);
+    return x;
 }
 
 namespace {

@@ -10,6 +10,10 @@ namespace tapegrad {
 
 Tensor as_strided(const Tensor& x, const Dims& sizes, const Dims& strides,
                   std::optional<int64_t> storage_offset = {});
+const Tensor& as_strided_(const Tensor& x, const Dims& sizes, const Dims& strides,
+                          std::optional<int64_t> storage_offset);
+// The first elements of the memory from the tensor's offset on, which grows if it has to.
+const Tensor& resize_(const Tensor& x, const Dims& sizes);
 
 // The node of a base that was written through a view: node is that of the writing.
 Ref<Node> copy_slices_node(const Tensor& base, const Tensor& view, const Ref<Node>& node);

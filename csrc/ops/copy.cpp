@@ -166,8 +166,8 @@ Tensor contiguous_clone(const Tensor& x) {
 }
 Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : contiguous_clone(x); }
 
-Tensor to_dtype(const Tensor& x, DType dtype) {
-    if (x.dtype() == dtype) return x;
+Tensor to_dtype(const Tensor& x, DType dtype) { return x.dtype() == dtype ? x : to_copy(x, dtype); }
+Tensor to_copy(const Tensor& x, DType dtype) {
     return copy_into(empty_result(x.sizes(), dtype, x), x, "ToCopyBackward0");
 }
 

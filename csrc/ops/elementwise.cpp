@@ -1,6 +1,5 @@
 #include "ops/elementwise.h"
 
-#include <cmath>
 #include <limits>
 
 #include "kernels/table.h"
@@ -22,6 +21,47 @@ Tensor compare(Comparison op, const Arg& a, const Arg& b) {
     kernels::run_elementwise(kernel_table().elementwise.comparison[int(op)][dtype], out, operands,
                              2, item_size(dtype));
     return out;
+}
+
+namespace {
+
+// What is written does not depend on the operands any more.
+struct ComparedInPlace {
+    static constexpr std::array arguments{"self", "other"};
+    const char* name;
+    const char* node() const { return name; }
+    auto backward(auto g, auto, auto, auto) const {
+        return gradients([=] { return zero_like(g); }, [=] { return zero_like(g); });
+    }
+};
+struct LogicalNotInPlace {
+    static constexpr auto node = "LogicalNotBackward0";
+    auto backward(auto g, auto, auto) const { return zero_like(g); }
+};
+
+// With a number and with a tensor.
+constexpr const char* kComparisonNodes[][2] = {
+#define TAPEGRAD_NODES(Name, ...) {#Name "Backward0", #Name "Backward1"},
+    TAPEGRAD_COMPARISON(TAPEGRAD_NODES)
+#undef TAPEGRAD_NODES
+};
+
+}  // namespace
+
+const Tensor& compare_in_place(Comparison op, const Tensor& a, const Arg& b) {
+    const InPlace change(a, b);
+    refuse_overlaps(a, b);
+    check_in_place_result(a, broadcast_shape(a, b), DType::Bool);
+    const auto write = [&] { copy_values(a, compare(op, a, b)); };
+    if (!a.is_floating()) return change.apply(Ref<Node>(), write);
+    return change.apply(ComparedInPlace{kComparisonNodes[int(op)][b.is_tensor()]}, write, b);
+}
+
+const Tensor& logical_not_(const Tensor& x) {
+    const InPlace change(x);
+    refuse_internal_overlap(x);
+    return change.apply(LogicalNotInPlace{},
+                        [&] { copy_values(x, predicate(Predicate::LogicalNot, x)); });
 }
 
 namespace {
@@ -86,36 +126,21 @@ bool scalar_clamp(const Tensor& x, const Arg* low, const Arg* high) {
     return !tensors && x.is_floating();
 }
 
-bool is_nan(const Arg* bound) {
-    return bound && !bound->is_tensor() && std::isnan(bound->scalar().to_double());
-}
-
-// Nothing is between NaN and anything: all elements become NaN.
-Tensor clamp_to_nan(const Tensor& x) {
-    return where(zeros({}, DType::Bool), x, std::numeric_limits<double>::quiet_NaN());
-}
-
 }  // namespace
 
 Tensor clamp(const Tensor& x, const Arg* low, const Arg* high) {
     constexpr double inf = std::numeric_limits<double>::infinity();
-    const bool fused = scalar_clamp(x, low, high);
-    if (is_nan(low) || is_nan(high)) [[unlikely]]
-        return clamp_to_nan(x);
-    if (fused) return unary(Unary::Clamp, x, bound(low, -inf), bound(high, inf));
-    Tensor result = low ? binary(Binary::Maximum, x, *low) : x;
-    return high ? binary(Binary::Minimum, result, *high) : result;
+    if (scalar_clamp(x, low, high))
+        return unary(Unary::Clamp, x, bound(low, -inf), bound(high, inf));
+    Tensor result = low ? binary(Binary::ClampMin, x, *low) : x;
+    return high ? binary(Binary::ClampMax, result, *high) : result;
 }
 
 const Tensor& clamp_(const Tensor& x, const Arg* low, const Arg* high) {
     constexpr double inf = std::numeric_limits<double>::infinity();
     if (!low && !high) check_inplace(x, recording(x));
-    const bool fused = scalar_clamp(x, low, high);
-    if (fused && (is_nan(low) || is_nan(high))) [[unlikely]] {
-        check_inplace(x, recording(x));
-        return copy_(x, clamp_to_nan(x));
-    }
-    if (fused) return unary_in_place(Unary::Clamp, x, bound(low, -inf), bound(high, inf));
+    if (scalar_clamp(x, low, high))
+        return unary_in_place(Unary::Clamp, x, bound(low, -inf), bound(high, inf));
     if (low && high) {
         check_inplace(x, recording_args(Arg(x), *low, *high));
         refuse_overlaps(x, *low);
@@ -124,8 +149,8 @@ const Tensor& clamp_(const Tensor& x, const Arg* low, const Arg* high) {
         check_in_place_result(x, result.sizes(), result.dtype());
         return copy_(x, result);
     }
-    return low ? binary_in_place(Binary::Maximum, x, *low)
-               : binary_in_place(Binary::Minimum, x, *high);
+    return low ? binary_in_place(Binary::ClampMin, x, *low)
+               : binary_in_place(Binary::ClampMax, x, *high);
 }
 
 namespace {
@@ -165,6 +190,61 @@ const Tensor& pow_(const Tensor& x, const Scalar& exponent) {
         (exponent.is_floating() && !x.is_floating()) || !special_power(x, exponent.to_double(), op))
         return binary_in_place(Binary::Pow, x, exponent);
     return unary_in_place(op, x, exponent.to_double());
+}
+
+// ------------------------------------------------- words of the formulas, where they are differentiated
+
+// Both end where the density is 0 to every digit: its derivatives would multiply 0 by infinite squares.
+static Tensor within_density(const Tensor& x) { return unary(Unary::Clamp, x, -40, 40); }
+Tensor normal_cdf(const Tensor& x) {
+    return unary(Unary::Erfc, within_density(x) * -formulas::kSqrtHalf) * 0.5;
+}
+Tensor normal_pdf(const Tensor& x) {
+    const Tensor z = within_density(x);
+    return exp(z * z * -0.5) * formulas::kInvSqrtTwoPi;
+}
+
+// The derivative of a sigmoid s is s (1 - s): the smaller one of both is computed, the other taken from it.
+Tensor logistic(const Tensor& x) {
+    if (!grad_enabled()) return sigmoid(x);
+    const Tensor upper = x > 0;
+    const Tensor s = sigmoid(where(upper, -x, x));
+    return where(upper, 1 - s, s);
+}
+Tensor logistic_rest(const Tensor& s, const Tensor& x) {
+    return grad_enabled() ? logistic(-x) : 1 - s;
+}
+
+// For b = 0 it is 0, also where a ** -1 is infinite. What changes with b there is b / a.
+Tensor pow_slope(const Tensor& a, const Tensor& b) {
+    const Tensor none = b == 0;
+    const Tensor power = pow(where(none, 1, a), where(none, 1, b - 1));
+    if (!recording(b)) return b * power;
+    return where(none, b / where(none & (abs(a) > 0), a, 1), b) * power;
+}
+
+// Scaled by the larger one. For every scale the value is the same, so the scale counts as a constant.
+Tensor over_squares(const Tensor& a, const Tensor& b) {
+    Tensor scale, limit;
+    {
+        GradMode off(false);
+        scale = maximum(abs(a), abs(b));
+        limit = (scale == 0) | isinf(scale);
+        scale = where(limit, 1, scale);
+    }
+    const Tensor x = where(limit, 0, a / scale), y = where(limit, 1, b / scale);
+    return x / (x * x + y * y) / scale;
+}
+
+// Both are constant between their jumps.
+Tensor floor_quotient(const Tensor& a, const Tensor& b) {
+    GradMode off(false);
+    return floor_divide(a, b);
+}
+Tensor trunc_quotient(const Tensor& a, const Tensor& b) {
+    GradMode off(false);
+    const Tensor size = floor_divide(abs(a), abs(b));
+    return where(a / b < 0, -size, size);
 }
 
 bool equal(const Tensor& a, const Tensor& b) {

@@ -20,9 +20,11 @@ const Tensor& unary_in_place(Unary op, const Tensor& x, double p0 = 0, double p1
 Tensor binary(Binary op, const Arg& a, const Arg& b);
 const Tensor& binary_in_place(Binary op, const Tensor& a, const Arg& b);
 Tensor compare(Comparison op, const Arg& a, const Arg& b);
+const Tensor& compare_in_place(Comparison op, const Tensor& a, const Arg& b);
 Tensor integer_binary(Integer op, const Arg& a, const Arg& b);
 const Tensor& integer_in_place(Integer op, const Tensor& a, const Arg& b);
 Tensor predicate(Predicate op, const Tensor& x);
+const Tensor& logical_not_(const Tensor& x);
 
 // "tanh": the function's name in Python.
 const char* unary_name(Unary op);
@@ -90,10 +92,13 @@ TAPEGRAD_INTEGER(TAPEGRAD_FUNCTION_)
 TAPEGRAD_PREDICATE(TAPEGRAD_FUNCTION_)
 #undef TAPEGRAD_FUNCTION_
 
-// The distribution of a standard normal variable, and its density.
-inline Tensor normal_cdf(const Tensor& x) {
-    return unary(Unary::Erfc, x * -formulas::kSqrtHalf) * 0.5;
-}
-inline Tensor normal_pdf(const Tensor& x) { return exp(x * x * -0.5) * formulas::kInvSqrtTwoPi; }
+Tensor normal_cdf(const Tensor& x);
+Tensor normal_pdf(const Tensor& x);
+Tensor logistic(const Tensor& x);
+Tensor logistic_rest(const Tensor& s, const Tensor& x);
+Tensor pow_slope(const Tensor& a, const Tensor& b);
+Tensor over_squares(const Tensor& a, const Tensor& b);
+Tensor floor_quotient(const Tensor& a, const Tensor& b);
+Tensor trunc_quotient(const Tensor& a, const Tensor& b);
 
 }  // namespace tapegrad

@@ -7,6 +7,7 @@
 #include "ops/elementwise_operands.h"
 #include "ops/overlap.h"
 #include "ops/record.h"
+#include "ops/steady.h"
 
 namespace tapegrad {
 namespace {
@@ -175,6 +176,8 @@ public:
             const Tensor y = result_.unpack(*this);
             if (wants(0)) inputs[0] = info.lhs.derivative(g, a, b, y);
             if (wants(1)) inputs[1] = info.rhs.derivative(g, a, b, y);
+            depend_on_inputs(inputs[0], *this, inputs_read(info.lhs));
+            depend_on_inputs(inputs[1], *this, inputs_read(info.rhs));
             return;
         }
         // The second derivative may overwrite g, or take it as it is, when the first is done with it.
@@ -201,6 +204,12 @@ public:
     }
 
 private:
+    // The result depends on both.
+    static uint64_t inputs_read(const Side& side) {
+        return side.uses & kUsesResult
+                   ? 3
+                   : (side.uses & kUsesA ? 1 : 0) + (side.uses & kUsesB ? 2 : 0);
+    }
     Tensor value(const SavedTensor& saved, bool is_tensor, unsigned use, const Tensor& g) {
         if (!(uses_ & use)) return {};
         if (is_tensor) return saved.unpack(*this);

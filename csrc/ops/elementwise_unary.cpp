@@ -7,6 +7,7 @@
 #include "ops/elementwise_operands.h"
 #include "ops/overlap.h"
 #include "ops/record.h"
+#include "ops/steady.h"
 
 namespace tapegrad {
 namespace {
@@ -103,6 +104,7 @@ public:
         if (grad_enabled()) {
             const Tensor value = info_.uses ? saved.unpack(*this) : Tensor();
             inputs[0] = info_.derivative(g, value, value, parameters_);
+            depend_on_inputs(inputs[0], *this, info_.uses ? 1 : 0);
             return;
         }
         const BlockFn kernel = kernel_table().elementwise.unary_backward[int(op_)][g.dtype()];

@@ -18,17 +18,11 @@ Tensor uninitialised_like(const Tensor& x, const LikeOptions& options) {
     return tapegrad::empty_like(x, options.resolve(x.dtype()), options.format);
 }
 
-Tensor full_of(const Dims& size, const Arg& value, DType otherwise, const TensorOptions& options) {
-    const Scalar number = to_number(value);
+Tensor full_of(const Dims& size, const Scalar& value, DType otherwise,
+               const TensorOptions& options) {
     const DType dtype = options.resolve(otherwise);
-    check_convertible(number, dtype);
-    return options.finish(tapegrad::full(size, number, dtype));
-}
-
-// The type of a tensor that is filled with a value; a tensor counts with its own type.
-DType fill_type(const Arg& value) {
-    if (value.is_tensor()) return value.tensor().dtype();
-    return value.scalar().is_floating() ? default_float_type : value.scalar().kind();
+    check_convertible(value, dtype);
+    return options.finish(tapegrad::full(size, value, dtype));
 }
 
 }  // namespace
@@ -43,8 +37,9 @@ Tensor empty(const Dims& size, const LikeOptions& options) {
     return options.finish(tapegrad::empty(size, options.resolve(default_float_type),
                                           options.format.value_or(MemoryFormat::Contiguous)));
 }
-Tensor full(const Dims& size, const Arg& value, const TensorOptions& options) {
-    return full_of(size, value, fill_type(value), options);
+Tensor full(const Dims& size, const Scalar& value, const TensorOptions& options) {
+    const DType dtype = value.is_floating() ? default_float_type : value.kind();
+    return full_of(size, value, dtype, options);
 }
 
 Tensor zeros_like(const Tensor& x, const LikeOptions& options) {
@@ -56,10 +51,9 @@ Tensor ones_like(const Tensor& x, const LikeOptions& options) {
 Tensor empty_like(const Tensor& x, const LikeOptions& options) {
     return options.finish(uninitialised_like(x, options));
 }
-Tensor full_like(const Tensor& x, const Arg& value, const LikeOptions& options) {
-    const Scalar number = to_number(value);
-    check_convertible(number, options.resolve(x.dtype()));
-    return filled(uninitialised_like(x, options), number, options);
+Tensor full_like(const Tensor& x, const Scalar& value, const LikeOptions& options) {
+    check_convertible(value, options.resolve(x.dtype()));
+    return filled(uninitialised_like(x, options), value, options);
 }
 
 Tensor new_zeros(const Tensor& x, const Dims& size, const TensorOptions& options) {
@@ -71,7 +65,8 @@ Tensor new_ones(const Tensor& x, const Dims& size, const TensorOptions& options)
 Tensor new_empty(const Tensor& x, const Dims& size, const TensorOptions& options) {
     return options.finish(tapegrad::empty(size, options.resolve(x.dtype())));
 }
-Tensor new_full(const Tensor& x, const Dims& size, const Arg& value, const TensorOptions& options) {
+Tensor new_full(const Tensor& x, const Dims& size, const Scalar& value,
+                const TensorOptions& options) {
     return full_of(size, value, x.dtype(), options);
 }
 

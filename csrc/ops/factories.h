@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/random.h"
-#include "ops/arg.h"
+#include "core/scalar.h"
 #include "ops/memory_format.h"
 #include "ops/options.h"
 
@@ -11,19 +11,20 @@ namespace tapegrad::factories {
 Tensor zeros(const Dims& size, const TensorOptions& options);
 Tensor ones(const Dims& size, const TensorOptions& options);
 Tensor empty(const Dims& size, const LikeOptions& options);
-Tensor full(const Dims& size, const Arg& value, const TensorOptions& options);
+Tensor full(const Dims& size, const Scalar& value, const TensorOptions& options);
 
 // Of the size and, unless the options say otherwise, the dtype of x; in the order of dimensions of x.
 Tensor zeros_like(const Tensor& x, const LikeOptions& options);
 Tensor ones_like(const Tensor& x, const LikeOptions& options);
 Tensor empty_like(const Tensor& x, const LikeOptions& options);
-Tensor full_like(const Tensor& x, const Arg& value, const LikeOptions& options);
+Tensor full_like(const Tensor& x, const Scalar& value, const LikeOptions& options);
 
 // Of the dtype of x.
 Tensor new_zeros(const Tensor& x, const Dims& size, const TensorOptions& options);
 Tensor new_ones(const Tensor& x, const Dims& size, const TensorOptions& options);
 Tensor new_empty(const Tensor& x, const Dims& size, const TensorOptions& options);
-Tensor new_full(const Tensor& x, const Dims& size, const Arg& value, const TensorOptions& options);
+Tensor new_full(const Tensor& x, const Dims& size, const Scalar& value,
+                const TensorOptions& options);
 
 Tensor eye(int64_t rows, std::optional<int64_t> columns, const TensorOptions& options);
 Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step,

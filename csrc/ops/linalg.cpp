@@ -5,6 +5,8 @@
 #include "kernels/table.h"
 #include "ops/copy.h"
 #include "ops/elementwise.h"
+#include "ops/offsets.h"
+#include "ops/overlap.h"
 #include "ops/reductions.h"
 #include "ops/reshape.h"
 #include "ops/rule.h"
@@ -312,11 +314,72 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     return recorded(std::move(out), LinearWithBias{}, bias, x, weight);
 }
 
-Tensor addmm(const Tensor& bias, const Tensor& a, const Tensor& b, const Scalar& beta_given,
+namespace {
+
+struct Addmm {
+    static constexpr auto node = "AddmmBackward0";
+    static constexpr std::array arguments{"self", "mat1", "mat2"};
+    double beta, alpha;
+    auto backward(auto g, auto x, auto a, auto b, auto) const {
+        const auto scaled = [](const auto& t, double factor) {
+            return factor == 1 ? t : t * factor;
+        };
+        return gradients(
+            [=, this] { return beta == 0 ? zeros_like(x) : scaled(sum_to(g, x.sizes()), beta); },
+            [=, this] { return alpha == 0 ? zeros_like(a) : scaled(matmul_mT(g, b), alpha); },
+            [=, this] { return alpha == 0 ? zeros_like(b) : scaled(mT_matmul(a, g), alpha); });
+    }
+    void parameters(auto show) const { show("alpha", alpha, "beta", beta); }
+};
+
+// A factor as a number of the type that it is for.
+Scalar factor_for(DType dtype, const Scalar& factor) {
+    check_convertible(factor, dtype);
+    return is_floating(dtype) ? factor : Scalar(factor.to_int());
+}
+
+void check_addmm(const Tensor& x, const Tensor& a, const Tensor& b) {
+    const auto require_same = [&b](const char* name, const Tensor& other) {
+        if (other.dtype() != b.dtype())
+            fail(name, " and mat2 must have the same dtype, but got ",
+                 scalar_type_name(other.dtype()), " and ", scalar_type_name(b.dtype()));
+    };
+    require_same("self", x);
+    require_same("mat1", a);
+    if (a.dim() != 2) fail("mat1 must be a matrix, got ", a.dim(), "-D tensor");
+    if (b.dim() != 2) fail("mat2 must be a matrix, got ", b.dim(), "-D tensor");
+}
+
+}  // namespace
+
+Tensor addmm(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta_given,
              const Scalar& alpha_given) {
-    const Scalar beta = beta_given.as(a.dtype()), alpha = alpha_given.as(a.dtype());
-    const Tensor product = alpha.to_double() == 1 ? mm(a, b) : mm(a, b) * alpha;
-    return beta.to_double() == 1 ? bias + product : bias * beta + product;
+    check_addmm(x, a, b);
+    const Scalar beta = factor_for(x.dtype(), beta_given),
+                 alpha = factor_for(x.dtype(), alpha_given);
+    const double by = beta.to_double(), times = alpha.to_double();
+    Tensor out;
+    {
+        GradMode off(false);
+        out = mm(a, b);
+        if (!is_expandable_to(x.sizes(), out.sizes())) expand(x, out.sizes());  // which raises
+        if (times == 0) zero_(out);
+        else if (times != 1) binary_in_place(Binary::Mul, out, alpha);
+        if (by == 1) binary_in_place(Binary::Add, out, x);
+        else if (by != 0) binary_in_place(Binary::Add, out, x * beta);
+    }
+    return recorded(std::move(out), Addmm{by, times}, x, a, b);
+}
+
+const Tensor& addmm_(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta,
+                     const Scalar& alpha) {
+    const InPlace change(x, a, b);
+    refuse_internal_overlap(x);
+    const Tensor sum = addmm(clone(x), a, b, beta, alpha);
+    if (!(sum.sizes() == x.sizes()))
+        fail("Bad in-place call: input tensor size ", to_string(x.sizes()),
+             " and output tensor size ", to_string(sum.sizes()), " should match");
+    return copy_(x, sum);
 }
 
 Tensor inner(const Tensor& a, const Tensor& b) {

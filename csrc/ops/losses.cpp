@@ -1,5 +1,6 @@
 #include "ops/losses.h"
 
+#include "kernels/elementwise_driver.h"
 #include "kernels/table.h"
 #include "ops/copy.h"
 #include "ops/elementwise.h"
@@ -96,8 +97,10 @@ struct CrossEntropy {
     auto backward(auto g, auto x, auto target, auto weight, auto, auto row_weight, auto) const {
         auto goal = weighted_targets(x.sizes(), target, weight, row_weight, options.ignore_index,
                                      options.label_smoothing);
-        return unsqueeze(of_rows(g, row_weight), 1) *
-               (sum(goal, Dims{1}, true) * softmax(x, 1) - goal);
+        // Nothing of an ignored row counts, be it NaN.
+        auto ignored = unsqueeze(target == options.ignore_index, 1);
+        auto share = sum(goal, Dims{1}, true) * softmax(where(ignored, 0, x), 1);
+        return where(ignored, 0, unsqueeze(of_rows(g, row_weight), 1) * (share - goal));
     }
     static constexpr auto fused_needs() { return rules::Uses::argument(3); }
     Tensor fused(const Tensor& g, const Tensor& x, const Tensor& target, const Tensor& weight,
@@ -204,10 +207,13 @@ TAPEGRAD_WORD(zeros_scatter_rows)
 struct NllLoss {
     static constexpr auto node = "NllLossBackward0";
     static constexpr std::array arguments{"self", "target", "weight"};
+    static constexpr bool reads_all = true;
     double total;  // what the mean divides by, else 1
     auto backward(auto g, auto x, auto target, auto weight, auto) const {
         // Where all rows are ignored, the total is zero and the gradient is, too.
-        auto rows = where(weight == 0, 0, expand(g / total, weight.sizes()) * -weight);
+        auto none = weight == 0;
+        auto slope = where(none, 0, -weight / total);
+        auto rows = where(none, 0, expand(g, weight.sizes()) * slope);
         return zeros_scatter_rows(x.sizes(), target, rows);
     }
 };
@@ -288,13 +294,11 @@ Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction) 
             out = unary(Unary::Square, difference);
         } else {
             out = empty({}, difference.dtype());
-            kernel_table().reduce.sum_squares[difference.dtype()](difference.data(), out.data(), 1,
-                                                                  difference.numel(), 1);
-            if (reduction == Reduction::Mean) {
-                const double count = static_cast<double>(difference.numel());
-                binary_in_place(Binary::Div, out, count);
-                slope /= count;
-            }
+            const bool mean = reduction == Reduction::Mean;
+            const auto& reduce = kernel_table().reduce;
+            (mean ? reduce.mean_squares : reduce.sum_squares)[difference.dtype()](
+                difference.data(), out.data(), 1, difference.numel(), 1);
+            if (mean) slope /= static_cast<double>(difference.numel());
         }
     }
     return recorded(std::move(out), MseLoss{slope}, input, target);
@@ -302,6 +306,18 @@ Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction) 
 
 Tensor l1_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
     return reduce(abs(input - target), reduction);
+}
+
+Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, Reduction reduction, double beta) {
+    if (beta < 0) fail("smooth_l1_loss does not support negative values for beta.");
+    if (const DType dtype = result_type(input, target); beta != 0 && !is_floating(dtype))
+        fail<NotImplementedError>("\"smooth_l1_cpu\" not implemented for '",
+                                  scalar_type_name(dtype), "'");
+    const Tensor error = input - target;
+    // What float32 rounds to zero is none.
+    if (beta == 0 || (error.dtype() == DType::Float32 && static_cast<float>(beta) == 0))
+        return reduce(abs(error), reduction);
+    return reduce(unary(Unary::SmoothL1, error, beta), reduction);
 }
 
 namespace {
@@ -312,17 +328,39 @@ struct BceWithLogits {
     static constexpr std::array arguments{"self", "target", "weight", "pos_weight"};
     double count;  // of the mean, else 1
     bool has_weight, has_pos_weight;
-    auto backward(auto g, auto x, auto t, auto weight, auto p, auto) const {
+    auto scale_of(auto g, auto weight) const {
         auto share = count == 1 ? g : g / count;
-        auto scale = has_weight ? share * weight : share;
+        return has_weight ? share * weight : share;
+    }
+    auto backward(auto g, auto x, auto t, auto weight, auto p, auto) const {
+        auto scale = scale_of(g, weight);
         return gradients(
             [=, this] {
-                auto s = sigmoid(x);
-                return has_pos_weight ? scale * ((1 - t) * s - p * t * (1 - s)) : scale * (s - t);
+                auto negative = (1 - t) * logistic(x), positive = t * logistic(-x);
+                return scale * (negative - (has_pos_weight ? p * positive : positive));
             },
             [=, this] {
                 return has_pos_weight ? scale * ((1 - p) * log_sigmoid(x) - x) : scale * -x;
             });
+    }
+    std::array<Tensor, 2> fused(const Tensor& g, const Tensor& x, const Tensor& t,
+                                const Tensor& weight, const Tensor&, const Tensor&,
+                                const std::array<bool, 2>& wanted) const {
+        const DType dtype = g.dtype();
+        const Tensor scale = scale_of(g, weight);
+        if (has_pos_weight || x.dtype() != dtype || (wanted[0] && t.dtype() != dtype) ||
+            scale.dtype() != dtype || !is_expandable_to(scale.sizes(), x.sizes()))
+            return {};
+        const kernels::Operand operands[] = {scale, x, t};
+        const auto run = [&](const auto& kernels, int count) {
+            const Tensor out = empty(x.sizes(), dtype);
+            kernels::run_elementwise(kernels[int(Binary::LogitLoss)][dtype], out, operands, count,
+                                     item_size(dtype), nullptr, kernels::Cost::Heavy);
+            return out;
+        };
+        const auto& table = kernel_table().elementwise;
+        return {wanted[0] ? run(table.binary_lhs, 3) : Tensor(),
+                wanted[1] ? run(table.binary_rhs, 2) : Tensor()};
     }
 };
 
@@ -338,10 +376,14 @@ Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& targe
     Tensor out;
     {
         GradMode off(false);
-        const Tensor log_probability = unary(Unary::LogSigmoid, input);
-        out = (1 - target) * input;
-        out = out - (pos_weight.defined() ? (target * (pos_weight - 1) + 1) * log_probability
-                                          : log_probability);
+        if (pos_weight.defined()) {
+            out = (1 - target) * input -
+                  (target * (pos_weight - 1) + 1) * unary(Unary::LogSigmoid, input);
+        } else {
+            kernel_table().elementwise.unary[int(Unary::LogSigmoid)].require(input.dtype(),
+                                                                             "log_sigmoid_cpu");
+            out = binary(Binary::LogitLoss, input, target);
+        }
         if (weight.defined()) out = out * weight;
         out = reduce(out, reduction);
     }

@@ -35,6 +35,10 @@ std::vector<Tensor> nonzero_coordinates(const Tensor& x_given) {
     return coordinates;
 }
 
+std::vector<Tensor> nonzero_tuple(const Tensor& x) {
+    return nonzero_coordinates(x.dim() ? x : alias(x, {1}, {1}, 0));
+}
+
 Tensor nonzero(const Tensor& x) {
     if (x.dim() == 0) return empty({any_values(x) ? 1 : 0, 0}, DType::Int64);
     const std::vector<Tensor> coordinates = nonzero_coordinates(x);

@@ -40,6 +40,7 @@ Text row_rstd(const Text&, const Text&, const Text& rstd, int64_t) { return rstd
 struct LayerNorm {
     static constexpr auto node = "NativeLayerNormBackward0";
     static constexpr std::array arguments{"input", "weight", "bias", "result1", "result2"};
+    static constexpr bool reads_all = true;
     Dims normalized_shape, dims;  // the sizes of the last dimensions, and their numbers
     int64_t rows, n;
     bool has_weight;

@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "core/tensor.h"
+#include "autograd/variable.h"
 
 namespace tapegrad {
 
@@ -18,7 +18,7 @@ struct TensorOptions {
     // Gives a fresh tensor the rest of what was asked for.
     Tensor finish(Tensor tensor) const {
         if (inference_tensors) tensor->inference = true;
-        tensor->requires_grad = requires_grad;
+        if (requires_grad) set_requires_grad(tensor, true);
         return tensor;
     }
 

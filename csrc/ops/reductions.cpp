@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <span>
 
 #include "core/checked.h"
 #include "kernels/table.h"
@@ -13,11 +15,16 @@
 #include "ops/reshape.h"
 #include "ops/rule.h"
 #include "ops/scans.h"
+#include "ops/softmax.h"
+#include "ops/svd.h"
 #include "ops/views.h"
 
 namespace tapegrad {
 
+using kernels::Spread;
 using ReduceTable = kernels::DTypeTable<kernels::ReduceFn>;
+
+constexpr double kInf = std::numeric_limits<double>::infinity();
 
 DType sum_type(const Tensor& x, OptionalDType dtype) {
     return dtype ? *dtype : x.is_floating() ? x.dtype() : DType::Int64;
@@ -82,21 +89,6 @@ struct Mean : Reduced {
     }
 };
 
-// A fresh result, float or double, divided by a count.
-void divide_values(Tensor& out, int64_t count) {
-    constexpr int64_t kFew = 64;
-    if (out.numel() > kFew) {
-        GradMode off(false);
-        out = out / static_cast<double>(count);
-        return;
-    }
-    auto divide = [&]<class T>(T* values) {
-        for (int64_t i = 0; i < out.numel(); ++i) values[i] /= static_cast<T>(count);
-    };
-    if (out.dtype() == DType::Float32) divide(out.data<float>());
-    else divide(out.data<double>());
-}
-
 }  // namespace
 
 Tensor sum(const Tensor& x_given, const Dims& dims, bool keepdim, OptionalDType dtype) {
@@ -114,34 +106,40 @@ Tensor mean(const Tensor& x_given, const Dims& dims, bool keepdim, OptionalDType
             "complex dtype. Got: ",
             scalar_type_name(x.dtype()));
     const ReductionPlan plan(x, dims, keepdim);
-    Tensor out = accumulated(plan, kernel_table().reduce.sum, "mean", x.dtype());
-    divide_values(out, plan.extents.n);
-    return recorded(std::move(out), Mean{{plan, keepdim}}, x);
+    return recorded(plan.run(kernel_table().reduce.mean, "mean", x.dtype()), Mean{{plan, keepdim}},
+                    x);
 }
 
 // ------------------------------------------------------------------------------------- product
 
 namespace {
 
-// For each element the product of the others along a dimension. Where no element is zero, that is
-// product / x; elsewhere it is built from the products before and after each element, without division.
+bool all_normal(const Tensor& given) {
+    const Tensor x = contiguous_values(given);
+    return visit_dtype(x.dtype(), [&]<class T>() {
+        const std::span values(x.data<T>(), static_cast<size_t>(x.numel()));
+        return std::ranges::all_of(values, [](T v) { return std::isnormal(v); });
+    });
+}
+
+// For each element the product of the others along a dimension. That is product / x, unless an element
+// is zero, infinite or NaN, or the product has left the range of numbers; then it is built from the
+// products before and after each element, without division. So it is where it will be differentiated: the
+// derivative with respect to the element itself is zero then, to the last digit.
 Tensor others_along(const Tensor& x, const Tensor& product, int dim) {
     if (x.numel() == 0) return zeros_like(x);
-    bool any_zero;
-    {
-        GradMode off(false);
-        any_zero = any_values(x == 0);
-    }
-    if (!any_zero && !grad_enabled()) return product / x;
+    if (!grad_enabled() && all_normal(product)) return product / x;
     const int64_t n = x.size(dim);
     Dims one = x.sizes();
     one[dim] = 1;
-    const Tensor ones = full(one, 1, x.dtype());
-    if (n == 1) return ones;
-    const Tensor before = cumprod(concat2(ones, slice(x, dim, 0, n - 1, 1), dim), dim);
+    if (n == 1) return full(one, 1, x.dtype());
+    // Products of a part may be out of float's range although those of all are not.
+    const Tensor wide = to_dtype(x, DType::Float64), ones = full(one, 1, DType::Float64);
+    const Tensor before = cumprod(concat2(ones, slice(wide, dim, 0, n - 1, 1), dim), dim);
     const Tensor after =
-        flip(cumprod(concat2(ones, flip(slice(x, dim, 1, n, 1), {dim}), dim), dim), {dim});
-    return before * after;
+        flip(cumprod(concat2(ones, flip(slice(wide, dim, 1, n, 1), {dim}), dim), dim), {dim});
+    const Tensor others = to_dtype(before * after, x.dtype());
+    return all_normal(product) && !all_normal(others) ? product / x : others;
 }
 Tensor product_of_others(const Tensor& x, const Tensor& product, const Dims& dims) {
     if (dims.size() == 1) return others_along(x, product, static_cast<int>(dims[0]));
@@ -179,19 +177,17 @@ void require_floating(const Tensor& x, const char* name) {
     if (!x.is_floating()) fail(name, " only support floating point and complex dtypes");
 }
 
-Tensor variance(const ReductionPlan& plan, double correction) {
-    Tensor means = empty(plan.result_sizes, plan.data.dtype());
-    Tensor out = empty_row_major_like(means);
+// The variance or the deviation.
+Tensor spread_values(const ReductionPlan& plan, double correction, Spread spread) {
+    Tensor out = empty(plan.result_sizes, plan.data.dtype());
     const auto& [outer, n, inner] = plan.extents;
-    kernel_table().reduce.moments[out.dtype()](plan.data.data(), means.data(), out.data(), outer, n,
-                                               inner);
     const double divisor = std::max(static_cast<double>(n) - correction, 0.0);
+    kernel_table().reduce.spread[out.dtype()](plan.data.data(), out.data(), outer, n, inner,
+                                              divisor, spread);
     if (divisor == 0 && out.numel())
         warn(
             "var(): degrees of freedom is <= 0. Correction should be strictly less than the "
             "reduction factor (input numel divided by output numel).");
-    GradMode off(false);
-    binary_in_place(Binary::Div, out, divisor);
     return out;
 }
 
@@ -209,11 +205,22 @@ struct Var : Reduced {
     }
 };
 
+// Whether numbers are so far from the ends of the range that what is multiplied or divided by them is, too.
+bool all_moderate(const Tensor& x) {
+    GradMode off(false);
+    return all_values((x > 0x1p-80) & (x < 0x1p80));
+}
+
+// d std / d x = (x - mean) / std / (n - correction); the slope at a spread of zero is taken to be zero.
 struct Std : Var {
     static constexpr auto node = "StdBackward0";
     auto backward(auto g, auto x, auto y) const {
-        // The slope at a spread of zero is taken to be zero.
-        return Var::backward(where(y == 0, 0, g / (y * 2)), x, y);
+        return g / degrees_of_freedom(x.sizes(), dim, correction) *
+               ((x - mean(x, dim, true)) / where(y == 0, kInf, y));
+    }
+    Tensor fused(const Tensor& g, const Tensor& x, const Tensor& y) const {
+        if (!all_moderate(y)) return {};
+        return g / (y * degrees_of_freedom(x.sizes(), dim, correction)) * (x - mean(x, dim, true));
     }
 };
 
@@ -222,35 +229,38 @@ struct Std : Var {
 Tensor var(const Tensor& x, const Dims& dims, double correction, bool keepdim) {
     require_floating(x, "std and var");
     const ReductionPlan plan(x, dims, keepdim);
-    return recorded(variance(plan, correction), Var{{plan, keepdim}, correction}, x);
+    return recorded(spread_values(plan, correction, Spread::Variance),
+                    Var{{plan, keepdim}, correction}, x);
 }
 
 Tensor stddev(const Tensor& x, const Dims& dims, double correction, bool keepdim) {
     require_floating(x, "std and var");
     const ReductionPlan plan(x, dims, keepdim);
-    Tensor out = variance(plan, correction);
-    {
-        GradMode off(false);
-        unary_in_place(Unary::Sqrt, out);
-    }
-    return recorded(std::move(out), Std{{{plan, keepdim}, correction}}, x);
+    return recorded(spread_values(plan, correction, Spread::Deviation),
+                    Std{{{plan, keepdim}, correction}}, x);
 }
 
 namespace {
 
-// At zero the subgradient 0 is taken.
+// In units of the norm, which is at least as large as what counts, nothing overflows. The slope at a zero is
+// taken to be zero, in every order: there x / infinity stands for x / y, and powers are those of 1.
 struct VectorNorm : Reduced {
     static constexpr auto node = "LinalgVectorNormBackward0";
     double p;
     auto backward(auto g, auto x, auto y) const {
         if (p == 0) return zeros_like(x);
         if (p == 1) return g * sign(x);
-        if (p == 2) return where(y == 0, 0, g * (x / y));
         if (std::isinf(p)) {
             auto hits = cast_like(abs(x) == y, x);
             return sign(x) * hits * (g / sum(hits, dim, true));
         }
-        return where(x == 0, 0, sign(x) * pow(abs(x), p - 1) * where(y == 0, 0, g / pow(y, p - 1)));
+        if (std::abs(p - 1) <= 1 &&
+            p != 2)  // where x / y may underflow, but no power of x or y does
+            return sign(x) * pow(where(x == 0, 1, abs(x)), p - 1) *
+                   (g * pow(where(y == 0, 1, y), 1 - p));
+        auto u = x / where(y == 0, kInf, y);
+        if (p == 2) return g * u;
+        return g * (sign(u) * pow(where(u == 0, 1, abs(u)), p - 1));
     }
     void parameters(auto show) const {
         Reduced::parameters(show);
@@ -263,20 +273,34 @@ Tensor norm_values(const ReductionPlan& plan, double p) {
     const DType dtype = plan.data.dtype();
     if (p == 2) return plan.run(reduce.norm2, "norm", dtype);
     if (p == 1) return plan.run(reduce.sum_abs, "norm", dtype);
-    GradMode off(false);
-    ReductionPlan changed = plan;
-    if (std::isinf(p)) {
-        changed.data = abs(plan.data);
-        if (plan.extents.n == 0)
-            fail("norm: the dimension that is reduced must not be empty for an infinite order");
-        return changed.run(p > 0 ? reduce.amax : reduce.amin, "norm", dtype);
-    }
     if (p == 0) {
+        ReductionPlan changed = plan;
         changed.data = to_dtype(compare(Comparison::Ne, plan.data, 0), dtype);
         return changed.run(reduce.sum, "norm", dtype);
     }
-    changed.data = pow(abs(plan.data), p);
-    return pow(changed.run(reduce.sum, "norm", dtype), 1 / p);
+    if (std::isinf(p)) {
+        GradMode off(false);
+        ReductionPlan changed = plan;
+        changed.data = abs(plan.data);
+        return changed.run(p > 0 ? reduce.amax : reduce.amin, "norm", dtype);
+    }
+    Tensor out = empty(plan.result_sizes, dtype);
+    const auto& [outer, n, inner] = plan.extents;
+    reduce.norm[dtype](plan.data.data(), p, out.data(), outer, n, inner);
+    return out;
+}
+
+// Only sums of nothing are zero.
+void require_elements(const Tensor& x, const ReductionPlan& plan, double p) {
+    if (plan.extents.n > 0 || (p >= 0 && !std::isinf(p))) return;
+    const std::string problem =
+        "linalg.vector_norm cannot compute the " + formulas::as_text(p) + " norm on ";
+    if (plan.dims.is_all())
+        fail(problem, "an empty tensor because the operation does not have an identity");
+    for (int d = 0; d < x.dim(); ++d)
+        if (plan.dims.contains(d) && x.sizes()[d] == 0)
+            fail(problem, "the dimension ", d,
+                 " because this dimension is empty and the operation does not have an identity");
 }
 
 }  // namespace
@@ -286,28 +310,59 @@ Tensor norm(const Tensor& x, double p, const Dims& dims, bool keepdim) {
         fail("linalg.vector_norm: Expected a floating point or complex tensor as input. Got ",
              scalar_type_name(x.dtype()));
     const ReductionPlan plan(x, dims, keepdim);
+    require_elements(x, plan, p);
     return recorded(norm_values(plan, p), VectorNorm{{plan, keepdim}, p}, x);
 }
 
 void from_text(std::string_view text, NormOrder& order) {
-    if (text != "fro") fail("norm: order '", text, "' is not supported");
-    order.p = 2;
+    if (text != "fro" && text != "nuc") fail("linalg.matrix_norm: Order ", text, " not supported.");
+    order = {2, text == "nuc"};
 }
 
 Tensor norm_of(const Tensor& x, const std::optional<NormOrder>& order, const Dims& dims,
                bool keepdim, OptionalDType dtype) {
-    const double p = order ? order->p : 2;
-    return norm(dtype ? to_dtype(x, *dtype) : x, p, dims, keepdim);
+    const Tensor data = dtype ? to_dtype(x, *dtype) : x;
+    if (order && order->nuclear) return nuclear_norm(data, dims, keepdim);
+    return norm(data, order ? order->p : 2, dims, keepdim);
 }
 
 namespace {
 
+// The softmax over several dimensions.
+Tensor softmax_over(const Tensor& x, DimSet set) {
+    Dims dims, last, sizes;
+    for (int d = 0; d < x.dim(); ++d) {
+        if (set.contains(d)) dims.push_back(d);
+        else sizes.push_back(x.sizes()[d]);
+    }
+    if (dims.size() <= 1) return softmax(x, dims.empty() ? 0 : dims[0]);
+    for (int i = -dims.size(); i < 0; ++i) last.push_back(i);
+    sizes.push_back(count_of(x.sizes(), set));
+    const Tensor moved = movedim(x, dims, last);
+    return movedim(reshape(softmax(reshape(moved, sizes), -1), moved.sizes()), last, dims);
+}
+
+// The parts that elements have in their sum of exponentials. That of an infinite sum is what infinite elements
+// have in common; where all are -inf, none has any.
+Tensor shares(const Tensor& x, const Tensor& y, DimSet dims) {
+    bool finite;
+    {
+        GradMode off(false);
+        finite = !any_values(isinf(y));
+    }
+    if (finite) return softmax_over(x, dims);
+    const Tensor decided = where(isinf(y), where(x == y, 0, -kInf), x);
+    return where(y == -kInf, 0, softmax_over(decided, dims));
+}
+
+TAPEGRAD_WORD(shares)
+rules::Text shares(const rules::Text& x, const rules::Text&, DimSet dims) {
+    return formulas::call("softmax", {x.s, formulas::as_text(Dims(dims))});
+}
+
 struct Logsumexp : Reduced {
     static constexpr auto node = "LogsumexpBackward0";
-    auto backward(auto g, auto x, auto y) const {
-        // exp(x - result) where both are infinite counts as zero.
-        return g * exp(x - where(isinf(y), 0, y));
-    }
+    auto backward(auto g, auto x, auto y) const { return g * shares(x, y, dim); }
 };
 
 }  // namespace

@@ -17,9 +17,10 @@ Tensor prod(const Tensor& x, int64_t dim, bool keepdim, OptionalDType dtype);
 Tensor var(const Tensor& x, const Dims& dims, double correction, bool keepdim);
 Tensor stddev(const Tensor& x, const Dims& dims, double correction, bool keepdim);
 Tensor norm(const Tensor& x, double p, const Dims& dims, bool keepdim);
-// The order of a norm as its callers name it: a number, or "fro" for 2, as is none.
+// The order of a norm as its callers name it: a number, "fro" for 2, as is none, or "nuc".
 struct NormOrder {
     double p;
+    bool nuclear = false;
 };
 void from_text(std::string_view text, NormOrder& order);
 Tensor norm_of(const Tensor& x, const std::optional<NormOrder>& order, const Dims& dims,

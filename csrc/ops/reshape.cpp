@@ -6,32 +6,36 @@
 namespace tapegrad {
 namespace {
 
-// sizes with -1 replaced by what remains.
-Dims infer_sizes(const Dims& sizes, int64_t numel) {
+// Replaces -1 by what remains; false where the sizes do not multiply up to numel. before: of the messages
+// about sizes that mean nothing.
+bool infer(Dims& sizes, int64_t numel, const char* before) {
     int64_t known = 1;
     int unknown = -1;
     for (int i = 0; i < sizes.size(); ++i) {
         if (sizes[i] == -1) {
-            if (unknown >= 0) fail("only one dimension can be inferred");
+            if (unknown >= 0) fail(before, "only one dimension can be inferred");
             unknown = i;
         } else if (sizes[i] < 0) {
-            fail("invalid shape dimension ", sizes[i], " at index ", i, " of shape ",
+            fail(before, "invalid shape dimension ", sizes[i], " at index ", i, " of shape ",
                  to_string(sizes));
         } else if (__builtin_mul_overflow(known, sizes[i], &known)) {
-            fail("shape '", to_string(sizes), "' is invalid for input of size ", numel);
+            return false;
         }
     }
+    if (unknown < 0) return known == numel;
+    if (known == 0 && numel == 0)
+        fail(before, "cannot reshape tensor of 0 elements into shape ", to_string(sizes),
+             " because the unspecified dimension size -1 can be any value and is ambiguous");
+    if (known == 0 || numel % known) return false;
+    sizes[unknown] = numel / known;
+    return true;
+}
+
+// sizes with -1 replaced by what remains.
+Dims infer_sizes(const Dims& sizes, int64_t numel) {
     Dims result = sizes;
-    if (unknown >= 0) {
-        if (known == 0 && numel == 0)
-            fail("cannot reshape tensor of 0 elements into shape ", to_string(sizes),
-                 " because the unspecified dimension size -1 can be any value and is ambiguous");
-        if (known == 0 || numel % known)
-            fail("shape '", to_string(sizes), "' is invalid for input of size ", numel);
-        result[unknown] = numel / known;
-    } else if (known != numel) {
+    if (!infer(result, numel, ""))
         fail("shape '", to_string(sizes), "' is invalid for input of size ", numel);
-    }
     return result;
 }
 
@@ -101,27 +105,22 @@ Tensor flatten(const Tensor& x, int64_t start, int64_t end) {
 }
 
 Tensor unflatten(const Tensor& x, int64_t dim, const Dims& sizes) {
-    const int at = wrap_dim(dim, x.dim());
     if (sizes.empty()) fail("unflatten: sizes must be non-empty");
-    int64_t known = 1;
-    bool overflow = false;
-    for (int64_t size : sizes)
-        overflow |= __builtin_mul_overflow(known, size == -1 ? 1 : size, &known);
-    Dims shape;
-    for (int i = 0; i < x.dim(); ++i) {
-        if (i != at) {
-            shape.push_back(x.sizes()[i]);
-            continue;
-        }
-        bool inferred = false;
-        for (int64_t size : sizes) inferred |= size == -1;
-        if (overflow || (inferred ? known == 0 || x.sizes()[i] % known : known != x.sizes()[i]))
-            fail("unflatten: Provided sizes ", to_string(sizes),
-                 " don't multiply up to the size of dim ", at, " (", x.sizes()[i],
-                 ") in the input tensor");
-        for (int64_t size : sizes) shape.push_back(size == -1 ? x.sizes()[i] / known : size);
-    }
+    const int at = wrap_dim(dim, x.dim());
+    constexpr auto unexpected = "unflatten got an unexpected error:\n";
+    if (x.dim() == 0)
+        fail(unexpected, "Dimension specified as ", at, " but tensor has no dimensions");
+    Dims parts = sizes, shape;
+    if (!infer(parts, x.sizes()[at], unexpected))
+        fail("unflatten: Provided sizes ", to_string(sizes),
+             " don't multiply up to the size of dim ", at, " (", x.sizes()[at],
+             ") in the input tensor");
+    for (int i = 0; i < at; ++i) shape.push_back(x.sizes()[i]);
+    for (int64_t size : parts) shape.push_back(size);
+    for (int i = at + 1; i < x.dim(); ++i) shape.push_back(x.sizes()[i]);
     return view(x, shape);
 }
+
+Tensor atleast_1d(const Tensor& x) { return x.dim() ? x : reshape(x, {1}); }
 
 }  // namespace tapegrad

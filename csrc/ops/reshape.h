@@ -10,6 +10,7 @@ Tensor view(const Tensor& x, const Dims& sizes);
 Tensor reshape(const Tensor& x, const Dims& sizes);
 Tensor flatten(const Tensor& x, int64_t start, int64_t end);
 Tensor unflatten(const Tensor& x, int64_t dim, const Dims& sizes);
+Tensor atleast_1d(const Tensor& x);
 
 // Rule of everything that gives the same elements, in the same order, another shape.
 struct Reshaped {

@@ -23,6 +23,8 @@
 //               several gradients also which of them are wanted, and it gives an array of them. It may answer
 //               with an undefined tensor, and then the expression counts. What it reads beyond backward()
 //               is declared by fused_needs().
+//   reads_all   true where every gradient counts as a function of all arguments, as it does in PyTorch,
+//               although it is the same for all their values
 //   node()      a function, where the name depends on the parameters
 #pragma once
 
@@ -34,6 +36,7 @@
 #include "autograd/variable.h"
 #include "formulas/words.h"
 #include "ops/copy.h"
+#include "ops/steady.h"
 
 namespace tapegrad {
 
@@ -205,22 +208,38 @@ public:
         rules::each_gradient(rule, g, x, y, [&](size_t i, auto gradient) {
             if (wanted[i]) inputs[i] = gradient();
         });
+        if (grad_enabled()) depend_on_read(inputs);
     }
 
     const Rule rule;
 
 private:
-    // What the gradients need that somebody may ask for.
-    rules::Uses needed() const {
-        rules::Uses uses;
+    // What each gradient uses that somebody may ask for.
+    std::array<rules::Uses, kGradients> uses() const {
+        std::array<rules::Uses, kGradients> all;
         std::array<rules::Uses, kArguments> x;
         for (size_t i = 0; i < kArguments; ++i) x[i] = rules::Uses::argument(static_cast<int>(i));
         rules::each_gradient(rule, rules::Uses(), x, rules::Uses::result(),
                              [&](size_t i, auto gradient) {
-                                 if (has_edge(i)) uses = uses | gradient();
+                                 if (has_edge(i)) all[i] = gradient();
                              });
-        if constexpr (requires { rule.fused_needs(); }) uses = uses | rule.fused_needs();
-        return uses;
+        return all;
+    }
+    rules::Uses needed() const {
+        rules::Uses all;
+        for (const rules::Uses one : uses()) all = all | one;
+        if constexpr (requires { rule.fused_needs(); }) all = all | rule.fused_needs();
+        return all;
+    }
+    void depend_on_read(TensorList& inputs) const {
+        const std::array<rules::Uses, kGradients> used = uses();
+        for (size_t i = 0; i < kGradients; ++i) {
+            uint64_t read = used[i].uses_result() ? ~uint64_t{0} : 0;
+            for (size_t j = 0; j < kGradients; ++j)
+                if (used[i].uses_value(static_cast<int>(j))) read |= uint64_t{1} << j;
+            if constexpr (requires { Rule::reads_all; }) read = ~uint64_t{0};
+            depend_on_inputs(inputs[i], *this, read);
+        }
     }
     bool fused(const Tensor& g, const Arguments& x, const Tensor& y,
                const std::array<bool, kGradients>& wanted, TensorList& inputs) {
@@ -322,6 +341,17 @@ public:
         write();
         x_.bump_version();
         if (node) rebase_history(x_, node);
+        return x_;
+    }
+
+    // x shows another window of its memory.
+    template <class Rule> const Tensor& show(const Tensor& window, const Rule& rule) const {
+        Ref<RuleNode<Rule>> node;
+        if (recorded_) {
+            node = rules::make_node(rule, x_);
+            node->save_arguments(x_);
+        }
+        change_window(x_, window, node);
         return x_;
     }
 

@@ -7,6 +7,7 @@
 #include "ops/elementwise.h"
 #include "ops/extents.h"
 #include "ops/joining.h"
+#include "ops/overlap.h"
 #include "ops/rearranging.h"
 #include "ops/rule.h"
 #include "ops/views.h"
@@ -91,6 +92,43 @@ Tensor cumprod(const Tensor& x_given, int64_t dim_given, OptionalDType dtype) {
     const int64_t dim = wrap_dim(dim_given, x_given.dim());
     const Tensor x = to_dtype(x_given, sum_type(x_given, dtype));
     return recorded(scan(kernel_table().reduce.cumprod, "cumprod", x, dim), Cumprod{dim}, x);
+}
+
+namespace {
+
+void check_in_place(const Tensor& x, const char* name, OptionalDType dtype) {
+    if (dtype && *dtype != x.dtype())
+        fail("Bad in-place call: input tensor dtype ", cpp_type_name(x.dtype()),
+             " and output tensor dtype ", cpp_type_name(*dtype), " should match");
+    if (x.dtype() == DType::Bool)
+        fail<NotImplementedError>("\"", name, "_out_cpu\" not implemented for 'Bool'");
+    refuse_internal_overlap(x);
+}
+
+// Integers are added as int64 and kept in their own type.
+void scan_in_place(const kernels::DTypeTable<kernels::ReduceFn>& kernels, const char* name,
+                   const Tensor& x, int64_t dim) {
+    copy_values(x, scan(kernels, name, cast_values(x, sum_type(x, {})), dim));
+}
+
+}  // namespace
+
+const Tensor& cumsum_(const Tensor& x, int64_t dim_given, OptionalDType dtype) {
+    const InPlace change(x);
+    const int64_t dim = wrap_dim(dim_given, x.dim());
+    check_in_place(x, "cumsum", dtype);
+    return change.apply(Cumsum{dim},
+                        [&] { scan_in_place(kernel_table().reduce.cumsum, "cumsum", x, dim); });
+}
+
+const Tensor& cumprod_(const Tensor& x, int64_t dim_given, OptionalDType dtype) {
+    const InPlace change(x);
+    const int64_t dim = wrap_dim(dim_given, x.dim());
+    check_in_place(x, "cumprod", dtype);
+    // Its derivative uses the result, which a view cannot keep.
+    if (change.recorded() && is_view(x)) return copy_(x, cumprod(clone(x), dim));
+    return change.apply(Cumprod{dim},
+                        [&] { scan_in_place(kernel_table().reduce.cumprod, "cumprod", x, dim); });
 }
 
 }  // namespace tapegrad

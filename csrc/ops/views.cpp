@@ -48,6 +48,19 @@ struct T {
     auto backward(auto g, auto, auto) const { return t(g); }
 };
 
+struct TransposeInPlace : Transpose {
+    static constexpr auto node = "TransposeBackward1";
+};
+struct TInPlace : T {
+    static constexpr auto node = "TBackward1";
+};
+
+Tensor t_window(const Tensor& x, const char* name) {
+    if (x.dim() > 2)
+        fail(name, "() expects a tensor with <= 2 dimensions, but self is ", x.dim(), "D");
+    return x.dim() < 2 ? alias(x) : swap_dims(x, 0, 1);
+}
+
 struct Permute {
     static constexpr auto node = "PermuteBackward0";
     Dims dims;
@@ -62,10 +75,14 @@ Tensor transpose(const Tensor& x, int64_t dim0, int64_t dim1) {
     return recorded_view(swap_dims(x, a, b), Transpose{a, b}, x);
 }
 
-Tensor t(const Tensor& x) {
-    if (x.dim() > 2) fail("t() expects a tensor with <= 2 dimensions, but self is ", x.dim(), "D");
-    return recorded_view(x.dim() < 2 ? alias(x) : swap_dims(x, 0, 1), T{}, x);
+const Tensor& transpose_(const Tensor& x, int64_t dim0, int64_t dim1) {
+    const InPlace change(x);
+    const int a = wrap_dim(dim0, x.dim()), b = wrap_dim(dim1, x.dim());
+    return change.show(swap_dims(x, a, b), TransposeInPlace{{a, b}});
 }
+
+Tensor t(const Tensor& x) { return recorded_view(t_window(x, "t"), T{}, x); }
+const Tensor& t_(const Tensor& x) { return InPlace(x).show(t_window(x, "t_"), TInPlace{}); }
 
 Tensor matrix_transpose(const Tensor& x) {
     if (x.dim() < 2)
@@ -179,27 +196,55 @@ struct Unsqueeze {
     auto backward(auto g, auto, auto) const { return squeeze(g, Dims{dim}); }
     void parameters(auto show) const { show("dim", dim); }
 };
+struct UnsqueezeInPlace : Unsqueeze {
+    static constexpr auto node = "UnsqueezeBackward1";
+};
+
+Tensor squeezed(const Tensor& x) {
+    return squeezed(x, [](int) { return true; });
+}
+Tensor squeezed(const Tensor& x, const Dims& dims) {
+    const DimSet set = wrap_dims(dims, x.dim());
+    return squeezed(x, [set](int i) { return set.contains(i); });
+}
+Tensor unsqueezed(const Tensor& x, int at) {
+    Dims sizes = x.sizes(), strides = x.strides();
+    const int64_t stride = at < x.dim() ? saturating_mul(sizes[at], strides[at]) : 1;
+    sizes.insert(at, 1);
+    strides.insert(at, stride);
+    return alias(x, sizes, strides, 0);
+}
 
 }  // namespace
 
 Tensor squeeze(const Tensor& x) {
-    return recorded_view(squeezed(x, [](int) { return true; }), Reshaped{"SqueezeBackward0"}, x);
+    return recorded_view(squeezed(x), Reshaped{"SqueezeBackward0"}, x);
 }
 Tensor squeeze(const Tensor& x, const Dims& dims) {
-    const DimSet set = wrap_dims(dims, x.dim());
-    Tensor view = squeezed(x, [set](int i) { return set.contains(i); });
+    Tensor view = squeezed(x, dims);
     if (dims.size() != 1) return recorded_view(std::move(view), Reshaped{"SqueezeBackward2"}, x);
     return recorded_view(std::move(view),
                          SqueezeOne{{"SqueezeBackward1"}, wrap_dim(dims[0], x.dim())}, x);
 }
 
+const Tensor& squeeze_(const Tensor& x) {
+    return InPlace(x).show(squeezed(x), Reshaped{"SqueezeBackward3"});
+}
+const Tensor& squeeze_(const Tensor& x, const Dims& dims) {
+    const InPlace change(x);
+    const Tensor window = squeezed(x, dims);
+    if (dims.size() != 1) return change.show(window, Reshaped{"SqueezeBackward5"});
+    return change.show(window, SqueezeOne{{"SqueezeBackward4"}, wrap_dim(dims[0], x.dim())});
+}
+
 Tensor unsqueeze(const Tensor& x, int64_t dim) {
     const int at = wrap_dim(dim, x.dim() + 1);
-    Dims sizes = x.sizes(), strides = x.strides();
-    const int64_t stride = at < x.dim() ? saturating_mul(sizes[at], strides[at]) : 1;
-    sizes.insert(at, 1);
-    strides.insert(at, stride);
-    return recorded_view(alias(x, sizes, strides, 0), Unsqueeze{at}, x);
+    return recorded_view(unsqueezed(x, at), Unsqueeze{at}, x);
+}
+const Tensor& unsqueeze_(const Tensor& x, int64_t dim) {
+    const InPlace change(x);
+    const int at = wrap_dim(dim, x.dim() + 1);
+    return change.show(unsqueezed(x, at), UnsqueezeInPlace{{at}});
 }
 
 namespace {

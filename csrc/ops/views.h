@@ -10,7 +10,9 @@ namespace tapegrad {
 // The same window with two dimensions swapped; no relation on the tape.
 Tensor swap_dims(const Tensor& x, int a, int b);
 Tensor transpose(const Tensor& x, int64_t dim0, int64_t dim1);
-Tensor t(const Tensor& x);                 // 2-d or less
+Tensor t(const Tensor& x);  // 2-d or less
+const Tensor& transpose_(const Tensor& x, int64_t dim0, int64_t dim1);
+const Tensor& t_(const Tensor& x);
 Tensor matrix_transpose(const Tensor& x);  // the last two dimensions
 Tensor reversed(const Tensor& x);          // .T: all dimensions in reverse order
 Tensor permute(const Tensor& x, const Dims& dims);
@@ -18,7 +20,10 @@ Tensor movedim(const Tensor& x, const Dims& source, const Dims& destination);
 Tensor expand(const Tensor& x, const Dims& sizes);
 Tensor squeeze(const Tensor& x);
 Tensor squeeze(const Tensor& x, const Dims& dims);
+const Tensor& squeeze_(const Tensor& x);
+const Tensor& squeeze_(const Tensor& x, const Dims& dims);
 Tensor unsqueeze(const Tensor& x, int64_t dim);
+const Tensor& unsqueeze_(const Tensor& x, int64_t dim);
 Tensor select(const Tensor& x, int64_t dim, int64_t index);
 Tensor slice(const Tensor& x, int64_t dim, int64_t start, int64_t end, int64_t step);
 Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length);

@@ -3,6 +3,13 @@
 
 namespace tapegrad::python {
 
-void bind_as_strided(PyObject* m) { def<"as_strided">(m, as_strided).without_out(); }
+void bind_as_strided(PyObject* m) {
+    def<"as_strided">(m, as_strided).without_out();
+    def<"as_strided_">(m, as_strided_);
+    def_method<"resize_">(m, resize_);
+    def<"resize_as_">(m, [](const Tensor& x, const Tensor& other) -> const Tensor& {
+        return resize_(x, other.sizes());
+    });
+}
 
 }  // namespace tapegrad::python

@@ -1,4 +1,8 @@
 // Backward passes, modes, and what the Python side of autograd needs of the core.
+#include <exception>
+#include <system_error>
+#include <thread>
+
 #include "autograd/anomaly.h"
 #include "autograd/engine.h"
 #include "autograd/grad_mode.h"
@@ -8,8 +12,10 @@
 #include "python/bind.h"
 #include "python/errors.h"
 #include "python/hooks.h"
+#include "python/interpreter.h"
 #include "python/module.h"
 #include "python/node_object.h"
+#include "python/saved_tensor_hooks.h"
 #include "python/tensor_attributes.h"
 #include "python/values.h"
 
@@ -72,6 +78,46 @@ Tensor given_gradient(py::handle object, const ResultInfo& info, size_t index) {
     return grad;
 }
 
+// What queue_callback was given during a run of this thread; the runs around it are its outer ones.
+struct Callbacks {
+    Callbacks() { innermost = this; }
+    ~Callbacks() { innermost = outer; }
+    void call(bool recording) {
+        GradMode mode(recording);
+        for (size_t i = 0; i < list.size(); ++i) {
+            const py::object callback = list[i];  // which may add others
+            callback();
+        }
+    }
+    std::vector<py::object> list;
+    Callbacks* const outer = innermost;
+    static inline thread_local Callbacks* innermost __attribute__((tls_model("initial-exec"))) =
+        nullptr;
+};
+
+void queue_callback(py::object callback) {
+    if (!Callbacks::innermost) fail("Final callbacks can only be installed during backward pass.");
+    Callbacks::innermost->list.push_back(std::move(callback));
+}
+
+TensorList run_with_callbacks(std::span<const Edge> roots, TensorList grads,
+                              std::span<const Edge> inputs, const BackwardOptions& options) {
+    if (options.accumulate && options.create_graph) [[unlikely]] {
+        static bool warned = false;
+        if (!std::exchange(warned, true))
+            warn(
+                "Using backward() with create_graph=True will create a reference cycle between the "
+                "parameter and its gradient which can cause a memory leak. We recommend using "
+                "autograd.grad when creating the graph to avoid this. If you have to use this "
+                "function, make sure to reset the .grad fields of your parameters to None after "
+                "use to break the cycle and avoid the leak.");
+    }
+    Callbacks callbacks;
+    TensorList results = run_backward(roots, std::move(grads), inputs, options);
+    if (!callbacks.list.empty()) callbacks.call(options.create_graph);
+    return results;
+}
+
 py::tuple run(const py::tuple& roots, const py::tuple& grads, bool keep_graph, bool create_graph,
               const py::tuple& inputs, bool allow_unreachable, bool accumulate) {
     if (roots.size() != grads.size())
@@ -90,15 +136,16 @@ py::tuple run(const py::tuple& roots, const py::tuple& grads, bool keep_graph, b
                 fail<TypeError>("all inputs have to be Tensors or GradientEdges, but got ",
                                 Py_TYPE(inputs[i].ptr())->tp_name);
             const Tensor input = unwrap(inputs[i].ptr());
-            if (!input.requires_grad())
+            if (!wants_gradient(input))
                 fail("One of the differentiated Tensors does not require grad");
             if (accumulate && !input.is_leaf()) retain_grad(input);
             edge = gradient_edge(input);
         }
         input_edges.push_back(std::move(edge));
     }
-    const TensorList results = run_backward(root_edges, std::move(gradients), input_edges,
-                                            BackwardOptions{keep_graph, create_graph, accumulate});
+    const TensorList results =
+        run_with_callbacks(root_edges, std::move(gradients), input_edges,
+                           BackwardOptions{keep_graph, create_graph, accumulate});
     if (accumulate) return py::tuple();
     py::tuple out(results.size());
     for (size_t i = 0; i < results.size(); ++i) {
@@ -134,8 +181,8 @@ PyObject* backward_method(PyObject* self, PyObject* const* args, Py_ssize_t coun
         if (values[3] == Py_None) {
             const Point root = root_point(self, 0);
             TensorList grads{given_gradient(values[0], root.info(), 0)};
-            run_backward({&root.edge, 1}, std::move(grads), {},
-                         BackwardOptions{keep_graph, create_graph, true});
+            run_with_callbacks({&root.edge, 1}, std::move(grads), {},
+                               BackwardOptions{keep_graph, create_graph, true});
         } else {
             py::object inputs = py::reinterpret_borrow<py::object>(values[3]);
             Edge ignored;
@@ -170,19 +217,41 @@ struct PythonTrace final : ForwardTrace {
 private:
     void warn_with(std::string message) const {
         for (py::handle line : lines) message += py::str(line);
-        if (PyErr_WarnEx(PyExc_UserWarning, message.c_str(), 1) < 0) throw py::error_already_set();
+        if (run_python([&] { return PyErr_WarnEx(PyExc_UserWarning, message.c_str(), 1); }) < 0)
+            throw py::error_already_set();
     }
 };
 
 Ref<Counted> capture_trace() {
     Ref<PythonTrace> trace = make_ref<PythonTrace>();
-    trace->lines = py::module_::import("traceback").attr("format_stack")();
+    const py::object format = py::module_::import("traceback").attr("format_stack");
+    trace->lines = call_python(format, py::tuple());
     if (Node* node = node_under_watch(); node && node->extras_ && node->extras_->forward_trace) {
         trace->parent =
             Ref<PythonTrace>(static_cast<PythonTrace*>(node->extras_->forward_trace.get()));
         trace->parent_name = node->name();
     }
     return trace;
+}
+
+// -------------------------------------------------------------------------------- threads
+
+void call_on_new_thread(void (*f)(void*), void* context) {
+    HookStack* const hooks = hook_stack();
+    PyThreadState* const here = PyEval_SaveThread();
+    std::exception_ptr error;
+    try {
+        std::thread([=] {
+            const PyGILState_STATE lock = PyGILState_Ensure();
+            use_hook_stack(hooks);
+            f(context);
+            PyGILState_Release(lock);
+        }).join();
+    } catch (const std::system_error&) {
+        error = std::current_exception();
+    }
+    run_python([=] { PyEval_RestoreThread(here); });
+    if (error) std::rethrow_exception(error);
 }
 
 // -------------------------------------------------------------------------------- methods
@@ -198,6 +267,7 @@ PyObject* retain_grad_method(PyObject* self, PyObject*) {
 
 void bind_autograd(py::module_& m) {
     capture_forward_trace = capture_trace;
+    run_on_new_thread = call_on_new_thread;
 
     static PyMethodDef backward = {
         "backward", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(backward_method)),
@@ -215,7 +285,7 @@ void bind_autograd(py::module_& m) {
                                      set_requires_grad(self, requires_grad);
                                      return self;
                                  });
-    def_method<"is_inference">(m.ptr(), [](const Tensor& self) { return bool{self->inference}; });
+    def<"is_inference">(m.ptr(), [](const Tensor& self) { return bool{self->inference}; });
     def_method<"_is_view">(m.ptr(), [](const Tensor& self) { return is_view(self); });
     def_method<"set_">(m.ptr(), [](const Tensor& self, const Tensor& source) -> const Tensor& {
         check_inplace(self, recording(self));
@@ -228,6 +298,7 @@ void bind_autograd(py::module_& m) {
     });
 
     m.def("_run_backward", run);
+    m.def("_queue_callback", queue_callback);
     m.def(
         "is_grad_enabled", [] { return thread_state.grad_enabled; },
         "Whether operations are recorded on this thread.");
@@ -262,11 +333,16 @@ void bind_autograd(py::module_& m) {
         if (!edge) fail("Can't get gradient edge for tensors that don't require grad");
         return py::make_tuple(py::reinterpret_steal<py::object>(wrap_node(edge.node)), edge.nr);
     });
+    m.def("_whole_storage", [](const Tensor& x) {
+        const int64_t count = static_cast<int64_t>(x.storage()->bytes() / x.item_size());
+        return Tensor(new TensorImpl(Shape::row_major({count}), x.dtype(),
+                                     Storage::alias(x.storage()), x.storage()->data()));
+    });
     m.def("_make_subclass", [](py::type type, const Tensor& data, bool requires_grad) {
-        Tensor made = alias(data);
+        const Tensor made = detach(data);
         if (requires_grad && !made.is_floating())
             fail("Only Tensors of floating point and complex dtype can require gradients");
-        made->requires_grad = requires_grad;
+        set_requires_grad(made, requires_grad);
         return py::reinterpret_steal<py::object>(
             wrap_as(reinterpret_cast<PyTypeObject*>(type.ptr()), made));
     });

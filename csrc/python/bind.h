@@ -206,6 +206,7 @@ TAPEGRAD_TOPICS(TAPEGRAD_DECLARE_)
 
 void bind_dtypes(PyObject* m);
 void bind_grad_mode_guards(PyObject* m);
+void bind_module_base(PyObject* m);
 void bind_docs(PyObject* m);
 
 }  // namespace tapegrad::python

@@ -7,6 +7,7 @@
 #include "ops/copy.h"
 #include "ops/views.h"
 #include "python/errors.h"
+#include "python/interpreter.h"
 #include "python/module.h"
 #include "python/node_object.h"
 #include "python/saved_tensor_hooks.h"
@@ -54,12 +55,13 @@ public:
         bool needs_grad;
     };
     std::vector<Argument> arguments;  // edges count only the tensors
-    std::vector<bool> result_is_tensor;
+    std::vector<bool> result_is_tensor, result_is_constant;
     std::vector<SavedTensor> saved;
     std::unique_ptr<Notes> notes;  // while forward runs
     bool released = false;
-    bool materialize = true;
-    bool accessed = false;  // and let go of, as the function asked for
+    bool materialize = true;            // zeros for what has no gradient,
+    bool materialize_constants = true;  // also where it can have none
+    bool accessed = false;              // and let go of, as the function asked for
 
 private:
     std::string name_;
@@ -77,17 +79,16 @@ void FunctionNode::backward(GradList& grads, TensorList& inputs) {
     py::object context = py::reinterpret_steal<py::object>(wrap_node(Ref<Node>(this)));
     py::tuple values(grads.size());
     for (size_t i = 0; i < grads.size(); ++i) {
-        if (!grads[i].defined() && materialize && result_is_tensor[i])
-            grads[i] = zeros(results[i].sizes(), results[i].dtype);
+        const bool filled =
+            materialize && result_is_tensor[i] && (materialize_constants || !result_is_constant[i]);
+        if (!grads[i].defined() && filled) grads[i] = zeros(results[i].sizes(), results[i].dtype);
         values[i] = py::cast(std::move(grads[i]));
     }
     static PyObject* const apply_name = PyUnicode_InternFromString("apply");
     py::object method =
         py::reinterpret_steal<py::object>(PyObject_GetAttr(context.ptr(), apply_name));
     if (!method) throw py::error_already_set();
-    py::object result =
-        py::reinterpret_steal<py::object>(PyObject_Call(method.ptr(), values.ptr(), nullptr));
-    if (!result) throw py::error_already_set();
+    py::object result = call_python(method, values);
 
     py::tuple given = PyTuple_Check(result.ptr()) ? py::reinterpret_borrow<py::tuple>(result)
                                                   : py::make_tuple(result);
@@ -171,7 +172,7 @@ Tensor finish(const Result& result, const Ref<FunctionNode>& node, size_t tensor
     if (!node || result.constant || !tensor.is_floating()) {
         if (node) node->add_result(tensor);
         if (result.is_input) {
-            if (result.dirty) return tensor;
+            if (result.dirty && !tensor.requires_grad()) return tensor;
             return detach(
                 tensor);  // never the input itself, so that its place on the tape is left alone
         }
@@ -221,7 +222,7 @@ bool add_argument(FunctionNode& node, py::handle argument, Impls& inputs) {
     }
     const Tensor input = unwrap(argument.ptr());
     inputs.push_back(input.impl());
-    node.arguments.push_back({true, input.requires_grad()});
+    node.arguments.push_back({true, wants_gradient(input)});
     Edge edge = grad_enabled() ? gradient_edge(input) : Edge{};
     const bool differentiable = static_cast<bool>(edge);
     node.add_edge(std::move(edge));
@@ -231,9 +232,15 @@ bool add_argument(FunctionNode& node, py::handle argument, Impls& inputs) {
 py::object run_forward(py::handle function, py::handle context, const py::tuple& args,
                        const py::dict& kwargs, bool separate) {
     GradMode off(false);
-    if (!separate) return function.attr("forward")(context, *args, **kwargs);
-    py::object output = function.attr("forward")(*args, **kwargs);
-    function.attr("setup_context")(context, args, output);
+    const py::object forward = function.attr("forward");
+    if (!separate) {
+        const py::tuple all = py::make_tuple(context) + args;
+        return call_python(forward, all, kwargs);
+    }
+    py::object output = call_python(forward, args, kwargs);
+    const py::object setup = function.attr("setup_context");
+    const py::tuple given = py::make_tuple(context, args, output);
+    call_python(setup, given);
     return output;
 }
 
@@ -288,6 +295,7 @@ py::object apply(py::object function, bool separate, py::tuple args, py::dict kw
     for (size_t i = 0; i < outputs.size(); ++i) {
         Result& result = results[i];
         node->result_is_tensor.push_back(result.tensor.defined());
+        node->result_is_constant.push_back(result.constant);
         if (!result.tensor.defined()) {
             if (recorded) node->results.push_back(ResultInfo{Shape::row_major({}), DType::Float32});
             finished[i] = py::handle(outputs[i]);
@@ -350,6 +358,20 @@ PyObject* set_materialize(PyObject* self, PyObject* value) {
                 type_name(value), "), but expected (bool)");
         node_of_context(self).materialize = value == Py_True;
         Py_RETURN_NONE;
+    });
+}
+PyObject* get_materialize_constants(PyObject* self, void*) {
+    return guarded([&] { return PyBool_FromLong(node_of_context(self).materialize_constants); });
+}
+int set_materialize_constants(PyObject* self, PyObject* value, void*) {
+    return guarded([&]() -> int {
+        if (!value || !PyBool_Check(value))
+            fail<TypeError>(
+                "set_materialize_non_diff_grads received an invalid combination of arguments - "
+                "got (",
+                value ? type_name(value) : "", "), but expected (bool)");
+        node_of_context(self).materialize_constants = value == Py_True;
+        return 0;
     });
 }
 // Whether the function wants its saved tensors to go with their first reader.
@@ -429,6 +451,9 @@ void bind_custom_functions(py::module_& m) {
          "The saved values themselves, for hooks on them.", nullptr},
         {"needs_input_grad", get_needs_input_grad, nullptr,
          "For each argument, whether it requires gradients.", nullptr},
+        {"_materialize_non_diff_grads", get_materialize_constants, set_materialize_constants,
+         "Whether zeros are made also for results that were marked as not differentiable.",
+         nullptr},
         {"to_save", get_note<&Notes::to_save>, nullptr, nullptr, nullptr},
         {"dirty_tensors", get_note<&Notes::dirty>, nullptr, nullptr, nullptr},
         {"non_differentiable", get_note<&Notes::non_differentiable>, nullptr, nullptr, nullptr},

@@ -5,6 +5,7 @@
 
 #include "autograd/variable.h"
 #include "ops/copy.h"
+#include "python/interpreter.h"
 #include "python/module.h"
 #include "python/numpy.h"
 
@@ -227,11 +228,11 @@ py::object ask_for_capsule(const py::object& object, const py::object& copy) {
     arguments["max_version"] = py::make_tuple(1, 0);
     if (!copy.is_none()) arguments["copy"] = copy;
     try {
-        return method(**arguments);
+        return call_python(method, py::tuple(), arguments);
     } catch (py::error_already_set& error) {
         if (!error.matches(PyExc_TypeError)) throw;
     }
-    return method();
+    return call_python(method, py::tuple());
 }
 
 Tensor from_dlpack(const py::object& object, const py::object& device, const py::object& copy) {

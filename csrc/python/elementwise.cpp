@@ -41,6 +41,9 @@ const Tensor& scaled_first_(const Tensor& a, const Scalar& alpha, const Tensor& 
 template <Comparison Op> Tensor compared(const Tensor& a, const Arg& b) {
     return compare(Op, a, b);
 }
+template <Comparison Op> const Tensor& compared_in(const Tensor& a, const Arg& b) {
+    return compare_in_place(Op, a, b);
+}
 template <Integer Op> Tensor integer_of(const Tensor& a, const Arg& b) {
     return integer_binary(Op, a, b);
 }
@@ -61,7 +64,8 @@ constexpr bool is_plain(Unary op) {
     return op != Unary::Cube && op != Unary::Round && op != Unary::Gelu && op != Unary::GeluTanh;
 }
 constexpr bool is_plain(Binary op) {
-    return op != Binary::Add && op != Binary::Sub && op != Binary::Div && op != Binary::Pow;
+    return op != Binary::Add && op != Binary::Sub && op != Binary::Div && op != Binary::Pow &&
+           op != Binary::ClampMin && op != Binary::ClampMax && op != Binary::LogitLoss;
 }
 
 template <class Formula, Unary Op, Name N, Name InPlace> void bind_unary(PyObject* m) {
@@ -93,9 +97,10 @@ void bind_elementwise(PyObject* m) {
     TAPEGRAD_BINARY(TAPEGRAD_BIND)
 #undef TAPEGRAD_BIND
     constexpr std::pair<const char*, const char*> aliases[] = {
-        {"negative", "neg"}, {"negative_", "neg_"}, {"absolute", "abs"}, {"absolute_", "abs_"},
-        {"arcsin", "asin"},  {"arccos", "acos"},    {"arctan", "atan"},  {"fix", "trunc"},
-        {"multiply", "mul"}, {"multiply_", "mul_"}, {"arctan2", "atan2"}};
+        {"negative", "neg"}, {"negative_", "neg_"}, {"absolute", "abs"},  {"absolute_", "abs_"},
+        {"arcsin", "asin"},  {"arcsin_", "asin_"},  {"arccos", "acos"},   {"arccos_", "acos_"},
+        {"arctan", "atan"},  {"arctan_", "atan_"},  {"fix", "trunc"},     {"fix_", "trunc_"},
+        {"multiply", "mul"}, {"multiply_", "mul_"}, {"arctan2", "atan2"}, {"arctan2_", "atan2_"}};
     for (const auto& [alias, name] : aliases) find_operator(name).alias(alias);
 
     def<"add">(m, binary_of<Binary::Add>, add_scaled)
@@ -113,7 +118,7 @@ void bind_elementwise(PyObject* m) {
     def_method<"sub_">(m, binary_in<Binary::Sub>, sub_scaled_)
         .deprecated("(input, alpha, other)", scaled_first_<sub_scaled_>)
         .alias("subtract_");
-    def_method<"div_">(m, binary_in<Binary::Div>, divide_).alias("divide_");
+    def_method<"div_">(m, binary_in<Binary::Div>, divide_).alias("divide_").alias("true_divide_");
     def_method<"pow_">(m, power_);
     def_method<"round_">(m, round_to_);
 
@@ -131,6 +136,16 @@ void bind_elementwise(PyObject* m) {
     def<"logical_and">(m, compared<Comparison::LogicalAnd>);
     def<"logical_or">(m, compared<Comparison::LogicalOr>);
     def<"logical_xor">(m, compared<Comparison::LogicalXor>);
+    def_method<"eq_">(m, compared_in<Comparison::Eq>);
+    def_method<"ne_">(m, compared_in<Comparison::Ne>).alias("not_equal_");
+    def_method<"lt_">(m, compared_in<Comparison::Lt>).alias("less_");
+    def_method<"le_">(m, compared_in<Comparison::Le>).alias("less_equal_");
+    def_method<"gt_">(m, compared_in<Comparison::Gt>).alias("greater_");
+    def_method<"ge_">(m, compared_in<Comparison::Ge>).alias("greater_equal_");
+    def_method<"logical_and_">(m, compared_in<Comparison::LogicalAnd>);
+    def_method<"logical_or_">(m, compared_in<Comparison::LogicalOr>);
+    def_method<"logical_xor_">(m, compared_in<Comparison::LogicalXor>);
+    def_method<"logical_not_">(m, logical_not_);
     bind_integer<Integer::FloorDivide, "floor_divide", "floor_divide_">(m);
     bind_integer<Integer::BitwiseAnd, "bitwise_and", "bitwise_and_">(m);
     bind_integer<Integer::BitwiseOr, "bitwise_or", "bitwise_or_">(m);
@@ -145,12 +160,18 @@ void bind_elementwise(PyObject* m) {
     def<"logical_not">(m, predicate_of<Predicate::LogicalNot>);
     def<"signbit">(m, predicate_of<Predicate::SignBit>);
 
-    def_function<"where">(m, where, nonzero_coordinates).out_has(kSameType);
+    def_function<"where">(m, where, nonzero_tuple).out_has(kSameType);
     def_method<"where">(m, [](const Tensor& x, const Tensor& condition, const Arg& other) {
         return where(condition, x, other);
     });
     def<"clamp">(m, clamp).out_has(kSameType).alias("clip");
     def_method<"clamp_">(m, clamp_).alias("clip_");
+    def<"clamp_min_">(m, [](const Tensor& x, const Arg& low) -> const Tensor& {
+        return clamp_(x, &low, nullptr);
+    });
+    def<"clamp_max_">(m, [](const Tensor& x, const Arg& high) -> const Tensor& {
+        return clamp_(x, nullptr, &high);
+    });
     def<"clamp_min">(m, [](const Tensor& x, const Arg& low) {
         return clamp(x, &low, nullptr);
     }).out_has(kSameType);
@@ -171,7 +192,8 @@ void bind_elementwise(PyObject* m) {
         .without_out();
     def_method<"contiguous">(m, overload<Tensor(const Tensor&)>(contiguous),
                              overload<Tensor(const Tensor&, OptionalFormat)>(contiguous));
-    def_method<"_to_dtype">(m, to_copy);
+    def_method<"_to_dtype">(m,
+                            overload<Tensor(const Tensor&, DType, bool, OptionalFormat)>(to_copy));
     def_method<"copy_">(m, copy_);
     def_method<"fill_">(m, fill_);
     def<"zero_">(m, zero_);

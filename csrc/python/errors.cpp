@@ -1,8 +1,10 @@
 #include "python/errors.h"
 
 #include <pybind11/pybind11.h>
+#include <unistd.h>
 
 #include "core/error.h"
+#include "python/interpreter.h"
 
 namespace py = pybind11;
 
@@ -11,9 +13,13 @@ namespace tapegrad::python {
 // As PyTorch, which knows no MemoryError. Tables of offsets raise these; tensors raise an Error.
 constexpr const char* kNoMemory = "tapegrad: can't allocate memory";
 
+void sleep_until_exit() noexcept {
+    for (;;) pause();
+}
+
 void set_error_from_exception() noexcept {
     try {
-        throw;
+        run_python([] { throw; });
     } catch (py::error_already_set& error) {
         error.restore();
     } catch (const ValueError& error) {
@@ -50,7 +56,8 @@ void install_error_handling() {
         }
     });
     set_warning_handler([](const std::string& message) {
-        if (PyErr_WarnEx(PyExc_UserWarning, message.c_str(), 1) < 0) throw py::error_already_set();
+        if (run_python([&] { return PyErr_WarnEx(PyExc_UserWarning, message.c_str(), 1); }) < 0)
+            throw py::error_already_set();
     });
 }
 

@@ -2,6 +2,7 @@
 
 #include "autograd/variable.h"
 #include "python/casters.h"
+#include "python/interpreter.h"
 #include "python/node_object.h"
 #include "python/tensor_attributes.h"
 
@@ -18,11 +19,15 @@ std::string hook_name(py::handle hook) {
                                          : "<unknown>";
 }
 
-// What a hook returned in place of a gradient.
-Tensor checked_replacement(const Tensor& original, py::handle result, py::handle hook) {
+void require_tensor(py::handle result) {
     if (!is_tensor(result.ptr()))
         fail<TypeError>("expected Variable, but hook returned '", Py_TYPE(result.ptr())->tp_name,
                         "'");
+}
+
+// What a hook returned in place of a gradient.
+Tensor checked_replacement(const Tensor& original, py::handle result, py::handle hook) {
+    require_tensor(result);
     const Tensor value = unwrap(result.ptr());
     if (!original.defined()) fail("can't replace a None gradient with a non-None value");
     if (value.dtype() != original.dtype())
@@ -42,8 +47,9 @@ template <class List> py::tuple as_tuple(const List& tensors) {
 
 // Takes over what a hook on several gradients returned.
 template <class List> void replace_all(List& tensors, py::handle result, py::handle hook) {
-    py::tuple values = PyTuple_Check(result.ptr()) ? py::reinterpret_borrow<py::tuple>(result)
-                                                   : py::make_tuple(result);
+    if (!PyTuple_Check(result.ptr()))
+        fail<TypeError>("expected tuple, but hook returned '", Py_TYPE(result.ptr())->tp_name, "'");
+    const py::tuple values = py::reinterpret_borrow<py::tuple>(result);
     if (values.size() != tensors.size())
         fail("hook '", hook_name(hook), "' has returned an incorrect number of values (got ",
              values.size(), ", but expected ", tensors.size(), ")");
@@ -62,7 +68,8 @@ struct PythonTensorHooks final : TensorHook {
         Tensor current = grad;
         bool changed = false;
         for (py::handle hook : callables(dict)) {
-            py::object result = hook(current);
+            const py::tuple args = py::make_tuple(current);
+            py::object result = call_python(hook, args);
             if (result.is_none()) continue;
             current = checked_replacement(current, result, hook);
             changed = true;
@@ -74,7 +81,13 @@ struct PythonTensorHooks final : TensorHook {
 struct PythonAccumulateHooks final : AccumulateHook {
     py::object dict = new_hook_dict();
     void call(const Tensor& variable) override {
-        for (py::handle hook : callables(dict)) hook(variable);
+        const py::tuple args = py::make_tuple(variable);
+        for (py::handle hook : callables(dict)) {
+            const py::object result = call_python(hook, args);
+            if (result.is_none()) continue;
+            require_tensor(result);
+            fail("Tensor post accumulate grad hooks should return None.");
+        }
     }
 };
 
@@ -82,7 +95,8 @@ struct PythonPreHooks final : NodePreHook {
     py::object dict = new_hook_dict();
     void call(GradList& grads) override {
         for (py::handle hook : callables(dict)) {
-            py::object result = hook(as_tuple(grads));
+            const py::tuple args = py::make_tuple(as_tuple(grads));
+            py::object result = call_python(hook, args);
             if (!result.is_none()) replace_all(grads, result, hook);
         }
     }
@@ -92,7 +106,8 @@ struct PythonPostHooks final : NodePostHook {
     py::object dict = new_hook_dict();
     void call(TensorList& inputs, const GradList& grads) override {
         for (py::handle hook : callables(dict)) {
-            py::object result = hook(as_tuple(inputs), as_tuple(grads));
+            const py::tuple args = py::make_tuple(as_tuple(inputs), as_tuple(grads));
+            py::object result = call_python(hook, args);
             if (!result.is_none()) replace_all(inputs, result, hook);
         }
     }
@@ -110,7 +125,7 @@ void track(const Tensor& tensor) {
 }  // namespace
 
 py::object tensor_hooks(const Tensor& tensor) {
-    if (!tensor.requires_grad())
+    if (!wants_gradient(tensor))
         fail("cannot register a hook on a tensor that doesn't require gradient");
     track(tensor);
     if (Ref<Node> node = grad_fn(tensor)) {
@@ -122,13 +137,12 @@ py::object tensor_hooks(const Tensor& tensor) {
         hooks.push_back({tensor->output_nr, made});
         return made->dict;
     }
-    AutogradExtra& extra = make_extra(tensor);
-    if (!extra.leaf_hook) extra.leaf_hook = make_ref<PythonTensorHooks>();
-    return static_cast<PythonTensorHooks&>(*extra.leaf_hook).dict;
+    if (!make_extra(tensor).leaf_hook) set_leaf_hook(tensor, make_ref<PythonTensorHooks>());
+    return static_cast<PythonTensorHooks&>(*extra_of(tensor)->leaf_hook).dict;
 }
 
 py::object accumulate_hooks(const Tensor& tensor) {
-    if (!tensor.requires_grad())
+    if (!wants_gradient(tensor))
         fail("cannot register a hook on a tensor that doesn't require gradient");
     if (!tensor.is_leaf())
         fail("post accumulate grad hooks cannot be registered on non-leaf tensors");

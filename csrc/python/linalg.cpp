@@ -1,4 +1,5 @@
 #include "ops/linalg.h"
+#include "ops/svd.h"
 
 #include "python/bind.h"
 
@@ -28,7 +29,9 @@ void bind_linalg(PyObject* m) {
         .deprecated("(beta, input, alpha, mat1, mat2)",
                     [](const Scalar& beta, const Tensor& x, const Scalar& alpha, const Tensor& a,
                        const Tensor& b) { return addmm(x, a, b, beta, alpha); });
+    def_method<"addmm_">(m, addmm_);
     def_function<"linear">(m, linear);
+    def_function<"_svdvals">(m, singular_values).without_out();
 }
 
 }  // namespace tapegrad::python

@@ -19,6 +19,7 @@ PYBIND11_MODULE(_C, m) {
 #undef TAPEGRAD_BIND_
     bind_autograd(m);
     bind_grad_mode_guards(m.ptr());
+    bind_module_base(m.ptr());
     bind_custom_functions(m);
     bind_legacy(m);
     bind_runtime(m);

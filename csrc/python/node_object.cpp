@@ -6,8 +6,10 @@
 
 #include "autograd/accumulate_grad.h"
 #include "autograd/saved_tensor.h"
+#include "ops/copy.h"
 #include "python/errors.h"
 #include "python/hooks.h"
+#include "python/interpreter.h"
 #include "python/module.h"
 #include "python/saved_tensor_hooks.h"
 #include "python/tensor_attributes.h"
@@ -71,6 +73,10 @@ int node_clear(PyObject* self) {
     if (object->node && !object->owned_by_node && object->node->use_count() == 1)
         clear_node_hooks(*object->node);
     return 0;
+}
+
+PyObject* refuse_new(PyTypeObject* type, PyObject*, PyObject*) {
+    return PyErr_Format(PyExc_TypeError, "cannot create '%s' instances", type->tp_name);
 }
 
 PyObject* node_repr(PyObject* self) {
@@ -196,6 +202,51 @@ PyObject* node_dir(PyObject* self, PyObject*) {
     });
 }
 
+// node(*gradients of its results): the gradients of its inputs. As in PyTorch no hook runs, and nothing that
+// the node has saved is let go of.
+PyObject* node_call(PyObject* self, PyObject* args, PyObject* kwargs) {
+    return guarded([&]() -> PyObject* {
+        const Ref<Node> node(&node_behind(self));
+        if (kwargs && PyDict_GET_SIZE(kwargs))
+            fail<TypeError>("keyword arguments are not supported");
+        const size_t count = static_cast<size_t>(PyTuple_GET_SIZE(args));
+        if (count != node->results.size())
+            fail<TypeError>("expected ", node->results.size(), " arguments, got ", count,
+                            " instead");
+        GradList grads;
+        bool any = node->accepts_undefined();
+        for (size_t i = 0; i < count; ++i) {
+            PyObject* argument = PyTuple_GET_ITEM(args, static_cast<Py_ssize_t>(i));
+            const ResultInfo& result = node->results[i];
+            Tensor grad;
+            if (is_tensor(argument)) grad = unwrap(argument);
+            else if (argument != Py_None) fail<TypeError>("argument ", i, " is not a Variable");
+            if (grad.defined()) {
+                any = true;
+                if (!(grad.sizes() == result.sizes()))
+                    fail("argument ", i, " has the shape ", to_string(grad.sizes()),
+                         ", but result ", i, " of ", node->name(), " has ",
+                         to_string(result.sizes()));
+                if (grad.dtype() != result.dtype) grad = to_dtype(grad, result.dtype);
+            }
+            grads.push_back(std::move(grad));
+        }
+        TensorList inputs;
+        inputs.resize(node->edges.size());
+        if (any) {
+            struct AllWanted {
+                ~AllWanted() { thread_state.unwanted_inputs = before; }
+                uint64_t before = std::exchange(thread_state.unwanted_inputs, 0);
+            } all_wanted;
+            node->backward(grads, inputs);
+        }
+        if (inputs.size() == 1) return wrap(std::move(inputs[0]));
+        py::tuple out(inputs.size());
+        for (size_t i = 0; i < inputs.size(); ++i) out[i] = py::cast(std::move(inputs[i]));
+        return out.release().ptr();
+    });
+}
+
 PyObject* node_name(PyObject* self, PyObject*) {
     return guarded([&]() -> PyObject* { return PyUnicode_FromString(node_behind(self).name()); });
 }
@@ -204,9 +255,21 @@ PyObject* node_sequence(PyObject* self, PyObject*) {
         [&]() -> PyObject* { return PyLong_FromUnsignedLongLong(node_behind(self).sequence); });
 }
 
+PyObject* node_set_sequence(PyObject* self, PyObject* number) {
+    return guarded([&]() -> PyObject* {
+        const unsigned long long value = PyLong_AsUnsignedLongLong(number);
+        if (PyErr_Occurred()) return nullptr;
+        node_behind(self).sequence = value;
+        Py_RETURN_NONE;
+    });
+}
+PyObject* get_node_requires_grad(PyObject*, void*) { Py_RETURN_TRUE; }
+
 // hook is put into the dict; the handle that removes it is returned.
 PyObject* register_in(py::object dict, PyObject* hook) {
-    py::object handle = py::module_::import("tapegrad.utils.hooks").attr("RemovableHandle")(dict);
+    const py::object type = py::module_::import("tapegrad.utils.hooks").attr("RemovableHandle");
+    const py::tuple args = py::make_tuple(dict);
+    py::object handle = call_python(type, args);
     dict[handle.attr("id")] = py::handle(hook);
     return handle.release().ptr();
 }
@@ -261,12 +324,14 @@ void bind_nodes(py::module_& m) {
         {"metadata", get_metadata, nullptr, "A dict for notes; it lives as long as the node.",
          nullptr},
         {"formula", get_formula, nullptr, "The derivative as text, or None.", nullptr},
+        {"requires_grad", get_node_requires_grad, nullptr, "Always True.", nullptr},
         {"_input_metadata", get_input_metadata, nullptr, nullptr, nullptr},
         {nullptr, nullptr, nullptr, nullptr, nullptr},
     };
     static PyMethodDef methods[] = {
         {"name", node_name, METH_NOARGS, "The name of the node's kind."},
         {"_sequence_nr", node_sequence, METH_NOARGS, nullptr},
+        {"_set_sequence_nr", node_set_sequence, METH_O, nullptr},
         {"register_hook", node_register_hook, METH_O,
          "Calls hook(grad_inputs, grad_outputs) after each run of this node; it may return new "
          "grad_inputs."},
@@ -279,7 +344,9 @@ void bind_nodes(py::module_& m) {
         {Py_tp_dealloc, slot(node_dealloc)},
         {Py_tp_traverse, slot(node_traverse)},
         {Py_tp_clear, slot(node_clear)},
+        {Py_tp_new, slot(refuse_new)},
         {Py_tp_repr, slot(node_repr)},
+        {Py_tp_call, slot(node_call)},
         {Py_tp_getattro, slot(node_getattr)},
         {Py_tp_members, members},
         {Py_tp_getset, attributes},

@@ -170,7 +170,7 @@ Tensor frombuffer(const py::handle& object, DType dtype, const py::handle& count
         static_cast<char*>(view->buf) + offset, Dims{n}, Dims{1}, dtype, view.get(),
         [](void* owner) { ReleaseBuffer()(static_cast<Py_buffer*>(owner)); }, view->readonly);
     view.release();
-    out->requires_grad = requires_grad;
+    set_requires_grad(out, requires_grad);
     return out;
 }
 
@@ -364,8 +364,8 @@ Tensor borrow_memory(void* data, const Dims& sizes, const Dims& strides, DType d
     Ref<Shape> shape = Shape::strided(sizes, strides);
     Ref<Storage> storage =
         Storage::borrow(data, static_cast<size_t>(bytes), owner, release, read_only);
-    return Tensor(
-        new TensorImpl(std::move(shape), dtype, std::move(storage), static_cast<char*>(data)));
+    return Tensor(new TensorImpl(std::move(shape), dtype, std::move(storage),
+                                 static_cast<char*>(data), inference_tensors));
 }
 
 py::object to_array(const Tensor& tensor) {

@@ -11,6 +11,7 @@
 #include "ops/overlap.h"
 #include "python/docs.h"
 #include "python/errors.h"
+#include "python/interpreter.h"
 #include "python/numpy.h"
 #include "python/tensor_object.h"
 #include "python/values.h"
@@ -21,7 +22,8 @@ namespace tapegrad::python {
 namespace {
 
 // Parameters that PyTorch has, and that change nothing here. They stand last.
-constexpr std::string_view kUnused[] = {"sparse_grad", "stable", "sorted", "non_blocking"};
+constexpr std::string_view kUnused[] = {"sparse_grad", "stable", "sorted", "non_blocking",
+                                        "memory_format"};
 
 // Keywords of what makes tensors that mean nothing here: there is one layout and one kind of memory.
 bool is_ignored_option(PyObject* name) {
@@ -397,7 +399,8 @@ PyObject* wrap_tuple(const std::vector<int64_t>& values) {
 }
 
 PyObject* imported(const char* module, const char* name) {
-    const auto found = py::reinterpret_steal<py::object>(PyImport_ImportModule(module));
+    const auto found = py::reinterpret_steal<py::object>(
+        run_python([=] { return PyImport_ImportModule(module); }));
     PyObject* attribute = found ? PyObject_GetAttrString(found.ptr(), name) : nullptr;
     if (!attribute) throw py::error_already_set();
     return attribute;

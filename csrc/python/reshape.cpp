@@ -12,8 +12,10 @@ void bind_reshape(PyObject* m) {
     def<"flatten">(m, flatten).without_out();
     def<"unflatten">(m, unflatten).without_out();
     def<"ravel">(m, [](const Tensor& x) { return reshape(x, {-1}); }).without_out();
-    def<"atleast_1d">(m, [](const Tensor& x) {
-        return x.dim() ? x : reshape(x, {1});
+    def_function<"atleast_1d">(m, atleast_1d, [](const std::vector<Tensor>& tensors) {
+        std::vector<Tensor> results;
+        for (const Tensor& x : tensors) results.push_back(atleast_1d(x));
+        return results;
     }).without_out();
 }
 

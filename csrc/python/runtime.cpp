@@ -6,6 +6,7 @@
 #include "ops/views.h"
 #include "python/bind.h"
 #include "python/errors.h"
+#include "python/interpreter.h"
 #include "python/module.h"
 
 namespace tapegrad::python {
@@ -72,8 +73,11 @@ void bind_runtime(py::module_& m) {
     set_blocking_hooks(
         {[]() -> void* { return PyGILState_Check() ? PyEval_SaveThread() : nullptr; },
          [](void* state) {
-             if (state) PyEval_RestoreThread(static_cast<PyThreadState*>(state));
+             if (state)
+                 run_python([=] { PyEval_RestoreThread(static_cast<PyThreadState*>(state)); });
          }});
+    // What daemon threads still compute uses libraries that the end of the process shuts down.
+    Py_AtExit(wait_for_regions);
     m.def("get_num_threads", num_threads, "The number of threads that a long operation may use.");
     m.def(
         "set_num_threads",

@@ -4,6 +4,7 @@
 
 #include "autograd/grad_mode.h"
 #include "python/casters.h"
+#include "python/interpreter.h"
 
 namespace py = pybind11;
 
@@ -15,7 +16,8 @@ struct PythonPackedTensor final : PackedTensor {
         : value_(std::move(value)),
           unpack_(std::move(unpack_hook)) {}
     Tensor unpack() override {
-        py::object result = unpack_(value_);
+        const py::tuple args = py::make_tuple(value_);
+        py::object result = call_python(unpack_, args);
         if (!is_tensor(result.ptr()))
             fail<TypeError>(
                 "Output of saved tensor unpack_hook expected to be a Tensor but got result of "
@@ -34,7 +36,8 @@ struct PythonSavedTensorHooks final : SavedTensorHooks {
           unpack_hook(std::move(u)) {}
     Ref<PackedTensor> pack(const Tensor& tensor) override {
         const uint32_t version = tensor.version();
-        py::object packed = pack_hook(tensor);
+        const py::tuple args = py::make_tuple(tensor);
+        py::object packed = call_python(pack_hook, args);
         if (tensor.version() != version)
             fail(
                 "A saved tensor pack hook is modifying its input in place. Tensors provided as "
@@ -46,15 +49,33 @@ struct PythonSavedTensorHooks final : SavedTensorHooks {
     py::object pack_hook, unpack_hook;
 };
 
+}  // namespace
+
 struct HookStack {
     std::vector<std::unique_ptr<PythonSavedTensorHooks>> hooks;
     std::string disabled_message;
     bool disabled = false;
 };
+
+namespace {
+
+thread_local HookStack* own_stack = nullptr;
 // Never destroyed: at thread exit the interpreter may be gone.
 HookStack& stack() {
-    thread_local HookStack* instance = new HookStack;
-    return *instance;
+    if (!own_stack) own_stack = new HookStack;
+    return *own_stack;
+}
+
+struct PythonWriteWatch final : WriteWatch {
+    void about_to_write(const Tensor& tensor) override { callable(tensor); }
+    py::object callable;
+};
+
+void watch_writes(py::object callable) {
+    static thread_local PythonWriteWatch* watch = new PythonWriteWatch;  // as above
+    const bool on = !callable.is_none();
+    watch->callable = on ? std::move(callable) : py::object();
+    thread_state.write_watch = on ? watch : nullptr;
 }
 
 void use_innermost() {
@@ -68,6 +89,9 @@ struct RawSavedTensor {
 };
 
 }  // namespace
+
+HookStack* hook_stack() { return &stack(); }
+void use_hook_stack(HookStack* hooks) { own_stack = hooks; }
 
 py::object raw_saved_tensor(const Node& node, const SavedTensor& value) {
     return py::cast(
@@ -87,6 +111,7 @@ void bind_saved_tensor_hooks(py::module_& m) {
             std::make_unique<PythonSavedTensorHooks>(std::move(pack), std::move(unpack)));
         use_innermost();
     });
+    m.def("_watch_writes", watch_writes);
     m.def("_pop_saved_tensors_hooks", [] {
         if (!stack().hooks.empty()) stack().hooks.pop_back();
         use_innermost();

@@ -6,6 +6,8 @@ namespace tapegrad::python {
 void bind_scans(PyObject* m) {
     def<"cumsum">(m, cumsum);
     def<"cumprod">(m, cumprod);
+    def_method<"cumsum_">(m, cumsum_);
+    def_method<"cumprod_">(m, cumprod_);
 }
 
 }  // namespace tapegrad::python

@@ -7,6 +7,7 @@
 #include "python/casters.h"
 #include "python/errors.h"
 #include "python/hooks.h"
+#include "python/interpreter.h"
 #include "python/node_object.h"
 
 namespace py = pybind11;
@@ -27,7 +28,8 @@ PyObject* get_grad(PyObject* self, void*) {
                 "non-leaf Tensor. If you access the non-leaf Tensor by mistake, make sure you "
                 "access the leaf Tensor instead. See github.com/pytorch/pytorch/pull/30531 for "
                 "more information.";
-            if (PyErr_WarnEx(PyExc_UserWarning, message, 1) < 0) return nullptr;
+            if (run_python([] { return PyErr_WarnEx(PyExc_UserWarning, message, 1); }) < 0)
+                return nullptr;
         }
         return wrap(x.grad());
     });
@@ -58,7 +60,7 @@ int set_grad(PyObject* self, PyObject* value, void*) {
     });
 }
 
-PyObject* get_requires_grad(PyObject* self, void*) { return to_bool(unwrap(self).requires_grad()); }
+PyObject* get_requires_grad(PyObject* self, void*) { return to_bool(wants_gradient(unwrap(self))); }
 int set_requires_grad_attribute(PyObject* self, PyObject* value, void*) {
     return guarded([&]() -> int {
         if (!value || !PyBool_Check(value)) fail<TypeError>("requires_grad must be a bool");
@@ -93,7 +95,7 @@ PyObject* get_version(PyObject* self, void*) {
     return guarded([&]() -> PyObject* {
         const Tensor x = unwrap(self);
         if (x->inference) fail("Inference tensors do not track version counter.");
-        return PyLong_FromUnsignedLong(x.version());
+        return PyLong_FromUnsignedLong(Storage::changes(x.version()));
     });
 }
 PyObject* get_base(PyObject* self, void*) {
@@ -128,8 +130,8 @@ PyObject* get_mT(PyObject* self, void*) {
 PyObject* get_data(PyObject* self, void*) {
     return guarded([&] {
         const Tensor x = unwrap(self);
-        return wrap(
-            Tensor(new TensorImpl(x.shape(), x.dtype(), Storage::alias(x.storage()), x->data)));
+        return wrap(Tensor(new TensorImpl(x.shape(), x.dtype(), Storage::alias(x.storage()),
+                                          x->data, x->inference)));
     });
 }
 int set_data(PyObject* self, PyObject* value, void*) {
@@ -143,7 +145,18 @@ int set_data(PyObject* self, PyObject* value, void*) {
     });
 }
 
+// What is put in there may lead back to the tensor.
+PyObject* get_dict(PyObject* self, void*) {
+    track_object(self);
+    return PyObject_GenericGetDict(self, nullptr);
+}
+int set_dict(PyObject* self, PyObject* value, void*) {
+    track_object(self);
+    return PyObject_GenericSetDict(self, value, nullptr);
+}
+
 PyGetSetDef attributes[] = {
+    {"__dict__", get_dict, set_dict, nullptr, nullptr},
     {"grad", get_grad, set_grad, "The gradient that backward passes have accumulated, or None.",
      nullptr},
     {"requires_grad", get_requires_grad, set_requires_grad_attribute,

@@ -12,14 +12,20 @@ void bind_views(PyObject* m) {
     def_function<"broadcast_to">(m, expand).without_out();
     def_function<"broadcast_shapes">(m, broadcast_shapes);
     def_function<"broadcast_tensors">(m, broadcast_tensors);
-    def<"transpose">(m, transpose).without_out();
+    def<"transpose">(m, transpose).without_out().alias("swapdims");
+    def_method<"transpose_">(m, transpose_).alias("swapdims_");
     def<"swapaxes">(m, transpose).without_out();
+    def_method<"swapaxes_">(m, transpose_);
     def<"t">(m, t).without_out();
+    def_method<"t_">(m, t_);
     def<"movedim">(m, movedim).without_out();
     def<"squeeze">(m, overload<Tensor(const Tensor&)>(squeeze),
                    overload<Tensor(const Tensor&, const Dims&)>(squeeze))
         .without_out();
+    def_method<"squeeze_">(m, overload<const Tensor&(const Tensor&)>(squeeze_),
+                           overload<const Tensor&(const Tensor&, const Dims&)>(squeeze_));
     def<"unsqueeze">(m, unsqueeze).without_out();
+    def_method<"unsqueeze_">(m, unsqueeze_);
     def<"select">(m, select).without_out();
     def<"narrow">(m, narrow).without_out();
     def<"diagonal">(m, diagonal).without_out();

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 from . import _C
@@ -164,7 +166,31 @@ def _type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     return type_name(self.dtype) if dtype is None else self._to_dtype(dtype_of(dtype))
 
 
-def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
+def _as_type(like: Tensor, data: Tensor) -> Any:
+    """The data as a leaf of the type of another tensor."""
+    if type(like) is Tensor:
+        return data.requires_grad_(like.requires_grad)
+    return _C._make_subclass(type(like), data, like.requires_grad)
+
+
+def _state(self: Tensor) -> Any:
+    """What Python programs have put on a tensor, as `object.__getstate__` has it."""
+    if type(self) is Tensor:
+        return self.__dict__ or None
+    if hasattr(self, "__getstate__"):  # since Python 3.11
+        return self.__getstate__()
+    slots = {name: getattr(self, name) for name in _slots(self)}
+    return (self.__dict__ or None, slots) if slots else self.__dict__ or None
+
+
+def _slots(self: Tensor) -> list[str]:
+    if type(self) is Tensor:
+        return []
+    names: list[str] = copyreg._slotnames(type(self))  # type: ignore[attr-defined]
+    return [name for name in names if hasattr(self, name)]
+
+
+def deepcopy_tensor(self: Tensor, memo: dict[Any, Any], with_grad: bool = True) -> Tensor:
     if not self.is_leaf:
         raise RuntimeError(
             "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
@@ -173,15 +199,51 @@ def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
     if id(self) in memo:
         known: Tensor = memo[id(self)]
         return known
-    copy = self.detach().clone().requires_grad_(self.requires_grad)
-    if self.grad is not None:
-        copy.grad = _deepcopy(self.grad, memo)
-    memo[id(self)] = copy
+    with _C._NoGrad():
+        data = _copy_of_memory(self.detach(), memo)
+    copy = memo[id(self)] = _as_type(self, data)
+    if with_grad and self.grad is not None:
+        copy.grad = deepcopy(self.grad, memo)
+    for name in _slots(self):
+        setattr(copy, name, deepcopy(getattr(self, name), memo))
+    if self.__dict__:
+        copy.__dict__.update(deepcopy(self.__dict__, memo))
     return copy
 
 
-def _rebuild(cls: type[Tensor], array: Any, requires_grad: bool) -> Tensor:
+def _copy_of_memory(values: Tensor, memo: dict[Any, Any]) -> Tensor:
+    """A copy; what shares memory in one deepcopy does so in the copy, too."""
+    whole = _C._whole_storage(values)
+    key = ("tapegrad storage", whole.data_ptr(), whole.numel(), whole.dtype)
+    copied = memo.get(key)
+    if copied is None:
+        if values.is_contiguous() and values.numel() == whole.numel():
+            copied = memo[key] = values.clone()
+            return copied.data
+        copied = memo[key] = whole.clone()
+    whole = _C._whole_storage(copied)
+    return whole.as_strided(values.shape, values.stride(), values.storage_offset()).data
+
+
+def _copy(self: Tensor) -> Tensor:
+    copy = _as_type(self, self.data)
+    for name in _slots(self):
+        setattr(copy, name, getattr(self, name))
+    if self.__dict__:
+        copy.__dict__.update(self.__dict__)
+    return copy
+
+
+def _rebuild(
+    cls: type[Tensor],
+    array: Any,
+    requires_grad: bool,
+    size: tuple[int, ...] | None = None,
+    stride: tuple[int, ...] | None = None,
+) -> Tensor:
     data = _C.from_numpy(array)
+    if size is not None and stride is not None:
+        data = data.as_strided(size, stride).data
     return (
         data.requires_grad_(requires_grad)
         if cls is Tensor
@@ -190,9 +252,14 @@ def _rebuild(cls: type[Tensor], array: Any, requires_grad: bool) -> Tensor:
 
 
 def _reduce(self: Tensor, protocol: int) -> tuple[Any, ...]:
-    if not self.is_leaf:
-        raise RuntimeError("only leaf tensors can be pickled; use detach() first")
-    return _rebuild, (type(self), self.detach().numpy(), self.requires_grad)
+    values = self.detach()
+    form: tuple[Any, ...] = ()
+    # Of a tensor that lies otherwise the memory goes along, where it has no gaps.
+    span = 1 + sum((n - 1) * step for n, step in zip(self.shape, self.stride(), strict=True))
+    if not self.is_contiguous() and self.numel() > 0 and span <= self.numel():
+        form = (tuple(self.shape), self.stride())
+        values = values.as_strided((span,), (1,))
+    return _rebuild, (type(self), values.numpy(), self.requires_grad, *form), _state(self)
 
 
 def _apply(self: Tensor, function: Callable[[Any], Any]) -> Tensor:
@@ -286,9 +353,9 @@ for name, value in {
     "__reversed__": _reversed,
     "__contains__": _contains,
     "__repr__": _repr,
-    "__str__": _repr,
     "__format__": _format,
-    "__deepcopy__": _deepcopy,
+    "__copy__": _copy,
+    "__deepcopy__": deepcopy_tensor,
     "__reduce_ex__": _reduce,
     "__array_priority__": 1000,  # NumPy leaves array + tensor to the tensor
     "register_hook": _register_hook,

@@ -81,15 +81,21 @@ template <class T> void check_reductions(Shape s, DType dtype, Values values) {
         if (!max_value.intact() || !min_value.intact())
             report("arg reduction wrote behind its values");
     }
-    Guarded<T> sum_abs(0), squares(0), norm(0), lse(0), mean(0), m2(0);
+    Guarded<T> sum_abs(0), squares(0), mean_squares(0), norm(0), norm3(0), lse(0), mean(0), m2(0);
     if (is_float) {
         sum_abs = run<T>("sum_abs", s.results(), s.size(), call(reduce.sum_abs[dtype]));
         squares = run<T>("sum_squares", s.results(), s.size(), call(reduce.sum_squares[dtype]));
+        mean_squares =
+            run<T>("mean_squares", s.results(), s.size(), call(reduce.mean_squares[dtype]));
         norm = run<T>("norm2", s.results(), s.size(), call(reduce.norm2[dtype]));
+        norm3 = run<T>("norm", s.results(), s.size(), [&](T* out) {
+            reduce.norm[dtype](x.data(), 3, out, s.outer, s.n, s.inner);
+        });
         lse = run<T>("logsumexp", s.results(), s.size(), call(reduce.logsumexp[dtype]));
-        m2 = Guarded<T>(s.results());
-        mean = run<T>("moments", s.results(), s.size(), [&](T* out) {
-            reduce.moments[dtype](x.data(), out, m2.data(), s.outer, s.n, s.inner);
+        mean = run<T>("mean", s.results(), s.size(), call(reduce.mean[dtype]));
+        m2 = run<T>("spread", s.results(), s.size(), [&](T* out) {
+            reduce.spread[dtype](x.data(), out, s.outer, s.n, s.inner, 1,
+                                 kernels::Spread::Variance);
         });
     }
     Guarded<T> cumsum(0), suffix(0), cumprod(0);
@@ -101,7 +107,7 @@ template <class T> void check_reductions(Shape s, DType dtype, Values values) {
 
     for (int64_t r = 0; r < s.results(); ++r) {
         const auto value = [&](int64_t i) { return x[static_cast<size_t>(s.at(r, i))]; };
-        long double total = 0, magnitude = 0, total_squares = 0;
+        long double total = 0, magnitude = 0, total_squares = 0, total_cubes = 0;
         double product = 1;
         uint64_t wrapping_product = 1, wrapping_sum = 0;
         int64_t count = 0, largest = 0, smallest = 0;
@@ -110,6 +116,7 @@ template <class T> void check_reductions(Shape s, DType dtype, Values values) {
             total += v;
             magnitude += std::fabs(static_cast<double>(v));
             total_squares += static_cast<long double>(v) * v;
+            total_cubes += std::fabs(static_cast<long double>(v) * v * v);
             product *= static_cast<double>(v);
             wrapping_product *= static_cast<uint64_t>(static_cast<int64_t>(is_float ? T(0) : v));
             wrapping_sum += static_cast<uint64_t>(static_cast<int64_t>(is_float ? T(0) : v));
@@ -154,6 +161,12 @@ template <class T> void check_reductions(Shape s, DType dtype, Values values) {
             expect_close("sum_squares", r, squares[r], squares_of,
                          rounding<T>(squares_of, squares_of));
             expect_close("norm2", r, norm[r], norm_of, rounding<T>(norm_of, norm_of));
+            const auto share = static_cast<long double>(s.n);
+            const auto mean_of = static_cast<double>(static_cast<T>(total_squares / share));
+            expect_close("mean_squares", r, mean_squares[r], mean_of,
+                         rounding<T>(mean_of, mean_of));
+            const auto norm3_of = static_cast<double>(static_cast<T>(std::cbrt(total_cubes)));
+            expect_close("norm", r, norm3[r], norm3_of, rounding<T>(norm3_of, norm3_of * 10));
             const double top = some ? static_cast<double>(value(largest)) : -kInf;
             long double exps = 0, deviations = 0;
             const double center = sum_of / static_cast<double>(s.n);
@@ -164,7 +177,7 @@ template <class T> void check_reductions(Shape s, DType dtype, Values values) {
             }
             const double lse_of = static_cast<double>(std::log(exps) + (std::isinf(top) ? 0 : top));
             expect_close("logsumexp", r, lse[r], lse_of, (std::fabs(lse_of) + 1) * kEps<T> * 8);
-            if (values == Values::Plain) {
+            if (values == Values::Plain && some) {
                 expect_close("mean", r, mean[r], center,
                              rounding<T>(center, size_of / static_cast<double>(s.n)));
                 expect_close("m2", r, m2[r], static_cast<double>(deviations),
@@ -445,6 +458,53 @@ template <class T> void check_optim(int64_t n, DType dtype) {
         expect("scale", i, scaled[i], 0.25 * static_cast<double>(p[static_cast<size_t>(i)]));
 }
 
+// Whatever the scale, if the result can be represented it is right: in rows, in columns and in blocks.
+template <class T> void check_range(DType dtype, std::initializer_list<double> scales) {
+    using Wide = long double;
+    for (double scale_given : scales)
+        for (int64_t copies : {1, 3000})
+            for (int64_t inner : {1, 3}) {
+                const T scale = static_cast<T>(scale_given);
+                const double pattern[] = {3, -4, 0, 2};
+                const int64_t n = 4 * copies;
+                std::vector<T> x(static_cast<size_t>(n * inner));
+                for (size_t i = 0; i < x.size(); ++i)
+                    x[i] = static_cast<T>(pattern[i / static_cast<size_t>(inner) % 4]) * scale;
+                const Wide count = static_cast<Wide>(n), unit = scale;
+                const auto expect = [&](const char* name, Wide want, auto kernel) {
+                    if (want > static_cast<Wide>(std::numeric_limits<T>::max())) return;
+                    std::vector<T> out(static_cast<size_t>(inner));
+                    kernel(x.data(), out.data(), 1, n, inner);
+                    context = std::string("scale ") + std::to_string(std::log10(scale_given));
+                    for (T v : out)
+                        expect_close(name, n, v, static_cast<double>(want),
+                                     static_cast<double>(want) * 16 * kEps<T> +
+                                         static_cast<double>(std::numeric_limits<T>::denorm_min()));
+                };
+                expect("mean", unit / 4, reduce.mean[dtype]);
+                expect("mean_squares", 29 * unit * unit / 4, reduce.mean_squares[dtype]);
+                expect("norm2", std::sqrt(29 * count / 4) * unit, reduce.norm2[dtype]);
+                for (double p : {0.5, 1.5, 3.0, 20.0}) {
+                    const Wide powers = std::pow(Wide(3), Wide(p)) + std::pow(Wide(4), Wide(p)) +
+                                        std::pow(Wide(2), Wide(p));
+                    expect("norm", std::pow(powers * count / 4, 1 / Wide(p)) * unit,
+                           [&](const void* from, void* to, int64_t o, int64_t k, int64_t i) {
+                               reduce.norm[dtype](from, p, to, o, k, i);
+                           });
+                }
+                const Wide squares = 115 * count / 16, freedom = count - 1;
+                for (bool root : {false, true})
+                    expect(root ? "deviation" : "variance",
+                           root ? std::sqrt(squares / freedom) * unit
+                                : squares / freedom * unit * unit,
+                           [&](const void* from, void* to, int64_t o, int64_t k, int64_t i) {
+                               reduce.spread[dtype](
+                                   from, to, o, k, i, static_cast<double>(freedom),
+                                   root ? kernels::Spread::Deviation : kernels::Spread::Variance);
+                           });
+            }
+}
+
 void check_accuracy() {
     context = "accuracy";
     const int64_t n = 10'000'000;
@@ -462,18 +522,8 @@ void check_accuracy() {
     double sum = 0;
     reduce.sum[DType::Float64](y.data(), &sum, 1, n, 1);
     expect_close("sum of 0.1", 0, sum, 1e6, 1e6 * 1e-15);
-    const double scales[] = {1e-320, 1e-200, 1e-100, 1, 1e100, 1e200, 1e307};
-    for (double scale : scales) {
-        const double v[] = {3 * scale, -4 * scale, 0};
-        double norm = 0;
-        reduce.norm2[DType::Float64](v, &norm, 1, 3, 1);
-        expect_close("norm2", 0, norm, 5 * scale, 5 * scale * 1e-15 + 5e-324);
-        const float f[] = {3e-30f, -4e-30f, 3e30f, -4e30f};
-        float norms[2];
-        reduce.norm2[DType::Float32](f, norms, 2, 2, 1);
-        expect_close("norm2", 0, norms[0], 5e-30, 5e-36);
-        expect_close("norm2", 1, norms[1], 5e30, 5e24);
-    }
+    check_range<float>(DType::Float32, {1e-44, 1e-40, 1e-30, 1e-10, 1, 1e10, 1e30, 6e37});
+    check_range<double>(DType::Float64, {5e-324, 1e-320, 1e-200, 1e-100, 1, 1e100, 1e200, 3e307});
     (void)total;
 }
 
@@ -541,8 +591,12 @@ void bench() {
     reductions("max_index", [&](const void* a, void* b, int64_t o, int64_t k, int64_t i) {
         reduce.max_index[f32](a, b, at.data(), o, k, i);
     });
-    reductions("moments", [&](const void* a, void* b, int64_t o, int64_t k, int64_t i) {
-        reduce.moments[f32](a, b, more.data(), o, k, i);
+    reductions("mean", reduce.mean[f32]);
+    reductions("norm of order 3", [&](const void* a, void* b, int64_t o, int64_t k, int64_t i) {
+        reduce.norm[f32](a, 3, b, o, k, i);
+    });
+    reductions("spread", [&](const void* a, void* b, int64_t o, int64_t k, int64_t i) {
+        reduce.spread[f32](a, b, o, k, i, 1, kernels::Spread::Deviation);
     });
     print_time("sum [1e6, 3] dim 0", 12e6,
                [&] { reduce.sum[f32](x.data(), out.data(), 1, 1000000, 3); });

@@ -221,7 +221,7 @@ add_row("clamp", clamp, lambda m: [
                   "tapegrad.clamp: At least one of 'min' or 'max' must not be None"),))
 for name, ref in (("clamp_min", np.maximum), ("clamp_max", np.minimum)):
     add_row(name, ref, lambda m: [S(m(*s, away=(1,)), 1) for s in SHAPES] + [S(m(2, 3), m(3)), S(m(3), m(2, 1))],
-            "nary", dtypes=NUMBERS, large=lambda m: [S(m(300_001), 0.5)])
+            "nary", dtypes=NUMBERS, inplace=f"{name}_", large=lambda m: [S(m(300_001), 0.5)])
 add_row("isclose", np.isclose, lambda m: [
             S(m(), m()), S(x := m(2, 3), x), S(m(2, 3), m(3)), S(m(2, 1), m(3)), S(m(0), m(0)),
             S(m(3), m(3), 0.5, 0.5), S(m(3), m(3), rtol=0, atol=0.5),

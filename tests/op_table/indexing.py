@@ -109,11 +109,12 @@ add_row("index_put", index_put, lambda m: [
                   "shape mismatch: value tensor of shape [3] cannot be broadcast to indexing result of shape [2]")))
 add_row("nonzero", nonzero, lambda m: [
             *(S(np.where(m.mask(*s), m(*s), 0).astype(m.dtype)) for s in ((), (5,), (2, 3), (0,), (2, 0), (2, 3, 2))),
-            *(S(np.where(m.mask(*s), m(*s), 0).astype(m.dtype), as_tuple=True) for s in ((5,), (2, 3), (0,)))],
+            *(S(np.where(m.mask(*s), m(*s), 0).astype(m.dtype), as_tuple=True) for s in ((), (5,), (2, 3), (0,)))],
         "index", dtypes=ALL, out="int64", diff=False,
         large=lambda m: [S(np.where(m.mask(301, 1003), m(301, 1003), 0).astype(m.dtype))])
 add_row("gather", take, lambda m: [S(m(3, 4), 0, m.place(3, 2, 4)), S(m(3, 4), -1, m.place(4, 2, 5)),
-                                   S(m(3), 0, m.place(3, 0)), S(m(), 0, m.place(1, 2))],
+                                   S(m(3), 0, m.place(3, 0)), S(m(), 0, m.place(1, 2)),
+                                   S(m(3, 4), 1, m.place(4, 3, 5).astype(np.int32))],
         "index", dtypes=ALL,
         errors=(E(lambda t: t.ones(2).gather(0, t.tensor([2])), RuntimeError, SIX.format(2, 0, 2)),
                 E(lambda t: t.ones(2, 3).gather(0, t.tensor([1])), RuntimeError,
@@ -121,7 +122,8 @@ add_row("gather", take, lambda m: [S(m(3, 4), 0, m.place(3, 2, 4)), S(m(3, 4), -
                 E(lambda t: t.ones(2).gather(0, t.tensor([0.0])), RuntimeError,
                   "gather(): Expected dtype int32/int64 for index")))
 add_row("index_select", lambda x, dim, index: np.take(x, index, axis=dim),
-        lambda m: [S(m(3, 4), 0, m.place(3, 5)), S(m(3, 4), -1, m.place(4, 2)), S(m(3), 0, m.place(3, 0))],
+        lambda m: [S(m(3, 4), 0, m.place(3, 5)), S(m(3, 4), -1, m.place(4, 2)), S(m(3), 0, m.place(3, 0)),
+                   S(m(3, 4), 1, m.place(4, 6).astype(np.int32))],
         "index", dtypes=ALL, large=lambda m: [S(m(300, 1000), 0, m.place(300, 500))],
         errors=(E(lambda t: t.ones(2).index_select(0, t.tensor([2])), IndexError,
                   "index out of range in self"),
@@ -142,7 +144,8 @@ add_row("masked_select", lambda x, mask: np.broadcast_arrays(x, mask)[0][np.broa
 add_row("scatter", put, lambda m: [
             S(m(3, 4), 0, m.places(3, 2, 4), m(2, 4)), S(m(3, 4), 1, m.places(4, 3, 2, dim=1), m(3, 2)),
             S(m(3, 4), 0, m.places(3, 2, 4), Const(m(3, 5))), S(m(3, 4), -1, m.places(4, 2, 3, dim=1), 1),
-            S(m(3), 0, m.place(3, 0), m(0)), S(m(), 0, m.place(1), m())],
+            S(m(3), 0, m.place(3, 0), m(0)), S(m(), 0, m.place(1), m()),
+            *(S(m(3, 4), 1, m.places(4, 3, 2, dim=1).astype(np.int32), v) for v in (m(3, 2), 1))],
         "index", dtypes=ALL, inplace="scatter_",
         large=lambda m: [S(m(301, 1003), 0, m.places(301, 301, 1003), m(301, 1003))],
         errors=(E(lambda t: t.ones(2).scatter(0, t.tensor([2]), 1.0), RuntimeError, SIX.format(2, 0, 2)),
@@ -153,7 +156,7 @@ add_row("scatter", put, lambda m: [
                   "scatter(): Expected self.dtype to be equal to src.dtype")))
 add_row("scatter_add", put_add, lambda m: [
             S(m(3, 4), 0, m.place(3, 2, 4), m(2, 4)), S(m(3), 0, m.place(3, 5), m(5)),
-            S(m(3, 4), 1, m.place(4, 3, 2), m(3, 2))],
+            S(m(3, 4), 1, m.place(4, 3, 2), m(3, 2)), S(m(3, 4), 1, m.place(4, 3, 2).astype(np.int32), m(3, 2))],
         "index", dtypes=NUMBERS, inplace="scatter_add_",
         large=lambda m: [S(m(50, 100), 0, m.place(50, 3000, 100), m(3000, 100))])
 
@@ -163,6 +166,7 @@ def reductions_into(m: Make) -> Iterable[Sample]:
         for own in (True, False):
             values = m.distinct(7, 4)
             yield S(values[:3], 0, m.place(3, 4, 4), values[3:], reduce, include_self=own)
+        yield S(values[:3], 0, m.place(3, 4, 4).astype(np.int32), values[3:], reduce)
         yield S(m.distinct(3, 1), 1, m.place(1, 3, 2), m.distinct(3, 2) * 3 + 1, reduce)
     yield S(m(3), 0, m.place(3, 0), m(0), "sum")
 
@@ -176,7 +180,8 @@ add_row("scatter_reduce", put_reduced, reductions_into, "index", dtypes=NUMBERS,
                   "reduce argument must be either sum, prod, mean, amax or amin, got median")))
 add_row("index_add", index_add, lambda m: [
             S(m(3, 4), 0, m.place(3, 5), m(5, 4)), S(m(3, 4), -1, m.place(4, 2), m(3, 2), alpha=2),
-            S(m(3), 0, m.place(3, 0), m(0)), S(m(2, 3, 2), 1, m.place(3, 4), m(2, 4, 2), alpha=3)],
+            S(m(3), 0, m.place(3, 0), m(0)), S(m(2, 3, 2), 1, m.place(3, 4), m(2, 4, 2), alpha=3),
+            S(m(3, 4), 0, m.place(3, 5).astype(np.int32), m(5, 4))],
         "index", dtypes=NUMBERS, inplace="index_add_",
         large=lambda m: [S(m(50, 100), 0, m.place(50, 3000), m(3000, 100))],
         errors=(E(lambda t: t.ones(2).index_add(0, t.tensor([2]), t.ones(1)), RuntimeError, SIX.format(2, 0, 2)),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from op_reference import bce_with_logits, cross_entropy, nll_loss, reduced
+from op_reference import bce_with_logits, cross_entropy, nll_loss, reduced, smooth_l1_loss
 from op_row import Const, E, Error, Make, S, Sample, Samples
 
 from .build import KINK, add_row
@@ -86,6 +86,15 @@ loss("l1_loss", lambda x, y, reduction="mean": reduced(np.abs(x - y), reduction)
      lambda m: [S(m(300, 1001), m(300, 1001))],
      E(_loss("l1_loss", (2, 3), (2, 3), reduction="x"), ValueError,
        "x is not a valid value for reduction"))
+loss("smooth_l1_loss", smooth_l1_loss,
+     lambda m: [*two(m), S(m(2, 3, lo=-1, hi=1), m(2, 3, lo=1.1, hi=3), beta=0.7)],
+     lambda m: [S(m(300, 1001), m(300, 1001))],
+     E(_loss("smooth_l1_loss", (2, 3), (2, 3), reduction="x"), ValueError,
+       "x is not a valid value for reduction"),
+     E(_loss("smooth_l1_loss", (2, 3), (2, 3), beta=-1.0), RuntimeError,
+       "smooth_l1_loss does not support negative values for beta."),
+     E(lambda t: t.nn.functional.smooth_l1_loss(t.arange(3), t.arange(3)), NotImplementedError,
+       "\"smooth_l1_cpu\" not implemented for 'Long'"))
 loss("binary_cross_entropy_with_logits", bce_with_logits, logits,
      lambda m: [S(m(300, 1001), np.abs(m(300, 1001)))],
      E(_loss("binary_cross_entropy_with_logits", (2, 3), (2,)), ValueError,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from op_reference import addmm
-from op_row import E, Make, S, Sample, Samples
+from op_row import Const, E, Make, S, Sample, Samples
 from support import FLOATS, NUMBERS
 
 from .build import BROADCAST, add_row
@@ -73,15 +73,39 @@ def sums_with_products(m: Make) -> Iterable[Sample]:
         return S(m(*shape), m(2, 3), m(3, 4), **factors)
 
     yield from (s(2, 4), s(4), s(2, 1), s(), S(m(2), m(0, 3), m(3, 2)), S(m(2), m(3, 0), m(0, 2)))
+    yield from (s(4, beta=2, alpha=3), s(4, beta=0), s(2, 4, alpha=0), s(2, 4, beta=0, alpha=0))
+    yield from (s(4, beta=2.0, alpha=True), s(4, beta=2.5), s(4, alpha=0.5))
     if m.dtype in FLOATS:
-        yield from (s(4, beta=0.5, alpha=-2), s(4, beta=0), s(2, 4, alpha=0))
+        nothing = np.full((2, 4), np.nan, m.dtype)
+        yield S(Const(nothing), m(2, 3), m(3, 4), beta=0)
+        yield S(m(2, 4), Const(nothing[:, :3]), Const(nothing[:1].repeat(3, 0)), alpha=0)
+        yield s(4, beta=0.5, alpha=-2)
+
+
+def _addmm(*dtypes: str, **factors: Any) -> Any:
+    """addmm of ones with these dtypes."""
+    return lambda t: t.addmm(*(t.ones(2, 2, dtype=getattr(t, d)) for d in dtypes), **factors)
 
 
 add_row("addmm", addmm, sums_with_products,
         **PRODUCT, large=lambda m: [S(m(403), m(257, 311), m(311, 403))],
         errors=(E(lambda t: t.addmm(t.ones(3), t.ones(2, 3), t.ones(2, 3)), RuntimeError,
                   "mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)"),
-                E(lambda t: t.addmm(t.ones(3), t.ones(2, 3), t.ones(3, 4)), RuntimeError, "")))
+                *(E(lambda t, k=k: t.addmm(t.ones(3), t.ones(2, 3), t.ones(3, 4), **k), RuntimeError,
+                    "The expanded size of the tensor (4) must match the existing size (3) at non-singleton "
+                    "dimension 1.  Target sizes: [2, 4].  Tensor sizes: [3]") for k in ({}, {"beta": 0})),
+                E(lambda t: t.addmm(t.ones(3), t.ones(3), t.ones(3, 4)), RuntimeError,
+                  "mat1 must be a matrix, got 1-D tensor"),
+                E(lambda t: t.addmm(t.ones(3), t.ones(2, 3), t.ones(3)), RuntimeError,
+                  "mat2 must be a matrix, got 1-D tensor"),
+                E(_addmm("float64", "float32", "float32", beta=0), RuntimeError,
+                  "self and mat2 must have the same dtype, but got Double and Float"),
+                E(_addmm("float32", "int64", "float32"), RuntimeError,
+                  "mat1 and mat2 must have the same dtype, but got Long and Float"),
+                E(_addmm("int64", "int64", "int64", beta=float("nan")), RuntimeError,
+                  "value cannot be converted to type int64_t without overflow"),
+                E(_addmm("bool", "bool", "bool"), NotImplementedError,
+                  "\"addmm_impl_cpu_\" not implemented for 'Bool'")))
 add_row("linear", lambda x, w, b=0.0: x @ w.T + b, path="nn.functional.linear",
         samples=pairs(((2, 3), (4, 3), (4,)), ((2, 3), (4, 3)), ((3,), (4, 3), (4,)),
                       ((2, 2, 3), (2, 3), (2,)), ((2, 2, 3), (2, 3)), ((0, 3), (2, 3), (2,)),

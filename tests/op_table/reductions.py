@@ -134,10 +134,10 @@ def along_dim(m: Make, **arg: Any) -> Iterable[Sample]:
 
 ROWS_COLUMNS: Samples = lambda m: [S(m(301, 1003), dim=1), S(m(301, 1003), dim=0)]  # noqa: E731
 add_row("cumsum", last(np.cumsum), along_dim, "along", dtypes=ALL, out="sum", tol=5,
-        large=ROWS_COLUMNS, inplace=None)
+        large=ROWS_COLUMNS, inplace="cumsum_")
 add_row("cumprod", last(np.cumprod), along_dim, "along", dtypes=ALL, out="sum", tol=5,
         large=lambda m: [S(m(301, 1003, lo=0.99, hi=1.01), dim=d) for d in (0, 1)],
-        errors=(E(lambda t: t.cumprod(t.ones(2, 3), 2), IndexError, NO_SUCH_DIM),))
+        inplace="cumprod_", errors=(E(lambda t: t.cumprod(t.ones(2, 3), 2), IndexError, NO_SUCH_DIM),))
 add_row("softmax", last(lambda x, axis: np.exp(log_softmax(x, axis))), along_dim, "along", tol=2,
         large=ROWS_COLUMNS,
         errors=(E(lambda t: t.softmax(t.ones(2, 3), dim=2), IndexError, NO_SUCH_DIM),))

@@ -71,13 +71,13 @@ def sized(name: str) -> Callable[..., Any]:
 BAD_SHAPE = "shape '[5]' is invalid for input of size 6"
 SWAP = (E(lambda t: t.ones(2, 3).transpose(0, 2), IndexError, NO_SUCH_DIM),)
 add_row("transpose", np.swapaxes, lambda m: [S(m(2, 3), 0, 1), S(m(2, 3, 2), 0, -1), S(m(2, 0), 1, 0)],
-        aliases=("swapaxes",), **VIEW, errors=SWAP)
+        aliases=("swapaxes", "swapdims"), inplace="transpose_", **VIEW, errors=SWAP)
 add_row("T", np.transpose, lambda m: [S(m(2, 3)), S(m(0, 2)), S(m(1, 1))], call=lambda t, x: x.T, method=None, **VIEW)
 add_row("mT", lambda x: np.swapaxes(x, -1, -2), lambda m: [S(m(2, 3)), S(m(2, 3, 4)), S(m(2, 0))],
         call=lambda t, x: x.mT, method=None, **VIEW,
         errors=(E(lambda t: t.ones(2).mT, RuntimeError,
                   "tensor.mT is only supported on matrices or batches of matrices. Got 1-D tensor."),))
-add_row("t", np.transpose, lambda m: [S(m(2, 3)), S(m(3)), S(m())], **VIEW)
+add_row("t", np.transpose, lambda m: [S(m(2, 3)), S(m(3)), S(m())], inplace="t_", **VIEW)
 add_row("permute", np.transpose, lambda m: [S(m(2, 3, 2), (2, 0, 1)), S(m(2, 3), (-1, 0)), S(m(), ())],
         **VIEW, errors=(E(lambda t: t.ones(2, 3).permute(0, 0), RuntimeError,
                           "permute(): duplicate dims are not allowed."),
@@ -122,7 +122,9 @@ add_row("broadcast_tensors", lambda *x: tuple(np.broadcast_arrays(*x)), lambda m
             S(m(2, 3), m(3)), S(m(3), m(2, 1), m()), S(m(2)), S(m(0), m(1))],
         "join", dtypes=ALL, method=None,
         errors=(E(lambda t: t.broadcast_tensors(t.ones(2), t.ones(3)), RuntimeError, BROADCAST),))
-add_row("atleast_1d", np.atleast_1d, lambda m: [S(m()), S(m(3)), S(m(2, 3)), S(m(0))], "shape", dtypes=ALL)
+add_row("atleast_1d", lambda *x: np.atleast_1d(*(x[0] if isinstance(x[0], list | tuple) else x)),
+        lambda m: [S(m()), S(m(3)), S(m(2, 3)), S(m(0)), S(m(), m(2)), S(m(2, 3), m(), m(0))],
+        "shape", dtypes=ALL, method=None)
 add_row("expand", expand, lambda m: [S(m(3), 2, 3), S(m(2, 1), 2, 4), S(m(2, 1), -1, 3), S(m(), 2, 2),
                                      S(m(1), 0), S(m(1, 3), 2, 2, 3)],
         call=sized("expand"), method=None, **VIEW,
@@ -137,20 +139,32 @@ add_row("expand", expand, lambda m: [S(m(3), 2, 3), S(m(2, 1), 2, 4), S(m(2, 1),
                   "dimension 0")))
 add_row("squeeze", squeeze, lambda m: [S(m(1, 2, 1)), S(m(1, 2, 1), 0), S(m(2, 1), 0), S(m(2, 1), -1),
                                        S(m(1, 2, 1), (0, 2)), S(m(), 0), S(m())],
-        **VIEW, errors=(E(lambda t: t.ones(2, 3).squeeze(2), IndexError, NO_SUCH_DIM),))
+        inplace="squeeze_", **VIEW, errors=(E(lambda t: t.ones(2, 3).squeeze(2), IndexError, NO_SUCH_DIM),))
 add_row("unsqueeze", np.expand_dims, lambda m: [S(m(2, 3), 0), S(m(2, 3), -1), S(m(2), 1), S(m(), 0)],
-        **VIEW, errors=(E(lambda t: t.ones(2).unsqueeze(2), IndexError, NO_SUCH_DIM),))
+        inplace="unsqueeze_", **VIEW, errors=(E(lambda t: t.ones(2).unsqueeze(2), IndexError, NO_SUCH_DIM),))
 add_row("flatten", flatten, lambda m: [S(m(2, 3)), S(m(2, 1, 3), 1), S(m(2, 1, 3), 0, 1), S(m(3)),
                                        S(m(2, 0))],
         **VIEW, errors=(E(lambda t: t.ones(2, 3).flatten(1, 0), RuntimeError,
                           "flatten() has invalid args: start_dim cannot come after end_dim"),))
 add_row("ravel", np.ravel, lambda m: [S(m(2, 3)), S(m(2, 1, 3)), S(m(3)), S(m()), S(m(2, 0))], **VIEW)
+UNEXPECTED = "unflatten got an unexpected error:\n"
 add_row("unflatten", unflatten, lambda m: [S(m(6, 2), 0, (2, 3)), S(m(2, 6), -1, (3, -1)), S(m(2, 6), 1, (1, 6, 1)),
                                            S(m(0, 2), 0, (0, 3)), S(m(4), 0, (4,))],
         **VIEW, errors=(E(lambda t: t.ones(2, 6).unflatten(1, (4, 2)), RuntimeError,
                           "unflatten: Provided sizes [4, 2] don't multiply up to the size of dim 1 (6) in the "
                           "input tensor"),
                         E(lambda t: t.ones(2, 6).unflatten(1, ()), RuntimeError, "unflatten: sizes must be non-empty"),
+                        E(lambda t: t.tensor(1.0).unflatten(-1, (1, 1)), RuntimeError, UNEXPECTED +
+                          "Dimension specified as 0 but tensor has no dimensions"),
+                        E(lambda t: t.ones(2, 6).unflatten(1, (-1, 2, -1)), RuntimeError, UNEXPECTED +
+                          "only one dimension can be inferred"),
+                        E(lambda t: t.ones(2, 6).unflatten(1, (-3, -2)), RuntimeError, UNEXPECTED +
+                          "invalid shape dimension -3 at index 0 of shape [-3, -2]"),
+                        E(lambda t: t.ones(2, 0).unflatten(1, (-1, 0)), RuntimeError, UNEXPECTED +
+                          "cannot reshape tensor of 0 elements into shape [-1, 0] because the unspecified "
+                          "dimension size -1 can be any value and is ambiguous"),
+                        E(lambda t: t.ones(2, 6).unflatten(1, (2**40, 2**40)), RuntimeError,
+                          "unflatten: Provided sizes [1099511627776, 1099511627776] don't multiply up"),
                         E(lambda t: t.ones(2, 3).unflatten(2, (1, 3)), IndexError, NO_SUCH_DIM)))
 add_row("movedim", np.moveaxis, lambda m: [S(m(2, 3, 1), 0, -1), S(m(2, 3, 2), (0, 1), (2, 0))],
         **VIEW,

@@ -160,8 +160,8 @@ BINARY = {
     ),
     "atan2": (
         "Angle of the point (other, input) in (-pi, pi]; integers become floats first",
-        "self: grad * (other / (self * self + other * other)), "
-        "other: grad * (-self / (self * self + other * other))",
+        "self: grad * (other / (other * other + self * self)), "
+        "other: -grad * (self / (self * self + other * other))",
         "[1.0, -1.0]",
         "[1.0, -1.0]",
     ),
@@ -494,11 +494,12 @@ Example:
     >>> tapegrad.sub(tapegrad.tensor([1.0, 2.0]), tapegrad.tensor([3.0, 1.0]))
     tensor([-2.,  1.])
 """,
-        "rsub(input, other)": f"""\
-Difference the other way round: ``other - input``.
+        "rsub(input, other, *, alpha=1)": f"""\
+Difference the other way round: ``other - alpha * input``.
 
 Args:
 {OPERANDS}
+    alpha: factor of ``input``. Default: 1.
 
 Example:
     >>> tapegrad.rsub(tapegrad.tensor([1.0, 2.0]), 10)

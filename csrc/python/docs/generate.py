@@ -31,6 +31,10 @@ Raises:
     RuntimeError: if the shape or dtype of the result is not that of the tensor, or for a leaf that
         requires gradients.
 """
+RAISES_FOR_LEAVES = """
+Raises:
+    RuntimeError: for a leaf that requires gradients.
+"""
 
 # Results of tensor.IN_PLACE_EXAMPLES.
 RESULTS: dict[str, str] = {
@@ -40,6 +44,27 @@ RESULTS: dict[str, str] = {
     "pow": "tensor([1., 4.])",
     "round": "tensor([ 0.,  2., -3.])",
     "clamp": "tensor([0.0000, 0.5000, 1.0000])",
+    "clamp_min": "tensor([0.0000, 0.5000])",
+    "clamp_max": "tensor([-2.,  0.])",
+    "eq": "tensor([0., 1., 0.])",
+    "ne": "tensor([1., 0., 1.])",
+    "lt": "tensor([1., 0., 0.])",
+    "le": "tensor([1., 1., 0.])",
+    "gt": "tensor([0., 0., 1.])",
+    "ge": "tensor([0., 1., 1.])",
+    "logical_and": "tensor([0, 1, 1])",
+    "logical_or": "tensor([0, 1, 1])",
+    "logical_xor": "tensor([1, 0, 0])",
+    "logical_not": "tensor([0., 1.])",
+    "cumsum": "tensor([1, 3, 6])",
+    "cumprod": "tensor([1, 2, 6])",
+    "addmm": "tensor([[2., 2.],\n            [2., 2.]])",
+    "transpose": "tensor([[1, 3],\n            [2, 4]])",
+    "swapaxes": "tensor([[1, 3],\n            [2, 4]])",
+    "t": "tensor([[1, 3],\n            [2, 4]])",
+    "squeeze": "tensor([0., 0.])",
+    "unsqueeze": "tensor([[0., 0.]])",
+    "as_strided": "tensor([0, 2])",
     "masked_fill": "tensor([5., 0.])",
     "scatter": "tensor([0., 5.])",
     "scatter_add": "tensor([0., 2.])",
@@ -86,9 +111,10 @@ def in_place(name: str, text: str) -> str:
         start = f">>> tapegrad.{name}(tapegrad.tensor("
         values, _, rest = text.partition(start)[2].partition(")")
         example = f"    >>> tapegrad.tensor({values}).{name}_({rest.removeprefix(', ')}"
+    raises = RAISES_FOR_LEAVES if name in tensor.WINDOWS else RAISES_IN_PLACE
     return (
         f"{summary}, in place: the tensor itself is changed and returned.\n\n"
-        f"See ``tapegrad.{name}``.\n{RAISES_IN_PLACE}\nExample:\n{example}"
+        f"See ``tapegrad.{name}``.\n{raises}\nExample:\n{example}"
     )
 
 

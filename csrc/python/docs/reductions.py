@@ -198,7 +198,8 @@ smallest absolute value, and how many elements are not 0.
 
 Args:
     input: a floating-point tensor.
-    p: the order; ``"fro"`` and None stand for 2. Default: ``"fro"``.
+    p: the order; ``"fro"`` and None stand for 2, ``"nuc"`` for the sum of the singular values of
+        matrices. Default: ``"fro"``.
 {DIMS}
 {KEEPDIM}
 {DTYPE}
@@ -561,12 +562,15 @@ Example:
     "addmm(input, mat1, mat2, *, beta=1, alpha=1)": """\
 Product of two matrices added to a tensor: ``beta * input + alpha * (mat1 @ mat2)``.
 
+A factor of zero leaves out what it belongs to, infinities and NaN included. Factors of integers are
+integers: they lose what is behind the point.
+
 Args:
     input: a tensor that broadcasts to (n, m).
-    mat1: a matrix (n, k).
-    mat2: a matrix (k, m).
-    beta: factor of ``input``, converted to the dtype. Default: 1.
-    alpha: factor of the product, converted to the dtype. Default: 1.
+    mat1: a matrix (n, k) of the same dtype.
+    mat2: a matrix (k, m) of the same dtype.
+    beta: factor of ``input``. Default: 1.
+    alpha: factor of the product. Default: 1.
 
 Raises:
     RuntimeError: if the shapes do not fit or the dtypes differ.
@@ -593,6 +597,7 @@ Example:
     >>> tapegrad.linear(tapegrad.ones(1, 3), tapegrad.ones(2, 3), tapegrad.tensor([0.0, 10.0]))
     tensor([[ 3., 13.]])
 """,
+    "_svdvals(input)": "The singular values of matrices, see ``tapegrad.linalg.svdvals``.\n",
     "softmax(input, dim, dtype=None)": f"""\
 Exponentials divided by their sum along a dimension, without overflow.
 
@@ -720,6 +725,27 @@ Example:
     'l1_loss(input, target, reduction="mean")': _loss(
         "l1_loss", "Absolute differences", "|input - target|", "tensor(1.)"
     ),
+    'smooth_l1_loss(input, target, reduction="mean", beta=1.0)': f"""\
+Squared differences below ``beta``, absolute ones above.
+
+Formula: with ``d = |input - target|``: ``d^2 / (2 * beta)`` where ``d < beta``, else
+``d - beta / 2``; then the mean or the sum of all. See Girshick, arXiv:1504.08083.
+
+Args:
+    input: a floating-point tensor.
+    target: a tensor; shapes broadcast.
+{REDUCTION}
+    beta: where the two parts meet. Default: 1.0.
+
+Raises:
+    ValueError: for another ``reduction``.
+    RuntimeError: if ``beta`` is negative, or if the shapes do not broadcast.
+    NotImplementedError: for integers and bool.
+
+Example:
+    >>> tapegrad.smooth_l1_loss(tapegrad.tensor([0.0, 0.0]), tapegrad.tensor([1.0, 3.0]))
+    tensor(1.5000)
+""",
     "binary_cross_entropy_with_logits(input, target, weight=None, pos_weight=None, "
     'reduction="mean")': f"""Binary cross entropy of logits and probabilities, without overflow.
 

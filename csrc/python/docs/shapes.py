@@ -322,6 +322,24 @@ Example:
     >>> tapegrad.diagonal(tapegrad.tensor([[1, 2], [3, 4]]))
     tensor([1, 4])
 """,
+    "resize_as_(input, other)": """\
+Give a tensor the size of another one, in place, as ``Tensor.resize_`` does.
+
+Args:
+    input: the tensor that is changed.
+    other: a tensor.
+
+Returns:
+    The tensor ``input`` itself.
+
+Raises:
+    RuntimeError: for tensors that require gradients, or if memory would have to grow that other
+        tensors or libraries share.
+
+Example:
+    >>> tapegrad.resize_as_(tapegrad.tensor([[1, 2], [3, 4]]), tapegrad.zeros(3))
+    tensor([1, 2, 3])
+""",
     "as_strided(input, size, stride, storage_offset=None)": f"""\
 A view of the memory with given sizes, strides and offset.
 
@@ -435,15 +453,21 @@ Example:
     >>> tapegrad.unbind(tapegrad.tensor([[1, 2], [3, 4]]))
     (tensor([1, 2]), tensor([3, 4]))
 """,
-    "atleast_1d(input)": """\
-The tensor, with one dimension if it has none.
+    "atleast_1d(input)\natleast_1d(*tensors)": """\
+The tensor, with one dimension if it has none; of several, all of them.
 
 Args:
     input: a tensor.
+    tensors: several tensors, or a list or tuple of them.
+
+Returns:
+    A tensor; for several a tuple of tensors.
 
 Example:
     >>> tapegrad.atleast_1d(tapegrad.tensor(5))
     tensor([5])
+    >>> tapegrad.atleast_1d(tapegrad.tensor(5), tapegrad.ones(2))
+    (tensor([5]), tensor([1., 1.]))
 """,
     "detach(input)": """\
 A view outside of the tape: gradients do not pass through it.
@@ -468,6 +492,18 @@ Args:
 Example:
     >>> tapegrad.numel(tapegrad.zeros(2, 3))
     6
+""",
+    "is_inference(input)": """\
+Whether a tensor was made in inference mode, and can never be recorded.
+
+Args:
+    input: a tensor.
+
+Example:
+    >>> with tapegrad.inference_mode():
+    ...     x = tapegrad.ones(2)
+    >>> tapegrad.is_inference(x), x.is_inference()
+    (True, True)
 """,
     "is_floating_point(input)": """\
 Whether the dtype is float32 or float64.

@@ -470,14 +470,24 @@ Example:
     >>> y.grad
     tensor([1., 1.])
 """,
-    "is_inference()": """\
-Whether the tensor was made in inference mode, and can never be recorded.
+    "resize_(*size, memory_format=None)": """\
+Give the tensor another size, in place: it shows the first elements of its memory, in rows.
+
+Args:
+    size: the new size. Where it has more elements than the memory, the memory grows, and the
+        further elements have any value.
+    memory_format: ignored.
+
+Returns:
+    The tensor itself.
+
+Raises:
+    RuntimeError: for tensors that require gradients, or if memory would have to grow that other
+        tensors or libraries share.
 
 Example:
-    >>> with tapegrad.inference_mode():
-    ...     x = tapegrad.ones(2)
-    >>> x.is_inference()
-    True
+    >>> tapegrad.tensor([[1, 2], [3, 4]]).resize_(3)
+    tensor([1, 2, 3])
 """,
     "set_(source)": """\
 Show the memory of another tensor, in place.
@@ -505,6 +515,27 @@ IN_PLACE_EXAMPLES = {
     "pow": "tapegrad.tensor([1.0, 2.0]).pow_(2)",
     "round": "tapegrad.tensor([0.5, 1.5, -2.7]).round_()",
     "clamp": "tapegrad.tensor([-2.0, 0.5, 3.0]).clamp_(0, 1)",
+    "clamp_min": "tapegrad.tensor([-2.0, 0.5]).clamp_min_(0)",
+    "clamp_max": "tapegrad.tensor([-2.0, 0.5]).clamp_max_(0)",
+    "eq": "tapegrad.tensor([1.0, 2.0, 3.0]).eq_(2)",
+    "ne": "tapegrad.tensor([1.0, 2.0, 3.0]).ne_(2)",
+    "lt": "tapegrad.tensor([1.0, 2.0, 3.0]).lt_(2)",
+    "le": "tapegrad.tensor([1.0, 2.0, 3.0]).le_(2)",
+    "gt": "tapegrad.tensor([1.0, 2.0, 3.0]).gt_(2)",
+    "ge": "tapegrad.tensor([1.0, 2.0, 3.0]).ge_(2)",
+    "logical_and": "tapegrad.tensor([0, 1, 2]).logical_and_(1)",
+    "logical_or": "tapegrad.tensor([0, 1, 2]).logical_or_(0)",
+    "logical_xor": "tapegrad.tensor([0, 1, 2]).logical_xor_(1)",
+    "logical_not": "tapegrad.tensor([1.0, 0.0]).logical_not_()",
+    "cumsum": "tapegrad.tensor([1, 2, 3]).cumsum_(0)",
+    "cumprod": "tapegrad.tensor([1, 2, 3]).cumprod_(0)",
+    "addmm": "tapegrad.ones(2, 2).addmm_(tapegrad.ones(2, 1), tapegrad.ones(1, 2))",
+    "transpose": "tapegrad.tensor([[1, 2], [3, 4]]).transpose_(0, 1)",
+    "swapaxes": "tapegrad.tensor([[1, 2], [3, 4]]).swapaxes_(0, 1)",
+    "t": "tapegrad.tensor([[1, 2], [3, 4]]).t_()",
+    "squeeze": "tapegrad.zeros(1, 2).squeeze_()",
+    "unsqueeze": "tapegrad.zeros(2).unsqueeze_(0)",
+    "as_strided": "tapegrad.arange(4).as_strided_((2,), (2,))",
     "masked_fill": "tapegrad.zeros(2).masked_fill_(tapegrad.tensor([True, False]), 5.0)",
     "scatter_add": "tapegrad.zeros(2).scatter_add_(0, tapegrad.tensor([1, 1]), tapegrad.ones(2))",
     "scatter": "tapegrad.zeros(2).scatter_(0, tapegrad.tensor([1]), 5.0)",
@@ -525,6 +556,9 @@ IN_PLACE_EXAMPLES = {
     "triu": "tapegrad.ones(2, 2).triu_()",
     "index_put": "tapegrad.zeros(3).index_put_((tapegrad.tensor([0, 2]),), tapegrad.tensor(5.0))",
 }
+
+# In place these change which elements a tensor shows, and how.
+WINDOWS = ("transpose", "swapaxes", "t", "squeeze", "unsqueeze", "as_strided")
 
 ATTRIBUTES: dict[str, str] = {
     "grad": """\

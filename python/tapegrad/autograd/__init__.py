@@ -9,12 +9,20 @@ from .. import _C
 from .._arguments import as_tuple
 from .._C import Tensor, is_grad_enabled
 from .._lazy import lazy
-from . import anomaly_mode, function, grad_mode, graph
+from . import anomaly_mode, function, grad_mode, graph, variable
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .function import Function
-from .grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+from .grad_mode import (
+    enable_grad,
+    inference_mode,
+    is_multithreading_enabled,
+    no_grad,
+    set_grad_enabled,
+    set_multithreading_enabled,
+)
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .graph import GradientEdge
+from .variable import Variable
 
 if TYPE_CHECKING:
     from . import functional
@@ -38,12 +46,13 @@ __all__ = [
     "graph",
     "inference_mode",
     "is_grad_enabled",
+    "is_multithreading_enabled",
     "no_grad",
     "set_detect_anomaly",
     "set_grad_enabled",
+    "set_multithreading_enabled",
+    "variable",
 ]
-
-Variable = Tensor  # the name of old, still found in programs
 
 
 _SINGLE = (Tensor, GradientEdge)
@@ -166,10 +175,12 @@ def grad(
     if is_grads_batched:
         return _batched(roots, wanted, gradients, keep, create_graph, allow, materialize_grads)
     results = _C._run_backward(roots, gradients, keep, create_graph, wanted, allow, False)
-    return _materialized(results, wanted) if materialize_grads else results
+    return _materialized(results, wanted, create_graph) if materialize_grads else results
 
 
-def _materialized(results: tuple[Any, ...], inputs: tuple[Any, ...]) -> tuple[Tensor, ...]:
+def _materialized(
+    results: tuple[Any, ...], inputs: tuple[Any, ...], create_graph: bool
+) -> tuple[Tensor, ...]:
     if any(
         result is None and not isinstance(item, Tensor)
         for result, item in zip(results, inputs, strict=True)
@@ -179,7 +190,7 @@ def _materialized(results: tuple[Any, ...], inputs: tuple[Any, ...]) -> tuple[Te
             "shape is not known"
         )
     return tuple(
-        _C.zeros_like(item, requires_grad=True) if result is None else result
+        _C.zeros_like(item, requires_grad=create_graph) if result is None else result
         for result, item in zip(results, inputs, strict=True)
     )
 
@@ -205,7 +216,7 @@ def _batched(
         results = _C._run_backward(
             roots, row, keep or i + 1 < count, create_graph, inputs, allow, False
         )
-        rows.append(_materialized(results, inputs) if materialize else results)
+        rows.append(_materialized(results, inputs, create_graph) if materialize else results)
     return tuple(
         None if column[0] is None else _C.stack(column) for column in zip(*rows, strict=True)
     )

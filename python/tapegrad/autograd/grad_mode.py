@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import threading
 import warnings
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar, cast
@@ -24,6 +25,7 @@ from tapegrad._C import (
 __all__ = [
     "enable_grad",
     "inference_mode",
+    "is_multithreading_enabled",
     "no_grad",
     "set_grad_enabled",
     "set_multithreading_enabled",
@@ -247,35 +249,62 @@ class inference_mode(_DecoratorContextManager):
         return self.__class__(self.mode)
 
 
+class _Multithreading(threading.local):
+    enabled = True
+
+
+_multithreading = _Multithreading()
+
+
+def is_multithreading_enabled() -> bool:
+    """Whether `set_multithreading_enabled` is at its default, True, on this thread.
+
+    Example::
+
+        >>> import tapegrad
+        >>> tapegrad.autograd.is_multithreading_enabled()
+        True
+    """
+    return _multithreading.enabled
+
+
 class set_multithreading_enabled(_DecoratorContextManager):
     """Accepted for programs that have it: a backward pass always runs on the calling thread.
 
-    It is PyTorch's switch for the threads of its engine, one for each accelerator. The threads
+    It is PyTorch's switch for the threads of its engine, one for each accelerator: a function,
+    context manager or decorator whose mode `is_multithreading_enabled` tells. The threads
     of kernels are another matter: see `tapegrad.set_num_threads`.
 
     Args:
-        mode: kept, and without effect.
+        mode: kept for this thread, and without effect.
 
     Example::
 
         >>> import tapegrad
         >>> x = tapegrad.tensor([1.0], requires_grad=True)
-        >>> with tapegrad.autograd.grad_mode.set_multithreading_enabled(False):
+        >>> with tapegrad.autograd.set_multithreading_enabled(False):
         ...     (x * 2).sum().backward()
         >>> x.grad
         tensor([2.])
     """
 
-    __slots__ = ("mode",)
+    __slots__ = ("mode", "prev")
 
     def __init__(self, mode: bool) -> None:
+        self.prev = _multithreading.enabled
         self.mode = mode
+        _multithreading.enabled = mode
+
+    def __call__(self, orig_func: F) -> F:
+        # The constructor has switched already; a decorator must not.
+        _multithreading.enabled = self.prev
+        return super().__call__(orig_func)
 
     def __enter__(self) -> None:
-        pass
+        _multithreading.enabled = self.mode
 
     def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
-        pass
+        _multithreading.enabled = self.prev
 
     def clone(self) -> set_multithreading_enabled:
         """Return a copy with the same mode."""

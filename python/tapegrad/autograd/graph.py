@@ -6,6 +6,7 @@ import contextlib
 import functools
 import threading
 import weakref
+from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -227,20 +228,86 @@ def disable_saved_tensors_hooks(error_message: str) -> Generator[None, None, Non
         _disabled.message = previous
 
 
-class _Saved:
-    """Key of a value kept by `allow_mutation_on_saved_tensors`; dies with the node."""
+class _Handle:
+    """What a node keeps in the place of a saved tensor; with the last node its value goes, too."""
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ("__weakref__", "span")
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.span = _span(tensor)
+
+
+def _span(tensor: Tensor) -> tuple[int, int]:
+    """The addresses between which the elements of a tensor lie."""
+    if tensor.numel() == 0:
+        return 0, 0
+    last = sum((n - 1) * step for n, step in zip(tensor.shape, tensor.stride(), strict=True))
+    start = tensor.data_ptr()
+    return start, start + (last + 1) * tensor.itemsize
+
+
+def _get_tid(tensor: Tensor) -> tuple[Any, ...]:
+    """What is the same for two tensors that are saved with the same values."""
+    return (*_get_sid(tensor), tensor.shape, tensor.stride(), tensor.dtype)
+
+
+def _get_sid(tensor: Tensor) -> tuple[int, int]:
+    return tensor.data_ptr(), tensor._version
 
 
 class _AllowMutationOnSavedContext:
-    """The values that one `allow_mutation_on_saved_tensors` block keeps."""
+    """The values that one `allow_mutation_on_saved_tensors` block keeps.
+
+    Attributes:
+        original: by handle, the saved tensors themselves, as long as nobody writes to them.
+        cloned: by handle, copies of those that were written to.
+        tid_to_weakhandle: the handles of saved tensors by place, layout and version.
+        sid_to_tid: the keys of these by place and version alone.
+    """
 
     def __init__(self) -> None:
-        self.values: weakref.WeakKeyDictionary[_Saved, Tensor] = weakref.WeakKeyDictionary()
+        self.cloned: weakref.WeakKeyDictionary[_Handle, Tensor] = weakref.WeakKeyDictionary()
+        self.original: weakref.WeakKeyDictionary[_Handle, Tensor] = weakref.WeakKeyDictionary()
+        self.tid_to_weakhandle: weakref.WeakValueDictionary[tuple[Any, ...], _Handle] = (
+            weakref.WeakValueDictionary()
+        )
+        self.sid_to_tid: dict[tuple[int, int], set[tuple[Any, ...]]] = defaultdict(set)
 
     def clear(self) -> None:
-        self.values.clear()
+        """Drop all values: graphs that need them can no longer run backward."""
+        self.cloned.clear()
+        self.original.clear()
+        self.tid_to_weakhandle.clear()
+        self.sid_to_tid.clear()
+
+    def _pack(self, tensor: Tensor) -> _Handle:
+        tid = _get_tid(tensor)
+        self.sid_to_tid[_get_sid(tensor)].add(tid)
+        handle = self.tid_to_weakhandle.get(tid)
+        if handle is None:
+            handle = self.tid_to_weakhandle[tid] = _Handle(tensor)
+            self.original[handle] = tensor
+        return handle
+
+    def _unpack(self, handle: _Handle) -> Tensor:
+        value = self.cloned.get(handle)
+        if value is None:
+            value = self.original.get(handle)
+        if value is None or not _mutation.active:
+            raise AssertionError(
+                "Trying to backward outside of the 'allow_mutation_on_saved_tensors' context"
+                "in which the graph was originally recorded."
+            )
+        return value
+
+    def _before_write(self, tensor: Tensor) -> None:
+        """Saves what a write would change, be it through another view."""
+        start, stop = _span(tensor)
+        for handle in list(self.original):
+            if handle.span[0] < stop and start < handle.span[1]:
+                with no_grad():
+                    self.cloned[handle] = self.original[handle].clone()
+                del self.original[handle]
 
 
 class _MutationState(threading.local):
@@ -254,8 +321,13 @@ _mutation = _MutationState()
 def allow_mutation_on_saved_tensors() -> Generator[_AllowMutationOnSavedContext, None, None]:
     """Context manager in which tensors saved for backward may be changed in place.
 
-    What an operation saves is copied, so backward sees the values of the forward pass.
-    Forward and backward have to be in the same block; at its end the copies are dropped.
+    A saved tensor is copied when something is about to be written to it, or to a tensor that
+    shares its memory; so backward sees the values of the forward pass. Forward and backward have
+    to be in the same block; at its end the copies are dropped. Writes that pass by the
+    operators, such as through a NumPy array, are not seen.
+
+    Yields:
+        An object whose ``cloned`` has the copies, for debugging.
 
     Raises:
         RuntimeError: the blocks are nested.
@@ -276,27 +348,13 @@ def allow_mutation_on_saved_tensors() -> Generator[_AllowMutationOnSavedContext,
     if _mutation.active:
         raise RuntimeError("allow_mutation_on_saved_tensors contexts cannot be nested")
     context = _AllowMutationOnSavedContext()
-
-    def pack(tensor: Tensor) -> _Saved:
-        saved = _Saved()
-        with no_grad():
-            context.values[saved] = tensor.clone()
-        return saved
-
-    def unpack(saved: _Saved) -> Tensor:
-        value = context.values.get(saved)
-        if value is None:
-            raise AssertionError(
-                "Trying to backward outside of the 'allow_mutation_on_saved_tensors' context"
-                "in which the graph was originally recorded."
-            )
-        return value
-
-    with saved_tensors_hooks(pack, unpack):
+    with saved_tensors_hooks(context._pack, context._unpack):
         _mutation.active = True
+        _C._watch_writes(context._before_write)
         try:
             yield context
         finally:
+            _C._watch_writes(None)
             context.clear()
             _mutation.active = False
 

@@ -17,19 +17,28 @@ class BackwardHookFunction(Function):
     """Passes tensors through; its backward gives the gradients to a callback first."""
 
     @staticmethod
-    def forward(ctx: Any, callback: Callable[[Grads], Grads], *tensors: Tensor) -> Any:
+    def forward(
+        ctx: Any, callback: Callable[[Grads], Grads], with_zeros: bool, *tensors: Tensor
+    ) -> Any:
         ctx.callback = callback
-        ctx.set_materialize_grads(False)
-        ctx.mark_non_differentiable(*[t for t in tensors if not t.requires_grad])
-        return tuple([t.view_as(t) for t in tensors])
+        ctx.set_materialize_grads(with_zeros)
+        passed = [t.view_as(t) for t in tensors]
+        ctx.mark_non_differentiable(
+            *[p for p, t in zip(passed, tensors, strict=True) if not t.requires_grad]
+        )
+        return tuple(passed)
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        return (None, *ctx.callback(grads))
+        return (None, None, *ctx.callback(grads))
 
 
-def _insert(callback: Callable[[Grads], Grads], values: Grads) -> tuple[Grads, list[int] | None]:
+def _insert(
+    callback: Callable[[Grads], Grads], values: Grads, with_zeros: bool
+) -> tuple[Grads, list[int] | None]:
     """Sends the tensors among `values` through one identity node.
+
+    With zeros, or else None, for those that no gradient arrives at.
 
     Returns the new values and the positions of the tensors, or None for the positions if no
     gradient can arrive there.
@@ -38,7 +47,7 @@ def _insert(callback: Callable[[Grads], Grads], values: Grads) -> tuple[Grads, l
     tensors = [values[i] for i in places]
     if not is_grad_enabled() or not any(t.requires_grad for t in tensors):
         return values, None
-    passed = BackwardHookFunction.apply(callback, *tensors)
+    passed = BackwardHookFunction.apply(callback, with_zeros, *tensors)
     result = list(values)
     for place, tensor in zip(places, passed, strict=True):
         result[place] = tensor
@@ -64,14 +73,14 @@ class BackwardHooks:
 
     def wrap_inputs(self, args: Grads) -> Grads:
         self.input_count = len(args)
-        args, self.input_places = _insert(self._at_inputs, args)
+        args, self.input_places = _insert(self._at_inputs, args, True)
         return args
 
     def wrap_outputs(self, result: Any) -> Any:
         single = not isinstance(result, tuple)
         values: Grads = (result,) if single else result
         self.output_count = len(values)
-        values, places = _insert(self._at_outputs, values)
+        values, places = _insert(self._at_outputs, values, False)
         if places is None:
             return result
         self.output_places = places

@@ -196,7 +196,12 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -
         >>> F.normalize(tapegrad.tensor([[3.0, 4.0]]))
         tensor([[0.6000, 0.8000]])
     """
-    return input / input.norm(p, dim, keepdim=True).clamp(min=eps)
+    norm = input.norm(p, dim, keepdim=True)
+    overflows = norm.isinf()
+    if overflows.any():  # of a part of the input the norm may still be a number
+        input = input * tapegrad.where(overflows, 2.0**-64, 1.0)
+        norm = input.norm(p, dim, keepdim=True)
+    return input / norm.clamp(min=eps)
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
@@ -484,15 +489,9 @@ def smooth_l1_loss(
     """
     if size_average is not None or reduce is not None:
         reduction = _old_reduction(size_average, reduce)
-    if beta < 0:
-        raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
-    if beta == 0:
-        return l1_loss(input, target, reduction=reduction)
     if input.shape != target.shape:
         _warn_of_broadcast(input, target)
-    distance = (input - target).abs()
-    near = distance.square() * (0.5 / beta)
-    return _reduce(tapegrad.where(distance < beta, near, distance - 0.5 * beta), reduction)
+    return _C.smooth_l1_loss(input, target, reduction, beta)
 
 
 def cross_entropy(

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import warnings
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import tapegrad
 
-from .._C import Tensor
+from .._C import Tensor, _ModuleBase
 from ..utils._names import typename
 from ..utils.hooks import RemovableHandle
-from ._registry import Registry
 from .parameter import Buffer, Parameter
 
 __all__ = ["Module"]
 
 T = TypeVar("T", bound="Module")
-_REGISTRIES = ("_parameters", "_buffers", "_modules")
 _EXTRA_STATE = "_extra_state"
+# The tables of hooks that a pickled module need not have.
+_LATER_TABLES = (
+    "_forward_pre_hooks",
+    "_forward_pre_hooks_with_kwargs",
+    "_forward_hooks_with_kwargs",
+    "_forward_hooks_always_called",
+    "_backward_pre_hooks",
+    "_state_dict_hooks",
+    "_state_dict_pre_hooks",
+    "_load_state_dict_pre_hooks",
+    "_load_state_dict_post_hooks",
+)
 
 
 class _IncompatibleKeys(
@@ -42,13 +53,27 @@ def _indent(text: str) -> str:
     return text.replace("\n", "\n  ")
 
 
+class _BoundHook:
+    """A hook with its module, which it does not keep alive; the copy's is that of the copy."""
+
+    def __init__(self, hook: Callable[..., None], module: Module) -> None:
+        self.hook = hook
+        self.module = weakref.ref(module)
+
+    def __call__(self, *args: Any) -> None:
+        return self.hook(self.module(), *args)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _BoundHook, (self.hook, self.module())
+
+
 def _missing_forward(self: Module, *args: Any, **kwargs: Any) -> Any:
     raise NotImplementedError(
         f'Module [{type(self).__name__}] is missing the required "forward" function'
     )
 
 
-class Module:
+class Module(_ModuleBase):
     """The base class of all layers and models.
 
     A subclass calls ``super().__init__()``, assigns parameters, buffers and other modules as
@@ -80,6 +105,7 @@ class Module:
         ['hidden.weight', 'hidden.bias', 'out.weight', 'out.bias']
     """
 
+    _version = 1  # of the state dict, for subclasses that change theirs
     training: bool
     _parameters: dict[str, Parameter | None]
     _buffers: dict[str, Tensor | None]
@@ -92,9 +118,6 @@ class Module:
     _forward_hooks_always_called: OrderedDict[int, bool]
     _backward_pre_hooks: OrderedDict[int, Callable[..., Any]]
     _backward_hooks: OrderedDict[int, Callable[..., Any]]
-
-    # True once a hook was registered: the only thing a call without hooks has to look at.
-    _has_hooks = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if kwargs:
@@ -109,35 +132,36 @@ class Module:
             )
         self.__dict__.update(
             training=True,
-            _parameters=Registry(self),
-            _buffers=Registry(self),
+            _parameters={},
+            _buffers={},
             _non_persistent_buffers_set=set(),
-            _modules=Registry(self),
-            _forward_pre_hooks=OrderedDict(),
-            _forward_pre_hooks_with_kwargs=OrderedDict(),
+            _backward_pre_hooks=OrderedDict(),
+            _backward_hooks=OrderedDict(),
+            _is_full_backward_hook=None,
             _forward_hooks=OrderedDict(),
             _forward_hooks_with_kwargs=OrderedDict(),
             _forward_hooks_always_called=OrderedDict(),
-            _backward_pre_hooks=OrderedDict(),
-            _backward_hooks=OrderedDict(),
+            _forward_pre_hooks=OrderedDict(),
+            _forward_pre_hooks_with_kwargs=OrderedDict(),
+            _state_dict_hooks=OrderedDict(),
+            _state_dict_pre_hooks=OrderedDict(),
+            _load_state_dict_pre_hooks=OrderedDict(),
+            _load_state_dict_post_hooks=OrderedDict(),
+            _modules={},
         )
 
     forward: Callable[..., Any] = _missing_forward
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._has_hooks:
-            return self._call_with_hooks(args, kwargs)
-        return self.forward(*args, **kwargs)
 
     # ------------------------------------------------------------------ attributes
 
     def __setattr__(self, name: str, value: Any) -> None:
         own = self.__dict__
-        parameters = own.get("_parameters")
+        parameters, modules = own.get("_parameters"), own.get("_modules")
+        buffers = own.get("_buffers")
         if isinstance(value, Parameter):
             if parameters is None:
                 raise AttributeError("cannot assign parameters before Module.__init__() call")
-            self._forget(name, keep="_parameters")
+            self._forget(name, "_buffers", "_modules")
             self.register_parameter(name, value)
         elif parameters is not None and name in parameters:
             if value is not None:
@@ -147,63 +171,61 @@ class Module:
                 )
             self.register_parameter(name, None)
         elif isinstance(value, Module):
-            if own.get("_modules") is None:
+            if modules is None:
                 raise AttributeError("cannot assign module before Module.__init__() call")
-            self._forget(name, keep="_modules")
-            self._modules[name] = value
-        elif name in own.get("_modules", ()):
+            self._forget(name, "_parameters", "_buffers")
+            modules[name] = value
+        elif modules is not None and name in modules:
             if value is not None:
                 raise TypeError(
                     f"cannot assign '{typename(value)}' as child module '{name}' "
                     "(tapegrad.nn.Module or None expected)"
                 )
-            self._modules[name] = None
-        elif isinstance(value, Buffer) or name in own.get("_buffers", ()):
+            modules[name] = None
+        elif isinstance(value, Buffer) or (buffers is not None and name in buffers):
             if value is not None and not isinstance(value, Tensor):
                 raise TypeError(
                     f"cannot assign '{typename(value)}' as buffer '{name}' "
                     "(tapegrad.nn.Buffer, tapegrad.Tensor or None expected)"
                 )
-            if name in own.get("_buffers", ()):
-                persistent = name not in self._non_persistent_buffers_set
-            else:
-                persistent = True
-                self._forget(name, keep="_buffers")
             if isinstance(value, Buffer):
                 persistent = value.persistent
+            else:
+                persistent = name not in self._non_persistent_buffers_set
             self.register_buffer(name, value, persistent)
-        elif name in _REGISTRIES:
-            for old in own.get(name, ()):
-                own.pop(old, None)
-            own[name] = Registry(self, value)
         else:
-            object.__setattr__(self, name, value)
+            super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:
-        for registry in _REGISTRIES:
-            if name in self.__dict__.get(registry, ()):
-                del self.__dict__[registry][name]
-                self._non_persistent_buffers_set.discard(name)
+        for entries in (self._parameters, self._buffers, self._modules):
+            if name in entries:
+                del entries[name]
+                if entries is self._buffers:
+                    self._non_persistent_buffers_set.discard(name)
                 return
-        object.__delattr__(self, name)
+        super().__delattr__(name)
 
-    def _forget(self, name: str, keep: str) -> None:
-        """Removes what `name` stood for until now, unless it is in the registry `keep`."""
+    def _forget(self, name: str, *registries: str) -> None:
+        """Removes what `name` stood for, so that something of another kind can take its place."""
         own = self.__dict__
-        if name in own[keep]:
-            return
-        for registry in _REGISTRIES:
+        own.pop(name, None)
+        for registry in registries:
             own[registry].pop(name, None)
         own["_non_persistent_buffers_set"].discard(name)
-        own.pop(name, None)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__.copy()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        for registry in _REGISTRIES:
-            self.__dict__[registry] = Registry(self, state.get(registry))
+        for name in _LATER_TABLES:
+            self.__dict__.setdefault(name, OrderedDict())
+        self.__dict__.setdefault("_non_persistent_buffers_set", set())
+        self.__dict__.setdefault("_is_full_backward_hook", None)
 
     def __dir__(self) -> list[str]:
-        return sorted(name for name in super().__dir__() if not name[:1].isdigit())
+        names = {*super().__dir__(), *self._parameters, *self._buffers, *self._modules}
+        return sorted(name for name in names if not name[:1].isdigit())
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter under a name; None reserves the name.
@@ -638,7 +660,15 @@ class Module:
             >>> list(nn.Sequential(nn.Linear(1, 1)).state_dict())
             ['0.weight', '0.bias']
         """
-        result: dict[str, Any] = OrderedDict() if destination is None else destination
+        result: Any = destination
+        if result is None:
+            result = OrderedDict()
+            result._metadata = OrderedDict()
+        metadata = {"version": self._version}
+        if hasattr(result, "_metadata"):
+            result._metadata[prefix[:-1]] = metadata
+        for hook in list(self._state_dict_pre_hooks.values()):
+            hook(self, prefix, keep_vars)
         for name, tensor in self._state_items():
             result[prefix + name] = tensor if keep_vars else tensor.detach()
         if type(self).get_extra_state is not Module.get_extra_state:
@@ -648,6 +678,13 @@ class Module:
                 module.state_dict(
                     destination=result, prefix=f"{prefix}{name}.", keep_vars=keep_vars
                 )
+        for hook in list(self._state_dict_hooks.values()):
+            answer = hook(self, result, prefix, metadata)
+            if answer is None:
+                continue
+            if getattr(hook, "_from_public_api", False):
+                raise RuntimeError("state_dict post-hook must return None")
+            result = answer
         return result
 
     def _state_items(self) -> Iterator[tuple[str, Tensor]]:
@@ -664,7 +701,8 @@ class Module:
     ) -> _IncompatibleKeys:
         """Copy values from a mapping of dotted names to tensors.
 
-        Everything is checked first; if an error is raised, nothing has been changed.
+        Everything is checked first; if an error is raised, nothing has been changed (unless there
+        are hooks that run after loading, which have a say in what is an error).
 
         Args:
             state_dict: as made by :meth:`state_dict`.
@@ -685,13 +723,19 @@ class Module:
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
+        metadata = getattr(state_dict, "_metadata", {})
+        state_dict = dict(state_dict)  # hooks may change it
         errors: list[str] = []
+        unexpected: list[str] = []
         missing: list[str] = []
         known: set[str] = set()
         plan: list[tuple[Module, str, Tensor, Tensor]] = []
         extra: list[tuple[Module, Any]] = []
         for path, module in self.named_modules(remove_duplicate=False):
             prefix = f"{path}." if path else ""
+            for hook in list(module._load_state_dict_pre_hooks.values()):
+                more = metadata.get(path, {})
+                hook(state_dict, prefix, more, True, missing, unexpected, errors)
             for name, current in module._state_items():
                 key = prefix + name
                 known.add(key)
@@ -718,18 +762,15 @@ class Module:
                     extra.append((module, state_dict[key]))
                 else:
                     missing.append(key)
-        unexpected = [key for key in state_dict if key not in known]
-        if strict:
-            for kind, keys in (("Missing", missing), ("Unexpected", unexpected)):
-                if keys:
-                    names = ", ".join(f'"{key}"' for key in keys)
-                    errors.insert(0, f"{kind} key(s) in state_dict: {names}. ")
-        if errors:
-            raise RuntimeError(
-                "Error(s) in loading state_dict for {}:\n\t{}".format(
-                    type(self).__name__, "\n\t".join(errors)
-                )
-            )
+        unexpected += [key for key in state_dict if key not in known]
+        keys = _IncompatibleKeys(missing, unexpected)
+        hooks = [
+            (module, hook)
+            for module in self._children_first()
+            for hook in module._load_state_dict_post_hooks.values()
+        ]
+        if not hooks:
+            self._refuse(keys, errors, strict)
         with tapegrad.no_grad():
             for module, name, current, value in plan:
                 if not assign:
@@ -742,7 +783,101 @@ class Module:
                     module._buffers[name] = value
         for module, state in extra:
             module.set_extra_state(state)
-        return _IncompatibleKeys(missing, unexpected)
+        for module, hook in hooks:
+            if hook(module, keys) is not None:
+                raise AssertionError(
+                    "Hooks registered with ``register_load_state_dict_post_hook`` are not expected "
+                    "to return new values, if incompatible_keys need to be modified, it should be "
+                    "done inplace."
+                )
+        self._refuse(keys, errors, strict)
+        return keys
+
+    def _children_first(self) -> Iterator[Module]:
+        for module in self._modules.values():
+            if module is not None:
+                yield from module._children_first()
+        yield self
+
+    def _refuse(self, keys: _IncompatibleKeys, errors: list[str], strict: bool) -> None:
+        """Raises where loading has found errors, or other keys than the module's."""
+        problems = []
+        for kind, names in (("Missing", keys.missing_keys), ("Unexpected", keys.unexpected_keys)):
+            if strict and names:
+                quoted = ", ".join(f'"{name}"' for name in names)
+                problems.append(f"{kind} key(s) in state_dict: {quoted}. ")
+        if problems or errors:
+            raise RuntimeError(
+                "Error(s) in loading state_dict for {}:\n\t{}".format(
+                    type(self).__name__, "\n\t".join(problems + errors)
+                )
+            )
+
+    def register_state_dict_pre_hook(self, hook: Callable[..., None]) -> RemovableHandle:
+        """Call ``hook(module, prefix, keep_vars)`` before the module's state is collected."""
+        return self._add_hook("_state_dict_pre_hooks", hook, False, {})
+
+    def register_state_dict_post_hook(self, hook: Callable[..., None]) -> RemovableHandle:
+        """Call ``hook(module, state_dict, prefix, local_metadata)`` when the state is collected.
+
+        The hook may change the dict, which has the states of modules around it, too.
+
+        Raises:
+            RuntimeError: (from :meth:`state_dict`) if the hook returns something.
+
+        Example:
+            >>> from tapegrad import nn
+            >>> m = nn.Linear(1, 1)
+            >>> handle = m.register_state_dict_post_hook(
+            ...     lambda module, state, prefix, metadata: state.pop(prefix + "bias") and None
+            ... )
+            >>> list(m.state_dict())
+            ['weight']
+        """
+        hook._from_public_api = True  # type: ignore[attr-defined]
+        return self._add_hook("_state_dict_hooks", hook, False, {})
+
+    def _register_state_dict_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """As the public one, but what the hook of the outermost module returns is the result."""
+        if getattr(hook, "_from_public_api", False):
+            raise RuntimeError(
+                "Cannot register the same function as the state dict post hook that was "
+                "previously registered via register_state_dict_post_hook"
+            )
+        return self._add_hook("_state_dict_hooks", hook, False, {})
+
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., None]) -> RemovableHandle:
+        """Call a hook before the module's entries are looked for in a state dict.
+
+        Args:
+            hook: called as ``hook(module, state_dict, prefix, local_metadata, strict,
+                missing_keys, unexpected_keys, error_msgs)``; it may change the dict, which is a
+                copy, and the three lists.
+
+        Example:
+            >>> from tapegrad import nn
+            >>> m = nn.Linear(1, 1, bias=False)
+            >>> def rename(module, state, prefix, *rest):
+            ...     state[prefix + "weight"] = state.pop(prefix + "old")
+            >>> handle = m.register_load_state_dict_pre_hook(rename)
+            >>> m.load_state_dict({"old": m.weight})
+            <All keys matched successfully>
+        """
+        return self._register_load_state_dict_pre_hook(hook, with_module=True)
+
+    def _register_load_state_dict_pre_hook(
+        self, hook: Callable[..., None], with_module: bool = False
+    ) -> RemovableHandle:
+        bound = _BoundHook(hook, self) if with_module else hook
+        return self._add_hook("_load_state_dict_pre_hooks", bound, False, {})
+
+    def register_load_state_dict_post_hook(self, hook: Callable[..., None]) -> RemovableHandle:
+        """Call ``hook(module, incompatible_keys)`` after a state dict was loaded.
+
+        `incompatible_keys` has the lists ``missing_keys`` and ``unexpected_keys``. What the hook
+        takes out of them is no error any more, what it adds is one.
+        """
+        return self._add_hook("_load_state_dict_post_hooks", hook, False, {})
 
     # ------------------------------------------------------------------ hooks
 
@@ -757,7 +892,6 @@ class Module:
             mapping[handle.id] = True
         if prepend:
             table.move_to_end(handle.id, last=False)
-        self._has_hooks = True
         return handle
 
     def register_forward_pre_hook(
@@ -843,14 +977,6 @@ class Module:
         return self._add_hook("_backward_hooks", hook, prepend, {})
 
     def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if not (
-            self._forward_hooks
-            or self._forward_pre_hooks
-            or self._backward_hooks
-            or self._backward_pre_hooks
-        ):
-            del self._has_hooks  # all of them were removed
-            return self.forward(*args, **kwargs)
         called: set[int] = set()
         result = None
         try:

@@ -7,6 +7,7 @@ from typing import Any
 import tapegrad
 
 from .._C import Tensor
+from .._tensor import deepcopy_tensor
 
 __all__ = ["Buffer", "Parameter"]
 
@@ -34,14 +35,11 @@ class Parameter(Tensor):
         return Tensor._make_subclass(cls, data, requires_grad)
 
     def __repr__(self) -> str:
-        return f"Parameter containing:\n{self.detach().requires_grad_(self.requires_grad)!r}"
+        return "Parameter containing:\n" + super().__repr__()
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
-        copy = memo.get(id(self))
-        if copy is None:
-            copy = type(self)(self.detach().clone(), self.requires_grad)
-            memo[id(self)] = copy
-        return copy
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        # A copied model starts without gradients, as in PyTorch.
+        return deepcopy_tensor(self, memo, with_grad=False)
 
 
 class Buffer(Tensor):
@@ -67,10 +65,3 @@ class Buffer(Tensor):
         buffer = Tensor._make_subclass(cls, data, data.requires_grad)
         buffer.persistent = persistent
         return buffer
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Buffer:
-        copy = memo.get(id(self))
-        if copy is None:
-            copy = type(self)(self.detach().clone(), persistent=self.persistent)
-            memo[id(self)] = copy
-        return copy

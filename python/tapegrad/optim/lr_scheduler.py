@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import warnings
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Sequence
+from types import FunctionType
 from typing import Any
 
 from .optimizer import Optimizer
@@ -20,8 +23,18 @@ __all__ = [
 ]
 
 
+_EPOCH = (
+    "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where "
+    "possible. Please use `scheduler.step()` to step the scheduler. During the deprecation, if "
+    "epoch is different from None, the closed form is used instead of the new chainable form, "
+    "where available."
+)
+
+
 class LRScheduler:
     """The base class: a subclass defines ``get_lr``, which gives a rate per parameter group.
+
+    It may define ``_get_closed_form_lr`` as well: the rates of any epoch, whatever came before.
 
     Args:
         optimizer: the optimiser whose ``lr`` is set.
@@ -31,6 +44,9 @@ class LRScheduler:
         TypeError: if `optimizer` is not an Optimizer.
         KeyError: if training is resumed and a group has no "initial_lr".
     """
+
+    _get_lr_called_within_step = False
+    _is_initial = False  # in the step that __init__ makes
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         if not isinstance(optimizer, Optimizer):
@@ -48,18 +64,38 @@ class LRScheduler:
         self.last_epoch = last_epoch
         self._step_count = 0
         self._steps_before = optimizer._step_count
-        self.step()
+        self._is_initial = True
+        try:
+            self.step()
+        finally:
+            self._is_initial = False
 
     def get_lr(self) -> list[float]:
-        """The rates for the epoch `last_epoch`."""
+        """The rates for the epoch `last_epoch`, from those of the epoch before."""
         raise NotImplementedError
+
+    def _current(self) -> list[float]:
+        """The rates that `get_lr` starts from; warns where it was not `step` that called it."""
+        if not self._get_lr_called_within_step:
+            warnings.warn(
+                "To get the last learning rate computed by the scheduler, please use "
+                "`get_last_lr()`.",
+                UserWarning,
+                stacklevel=3,
+            )
+        return self._rates()
 
     def get_last_lr(self) -> list[float]:
         """The rates that were set last, one per parameter group."""
         return self._last_lr
 
     def step(self, epoch: int | None = None) -> None:
-        """Go to the next epoch (or to the given one) and set the learning rates."""
+        """Go to the next epoch and set the learning rates.
+
+        Args:
+            epoch: go to this one instead (deprecated). The rates are then those of the closed
+                form, where there is one.
+        """
         optimizer = self.optimizer
         counted = type(optimizer).step is Optimizer.step  # an overridden step does not count
         if counted and self._step_count == 1 and optimizer._step_count == self._steps_before:
@@ -71,8 +107,19 @@ class LRScheduler:
                 stacklevel=2,
             )
         self._step_count += 1
-        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
-        for group, lr in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
+        if epoch is not None:
+            warnings.warn(_EPOCH, UserWarning, stacklevel=2)
+        self._get_lr_called_within_step = True
+        try:
+            if epoch is None:
+                self.last_epoch += 1
+                rates = self.get_lr()
+            else:
+                self.last_epoch = epoch
+                rates = getattr(self, "_get_closed_form_lr", self.get_lr)()
+        finally:
+            self._get_lr_called_within_step = False
+        for group, lr in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = lr
         self._last_lr = self._rates()
 
@@ -122,14 +169,32 @@ class LambdaLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
+        self._current()
         return [
             base * factor(self.last_epoch)
             for base, factor in zip(self.base_lrs, self.lr_lambdas, strict=True)
         ]
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything but the optimiser and the functions, as a dict."""
-        return {key: value for key, value in super().state_dict().items() if key != "lr_lambdas"}
+        """Everything but the optimiser, as a dict: of callable objects their attributes.
+
+        In the place of plain functions it has None.
+        """
+        state = super().state_dict()
+        state["lr_lambdas"] = [
+            None if isinstance(factor, FunctionType) else dict(factor.__dict__)
+            for factor in self.lr_lambdas
+        ]
+        return state
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what :meth:`state_dict` gave; the functions stay."""
+        rest = dict(state_dict)
+        saved = rest.pop("lr_lambdas")
+        super().load_state_dict(rest)
+        for factor, attributes in zip(self.lr_lambdas, saved):
+            if attributes is not None:
+                factor.__dict__.update(attributes)
 
 
 class MultiStepLR(LRScheduler):
@@ -149,13 +214,17 @@ class MultiStepLR(LRScheduler):
         gamma: float = 0.1,
         last_epoch: int = -1,
     ) -> None:
-        self.milestones = sorted(milestones)
+        self.milestones: dict[int, int] = Counter(milestones)
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
-        factor = self.gamma ** self.milestones.count(self.last_epoch)
-        return [lr * factor for lr in self._rates()]
+        times = self.milestones.get(self.last_epoch, 0)  # a plain dict, if it was loaded
+        return [lr * self.gamma**times if times else lr for lr in self._current()]
+
+    def _get_closed_form_lr(self) -> list[float]:
+        passed = bisect_right(sorted(Counter(self.milestones).elements()), self.last_epoch)
+        return [base * self.gamma**passed for base in self.base_lrs]
 
 
 class StepLR(LRScheduler):
@@ -188,8 +257,12 @@ class StepLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
-        due = self.last_epoch > 0 and self.last_epoch % self.step_size == 0
-        return [lr * self.gamma if due else lr for lr in self._rates()]
+        due = self.last_epoch != 0 and self.last_epoch % self.step_size == 0
+        return [lr * self.gamma if due else lr for lr in self._current()]
+
+    def _get_closed_form_lr(self) -> list[float]:
+        passed = self.last_epoch // self.step_size
+        return [base * self.gamma**passed for base in self.base_lrs]
 
 
 class ExponentialLR(LRScheduler):
@@ -214,7 +287,10 @@ class ExponentialLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
-        return [lr * self.gamma if self.last_epoch > 0 else lr for lr in self._rates()]
+        return [lr if self._is_initial else lr * self.gamma for lr in self._current()]
+
+    def _get_closed_form_lr(self) -> list[float]:
+        return [base * self.gamma**self.last_epoch for base in self.base_lrs]
 
 
 class CosineAnnealingLR(LRScheduler):
@@ -244,8 +320,25 @@ class CosineAnnealingLR(LRScheduler):
         self.eta_min = eta_min
         super().__init__(optimizer, last_epoch)
 
+    def _height(self, epoch: int) -> float:
+        """Of the cosine: from 2 down to 0."""
+        return 1 + math.cos(math.pi * epoch / self.T_max)
+
     def get_lr(self) -> list[float]:
-        factor = (1 + math.cos(math.pi * self.last_epoch / self.T_max)) / 2
+        rates, low = self._current(), self.eta_min
+        if self._is_initial:
+            return rates
+        if self._step_count == 1 and self.last_epoch > 0:
+            return self._get_closed_form_lr()
+        if (self.last_epoch - 1 - self.T_max) % (2 * self.T_max) == 0:
+            # The cosine was 0 in the epoch before: there is no quotient, but the first step up.
+            rise = (1 - math.cos(math.pi / self.T_max)) / 2
+            return [lr + (base - low) * rise for lr, base in zip(rates, self.base_lrs, strict=True)]
+        factor = self._height(self.last_epoch) / self._height(self.last_epoch - 1)
+        return [low + (lr - low) * factor for lr in rates]
+
+    def _get_closed_form_lr(self) -> list[float]:
+        factor = self._height(self.last_epoch) / 2
         return [self.eta_min + (base - self.eta_min) * factor for base in self.base_lrs]
 
 
@@ -329,6 +422,8 @@ class ReduceLROnPlateau(LRScheduler):
     def step(self, metrics: Any, epoch: int | None = None) -> None:  # type: ignore[override]
         """Look at the figure of this epoch, and reduce the rates if it is time."""
         value = float(metrics)
+        if epoch is not None:
+            warnings.warn(_EPOCH, UserWarning, stacklevel=2)
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         if self.is_better(value, self.best):
             self.best = value

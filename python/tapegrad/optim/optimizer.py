@@ -339,11 +339,12 @@ class Optimizer:
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        lines = [f"{type(self).__name__} ("]
+        groups = []
         for index, group in enumerate(self.param_groups):
-            lines.append(f"Parameter Group {index}")
+            lines = [f"Parameter Group {index}"]
             lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
-        return "\n".join(lines) + "\n)"
+            groups.append("\n".join(lines) + "\n")
+        return f"{type(self).__name__} (\n" + "\n".join(groups) + ")"
 
 
 def _copy_for(param: Tensor, value: Any, key: str = "") -> Any:

@@ -6,15 +6,6 @@ from typing import Any
 
 from .._C import Tensor
 
-_TENSOR_KINDS = {
-    "bool": "Bool",
-    "uint8": "Byte",
-    "int32": "Int",
-    "int64": "Long",
-    "float32": "Float",
-    "float64": "Double",
-}
-
 
 def typename(obj: Any) -> str:
     """The full name of an object's type; tensors are named after their dtype.
@@ -23,9 +14,8 @@ def typename(obj: Any) -> str:
     >>> typename(3), typename([])
     ('int', 'list')
     """
-    if type(obj) is Tensor:
-        kind = str(obj.dtype).rpartition(".")[2]
-        return f"tapegrad.{_TENSOR_KINDS.get(kind, '')}Tensor"
+    if isinstance(obj, Tensor):
+        return obj.type()
     cls = obj if isinstance(obj, type) else type(obj)
     if cls.__module__ in ("builtins", "__main__"):
         return cls.__qualname__

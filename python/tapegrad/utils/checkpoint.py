@@ -15,6 +15,7 @@ requires gradients, and backward must be called without ``inputs``.
 from __future__ import annotations
 
 import contextlib
+import threading
 import traceback
 import warnings
 import weakref
@@ -31,6 +32,7 @@ from tapegrad.autograd.graph import saved_tensors_hooks
 __all__ = [
     "CheckpointError",
     "CheckpointFunction",
+    "GraphExecGroup",
     "check_backward_validity",
     "checkpoint",
     "checkpoint_sequential",
@@ -122,8 +124,8 @@ def detach_variable(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     """Detach the tensors of a tuple, keeping their `requires_grad`."""
     if not isinstance(inputs, tuple):
         raise RuntimeError(
-            "Only tuple of tensors is supported. Got Unsupported input type: ",
-            type(inputs).__name__,
+            "Only tuple of tensors is supported. Got Unsupported input type: "
+            f"{type(inputs).__name__}"
         )
     return tuple(
         value.detach().requires_grad_(value.requires_grad) if isinstance(value, Tensor) else value
@@ -201,10 +203,28 @@ _DETERMINISM_CHECKS: dict[str, Callable[[Tensor], Any] | None] = {
     "none": None,
 }
 
-_TIP = (
-    "The function must do the same each time it runs. Tip: pass debug=True to checkpoint to see "
-    "where the tensors were saved.\n"
-)
+_TIP = """
+Tip: To see a more detailed error message, either pass `debug=True` to
+`tapegrad.utils.checkpoint.checkpoint(...)` or wrap the code block
+with `with tapegrad.utils.checkpoint.set_checkpoint_debug_enabled(True):` to
+enable checkpoint‑debug mode globally.
+"""
+
+_REPORT = """
+An error happened while unpacking tensors; dumping logs of latest computation
+because you passed `debug=True` to `tapegrad.utils.checkpoint.checkpoint()`.
+
+1. Where the original forward saved a tensor
+{forward}
+2. Where the recomputation saved a tensor
+{recomputed}
+ERROR: Detected non-determinism while running activation checkpointing
+
+You are seeing this error because you passed `debug=True` to checkpoint and
+tensors to be saved during the original forward and differ between those saved
+during recomputation. This can happen if different operators were ran in the
+original forward and in the recomputation: compare the two lists above.
+"""
 
 
 class _StopRecomputation(Exception):
@@ -237,7 +257,7 @@ class _Holder:
     __slots__ = ("__weakref__", "values")
 
     def __init__(self) -> None:
-        self.values: dict[int, Tensor | None] = {}
+        self.values: dict[Any, Tensor | None] = {}
 
 
 class _Frame:
@@ -262,11 +282,11 @@ class _Frame:
         self.saved_metadata: list[Any] = []
         self.saved_lines: list[str] | None = [] if debug else None
         self.recomputed_lines: list[str] | None = [] if debug else None
-        self.finished_passes: set[int] = set()
+        self.finished_passes: set[Any] = set()
         self.forward_completed = False
         self.ignore_mismatch = False
         # Saved counts per pass; a pass is added when its recomputation begins.
-        self.counts: dict[int, int] = {}
+        self.counts: dict[Any, int] = {}
         self.positions = [i for i, value in enumerate(args) if isinstance(value, Tensor)]
         self.args = [None if isinstance(value, Tensor) else value for value in args]
         dummy = tapegrad.zeros(0, requires_grad=True)
@@ -291,7 +311,7 @@ class _Frame:
         return holder
 
     def unpack(self, holder: _Holder) -> Tensor:
-        task = _C._current_graph_task_id()
+        task: Any = _group.current or _C._current_graph_task_id()
         if task == -1:
             # Somebody reads a node's saved tensor by hand: a pass of its own.
             task = -2 - len(self.finished_passes)
@@ -299,17 +319,22 @@ class _Frame:
             self.recompute(task)
         value = holder.values.get(task)
         if value is None:
+            overlap = (
+                "Performing two backward calls that overlap (i.e. require the same saved "
+                "activation in order to compute gradients) is not allowed while under the "
+                "tapegrad.utils.checkpoint.GraphExecGroup context. "
+            )
             raise CheckpointError(
                 "tapegrad.utils.checkpoint: Unpack is being triggered for a tensor that was "
-                "already unpacked once. If you are calling ctx.saved_tensors in backward, make "
-                "sure to do so only once."
+                f"already unpacked once. {overlap if _group.current else ''}If you are calling "
+                "ctx.saved_tensors in backward, make sure to do so only once."
             )
         holder.values[task] = None
         return value
 
     # The recomputation.
 
-    def recompute(self, task: int) -> None:
+    def recompute(self, task: Any) -> None:
         self.counts[task] = 0
         if self.recomputed_lines is not None:
             self.recomputed_lines.clear()
@@ -321,7 +346,7 @@ class _Frame:
         self.finished_passes.add(task)
         self.check_recomputation(task)
 
-    def pack_again(self, tensor: Tensor, task: int) -> Tensor:
+    def pack_again(self, tensor: Tensor, task: Any) -> Tensor:
         if tensor.requires_grad:
             tensor = tensor.detach()
         index = self.counts[task]
@@ -333,9 +358,9 @@ class _Frame:
                 # Backward was called inside the function, before it had saved the rest.
                 self.ignore_mismatch = True
                 return tensor
-            raise CheckpointError(
+            raise self.error(
                 "tapegrad.utils.checkpoint: trying to save more tensors during recomputation "
-                f"than during the original forward pass.\n{self.advice()}"
+                "than during the original forward pass.\n"
             )
         holder = self.holders[index]()
         if holder is not None:
@@ -344,16 +369,16 @@ class _Frame:
             raise _StopRecomputation
         return tensor
 
-    def check_recomputation(self, task: int) -> None:
+    def check_recomputation(self, task: Any) -> None:
         if self.ignore_mismatch:
             return
         expected, count = len(self.holders), self.counts[task]
         if count != expected:
-            raise CheckpointError(
+            raise self.error(
                 "tapegrad.utils.checkpoint: A different number of tensors was saved "
                 "during the original forward and recomputation.\n"
                 f"Number of tensors saved during forward: {expected}\n"
-                f"Number of tensors saved during recomputation: {count}.\n{self.advice()}"
+                f"Number of tensors saved during recomputation: {count}.\n"
             )
         if self.metadata is None:
             return
@@ -371,20 +396,26 @@ class _Frame:
                     f"recomputed metadata: {after}\n"
                 )
         if mismatches:
-            raise CheckpointError(
+            raise self.error(
                 "tapegrad.utils.checkpoint: Recomputed values for the following tensors "
                 "have different metadata than during the forward pass.\n"
-                f"{''.join(mismatches)}.\n{self.advice()}"
+                f"{''.join(mismatches)}.\n"
             )
 
-    def advice(self) -> str:
+    def error(self, message: str) -> CheckpointError:
         if self.saved_lines is None or self.recomputed_lines is None:
-            return _TIP
-        parts = ["\nSaved during the original forward pass:\n"]
-        parts += [f"  {i}: {line}\n" for i, line in enumerate(self.saved_lines)]
-        parts.append("\nSaved during the recomputation:\n")
-        parts += [f"  {i}: {line}\n" for i, line in enumerate(self.recomputed_lines)]
-        return "".join(parts)
+            return CheckpointError(message + _TIP)
+        report = CheckpointError(
+            _REPORT.format(
+                forward=_numbered(self.saved_lines), recomputed=_numbered(self.recomputed_lines)
+            )
+        )
+        report.__cause__ = CheckpointError(message)
+        return report
+
+
+def _numbered(lines: list[str]) -> str:
+    return "".join(f"  {i}: {line}\n" for i, line in enumerate(lines))
 
 
 def _identity(value: Any) -> Any:
@@ -447,6 +478,52 @@ def _checkpoint_by_hooks(
         )
     frame.forward_completed = True
     return result
+
+
+class _Group(threading.local):
+    current: GraphExecGroup | None = None
+
+
+_group = _Group()
+
+
+class GraphExecGroup:
+    """Context manager in which several backward passes share one recomputation.
+
+    A checkpointed function that two of them reach is run again only once. They must not need the
+    same saved tensor, not even with ``retain_graph=True``. It is for ``use_reentrant=False``.
+
+    Raises:
+        RuntimeError: where the contexts are nested.
+
+    Example::
+
+        >>> import tapegrad
+        >>> from tapegrad.utils.checkpoint import GraphExecGroup, checkpoint
+        >>> def layer(x):
+        ...     print("runs")
+        ...     return x.exp(), x.sin()
+        >>> x = tapegrad.tensor([0.0], requires_grad=True)
+        >>> first, second = checkpoint(layer, x, use_reentrant=False)
+        runs
+        >>> with GraphExecGroup():
+        ...     first.backward()
+        ...     second.backward()
+        runs
+        >>> x.grad
+        tensor([2.])
+    """
+
+    def __enter__(self) -> GraphExecGroup:
+        if _group.current is not None:
+            raise RuntimeError(
+                f"GraphExecGroup contexts cannot be nested. Already inside group {_group.current}"
+            )
+        _group.current = self
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        _group.current = None
 
 
 # ---------------------------------------------------------------------------------------

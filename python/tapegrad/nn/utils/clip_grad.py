@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import types
 import warnings
 from collections.abc import Iterable
@@ -28,6 +29,12 @@ def _grads(parameters: Tensors) -> list[Tensor]:
             "`parameters` is an empty generator, no gradient clipping will occur.", stacklevel=3
         )
     return [grad for p in params if (grad := p.grad) is not None]
+
+
+def _scale(grads: list[Tensor], factor: float) -> None:
+    """Multiply by a factor, if it is less than 1 (or not a number)."""
+    if grads:
+        _C._scale_(grads, 1.0 if factor > 1 else factor)
 
 
 def get_total_norm(
@@ -77,10 +84,7 @@ def clip_grads_with_norm_(
         >>> p.grad
         tensor([2.0000])
     """
-    grads = _grads(parameters)
-    if grads:
-        factor = (float(max_norm) / (total_norm.detach() + 1e-6)).clamp(max=1.0)
-        _C._scale_(grads, factor)
+    _scale(_grads(parameters), float(max_norm) / (float(total_norm) + 1e-6))
 
 
 def clip_grad_norm_(
@@ -116,9 +120,11 @@ def clip_grad_norm_(
     """
     grads = _grads(parameters)
     total = get_total_norm(grads, norm_type, error_if_nonfinite)
-    if grads:
-        factor = (float(max_norm) / (total.detach() + 1e-6)).clamp(max=1.0)
-        _C._scale_(grads, factor)
+    norm, unit = float(total), 1.0
+    if math.isinf(norm):  # that of a part of the gradients may still be a number
+        unit = 2.0**-64
+        norm = float(get_total_norm([grad * unit for grad in grads], norm_type))
+    _scale(grads, float(max_norm) / (norm + 1e-6) * unit)
     return total
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import copy
+from collections.abc import Mapping, MutableMapping, MutableSequence, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,23 @@ def _is_namedtuple(value: Any) -> bool:
     return isinstance(value, tuple) and hasattr(value, "_fields")
 
 
+def _like(example: Any, entries: Any) -> Any:
+    """A dict or a list of entries in a container of the example's type, where that allows it."""
+    try:
+        if isinstance(example, MutableMapping):
+            made: Any = copy.copy(example)  # which keeps a defaultdict's factory
+            made.update(entries)
+            return made
+        if isinstance(example, MutableSequence):
+            made = copy.copy(example)
+            for place, entry in enumerate(entries):
+                made[place] = entry
+            return made
+        return type(example)(entries)
+    except TypeError:
+        return entries
+
+
 def default_convert(data: Any) -> Any:
     """NumPy arrays in a (nested) sample as tensors; everything else as it is.
 
@@ -34,11 +52,12 @@ def default_convert(data: Any) -> Any:
     if isinstance(data, (np.ndarray, np.generic)) and data.dtype.kind not in "SUO":
         return tapegrad.as_tensor(data)
     if isinstance(data, Mapping):
-        return type(data)({key: default_convert(value) for key, value in data.items()})  # type: ignore[call-arg]
+        return _like(data, {key: default_convert(value) for key, value in data.items()})
     if _is_namedtuple(data):
         return type(data)(*map(default_convert, data))
-    if isinstance(data, (tuple, list)):
-        return [default_convert(value) for value in data]
+    if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
+        converted = [default_convert(value) for value in data]
+        return converted if isinstance(data, tuple) else _like(data, converted)
     return data
 
 
@@ -63,6 +82,8 @@ def default_collate(batch: Sequence[Any]) -> Any:
     first = batch[0]
     if isinstance(first, Tensor):
         return tapegrad.stack(list(batch))
+    if isinstance(first, (str, bytes)):
+        return batch
     if isinstance(first, (np.ndarray, np.generic)):
         if first.dtype.kind in "SUO":
             raise TypeError(_ERROR.format(first.dtype))
@@ -71,17 +92,13 @@ def default_collate(batch: Sequence[Any]) -> Any:
         return tapegrad.tensor(batch, dtype=tapegrad.float64)
     if isinstance(first, int):
         return tapegrad.tensor(batch)
-    if isinstance(first, (str, bytes)):
-        return batch
     if isinstance(first, Mapping):
-        fields = {key: default_collate([sample[key] for sample in batch]) for key in first}
-        try:
-            return type(first)(fields)  # type: ignore[call-arg]
-        except TypeError:
-            return fields
-    if isinstance(first, (tuple, list)):
+        return _like(first, {key: default_collate([s[key] for s in batch]) for key in first})
+    if isinstance(first, Sequence):
         if any(len(sample) != len(first) for sample in batch):
             raise RuntimeError("each element in list of batch should be of equal size")
         columns = [default_collate(column) for column in zip(*batch, strict=True)]
-        return type(first)(*columns) if _is_namedtuple(first) else columns
+        if _is_namedtuple(first):
+            return type(first)(*columns)
+        return columns if isinstance(first, tuple) else _like(first, columns)
     raise TypeError(_ERROR.format(type(first)))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
 from typing import Any
 
 import tapegrad
 
+from ..._C import Tensor
 from .collate import default_collate, default_convert
 from .dataset import Dataset, IterableDataset
 from .sampler import BatchSampler, RandomSampler, SequentialSampler
@@ -186,20 +186,13 @@ class DataLoader:
     def _iterate_in_workers(self, source: Any) -> Iterator[Any]:
         seed = int(tapegrad.randint(2**31 - 1, (1,), generator=self.generator))
         if not self.persistent_workers:
-            return self._one_epoch(source, seed)
+            return self._start_workers(source is None, seed).epoch(source, last=True)
         if self._workers is None or not self._workers.usable():
             if self._workers is not None:
                 self._workers.close()
             self._workers = self._start_workers(source is None, seed)
             weakref.finalize(self, self._workers.close)
-        return self._workers.epoch(source)
-
-    def _one_epoch(self, source: Any, seed: int) -> Iterator[Any]:
-        workers = self._start_workers(source is None, seed)
-        try:
-            yield from workers.epoch(source)
-        finally:
-            workers.close()
+        return self._workers.epoch(source, last=False)
 
     def _start_workers(self, stream: bool, seed: int) -> Workers:
         return Workers(
@@ -224,6 +217,9 @@ class DataLoader:
 
     def _iterate_tensors(self) -> Iterator[Any]:
         """The same batches as the samplers give, without a list of indices for each."""
+        return map(self._fetch_rows, self._rows())
+
+    def _rows(self) -> Iterator[Tensor]:
         count, size = len(self.dataset), self.batch_size
         assert size is not None
         if isinstance(self.sampler, RandomSampler):
@@ -232,15 +228,39 @@ class DataLoader:
             order = tapegrad.arange(count)
         stop = count - count % size if self.drop_last else count
         for start in range(0, stop, size):
-            indices = order[start : start + size]
-            columns = self.dataset._batch(indices)
-            yield self._fetch(indices.tolist()) if columns is None else list(columns)
+            yield order[start : start + size]
+
+    def _fetch_rows(self, indices: Tensor) -> Any:
+        columns = self.dataset._batch(indices)
+        return self._fetch(indices.tolist()) if columns is None else list(columns)
 
     def _iterate_stream(self) -> Iterator[Any]:
-        stream = iter(self.dataset)
-        if self.batch_size is None:
-            yield from map(self.collate_fn, stream)
-            return
-        while batch := list(islice(stream, self.batch_size)):
-            if len(batch) == self.batch_size or not self.drop_last:
-                yield self.collate_fn(batch)
+        return _Stream(self)
+
+
+class _Stream:
+    """An iterator over the batches of a stream, which goes on after one that failed."""
+
+    def __init__(self, loader: DataLoader) -> None:
+        self.loader = loader
+        self.samples = iter(loader.dataset)
+        self.ended = False
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        loader, size = self.loader, self.loader.batch_size
+        if self.ended:
+            raise StopIteration
+        if size is None:
+            return loader.collate_fn(next(self.samples))
+        batch: list[Any] = []
+        while len(batch) < size and not self.ended:
+            try:
+                batch.append(next(self.samples))
+            except StopIteration:
+                self.ended = True
+        if not batch or (self.ended and loader.drop_last):
+            raise StopIteration
+        return loader.collate_fn(batch)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import multiprocessing
 import os
 import queue
+import random
 import sys
 import threading
 import traceback
@@ -13,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import repeat
 from multiprocessing.connection import wait
+from multiprocessing.reduction import ForkingPickler
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,10 +53,11 @@ def get_worker_info() -> WorkerInfo | None:
 # ---------------------------------------------------------------------- messages
 
 
-class _Array(NamedTuple):
-    """A tensor on its way from a worker."""
+class _Lines(str):
+    """A text that shows its lines where its repr is asked for, as a KeyError does."""
 
-    values: np.ndarray
+    __slots__ = ()
+    __repr__ = str.__str__
 
 
 class _Failure(NamedTuple):
@@ -62,13 +66,19 @@ class _Failure(NamedTuple):
     kind: type[BaseException]
     text: str
 
-    def reraise(self, worker: int) -> None:
-        message = f"Caught {self.kind.__name__} in DataLoader worker process {worker}.\n{self.text}"
+    def error(self, worker: int) -> BaseException:
+        message = (
+            f"Caught {self.kind.__name__} in DataLoader worker process {worker}.\n"
+            f"Original {self.text}"
+        )
+        if issubclass(self.kind, KeyError):
+            message = _Lines(message)
         try:
-            error = self.kind(message)
-        except Exception:
-            error = RuntimeError(message)
-        raise error
+            if getattr(self.kind, "message", None):
+                return self.kind(message=message)  # type: ignore[call-arg]
+            return self.kind(message)
+        except Exception:  # it wants other arguments
+            return RuntimeError(message)
 
 
 class _End(NamedTuple):
@@ -82,17 +92,24 @@ class _Request(NamedTuple):
     indices: Any
 
 
-def _map(value: Any, kind: type, change: Callable[[Any], Any]) -> Any:
-    """Changes all values of a type inside nested lists, tuples and dicts."""
-    if isinstance(value, kind):
-        return change(value)
-    if isinstance(value, dict):
-        return {key: _map(entry, kind, change) for key, entry in value.items()}
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*[_map(entry, kind, change) for entry in value])
-    if isinstance(value, (list, tuple)):
-        return type(value)(_map(entry, kind, change) for entry in value)
-    return value
+class _BatchPickler(ForkingPickler):
+    """Writes a batch, in which nothing may depend on a graph: that stays in its process."""
+
+    def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, Tensor) and value.requires_grad and not value.is_leaf:
+            raise RuntimeError(
+                "Cowardly refusing to serialize non-leaf tensor which requires_grad, since "
+                "autograd does not support crossing process boundaries.  If you just want to "
+                "transfer the data, call detach() on the tensor before serializing (e.g., putting "
+                "it on the queue)."
+            )
+        return NotImplemented
+
+
+def _dumps(message: Any) -> memoryview:
+    file = io.BytesIO()
+    _BatchPickler(file, 5).dump(message)  # 5: without a further copy of arrays
+    return file.getbuffer()
 
 
 # ---------------------------------------------------------------------- in the worker
@@ -117,6 +134,8 @@ class _Server:
         threading.Thread(target=self.receive, daemon=True).start()
         failure = None
         try:
+            tapegrad.set_num_threads(1)
+            random.seed(info.seed)
             tapegrad.manual_seed(info.seed)
             np.random.seed(info.seed % 2**32)
             if init is not None:
@@ -138,23 +157,20 @@ class _Server:
     def answer(self, request: _Request) -> Any:
         try:
             if not self.stream:
-                batch = self.load(request.indices)
-            else:
-                if request.epoch != self.epoch:
-                    self.epoch, self.batches = request.epoch, self.load()
-                batch = next(self.batches, _End())
-            return _map(batch, Tensor, lambda t: _Array(t.detach().numpy()))
+                return self.load(request.indices)
+            if request.epoch != self.epoch:
+                self.epoch, self.batches = request.epoch, self.load()
+            return next(self.batches, _End())
         except Exception as error:
             return _Failure(type(error), traceback.format_exc())
 
     def send(self, epoch: int, answer: Any) -> None:
         try:
-            self.connection.send((epoch, answer))
-        except OSError:
-            raise
-        except Exception:  # something that cannot be pickled; nothing of it has been sent
+            message = _dumps((epoch, answer))
+        except Exception:  # something in it cannot be pickled
             text = answer.text if isinstance(answer, _Failure) else traceback.format_exc()
-            self.connection.send((epoch, _Failure(RuntimeError, text)))
+            message = _dumps((epoch, _Failure(RuntimeError, text)))
+        self.connection.send_bytes(message)
 
 
 def _run(theirs: Any, ours: Any, others: list[Any], server: Any, *rest: Any) -> None:
@@ -229,35 +245,15 @@ class Workers:
             self.close()
             raise
 
-    def epoch(self, batches: Iterable[Any] | None) -> Iterator[Any]:
-        """The batches of one epoch, in order; `batches` are lists of indices, None for a stream."""
-        self.current += 1
-        return self._epoch(self.current, repeat(None) if batches is None else batches)
+    def epoch(self, batches: Iterable[Any] | None, last: bool) -> Iterator[Any]:
+        """The batches of one epoch, in order.
 
-    def _epoch(self, epoch: int, batches: Iterable[Any]) -> Iterator[Any]:
-        waiting: deque[int] = deque()  # the workers that owe a batch, in order
-        alive = deque(range(len(self.processes)))
-        source = iter(batches)
-        more = True
-        while True:
-            while more and alive and len(waiting) < len(self.processes) * self.prefetch:
-                try:
-                    indices = next(source)
-                except StopIteration:
-                    more = False
-                    break
-                self._send(alive[0], _Request(epoch, indices))
-                waiting.append(alive[0])
-                alive.rotate(-1)
-            if not waiting:
-                return
-            worker = waiting.popleft()
-            answer = self._receive(worker, epoch)
-            if isinstance(answer, _End):
-                if worker in alive:
-                    alive.remove(worker)
-                continue
-            yield _map(answer, _Array, lambda array: tapegrad.from_numpy(array.values))
+        Args:
+            batches: lists of indices; None for a stream.
+            last: end the processes with the epoch.
+        """
+        self.current += 1
+        return _Epoch(self, repeat(None) if batches is None else batches, last)
 
     def usable(self) -> bool:
         """Whether all processes still answer, and belong to this one."""
@@ -267,30 +263,30 @@ class Workers:
         """End the processes."""
         if os.getpid() != self.owner:  # in a child that has inherited this object
             return
-        for connection in self.connections:
+        connections, self.connections = self.connections, []
+        processes, self.processes = self.processes, []
+        for connection in connections:
             with contextlib.suppress(OSError):  # it has gone already
                 connection.send(None)
-            connection.close()
-        for process in self.processes:
+                connection.close()
+        for process in processes:
             process.join(timeout=0.5)
             if process.is_alive():
                 process.terminate()
                 process.join()
-        self.connections.clear()
-        self.processes.clear()
 
     def _died(self, worker: int) -> RuntimeError:
         self.broken = True
         process = self.processes[worker]
         return RuntimeError(f"DataLoader worker (pid(s) {process.pid}) exited unexpectedly")
 
-    def _send(self, worker: int, request: _Request) -> None:
+    def send(self, worker: int, request: _Request) -> None:
         try:
             self.connections[worker].send(request)
         except (BrokenPipeError, ConnectionResetError):
             raise self._died(worker) from None
 
-    def _receive(self, worker: int, epoch: int) -> Any:
+    def receive(self, worker: int, epoch: int) -> Any:
         while True:
             if epoch != self.current:
                 raise RuntimeError("the DataLoader's workers have begun a new epoch")
@@ -304,6 +300,60 @@ class Workers:
                 raise self._died(worker) from None
             if number == epoch:  # else of an epoch that was left early
                 break
-        if isinstance(answer, _Failure):
-            answer.reraise(worker)
         return answer
+
+
+class _Epoch:
+    """An iterator over the batches of one epoch, which goes on after a batch that failed."""
+
+    def __init__(self, workers: Workers, batches: Iterable[Any], last: bool) -> None:
+        self.workers = workers
+        self.number = workers.current
+        self.last = last
+        self.source = iter(batches)
+        self.more = True
+        self.waiting: deque[int] = deque()  # the workers that owe a batch, in order
+        self.alive = deque(range(len(workers.processes)))
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            worker, answer = self.next_answer()
+        except BaseException:  # also at the end
+            self.close()
+            raise
+        if isinstance(answer, _Failure):
+            raise answer.error(worker)
+        return answer
+
+    def next_answer(self) -> tuple[int, Any]:
+        workers, alive, waiting = self.workers, self.alive, self.waiting
+        while True:
+            while self.more and alive and len(waiting) < len(workers.processes) * workers.prefetch:
+                try:
+                    indices = next(self.source)
+                except StopIteration:
+                    self.more = False
+                    break
+                workers.send(alive[0], _Request(self.number, indices))
+                waiting.append(alive[0])
+                alive.rotate(-1)
+            if not waiting:
+                raise StopIteration
+            worker = waiting.popleft()
+            answer = workers.receive(worker, self.number)
+            if not isinstance(answer, _End):
+                return worker, answer
+            if worker in alive:
+                alive.remove(worker)
+
+    def close(self) -> None:
+        self.more = False
+        self.waiting.clear()
+        if self.last:
+            self.workers.close()
+
+    def __del__(self) -> None:
+        self.close()
