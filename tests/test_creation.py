@@ -301,3 +301,88 @@ def test_tensors_are_hashable_by_identity() -> None:
     a, b = tg.ones(1), tg.ones(1)
     assert len({a, b, a}) == 2
     assert {a: 1}[a] == 1
+
+
+# ------------------------------------------------------------------------- types of older programs
+
+TYPES = {
+    "FloatTensor": "float32",
+    "DoubleTensor": "float64",
+    "LongTensor": "int64",
+    "IntTensor": "int32",
+    "ByteTensor": "uint8",
+    "BoolTensor": "bool",
+}
+
+
+@both
+@pytest.mark.parametrize("name", TYPES)
+def test_types_by_name(name: str, lib: Any) -> None:
+    kind, dtype = getattr(lib, name), getattr(lib, TYPES[name])
+    for made in (kind([0, 1]), kind((0, 1)), kind(range(2)), kind(np.arange(2))):
+        assert (made.dtype, made.tolist()) == (dtype, [0, 1])
+        assert type(made) is lib.Tensor
+    assert kind(2, 3).shape == kind(lib.Size([2, 3])).shape == kind(size=(2, 3)).shape == (2, 3)
+    assert kind().shape == (0,)
+    assert kind(np.int64(2)).shape == (2,)
+    assert kind([[0], [1]], device="cpu").shape == (2, 1)
+    x = lib.zeros(2, dtype=dtype)
+    assert kind(x).data_ptr() == x.data_ptr()
+    assert isinstance(x, kind)
+    other = lib.int32 if name != "IntTensor" else lib.int64
+    assert not isinstance(lib.zeros(2, dtype=other), kind)
+    assert not isinstance(0, kind)
+    assert not issubclass(kind, lib.Tensor)
+    assert kind.dtype is dtype
+    assert repr(kind) == f"<class '{lib.__name__}.{name}'>"
+    assert x.type() == f"{lib.__name__}.{name}"
+    for wanted in (kind, f"{lib.__name__}.{name}", dtype):
+        converted = lib.tensor([0.0, 1.0]).type(wanted)
+        assert (converted.dtype, converted.tolist()) == (dtype, [0, 1])
+        assert x.type(wanted) is x
+    for wrong in (2.5, True, None, "a", [1, [2]]):
+        with pytest.raises((TypeError, ValueError)):
+            kind(wrong)
+    for wrong in (lambda: kind(2, 2.5), lambda: kind([1], dtype=dtype)):
+        with pytest.raises(TypeError):
+            wrong()
+    with pytest.raises(TypeError):
+        kind(lib.ones(2, dtype=other))
+
+
+@both
+def test_names_that_are_no_types(lib: Any) -> None:
+    for wrong in (
+        "float64",
+        "DoubleTensor",
+        f"{lib.__name__}.FooTensor",
+        f"{lib.__name__}.float64",
+    ):
+        with raises(ValueError, f"invalid type: '{wrong}'"):
+            lib.ones(2).type(wrong)
+    assert lib.ones(2, dtype=lib.int64).type(lib.Tensor).dtype is lib.float32
+    x = lib.ones(2, requires_grad=True)
+    assert x.type(f"{lib.__name__}.DoubleTensor").grad_fn is not None
+
+
+@both
+def test_tensor_as_a_constructor(lib: Any) -> None:
+    assert lib.Tensor(lib.ones(2, 3).size()).shape == (2, 3)
+    assert lib.Tensor(2, 3).shape == lib.Tensor(size=(2, 3)).shape == (2, 3)
+    assert lib.Tensor((2, 3)).tolist() == lib.Tensor([2, 3]).tolist() == [2.0, 3.0]
+    assert lib.Tensor(data=[1]).tolist() == [1.0]
+    assert lib.Tensor(np.int64(2)).shape == (2,)
+    x = lib.ones(2, requires_grad=True)
+    assert lib.Tensor(x).requires_grad
+    assert lib.Tensor(lib.ones(2, dtype=lib.int64)).dtype is lib.int64
+    for value, kind in ((2.5, "float"), (True, "bool"), (np.float32(2), "numpy.float32")):
+        with raises(TypeError, f"new(): data must be a sequence (got {kind})"):
+            lib.Tensor(value)
+    for options in ({"requires_grad": True}, {"dtype": lib.float64}):
+        with raises(TypeError, "new() received an invalid combination of arguments"):
+            lib.Tensor([1], **options)
+    lib.set_default_dtype(lib.float64)
+    try:
+        assert lib.Tensor([1]).dtype is lib.Tensor(2).dtype is lib.float64
+    finally:
+        lib.set_default_dtype(lib.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tapegrad as tg
+from both import both
 from support import ALL, array, contiguous, raises, tensor
 
 X = np.arange(24.0).reshape(2, 3, 4)
@@ -449,3 +451,86 @@ def test_any_index_agrees_with_numpy(case: tuple) -> None:
     z[key] = -1.0
     write(values, index, -1.0)
     np.testing.assert_array_equal(array(z), values)
+
+
+INDICES: dict[str, Callable[[Any], Any]] = {
+    "range": lambda lib: range(2),
+    "ranges": lambda lib: (range(2), range(1, 3)),
+    "list": lambda lib: [1, 0],
+    "list-of-lists": lambda lib: [[0, 1], [1, 2]],
+    "list-of-one-list": lambda lib: [[0, 1]],
+    "list-of-tuples": lambda lib: [(0, 1), (1, 2)],
+    "list-of-ranges": lambda lib: [range(2), range(2)],
+    "list-with-slice": lambda lib: [0, slice(None)],
+    "list-with-slice-first": lambda lib: [slice(None), 0],
+    "list-with-ellipsis": lambda lib: [..., 0],
+    "list-with-none": lambda lib: [None, 0],
+    "list-of-tensors": lambda lib: [lib.tensor([0, 1]), lib.tensor([1, 2])],
+    "list-of-numbers-in-tensors": lambda lib: [lib.tensor(0), lib.tensor(1)],
+    "list-of-one-tensor": lambda lib: [lib.tensor([1, 0])],
+    "list-of-an-array": lambda lib: [np.array([0, 1]), 0],
+    "list-of-nothing": lambda lib: [[]],
+    "nothing": lambda lib: [],
+    "bools": lambda lib: [True, False],
+    "array": lambda lib: np.array([1, 0]),
+    "short-array": lambda lib: np.array([1, 0], dtype=np.int16),
+    "array-of-bytes": lambda lib: np.array([1, 0], dtype=np.uint8),
+    "array-of-bools": lambda lib: np.array([True, False]),
+    "array-of-one": lambda lib: np.array(1),
+    "bytes": lambda lib: lib.tensor([1, 0], dtype=lib.uint8),
+    "bytes-of-all": lambda lib: lib.tensor([[1, 0, 1], [0, 1, 0]], dtype=lib.uint8),
+    "byte": lambda lib: lib.tensor(1, dtype=lib.uint8),
+}
+
+
+@both
+@pytest.mark.parametrize("case", INDICES)
+@pytest.mark.filterwarnings("ignore:indexing with dtype .*uint8 is now deprecated")
+def test_forms_of_indices(case: str, lib: Any) -> None:
+    x = lib.arange(6.0).view(2, 3)
+    got = x[INDICES[case](lib)]
+    want = tg.arange(6.0).view(2, 3)[INDICES[case](tg)]
+    assert got.tolist() == want.tolist()
+    assert tuple(got.shape) == want.shape
+
+
+@pytest.mark.filterwarnings("ignore:indexing with dtype .*uint8 is now deprecated")
+def test_forms_of_indices_are_written() -> None:
+    for case, make in INDICES.items():
+        x = tg.zeros(2, 3)
+        x[make(tg)] = 7
+        index = make(tg)
+        assert x[index].eq(7).all(), case
+        assert (x == 7).sum().item() == len(set(tg.arange(6).view(2, 3)[make(tg)].ravel().tolist()))
+
+
+@both
+def test_byte_masks_warn(lib: Any) -> None:
+    text = rf"indexing with dtype {lib.__name__}\.uint8 is now deprecated, please use a dtype"
+    with pytest.warns(UserWarning, match=text):
+        assert lib.arange(2)[lib.tensor([0, 1], dtype=lib.uint8)].tolist() == [1]
+
+
+@both
+def test_texts_are_no_indices(lib: Any) -> None:
+    x = lib.zeros(2)
+    for index, kind in (("a", "str"), (b"a", "bytes")):
+        with raises(TypeError, f"new(): invalid data type '{kind}'"):
+            x[index]
+        with raises(TypeError, f"new(): invalid data type '{kind}'"):
+            x[index] = 1
+
+
+@both
+def test_one_value_under_a_mask_is_converted(lib: Any) -> None:
+    x = lib.arange(4)
+    x[x > 1] = lib.tensor(7.9)
+    assert x.tolist() == [0, 1, 7, 7]
+    y = lib.arange(4.0)
+    y[y > 1] = lib.tensor([9])
+    assert y.tolist() == [0.0, 1.0, 9.0, 9.0]
+    weight = lib.tensor(2.0, dtype=lib.float64, requires_grad=True)
+    z = lib.zeros(3)
+    z[lib.tensor([True, False, True])] = weight
+    z.sum().backward()
+    assert weight.grad.item() == 2.0

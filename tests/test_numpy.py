@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import math
+import operator
 import warnings
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 import tapegrad as tg
+from both import both
 from support import ALL, dtype_of, raises
 
 DETACH = "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
@@ -168,6 +171,159 @@ def test_array_protocol_with_copy() -> None:
     assert not np.shares_memory(x.__array__(copy=True), x.numpy())
     with pytest.raises(ValueError):
         x.__array__(np.float64, copy=False)
+
+
+ARITHMETIC = tuple(
+    getattr(operator, name)
+    for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul")
+)
+BITS = tuple(getattr(operator, name) for name in ("and_", "or_", "xor", "lshift", "rshift"))
+COMPARISONS = tuple(getattr(operator, name) for name in ("eq", "ne", "lt", "le", "gt", "ge"))
+KINDS = ("float32", "float64", "int32", "int64", "uint8", "bool")
+
+
+def is_tensor_like(x: Any, want: Any) -> None:
+    """A tensor of the values and of the dtype that NumPy gives."""
+    assert isinstance(x, tg.Tensor)
+    assert str(x.dtype).rpartition(".")[2] == want.dtype.name
+    np.testing.assert_array_equal(x.numpy(), want)
+
+
+@pytest.mark.parametrize("dtype", KINDS)
+@pytest.mark.parametrize("other", KINDS)
+def test_operators_with_arrays(dtype: str, other: str) -> None:
+    """Element by element, in both orders, as NumPy computes; the result is a tensor."""
+    x, a = np.array([3, 1, 2], dtype), np.array([1, 3, 2], other)
+    t = tg.tensor(x.tolist(), dtype=dtype_of(dtype))
+    functions = ARITHMETIC + COMPARISONS
+    if "float" not in dtype + other:
+        functions += BITS
+    for function in functions:
+        try:
+            want, reflected = function(x, a), function(a, x)
+            supported = want.dtype.name in KINDS and reflected.dtype.name in KINDS
+        except TypeError:  # - of bools
+            supported = False
+        if not supported:
+            with pytest.raises((TypeError, RuntimeError)):
+                function(t, a)
+            continue
+        is_tensor_like(function(t, a), want)
+        if function is operator.truediv:
+            np.testing.assert_allclose(function(a, t).numpy(), reflected, rtol=1e-6)
+        else:
+            is_tensor_like(function(a, t), reflected)
+
+
+def test_operators_broadcast_arrays() -> None:
+    t, a = tg.ones(3, 1), np.ones((2, 1, 4))
+    assert (t * a).shape == (a * t).shape == (2, 3, 4)
+    assert (t == a).shape == (a != t).shape == (2, 3, 4)
+    for call in (lambda: tg.ones(3) * np.ones(4), lambda: np.ones(4) * tg.ones(3)):
+        with raises(ValueError, "operands could not be broadcast together"):
+            call()
+    assert (tg.arange(3.0) + np.arange(3.0)[::-1]).tolist() == [2.0, 2.0, 2.0]
+    assert (np.broadcast_to(2.0, 3) * tg.arange(3.0)).tolist() == [0.0, 2.0, 4.0]
+    assert (tg.tensor(1.0) + np.ones(2)).tolist() == [2.0, 2.0]
+    assert (tg.ones(2) + np.array(1)).tolist() == [2.0, 2.0]
+    assert (tg.ones(2) == np.ma.array([1.0, 2.0])).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+def test_operators_with_arrays_in_place(dtype: str) -> None:
+    for function in (operator.iadd, operator.isub, operator.imul, operator.ifloordiv):
+        x = t = tg.full((3,), 6, dtype=dtype_of(dtype))
+        memory = t.data_ptr()
+        t = function(t, np.array([1, 2, 3]))
+        assert t is x and t.data_ptr() == memory and t.dtype is dtype_of(dtype)
+        assert t.tolist() == function(np.full(3, 6, dtype), np.array([1, 2, 3])).tolist()
+    t = tg.arange(4.0)
+    t += t.numpy()[::-1]
+    assert t.tolist() == [3.0, 3.0, 3.0, 3.0]
+    with raises(RuntimeError, "result type Double can't be cast to the desired output type Long"):
+        t = tg.ones(2, dtype=tg.int64)
+        t += np.ones(2)
+
+
+@both
+def test_arrays_are_not_recorded(lib: Any) -> None:
+    x = lib.ones(2, requires_grad=True)
+    for call in (
+        lambda: x + np.ones(2),
+        lambda: x @ np.ones(2),
+        lambda: np.sin(x),
+        lambda: np.add(np.ones(2), x),
+    ):
+        with raises(RuntimeError, DETACH, lib):
+            call()
+    with raises(RuntimeError, DETACH, lib):
+        x += np.ones(2)
+    assert (x == np.ones(2)).tolist() == [True, True]
+
+
+def test_arrays_before_tensors_are_not_recorded() -> None:
+    x = tg.ones(2, requires_grad=True)
+    for call in (lambda: np.ones(2) * x, lambda: np.ones(2) - x, lambda: np.mean(x)):
+        with raises(RuntimeError, DETACH):
+            call()
+
+
+@both
+def test_universal_functions_give_tensors(lib: Any) -> None:
+    x = lib.tensor([[1.0, 2.0], [3.0, 4.0]])
+    values = x.numpy()
+    for function in (np.sin, np.exp, np.sqrt, np.negative, np.floor, np.square):
+        result = function(x)
+        assert isinstance(result, lib.Tensor)
+        np.testing.assert_array_equal(result.numpy(), function(values))
+    for function in (np.add, np.multiply, np.maximum, np.power, np.matmul):
+        result = function(x, x)
+        assert isinstance(result, lib.Tensor)
+        np.testing.assert_array_equal(result.numpy(), function(values, values))
+    parts = np.divmod(x, 2)
+    assert [type(part) for part in parts] == [lib.Tensor, lib.Tensor]
+    assert np.add.reduce(x).tolist() == [4.0, 6.0]
+    assert np.linalg.inv(x).shape == (2, 2)
+    out = np.zeros((2, 2))
+    assert np.sin(x, out=out) is out
+
+
+def test_tests_of_numpy_give_bools() -> None:
+    """PyTorch makes uint8 of them."""
+    assert np.isnan(tg.tensor([1.0, math.nan])).dtype is tg.bool
+    assert np.greater(tg.ones(2), 0).tolist() == [True, True]
+
+
+@pytest.mark.parametrize(
+    "name", ["mean", "sum", "prod", "max", "min", "std", "var", "any", "all", "argmax", "cumsum"]
+)
+def test_reductions_of_numpy(name: str) -> None:
+    x = tg.tensor([[4.0, 9.0, 2.0], [1.0, 0.0, 7.0]])
+    function = getattr(np, name)
+    for options in ({}, {"axis": 0}, {"axis": 1}):
+        result = function(x, **options)
+        assert isinstance(result, tg.Tensor)
+        want = function(x.numpy(), **options)
+        assert str(result.dtype).rpartition(".")[2] == want.dtype.name
+        np.testing.assert_array_equal(result.numpy(), want)
+    if name in ("mean", "sum", "max"):
+        assert function(x, axis=0, keepdims=True).shape == (1, 3)
+    assert np.round(tg.tensor([1.26]), 1).tolist() == pytest.approx([1.3])
+    assert np.std(x, ddof=1).item() == pytest.approx(float(np.std(x.numpy(), ddof=1)))
+    assert np.clip(x, 2, 5).max().item() == 5.0
+    assert np.reshape(x, (3, 2)).shape == np.transpose(x).shape == (3, 2)
+
+
+def test_wrapping() -> None:
+    x = tg.ones(2)
+    assert x.__array_wrap__(np.ones(3)).dtype is tg.float64
+    assert x.__array_wrap__(np.array(3.0), None, True).item() == 3.0
+    assert x.__array_wrap__(np.arange(3)[::-1]).tolist() == [2, 1, 0]
+    assert tg.Tensor.__array_priority__ == 1000
+    for missing in (None, "a", [1.0, 1.0]):
+        assert (x == missing) is False
+        with pytest.raises(TypeError):
+            x + missing
 
 
 def test_numpy_functions_take_tensors() -> None:

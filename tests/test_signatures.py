@@ -263,6 +263,119 @@ def test_out_shape(lib: Any) -> None:
 
 
 @both
+def test_out_that_is_a_view(lib: Any) -> None:
+    """It keeps its memory where that is enough: what it shows is seen through its base."""
+    for start, stop, size in ((0, 2, 3), (0, 2, 4), (1, 2, 3), (0, 0, 3), (0, 4, 2)):
+        base = lib.zeros(4)
+        view = base[start:stop]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert lib.add(lib.ones(size), 1, out=view) is view
+        assert view.tolist() == [2.0] * size
+        assert base[start : start + size].tolist() == [2.0] * size
+        assert view._base is base
+        assert base._version == view._version > 0
+    base = lib.zeros(5)
+    memory = base.data_ptr()
+    with pytest.warns(UserWarning, match="was resized"):
+        lib.add(lib.ones(3), 1, out=base)
+    assert (base.data_ptr(), base.tolist()) == (memory, [2.0, 2.0, 2.0])
+    columns = lib.zeros(2, 2)
+    with pytest.warns(UserWarning, match="was resized"):
+        lib.add(lib.ones(4), 1, out=columns.T)
+    assert columns.tolist() == [[2.0, 2.0], [2.0, 2.0]]
+
+
+@pytest.mark.filterwarnings("ignore:An output with one or more elements was resized")
+def test_out_whose_memory_others_have_too() -> None:
+    """PyTorch moves all of them."""
+    for make in (lambda x: x.view(2), lambda x: x.detach(), lambda x: x.numpy()):
+        x = tg.zeros(2)
+        other = make(x)
+        with raises(RuntimeError, "Trying to resize storage that is not resizable"):
+            tg.add(tg.ones(3), 1, out=x)
+        assert x.tolist() == other.tolist() == [0.0, 0.0]
+
+
+@both
+def test_out_that_requires_grad(lib: Any) -> None:
+    for make in (
+        lambda **o: lib.ones(2, **o),
+        lambda **o: lib.full((2,), 1.0, **o),
+        lambda **o: lib.arange(2.0, **o),
+        lambda **o: lib.rand(2, **o),
+        lambda **o: lib.linspace(0, 1, 2, **o),
+    ):
+        out = lib.empty(2)
+        assert make(out=out, requires_grad=True) is out
+        assert out.requires_grad and out.is_leaf
+        assert not make(out=lib.empty(2)).requires_grad
+
+
+WHOLE: dict[str, Callable[[Any, Any], Any]] = {
+    "gather": lambda lib, x: lib.gather(x, 0, lib.tensor([0]), out=lib.empty(1, dtype=lib.float64)),
+    "index_select": lambda lib, x: lib.index_select(
+        x, 0, lib.tensor([0]), out=lib.empty(1, dtype=lib.float64)
+    ),
+    "masked_select": lambda lib, x: lib.masked_select(x, x > 0, out=lib.empty(2, dtype=lib.int64)),
+    "nonzero": lambda lib, x: lib.nonzero(x, out=lib.empty(2, 1, dtype=lib.int32)),
+    "where": lambda lib, x: lib.where(x > 0, x, x, out=lib.empty(2, dtype=lib.float64)),
+    "clamp": lambda lib, x: lib.clamp(x, 0, 1, out=lib.empty(2, dtype=lib.float64)),
+    "matmul": lambda lib, x: lib.matmul(x, x, out=lib.empty((), dtype=lib.float64)),
+    "softmax": lambda lib, x: lib.softmax(x, 0, out=lib.empty(2, dtype=lib.float64)),
+    "argmax": lambda lib, x: lib.argmax(x, 0, out=lib.empty((), dtype=lib.int32)),
+    "amax": lambda lib, x: lib.amax(x, 0, out=lib.empty((), dtype=lib.float64)),
+    "tril": lambda lib, x: lib.tril(x.view(1, 2), out=lib.empty(1, 2, dtype=lib.float64)),
+    "scatter": lambda lib, x: lib.scatter(
+        x, 0, lib.tensor([0]), 1, out=lib.empty(2, dtype=lib.float64)
+    ),
+    "max": lambda lib, x: lib.max(x, 0, out=(lib.empty(()), lib.empty((), dtype=lib.int32))),
+    "sort": lambda lib, x: lib.sort(
+        x, out=(lib.empty(2, dtype=lib.float64), lib.empty(2, dtype=lib.int64))
+    ),
+    "topk": lambda lib, x: lib.topk(x, 1, out=(lib.empty(1), lib.empty(1, dtype=lib.int32))),
+    "any": lambda lib, x: lib.any(x, 0, out=lib.empty(())),
+    "norm": lambda lib, x: lib.norm(x, out=lib.empty((), dtype=lib.float64)),
+}
+
+
+@both
+@pytest.mark.parametrize("case", WHOLE)
+def test_out_of_the_type_of_the_result(case: str, lib: Any) -> None:
+    """Only element-wise operators, reductions and what makes tensors convert what they write."""
+    with pytest.raises(RuntimeError):
+        WHOLE[case](lib, lib.ones(2))
+
+
+@both
+def test_out_among_the_arguments(lib: Any) -> None:
+    text = (
+        "unsupported operation: some elements of the input tensor and the written-to tensor refer"
+    )
+    for call in (
+        lambda x: lib.cat([x[:2], x[2:]], out=x),
+        lambda x: lib.stack([x[:2], x[2:]], out=x.view(2, 2)),
+        lambda x: lib.gather(x, 0, lib.tensor([3, 2, 1, 0]), out=x),
+        lambda x: lib.gather(x, 0, lib.tensor([3, 2]), out=x[:2]),
+        lambda x: lib.index_select(x, 0, lib.tensor([3, 2]), out=x[:2]),
+        lambda x: lib.masked_select(x, x > 1, out=x[:2]),
+        lambda x: lib.scatter(x, 0, lib.tensor([0]), x[1:], out=x),
+        lambda x: lib.index_add(x, 0, lib.tensor([0]), x[1:2], out=x),
+        lambda x: lib.gather(x, 0, lib.tensor([0]), out=x[3:]),
+        lambda x: lib.max(x.view(2, 2), 0, out=(x[:2], lib.zeros(2, dtype=lib.int64))),
+    ):
+        x = lib.arange(4.0)
+        with raises(RuntimeError, text):
+            call(x)
+        assert x.tolist() == [0.0, 1.0, 2.0, 3.0]
+    x = lib.arange(4.0)
+    assert lib.scatter(x, 0, lib.tensor([0]), 9, out=x).tolist() == [9.0, 1.0, 2.0, 3.0]
+    x = lib.arange(4.0)
+    assert lib.cumsum(x, 0, out=x).tolist() == [0.0, 1.0, 3.0, 6.0]
+    assert lib.max(x, lib.ones(4), out=x).tolist() == [1.0, 1.0, 3.0, 6.0]
+
+
+@both
 def test_out_memory(lib: Any) -> None:
     x = lib.arange(4.0)
     assert lib.add(x, 1, out=x).tolist() == [1.0, 2.0, 3.0, 4.0]
@@ -302,6 +415,80 @@ def test_what_has_no_out() -> None:
         tg.add(X, 1, out=[1])
     with raises(TypeError, "max(): argument 'out' must be tuple of Tensors, not Tensor"):
         tg.max(X, 1, out=tg.ones(2))
+
+
+@both
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_forms_of_older_programs(lib: Any) -> None:
+    """The factor before what it belongs to."""
+    x = lib.ones(2)
+    for result in (lib.add(x, 2, x), x.add(2, x), x.clone().add_(2, x)):
+        assert result.tolist() == [3.0, 3.0]
+    for result in (lib.sub(x, 2, x), x.sub(2, x), x.clone().sub_(2, x)):
+        assert result.tolist() == [-1.0, -1.0]
+    leaf = lib.ones(2, requires_grad=True)
+    lib.add(x, 3, leaf).sum().backward()
+    assert leaf.grad.tolist() == [3.0, 3.0]
+    m = lib.ones(2, 2)
+    for result in (x.addmm(2, m, m), lib.addmm(2, x, m, m)):
+        assert result.tolist() == [[4.0, 4.0], [4.0, 4.0]]
+    for result in (x.addmm(2, 3, m, m), lib.addmm(2, x, 3, m, m)):
+        assert result.tolist() == [[8.0, 8.0], [8.0, 8.0]]
+    assert x.add(x, alpha=lib.tensor(2.5)).tolist() == [3.5, 3.5]
+    assert x.clone().add_(x, alpha=lib.tensor(2)).tolist() == [3.0, 3.0]
+
+
+def test_forms_of_older_programs_warn() -> None:
+    with pytest.warns(
+        UserWarning, match=r"This overload of add_ is deprecated: add_\(input, alpha"
+    ):
+        tg.ones(2).add_(2, tg.ones(2))
+
+
+@both
+def test_names_and_defaults(lib: Any) -> None:
+    x = lib.ones(2, 3)
+    assert x.size(None) == x.size(dim=None) == x.size() == (2, 3)
+    assert x.size(dim=1) == 3
+    assert x.stride(None) == (3, 1)
+    assert [p.shape for p in lib.split(x, split_size_or_sections=1)] == [(1, 3), (1, 3)]
+    assert [p.shape for p in lib.split(x, split_size_or_sections=[1, 2], dim=1)] == [(2, 1), (2, 2)]
+    assert lib.reshape(x, shape=(3, 2)).shape == x.reshape(shape=[3, 2]).shape == (3, 2)
+    assert lib.zeros(2, 3).copy_(other=x).tolist() == x.tolist()
+    assert lib.result_type(tensor=x, other=1) is lib.float32
+    assert x.to(float).dtype is lib.float64
+
+
+def test_out_none_is_what_numpy_says() -> None:
+    assert tg.tensor([1.26]).round(decimals=1, out=None).tolist() == pytest.approx([1.3])
+    assert tg.ones(2).sum(axis=None, dtype=None, out=None).item() == 2.0
+    with pytest.raises(TypeError):
+        tg.ones(2).exp(out=None)
+
+
+class Faulty:
+    def __index__(self) -> int:
+        raise LookupError("no index")
+
+
+FAULTY: tuple[Callable[[Any], Any], ...] = (
+    lambda i: X.sum(i),
+    lambda i: X.unsqueeze(i),
+    lambda i: X.permute(i, 1),
+    lambda i: X.view((i, 2)),
+    lambda i: tg.zeros(i, 2),
+    lambda i: tg.zeros((2, i)),
+    lambda i: X[i],
+    lambda i: X[0, i],
+    lambda i: X[i:],
+    lambda i: tg.arange(6).split((i, 2)),
+)
+
+
+@pytest.mark.parametrize("call", FAULTY)
+def test_exceptions_of_arguments_pass_through(call: Callable[[Any], Any]) -> None:
+    with pytest.raises(LookupError, match="no index"):
+        call(Faulty())
 
 
 def test_signatures_of_python() -> None:

@@ -449,3 +449,92 @@ def test_memory_format_of_a_copy() -> None:
     assert x.contiguous().stride() == (2, 1)
     assert repr(tg.contiguous_format) == "tapegrad.contiguous_format"
     assert repr(x.stride()) == "(1, 3)"  # a plain tuple
+
+
+CHANNELS_LAST = (60, 1, 15, 3)
+
+
+@both
+def test_channels_last(lib: Any) -> None:
+    x = lib.arange(120.0).view(2, 3, 4, 5)
+    last = {"memory_format": lib.channels_last}
+    made = (
+        x.contiguous(**last),
+        x.clone(**last),
+        x.to(**last),
+        x.double(**last),
+        x.to(lib.int64, **last),
+        lib.empty(2, 3, 4, 5, **last),
+        *(
+            getattr(lib, f"{name}_like")(x, **last)
+            for name in ("empty", "zeros", "ones", "rand", "randn")
+        ),
+        lib.full_like(x, 2, **last),
+        lib.randint_like(x, 5, **last),
+    )
+    for y in made:
+        assert y.stride() == CHANNELS_LAST
+        assert y.is_contiguous(**last)
+        assert not y.is_contiguous()
+    y = made[0]
+    assert lib.equal(x, y)
+    assert y.contiguous(**last) is y.to(**last) is y
+    assert y.contiguous().stride() == (60, 20, 5, 1)
+    for z in (y + 1, y.exp(), y.clone(), lib.empty_like(y), y + x):
+        assert z.stride() == CHANNELS_LAST
+    assert lib.empty_like(y, memory_format=lib.contiguous_format).is_contiguous()
+    assert y.to(lib.float64, memory_format=lib.contiguous_format).is_contiguous()
+    one = lib.zeros(2, 1, 4, 5)
+    assert one.is_contiguous(**last)
+    assert one.contiguous(**last) is one
+    assert lib.zeros(2, 0, 4, 5).contiguous(**last).stride() == (0, 1, 0, 0)
+    three = lib.zeros(1, 2, 3, 4, 5).contiguous(memory_format=lib.channels_last_3d)
+    assert three.stride() == (120, 1, 40, 10, 2)
+
+
+@both
+def test_channels_last_in_modules(lib: Any) -> None:
+    m = lib.nn.ParameterList([lib.ones(2, 3, 4, 5), lib.ones(2, 3)])
+    assert m.to(memory_format=lib.channels_last) is m
+    assert [p.stride() for p in m] == [CHANNELS_LAST, (3, 1)]
+    assert m.type(f"{lib.__name__}.DoubleTensor")[0].dtype is lib.float64
+
+
+@both
+def test_channels_last_is_recorded(lib: Any) -> None:
+    x = lib.ones(2, 3, 4, 5, requires_grad=True)
+    for y in (
+        x.contiguous(memory_format=lib.channels_last),
+        x.to(memory_format=lib.channels_last),
+        x.clone(memory_format=lib.channels_last),
+    ):
+        x.grad = None
+        (y * y).sum().backward()
+        assert x.grad.stride() == x.stride()
+        assert x.grad.eq(2).all()
+
+
+@both
+def test_memory_formats_that_do_not_fit(lib: Any) -> None:
+    x = lib.ones(2, 3)
+    last = {"memory_format": lib.channels_last}
+    assert not x.is_contiguous(**last)
+    for call in (
+        lambda: x.contiguous(**last),
+        lambda: x.clone(**last),
+        lambda: x.to(**last),
+        lambda: lib.empty(2, 3, **last),
+        lambda: lib.empty_like(x, **last),
+    ):
+        with raises(RuntimeError, "required rank 4 tensor to use channels_last format"):
+            call()
+    with raises(RuntimeError, "required rank 5 tensor to use channels_last_3d format"):
+        x.contiguous(memory_format=lib.channels_last_3d)
+    with raises(RuntimeError, "preserve memory format is unsupported by the contiguous operator"):
+        lib.ones(3, 2).T.contiguous(memory_format=lib.preserve_format)
+    for wrong in (3, "channels_last"):
+        with pytest.raises(TypeError):
+            x.clone(memory_format=wrong)
+    x = lib.ones(3, 2).T
+    assert x.to(memory_format=lib.preserve_format) is x
+    assert x.to(lib.float32, False, True) is not x

@@ -66,7 +66,7 @@ BlockProgram::Value BlockProgram::number(const Scalar& value) {
     Entry entry;
     entry.number = true;
     visit_dtype(dtype_, [&]<class T>() {
-        const T v = value.to<T>();
+        const T v = value.wrapped<T>();
         std::memcpy(entry.value, &v, sizeof v);
     });
     return add(std::move(entry));

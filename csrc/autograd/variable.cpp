@@ -264,7 +264,7 @@ void replace_data(const Tensor& tensor, const Tensor& source) {
             "data set to a tensor that requires gradients must be floating point or complex dtype");
     if (AutogradExtra* extra = extra_of(tensor))
         extra->forget_accumulator();  // it knows the old shape
-    tensor->storage = Storage::alias(source.storage());
+    if (tensor.storage() != source.storage()) tensor->storage = Storage::alias(source.storage());
     tensor->data = source->data;
     tensor->dtype = source.dtype();
     tensor->shape = source.shape();

@@ -4,11 +4,23 @@
 
 namespace tapegrad {
 
+namespace {
+void check_parameter(const Tensor& x, double value) {
+    check_convertible(value, x.is_floating() ? x.dtype() : default_float_type);
+}
+}  // namespace
+
 Tensor leaky_relu(const Tensor& x, double negative_slope) {
+    check_parameter(x, negative_slope);
     return unary(Unary::LeakyRelu, x, negative_slope);
 }
-Tensor elu(const Tensor& x, double alpha) { return unary(Unary::Elu, x, alpha); }
+Tensor elu(const Tensor& x, double alpha) {
+    check_parameter(x, alpha);
+    return unary(Unary::Elu, x, alpha);
+}
 Tensor softplus(const Tensor& x, double beta, double threshold) {
+    check_parameter(x, beta);
+    check_parameter(x, threshold);
     return unary(Unary::Softplus, x, beta, threshold);
 }
 

@@ -27,6 +27,14 @@ DType result_type(const Arg& a, const Arg& b) {
     return result;
 }
 
+DType comparison_type(const Arg& a, const Arg& b) {
+    const DType dtype = result_type(a, b);
+    if (is_integral(dtype))
+        for (const Arg* arg : {&a, &b})
+            if (!arg->is_tensor() && !arg->scalar().is_held_by(dtype)) return DType::Int64;
+    return dtype;
+}
+
 bool can_cast(DType from, DType to) noexcept { return dtype_category(from) <= dtype_category(to); }
 
 Scalar to_number(const Arg& arg) {

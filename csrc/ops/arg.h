@@ -27,6 +27,9 @@ private:
 // The type of a op b: tensors with dimensions count before 0-d tensors, and these before numbers; among
 // equals the higher category and then the wider type wins.
 DType result_type(const Arg& a, const Arg& b);
+// The type in which both are compared: an integer that the tensor's type does not hold is still smaller or
+// larger than its values.
+DType comparison_type(const Arg& a, const Arg& b);
 // Whether a value of type from may be stored in place in one of type to.
 bool can_cast(DType from, DType to) noexcept;
 

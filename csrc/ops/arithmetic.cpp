@@ -18,14 +18,20 @@ public:
             fail("Boolean alpha only supported for Boolean results.");
         if (alpha.is_floating() && !is_floating(dtype))
             fail("For integral input tensors, argument alpha must not be a floating point number.");
-        if (b.is_tensor()) tensor_ = binary(Binary::Mul, to_dtype(b.tensor(), dtype), alpha);
-        else if (b.scalar().is_floating() || alpha.is_floating())
-            number_ = Scalar(b.scalar().to_double() * alpha.to_double());
-        else number_ = Scalar(b.scalar().to_int() * alpha.to_int());
+        const Scalar factor = alpha.as(dtype);
+        if (b.is_tensor()) tensor_ = binary(Binary::Mul, to_dtype(b.tensor(), dtype), factor);
+        else if (b.scalar().is_floating() || factor.is_floating())
+            number_ = Scalar(b.scalar().to_double() * factor.to_double());
+        else number_ = product(b.scalar().to_int(), factor.to_int());
     }
     operator Arg() const { return tensor_.defined() ? Arg(tensor_) : Arg(number_); }
 
 private:
+    // As in tensors, integers wrap around.
+    static int64_t product(int64_t a, int64_t b) {
+        return static_cast<int64_t>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+    }
+
     Tensor tensor_;
     Scalar number_{0};
 };

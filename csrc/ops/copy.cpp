@@ -153,22 +153,22 @@ struct OverwrittenBy {
 
 }  // namespace
 
-namespace {
-Tensor copy_into(const Tensor& out, const Tensor& x) {
+Tensor copy_into(const Tensor& out, const Tensor& x, const char* node) {
     copy_values(out, x);
-    return recorded(out, Copied{"CloneBackward0"}, x);
+    return is_floating(out.dtype()) ? recorded(out, Copied{node}, x) : out;
 }
-}  // namespace
 
-Tensor clone(const Tensor& x) { return copy_into(empty_result(x.sizes(), x.dtype(), x), x); }
-Tensor contiguous_clone(const Tensor& x) { return copy_into(empty(x.sizes(), x.dtype()), x); }
+Tensor clone(const Tensor& x) {
+    return copy_into(empty_result(x.sizes(), x.dtype(), x), x, "CloneBackward0");
+}
+Tensor contiguous_clone(const Tensor& x) {
+    return copy_into(empty(x.sizes(), x.dtype()), x, "CloneBackward0");
+}
 Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : contiguous_clone(x); }
 
 Tensor to_dtype(const Tensor& x, DType dtype) { return x.dtype() == dtype ? x : to_copy(x, dtype); }
 Tensor to_copy(const Tensor& x, DType dtype) {
-    Tensor out = empty_result(x.sizes(), dtype, x);
-    copy_values(out, x);
-    return is_floating(dtype) ? recorded(std::move(out), Copied{"ToCopyBackward0"}, x) : out;
+    return copy_into(empty_result(x.sizes(), dtype, x), x, "ToCopyBackward0");
 }
 
 const Tensor& copy_(const Tensor& self, const Tensor& source) {
@@ -195,9 +195,11 @@ const Tensor& copy_(const Tensor& self, const Tensor& source) {
 
 const Tensor& fill_(const Tensor& self, const Arg& value) {
     const InPlace change(self, value);
-    if (!value.is_tensor())
+    if (!value.is_tensor()) {
+        check_convertible(value.scalar(), self.dtype());
         return change.apply(Overwritten{"FillBackward2"},
                             [&] { fill_values(self, value.scalar()); });
+    }
     if (value.tensor().dim() != 0)
         fail("fill_ only supports 0-dimension value tensor but got tensor with ",
              value.tensor().dim(), " dimensions.");

@@ -35,6 +35,8 @@ inline void* data_or_null(const Tensor& x) { return x.defined() ? x.data() : nul
 Tensor cast_values(const Tensor& x, DType dtype);
 void fill_values(const Tensor& out, const Scalar& value);
 
+// Fresh memory that takes the values of x, recorded as a node of the given name.
+Tensor copy_into(const Tensor& out, const Tensor& x, const char* node);
 Tensor clone(const Tensor& x);  // with the order of dimensions that x has
 Tensor contiguous_clone(const Tensor& x);
 Tensor contiguous(const Tensor& x);

@@ -72,10 +72,13 @@ Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, DType 
     return out;
 }
 
-Tensor linspace(const Scalar& start, const Scalar& end, int64_t steps, DType dtype) {
+Tensor linspace(const Scalar& start_given, const Scalar& end_given, int64_t steps, DType dtype) {
     if (steps < 0) fail("number of steps must be non-negative");
     if (dtype == DType::Bool)
         fail<NotImplementedError>("\"linspace_cpu\" not implemented for 'Bool'");
+    // Of no values there is no end, and of one no second.
+    const Scalar start = steps > 0 ? start_given.as(dtype) : 0,
+                 end = steps > 1 ? end_given.as(dtype) : start;
     Tensor out = empty({steps}, dtype);
     const double first = start.to_double(), last = end.to_double();
     const double width = steps > 1 ? (last - first) / static_cast<double>(steps - 1) : 0;

@@ -14,7 +14,7 @@ namespace tapegrad {
 using kernels::Operand;
 
 Tensor compare(Comparison op, const Arg& a, const Arg& b) {
-    const DType dtype = result_type(a, b);
+    const DType dtype = comparison_type(a, b);
     Tensor out = empty_result(broadcast_shape(a, b), DType::Bool, a, b);
     Prepared pa(a, dtype), pb(b, dtype);
     const Operand operands[] = {pa.operand, pb.operand};
@@ -83,8 +83,10 @@ Tensor where(const Tensor& condition, const Arg& a, const Arg& b) {
              scalar_type_name(condition.dtype()));
     const DType dtype =
         !a.is_tensor() && !b.is_tensor() && (a.scalar().is_floating() || b.scalar().is_floating())
-            ? DType::Float32
+            ? default_float_type
             : result_type(a, b);
+    for (const Arg* arg : {&a, &b})
+        if (!arg->is_tensor()) check_convertible(arg->scalar(), dtype);
     Dims shape = condition.sizes();
     if (a.is_tensor()) shape = broadcast(shape, a.tensor().sizes());
     if (b.is_tensor()) shape = broadcast(shape, b.tensor().sizes());
@@ -109,7 +111,18 @@ double bound(const Arg* arg, double otherwise) {
 // Both bounds are numbers (or absent) and x is a float: one fused kernel does it.
 bool scalar_clamp(const Tensor& x, const Arg* low, const Arg* high) {
     if (!low && !high) fail("tapegrad.clamp: At least one of 'min' or 'max' must not be None");
-    const bool tensors = (low && low->is_tensor()) || (high && high->is_tensor());
+    DType dtype = x.dtype();
+    bool tensors = false;
+    for (const Arg* bound : {low, high}) {
+        if (!bound) continue;
+        tensors |= bound->is_tensor();
+        if (!x.is_floating() || bound->is_tensor()) dtype = promote(dtype, result_type(x, *bound));
+    }
+    for (const Arg* bound : {low, high})
+        if (bound && !bound->is_tensor()) check_convertible(bound->scalar(), dtype);
+    if (dtype == DType::Bool && !tensors)
+        fail<NotImplementedError>("\"clamp", high ? "" : "_min", low ? "" : "_max",
+                                  "_scalar_cpu\" not implemented for 'Bool'");
     return !tensors && x.is_floating();
 }
 
@@ -241,8 +254,8 @@ bool equal(const Tensor& a, const Tensor& b) {
 Tensor isclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool equal_nan) {
     if (a.dtype() != b.dtype())
         fail(scalar_type_name(a.dtype()), " did not match ", scalar_type_name(b.dtype()));
-    if (rtol < 0) fail("rtol must be greater than or equal to zero, but got ", rtol);
-    if (atol < 0) fail("atol must be greater than or equal to zero, but got ", atol);
+    if (!(rtol >= 0)) fail("rtol must be greater than or equal to zero, but got ", rtol);
+    if (!(atol >= 0)) fail("atol must be greater than or equal to zero, but got ", atol);
     GradMode off(false);
     Tensor same = eq(a, b);
     const Tensor x = to_dtype(a, promote(a.dtype(), DType::Float32)),

@@ -105,8 +105,8 @@ private:
         const int64_t n = like_.numel();
         if (n > kFew) return false;
         if (like_.dtype() == DType::Float32)
-            std::fill_n(reinterpret_cast<float*>(numbers_), n, scalar.to<float>());
-        else std::fill_n(numbers_, n, scalar.to<double>());
+            std::fill_n(reinterpret_cast<float*>(numbers_), n, scalar.wrapped<float>());
+        else std::fill_n(numbers_, n, scalar.to_double());
         in_[count_++] = numbers_;
         return true;
     }
@@ -212,7 +212,8 @@ private:
     }
     Tensor value(const SavedTensor& saved, bool is_tensor, unsigned use, const Tensor& g) {
         if (!(uses_ & use)) return {};
-        return is_tensor ? saved.unpack(*this) : scalar_tensor(scalar_, g.dtype());
+        if (is_tensor) return saved.unpack(*this);
+        return cast_values(scalar_tensor(scalar_, DType::Float64), g.dtype());
     }
 
     // One derivative, computed in one pass over memory.
@@ -287,8 +288,10 @@ bool is_bool(const Arg& arg) {
 void check_operands(Binary op, const BinaryInfo& info, const Arg& a, const Arg& b, DType dtype) {
     if (info.bool_error && (is_bool(a) || is_bool(b)))
         fail(is_bool(a) && is_bool(b) ? info.two_bools_error : info.bool_error);
-    if (op == Binary::Pow && !is_floating(dtype) && !b.is_tensor() && b.scalar().to_int() < 0)
-        fail("Integers to negative integer powers are not allowed.");
+    if (op == Binary::Pow && !is_floating(dtype) && !b.is_tensor()) {
+        if (b.scalar().to_int() < 0) fail("Integers to negative integer powers are not allowed.");
+        check_convertible(b.scalar(), dtype);
+    }
 }
 
 // Contiguous, of one floating type and one shape.

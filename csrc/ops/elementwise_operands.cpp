@@ -11,7 +11,7 @@ using kernels::Cost;
 using kernels::Operand;
 
 Operand constant_operand(const Scalar& value, DType dtype) {
-    return visit_dtype(dtype, [&]<class T>() { return Operand::constant<T>(value.to<T>()); });
+    return visit_dtype(dtype, [&]<class T>() { return Operand::constant<T>(value.wrapped<T>()); });
 }
 
 DType compute_type(const Arg& a, const Arg& b, Domain domain) {
@@ -31,7 +31,9 @@ Dims broadcast_shape(const Arg& a, const Arg& b) {
 void check_divisor(const Arg& divisor, DType dtype) {
     if (is_floating(dtype)) return;
     const bool zero =
-        divisor.is_tensor() ? !all_values(divisor.tensor()) : divisor.scalar().to_int() == 0;
+        divisor.is_tensor()
+            ? !all_values(divisor.tensor())
+            : visit_dtype(dtype, [&]<class T>() { return divisor.scalar().wrapped<T>() == T(0); });
     if (zero) fail("ZeroDivisionError");
 }
 

@@ -14,8 +14,8 @@ Tensor filled(Tensor out, const Scalar& value, const TensorOptions& options) {
     return options.finish(std::move(out));
 }
 
-Tensor uninitialised_like(const Tensor& x, const TensorOptions& options) {
-    return empty_result(x.sizes(), options.resolve(x.dtype()), x);
+Tensor uninitialised_like(const Tensor& x, const LikeOptions& options) {
+    return tapegrad::empty_like(x, options.resolve(x.dtype()), options.format);
 }
 
 Tensor full_of(const Dims& size, const Scalar& value, DType otherwise,
@@ -33,24 +33,25 @@ Tensor zeros(const Dims& size, const TensorOptions& options) {
 Tensor ones(const Dims& size, const TensorOptions& options) {
     return filled(tapegrad::empty(size, options.resolve(default_float_type)), 1, options);
 }
-Tensor empty(const Dims& size, const TensorOptions& options) {
-    return options.finish(tapegrad::empty(size, options.resolve(default_float_type)));
+Tensor empty(const Dims& size, const LikeOptions& options) {
+    return options.finish(tapegrad::empty(size, options.resolve(default_float_type),
+                                          options.format.value_or(MemoryFormat::Contiguous)));
 }
 Tensor full(const Dims& size, const Scalar& value, const TensorOptions& options) {
     const DType dtype = value.is_floating() ? default_float_type : value.kind();
     return full_of(size, value, dtype, options);
 }
 
-Tensor zeros_like(const Tensor& x, const TensorOptions& options) {
+Tensor zeros_like(const Tensor& x, const LikeOptions& options) {
     return filled(uninitialised_like(x, options), 0, options);
 }
-Tensor ones_like(const Tensor& x, const TensorOptions& options) {
+Tensor ones_like(const Tensor& x, const LikeOptions& options) {
     return filled(uninitialised_like(x, options), 1, options);
 }
-Tensor empty_like(const Tensor& x, const TensorOptions& options) {
+Tensor empty_like(const Tensor& x, const LikeOptions& options) {
     return options.finish(uninitialised_like(x, options));
 }
-Tensor full_like(const Tensor& x, const Scalar& value, const TensorOptions& options) {
+Tensor full_like(const Tensor& x, const Scalar& value, const LikeOptions& options) {
     check_convertible(value, options.resolve(x.dtype()));
     return filled(uninitialised_like(x, options), value, options);
 }
@@ -93,8 +94,11 @@ Tensor linspace(const Scalar& start, const Scalar& end, int64_t steps,
 Tensor logspace(const Scalar& start, const Scalar& end, int64_t steps, double base,
                 const TensorOptions& options) {
     const DType dtype = options.resolve(default_float_type);
+    if (dtype == DType::Bool)
+        fail<NotImplementedError>("\"logspace_cpu\" not implemented for 'Bool'");
     const GradMode off(false);
-    const Tensor exponents = tapegrad::linspace(start, end, steps, DType::Float64);
+    const Tensor exponents =
+        tapegrad::linspace(start.as(dtype), end.as(dtype), steps, DType::Float64);
     return options.finish(cast_values(binary(Binary::Pow, base, exponents), dtype));
 }
 
@@ -104,10 +108,10 @@ Tensor rand(const Dims& size, Generator& generator, const TensorOptions& options
 Tensor randn(const Dims& size, Generator& generator, const TensorOptions& options) {
     return options.finish(tapegrad::randn(size, options.resolve(default_float_type), generator));
 }
-Tensor rand_like(const Tensor& x, Generator& generator, const TensorOptions& options) {
+Tensor rand_like(const Tensor& x, Generator& generator, const LikeOptions& options) {
     return options.finish(uniform_(uninitialised_like(x, options), 0, 1, generator));
 }
-Tensor randn_like(const Tensor& x, Generator& generator, const TensorOptions& options) {
+Tensor randn_like(const Tensor& x, Generator& generator, const LikeOptions& options) {
     return options.finish(normal_(uninitialised_like(x, options), 0, 1, generator));
 }
 Tensor randint(int64_t low, int64_t high, const Dims& size, Generator& generator,
@@ -120,12 +124,13 @@ Tensor randint_to(int64_t high, const Dims& size, Generator& generator,
     return randint(0, high, size, generator, options);
 }
 Tensor randint_like(const Tensor& x, int64_t low, int64_t high, Generator& generator,
-                    const TensorOptions& options) {
+                    const LikeOptions& options) {
     const DType dtype = options.resolve(x.dtype());
-    return options.finish(tapegrad::randint(low, high, x.sizes(), dtype, generator));
+    const Tensor out = tapegrad::randint(low, high, x.sizes(), dtype, generator);
+    return options.finish(options.format ? to_copy(out, dtype, false, options.format) : out);
 }
 Tensor randint_like_to(const Tensor& x, int64_t high, Generator& generator,
-                       const TensorOptions& options) {
+                       const LikeOptions& options) {
     return randint_like(x, 0, high, generator, options);
 }
 Tensor randperm(int64_t n, Generator& generator, const TensorOptions& options) {

@@ -3,20 +3,21 @@
 
 #include "core/random.h"
 #include "core/scalar.h"
+#include "ops/memory_format.h"
 #include "ops/options.h"
 
 namespace tapegrad::factories {
 
 Tensor zeros(const Dims& size, const TensorOptions& options);
 Tensor ones(const Dims& size, const TensorOptions& options);
-Tensor empty(const Dims& size, const TensorOptions& options);
+Tensor empty(const Dims& size, const LikeOptions& options);
 Tensor full(const Dims& size, const Scalar& value, const TensorOptions& options);
 
 // Of the size and, unless the options say otherwise, the dtype of x; in the order of dimensions of x.
-Tensor zeros_like(const Tensor& x, const TensorOptions& options);
-Tensor ones_like(const Tensor& x, const TensorOptions& options);
-Tensor empty_like(const Tensor& x, const TensorOptions& options);
-Tensor full_like(const Tensor& x, const Scalar& value, const TensorOptions& options);
+Tensor zeros_like(const Tensor& x, const LikeOptions& options);
+Tensor ones_like(const Tensor& x, const LikeOptions& options);
+Tensor empty_like(const Tensor& x, const LikeOptions& options);
+Tensor full_like(const Tensor& x, const Scalar& value, const LikeOptions& options);
 
 // Of the dtype of x.
 Tensor new_zeros(const Tensor& x, const Dims& size, const TensorOptions& options);
@@ -36,16 +37,16 @@ Tensor logspace(const Scalar& start, const Scalar& end, int64_t steps, double ba
 
 Tensor rand(const Dims& size, Generator& generator, const TensorOptions& options);
 Tensor randn(const Dims& size, Generator& generator, const TensorOptions& options);
-Tensor rand_like(const Tensor& x, Generator& generator, const TensorOptions& options);
-Tensor randn_like(const Tensor& x, Generator& generator, const TensorOptions& options);
+Tensor rand_like(const Tensor& x, Generator& generator, const LikeOptions& options);
+Tensor randn_like(const Tensor& x, Generator& generator, const LikeOptions& options);
 Tensor randint(int64_t low, int64_t high, const Dims& size, Generator& generator,
                const TensorOptions& options);
 Tensor randint_to(int64_t high, const Dims& size, Generator& generator,
                   const TensorOptions& options);
 Tensor randint_like(const Tensor& x, int64_t low, int64_t high, Generator& generator,
-                    const TensorOptions& options);
+                    const LikeOptions& options);
 Tensor randint_like_to(const Tensor& x, int64_t high, Generator& generator,
-                       const TensorOptions& options);
+                       const LikeOptions& options);
 Tensor randperm(int64_t n, Generator& generator, const TensorOptions& options);
 Tensor normal(double mean, double deviation, const Dims& size, Generator& generator,
               const TensorOptions& options);

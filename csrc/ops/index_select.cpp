@@ -175,6 +175,7 @@ void add_slices(const Tensor& x, int dim, const Tensor& index, const Tensor& sou
 Tensor index_add(const Tensor& x, int64_t dim_given, const Tensor& index, const Tensor& source,
                  const Scalar& alpha) {
     const int dim = wrap_dim(dim_given, x.dim());
+    check_convertible(alpha, x.dtype());
     Tensor out;
     {
         GradMode off(false);
@@ -190,6 +191,7 @@ const Tensor& index_add_(const Tensor& x, int64_t dim_given, const Tensor& index
                          const Tensor& source, const Scalar& alpha) {
     const InPlace change(x, source);
     const int dim = wrap_dim(dim_given, x.dim());
+    check_convertible(alpha, x.dtype());
     const auto write = [&] {
         GradMode off(false);
         KeepLock keep;

@@ -151,7 +151,7 @@ void check_index_fill(const Tensor& x, int dim, const Tensor& index, const Arg& 
     if (index.dtype() != DType::Int64)
         fail<IndexError>("index_fill_(): Expected dtype int64 for index.");
     if (index.dim() > 1) fail("Index has to be a vector/scalar");
-    if (!value.is_tensor()) check_convertible(value.scalar(), x.dtype());
+    check_convertible(to_number(value), x.dtype());
     check_range(index, x, dim, "", true);
 }
 

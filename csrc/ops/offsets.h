@@ -52,7 +52,5 @@ template <class T> inline void copy_items(T* out, const T* x, int64_t count) {
 
 // Integer indices as contiguous int64 values.
 Tensor int64_values(const Tensor& index);
-// Raises where a number that is written into a tensor of the dtype does not fit.
-void check_convertible(const Scalar& value, DType dtype);
 
 }  // namespace tapegrad

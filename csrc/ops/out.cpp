@@ -1,6 +1,7 @@
 #include "ops/out.h"
 
 #include "autograd/variable.h"
+#include "core/checked.h"
 #include "ops/copy.h"
 #include "ops/overlap.h"
 
@@ -28,6 +29,26 @@ void check_out(const Tensor& out, const Tensor& result, const std::vector<Tensor
         if (input.sizes() == result.sizes()) refuse_partial_overlap(out, input);
 }
 
+namespace {
+
+// Other sizes in the order of the dimensions: in the memory that the tensor has, if that is enough, or else
+// in new memory. Whoever shares too small a memory would be cut off.
+void resize(const Tensor& out, const Dims& sizes) {
+    const int64_t bytes = checked_mul(element_count(sizes), static_cast<int64_t>(out.item_size()));
+    const Storage& storage = *out.storage();
+    if (out->data + bytes <= storage.data() + storage.bytes()) {
+        replace_data(out, alias(out, sizes, contiguous_strides(sizes), 0));
+        return;
+    }
+    if (storage.use_count() > 1 || !storage.owns_memory())
+        fail("Trying to resize storage that is not resizable. The tensor given as out= has shape ",
+             to_string(out.sizes()), " and shares its memory; give one of shape ", to_string(sizes),
+             ".");
+    replace_data(out, empty(sizes, out.dtype()));
+}
+
+}  // namespace
+
 void write_out(const Tensor& out, const Tensor& result, bool warns) {
     if (!(out.sizes() == result.sizes())) {
         if (warns && out.numel() > 0)
@@ -35,7 +56,7 @@ void write_out(const Tensor& out, const Tensor& result, bool warns) {
                       to_string(out.sizes()), ", which does not match the required output shape ",
                       to_string(result.sizes()),
                       ". Give an output of that shape, or one without elements."));
-        replace_data(out, empty(result.sizes(), out.dtype()));
+        resize(out, result.sizes());
     }
     copy_values(out, result);
     out.bump_version();

@@ -48,10 +48,12 @@ void check_uniform(DType dtype, double low, double high) {
     if (!is_floating(dtype))
         fail<NotImplementedError>("\"check_uniform_bounds\" not implemented for '",
                                   scalar_type_name(dtype), "'");
-    if (!(low <= high))
-        fail("uniform_ expects to return a [from, to) range, but found from=", low, " > to=", high);
     const double largest = dtype == DType::Float32 ? std::numeric_limits<float>::max()
                                                    : std::numeric_limits<double>::max();
+    if (!(std::abs(low) <= largest)) fail("from is out of bounds for ", cpp_type_name(dtype));
+    if (!(std::abs(high) <= largest)) fail("to is out of bounds for ", cpp_type_name(dtype));
+    if (!(low <= high))
+        fail("uniform_ expects to return a [from, to) range, but found from=", low, " > to=", high);
     if (!(high - low <= largest))
         fail("uniform_ expects to-from <= std::numeric_limits<",
              dtype == DType::Float32 ? "Float" : "Double", ">::max(), but found to=", high,

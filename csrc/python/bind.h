@@ -138,6 +138,10 @@ template <class R, class... A> Function make_function(R (*function)(A...)) {
 
 // ------------------------------------------------------------------------------------ operators
 
+template <class F> Operator& Operator::deprecated(const char* signature, F function) {
+    return add_deprecated(signature, make_function(+function));
+}
+
 enum class Bound { Function, Method, Both };
 
 // What Python calls: one small function for each operator, which knows it. F, if it is given, is the

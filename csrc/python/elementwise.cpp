@@ -15,12 +15,28 @@ namespace {
 
 template <Unary Op> Tensor unary_of(const Tensor& x) { return unary(Op, x); }
 template <Unary Op> const Tensor& unary_in(const Tensor& x) { return unary_in_place(Op, x); }
+// A number that is a bound must be one of the tensor's type; in arithmetic it wraps around.
+template <Binary Op> void check_bounds(const Arg& a, const Arg& b) {
+    if constexpr (Op == Binary::Maximum || Op == Binary::Minimum)
+        for (const Arg* arg : {&a, &b})
+            if (!arg->is_tensor()) check_convertible(arg->scalar(), result_type(a, b));
+}
 template <Binary Op> Tensor binary_of(const Arg& a, const Arg& b) {
     require_tensor(binary_name(Op), a, b);
+    check_bounds<Op>(a, b);
     return binary(Op, a, b);
 }
 template <Binary Op> const Tensor& binary_in(const Tensor& a, const Arg& b) {
+    check_bounds<Op>(a, b);
     return binary_in_place(Op, a, b);
+}
+// The form of old programs, with the factor in front of what it belongs to.
+template <auto F> Tensor scaled_first(const Tensor& a, const Scalar& alpha, const Tensor& b) {
+    return F(a, b, alpha);
+}
+template <auto F>
+const Tensor& scaled_first_(const Tensor& a, const Scalar& alpha, const Tensor& b) {
+    return F(a, b, alpha);
 }
 template <Comparison Op> Tensor compared(const Tensor& a, const Arg& b) {
     return compare(Op, a, b);
@@ -36,6 +52,12 @@ template <Integer Op> const Tensor& integer_in(const Tensor& a, const Arg& b) {
 }
 template <Predicate Op> Tensor predicate_of(const Tensor& x) { return predicate(Op, x); }
 template <DType To> Tensor converted(const Tensor& x) { return to_dtype(x, To); }
+template <DType To> Tensor converted_in(const Tensor& x, OptionalFormat format) {
+    return to_copy(x, To, false, format);
+}
+template <Name N, DType To> void bind_conversion(PyObject* m) {
+    def_method<N>(m, converted<To>, converted_in<To>);
+}
 
 // Operators that are bound below, with parameters of their own, or not at all.
 constexpr bool is_plain(Unary op) {
@@ -81,15 +103,21 @@ void bind_elementwise(PyObject* m) {
         {"multiply", "mul"}, {"multiply_", "mul_"}, {"arctan2", "atan2"}, {"arctan2_", "atan2_"}};
     for (const auto& [alias, name] : aliases) find_operator(name).alias(alias);
 
-    def<"add">(m, binary_of<Binary::Add>, add_scaled);
-    def<"sub">(m, binary_of<Binary::Sub>, sub_scaled).alias("subtract");
+    def<"add">(m, binary_of<Binary::Add>, add_scaled)
+        .deprecated("(input, alpha, other)", scaled_first<add_scaled>);
+    def<"sub">(m, binary_of<Binary::Sub>, sub_scaled)
+        .deprecated("(input, alpha, other)", scaled_first<sub_scaled>)
+        .alias("subtract");
     def<"div">(m, binary_of<Binary::Div>, divide).alias("divide").alias("true_divide");
     def<"pow">(m, power);
     def<"rsub">(m, reverse_sub).without_out();
     def<"round">(m, round_to);
     def<"positive">(m, positive).without_out();
-    def_method<"add_">(m, binary_in<Binary::Add>, add_scaled_);
-    def_method<"sub_">(m, binary_in<Binary::Sub>, sub_scaled_).alias("subtract_");
+    def_method<"add_">(m, binary_in<Binary::Add>, add_scaled_)
+        .deprecated("(input, alpha, other)", scaled_first_<add_scaled_>);
+    def_method<"sub_">(m, binary_in<Binary::Sub>, sub_scaled_)
+        .deprecated("(input, alpha, other)", scaled_first_<sub_scaled_>)
+        .alias("subtract_");
     def_method<"div_">(m, binary_in<Binary::Div>, divide_).alias("divide_").alias("true_divide_");
     def_method<"pow_">(m, power_);
     def_method<"round_">(m, round_to_);
@@ -132,11 +160,11 @@ void bind_elementwise(PyObject* m) {
     def<"logical_not">(m, predicate_of<Predicate::LogicalNot>);
     def<"signbit">(m, predicate_of<Predicate::SignBit>);
 
-    def_function<"where">(m, where, nonzero_tuple);
+    def_function<"where">(m, where, nonzero_tuple).out_has(kSameType);
     def_method<"where">(m, [](const Tensor& x, const Tensor& condition, const Arg& other) {
         return where(condition, x, other);
     });
-    def<"clamp">(m, clamp).alias("clip");
+    def<"clamp">(m, clamp).out_has(kSameType).alias("clip");
     def_method<"clamp_">(m, clamp_).alias("clip_");
     def<"clamp_min_">(m, [](const Tensor& x, const Arg& low) -> const Tensor& {
         return clamp_(x, &low, nullptr);
@@ -144,8 +172,12 @@ void bind_elementwise(PyObject* m) {
     def<"clamp_max_">(m, [](const Tensor& x, const Arg& high) -> const Tensor& {
         return clamp_(x, nullptr, &high);
     });
-    def<"clamp_min">(m, [](const Tensor& x, const Arg& low) { return clamp(x, &low, nullptr); });
-    def<"clamp_max">(m, [](const Tensor& x, const Arg& high) { return clamp(x, nullptr, &high); });
+    def<"clamp_min">(m, [](const Tensor& x, const Arg& low) {
+        return clamp(x, &low, nullptr);
+    }).out_has(kSameType);
+    def<"clamp_max">(m, [](const Tensor& x, const Arg& high) {
+        return clamp(x, nullptr, &high);
+    }).out_has(kSameType);
 
     def<"equal">(m, equal);
     def<"allclose">(m, allclose);
@@ -155,22 +187,22 @@ void bind_elementwise(PyObject* m) {
     def_function<"can_cast">(m, can_cast);
 
     // Copies and conversions.
-    def<"clone">(m, [](const Tensor& x, std::optional<MemoryFormat> format) {
-        return format == MemoryFormat::Contiguous ? contiguous_clone(x) : clone(x);
-    }).without_out();
-    def_method<"contiguous">(m, contiguous);
-    def_method<"_to_dtype">(m, [](const Tensor& x, DType dtype, bool copy) {
-        return copy ? to_copy(x, dtype) : to_dtype(x, dtype);
-    });
+    def<"clone">(m, overload<Tensor(const Tensor&)>(clone),
+                 overload<Tensor(const Tensor&, OptionalFormat)>(clone))
+        .without_out();
+    def_method<"contiguous">(m, overload<Tensor(const Tensor&)>(contiguous),
+                             overload<Tensor(const Tensor&, OptionalFormat)>(contiguous));
+    def_method<"_to_dtype">(m,
+                            overload<Tensor(const Tensor&, DType, bool, OptionalFormat)>(to_copy));
     def_method<"copy_">(m, copy_);
     def_method<"fill_">(m, fill_);
     def<"zero_">(m, zero_);
-    def_method<"float">(m, converted<DType::Float32>);
-    def_method<"double">(m, converted<DType::Float64>);
-    def_method<"long">(m, converted<DType::Int64>);
-    def_method<"int">(m, converted<DType::Int32>);
-    def_method<"bool">(m, converted<DType::Bool>);
-    def_method<"byte">(m, converted<DType::UInt8>);
+    bind_conversion<"float", DType::Float32>(m);
+    bind_conversion<"double", DType::Float64>(m);
+    bind_conversion<"long", DType::Int64>(m);
+    bind_conversion<"int", DType::Int32>(m);
+    bind_conversion<"bool", DType::Bool>(m);
+    bind_conversion<"byte", DType::UInt8>(m);
 }
 
 }  // namespace tapegrad::python

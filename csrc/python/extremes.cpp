@@ -27,12 +27,12 @@ void bind_extremes(PyObject* m) {
     using Max = Extremes<Extreme::Max>;
     using Min = Extremes<Extreme::Min>;
     // A tensor is no dimension here, also where it could be read as an int.
-    def<"max">(m, Max::over_all, Max::of_two, Max::along);
-    def<"min">(m, Min::over_all, Min::of_two, Min::along);
-    def<"amax">(m, Max::along_dims);
-    def<"amin">(m, Min::along_dims);
-    def<"argmax">(m, Max::index);
-    def<"argmin">(m, Min::index);
+    def<"max">(m, Max::over_all, Max::of_two, Max::along).out_has(kSameType | kApart | kOfPairs);
+    def<"min">(m, Min::over_all, Min::of_two, Min::along).out_has(kSameType | kApart | kOfPairs);
+    def<"amax">(m, Max::along_dims).out_has(kSameType);
+    def<"amin">(m, Min::along_dims).out_has(kSameType);
+    def<"argmax">(m, Max::index).out_has(kSameType);
+    def<"argmin">(m, Min::index).out_has(kSameType);
 }
 
 }  // namespace tapegrad::python

@@ -3,6 +3,6 @@
 
 namespace tapegrad::python {
 
-void bind_gather(PyObject* m) { def<"gather">(m, gather); }
+void bind_gather(PyObject* m) { def<"gather">(m, gather).out_has(kSameType | kApartFromFirst); }
 
 }  // namespace tapegrad::python

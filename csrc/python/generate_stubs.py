@@ -31,7 +31,7 @@ def value_text(value: object) -> str:
 
 def parameter_text(parameter: dict[str, Any]) -> str:
     kind = parameter["type"]
-    if parameter["none"] and kind not in ("object", "Any"):
+    if parameter["none"] and kind not in ("object", "Any", "None"):
         kind += " | None"
     if "default" not in parameter:
         return f"{parameter['name']}: {kind}"

@@ -3,6 +3,6 @@
 
 namespace tapegrad::python {
 
-void bind_isin(PyObject* m) { def_function<"isin">(m, isin); }
+void bind_isin(PyObject* m) { def_function<"isin">(m, isin).out_has(kSameType); }
 
 }  // namespace tapegrad::python

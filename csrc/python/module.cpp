@@ -21,6 +21,7 @@ PYBIND11_MODULE(_C, m) {
     bind_grad_mode_guards(m.ptr());
     bind_module_base(m.ptr());
     bind_custom_functions(m);
+    bind_legacy(m);
     bind_runtime(m);
     bind_operator_table(m);
     bind_docs(m.ptr());

@@ -22,6 +22,7 @@ void bind_autograd(py::module_& m);
 void bind_nodes(py::module_& m);
 void bind_custom_functions(py::module_& m);
 void bind_generator(py::module_& m);
+void bind_legacy(py::module_& m);
 void bind_runtime(py::module_& m);
 void bind_operator_table(py::module_& m);
 

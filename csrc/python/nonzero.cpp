@@ -6,7 +6,8 @@ namespace tapegrad::python {
 void bind_nonzero(PyObject* m) {
     def<"nonzero">(
         m, [](const Tensor& x, std::false_type) { return nonzero(x); },
-        [](const Tensor& x, std::true_type) { return nonzero_tuple(x); });
+        [](const Tensor& x, std::true_type) { return nonzero_tuple(x); })
+        .out_has(kSameType);
 }
 
 }  // namespace tapegrad::python

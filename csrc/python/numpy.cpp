@@ -238,7 +238,74 @@ void fill_buffer(PyObject* self, Py_buffer* view, int flags) {
     view->obj = self;
 }
 
+// A tensor as an array, whose values may only be computed with where nothing is recorded.
+py::object operand_array(PyObject* operand, bool may_require_grad) {
+    if (!is_tensor(operand)) return py::reinterpret_borrow<py::object>(operand);
+    if (!may_require_grad && unwrap(operand).requires_grad())
+        fail(kDetachFirst,
+             " Make a tensor of the array, with tapegrad.from_numpy, to record the operation.");
+    return to_array(unwrap(operand));
+}
+
+// What NumPy has computed, as a tensor on the memory of the array.
+Tensor result_tensor(const py::object& result) {
+    py::array array = py::array::ensure(result);
+    if (!array) throw py::error_already_set();
+    for (py::ssize_t i = 0; i < array.ndim(); ++i)
+        if (array.strides(i) < 0) return convert_array(array.attr("copy")(), false);
+    return convert_array(array, false);
+}
+
+PyObject* wrap_result(PyObject* raw) {
+    if (!raw) throw py::error_already_set();
+    const auto result = py::reinterpret_steal<py::object>(raw);
+    if (!is_array(raw) && !is_array_scalar(raw)) return py::object(result).release().ptr();
+    return wrap(result_tensor(result));
+}
+
+Tensor array_wrap(const Tensor&, const py::object& array, const py::object&, bool) {
+    return result_tensor(array);
+}
+
 }  // namespace
+
+bool may_be_array(PyObject* object) {
+    static PyObject* const name = PyUnicode_InternFromString("numpy");
+    const auto numpy = py::reinterpret_steal<py::object>(PyImport_GetModule(name));
+    return numpy && is_array(object);
+}
+
+PyObject* through_numpy(PyObject* left, PyObject* right, binaryfunc op) {
+    if (!may_be_array(is_tensor(left) ? right : left)) Py_RETURN_NOTIMPLEMENTED;
+    const py::object a = operand_array(left, false), b = operand_array(right, false);
+    return wrap_result(op(a.ptr(), b.ptr()));
+}
+
+PyObject* compare_through_numpy(PyObject* left, PyObject* right, int op) {
+    if (!may_be_array(is_tensor(left) ? right : left)) Py_RETURN_NOTIMPLEMENTED;
+    const py::object a = operand_array(left, true), b = operand_array(right, true);
+    return wrap_result(PyObject_RichCompare(a.ptr(), b.ptr(), op));
+}
+
+Tensor array_operand(const Tensor& self, PyObject* array) {
+    if (self.requires_grad()) fail(kDetachFirst);
+    // A copy, in the order of the dimensions: the array may show the tensor's own memory.
+    return convert_array(py::handle(array).attr("copy")(), false);
+}
+
+PyObject* call_by_numpy(PyObject* self, const char* name, PyObject* const* args, Py_ssize_t count,
+                        PyObject* names) {
+    bool by_numpy = false;
+    for (Py_ssize_t k = 0; names && k < PyTuple_GET_SIZE(names); ++k)
+        by_numpy |= args[count + k] == Py_None &&
+                    PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, k), "out") == 0;
+    if (!by_numpy) return nullptr;
+    const py::object array = to_array(unwrap(self));
+    if (!py::hasattr(array, name)) return nullptr;
+    if (unwrap(self).requires_grad()) fail(kDetachFirst);
+    const py::object method = array.attr(name);
+    return wrap_result(PyObject_Vectorcall(method.ptr(), args, static_cast<size_t>(count), names));
+}
 
 bool is_array(PyObject* object) { return py::isinstance<py::array>(object); }
 
@@ -343,6 +410,8 @@ void bind_numpy(py::module_& m) {
                      "A NumPy array on the memory of this tensor.");
     def_plain_method("__array__", array_method, py::arg("dtype") = py::none(),
                      py::arg("copy") = py::none());
+    def_plain_method("__array_wrap__", array_wrap, py::arg("array"),
+                     py::arg("context") = py::none(), py::arg("return_scalar") = false);
     bind_dlpack(m);
 }
 

@@ -11,6 +11,17 @@ namespace tapegrad::python {
 
 // Whether the object is a numpy.ndarray.
 bool is_array(PyObject* object);
+// Whether it is one, without the import of NumPy: what is no array needs none.
+bool may_be_array(PyObject* object);
+// left op right of a tensor and an array, in either order, as NumPy computes it, as a tensor;
+// NotImplemented where neither is an array. The tensor must not require gradients unless it is compared.
+PyObject* through_numpy(PyObject* left, PyObject* right, binaryfunc op);
+PyObject* compare_through_numpy(PyObject* left, PyObject* right, int op);
+// The values of an array that is the other operand of an operation in place.
+Tensor array_operand(const Tensor& self, PyObject* array);
+// The call of a method as NumPy's functions do it, with the keyword out=None; null where it is none.
+PyObject* call_by_numpy(PyObject* self, const char* name, PyObject* const* args, Py_ssize_t count,
+                        PyObject* names);
 // Whether the object is one of NumPy's scalars, such as numpy.float32(2).
 bool is_array_scalar(PyObject* object);
 // The element type of an array or of one of NumPy's scalars; raises where there is none here.

@@ -5,12 +5,14 @@
 #include <cstring>
 #include <string>
 
-#include "autograd/grad_mode.h"
+#include "autograd/variable.h"
 #include "core/error.h"
 #include "ops/out.h"
+#include "ops/overlap.h"
 #include "python/docs.h"
 #include "python/errors.h"
 #include "python/interpreter.h"
+#include "python/numpy.h"
 #include "python/tensor_object.h"
 #include "python/values.h"
 
@@ -173,13 +175,26 @@ std::vector<Tensor> read_out(const Form& form, PyObject* out) {
     return {unwrap(PySequence_Fast_GET_ITEM(out, 0)), unwrap(PySequence_Fast_GET_ITEM(out, 1))};
 }
 
+void check_out_rules(unsigned rules, const char* name, const Tensor& out, const Tensor& result,
+                     const std::vector<Tensor>& inputs) {
+    if ((rules & kBools) && out.dtype() != DType::Bool && out.dtype() != DType::UInt8)
+        fail(name, " only supports bool tensor for result, got: ", scalar_type_name(out.dtype()));
+    if ((rules & kSameType) && out.dtype() != result.dtype())
+        fail("Expected out tensor to have dtype ", cpp_type_name(result.dtype()), ", but got ",
+             cpp_type_name(out.dtype()), " instead");
+    for (size_t i = 0; i < inputs.size(); ++i)
+        if (rules & (i == 0 ? kApartFromFirst : kApartFromOthers)) refuse_overlap(out, inputs[i]);
+}
+
 // Calls the function and puts its result into what out= names. Another form may take what does not fit.
 PyObject* call_into(const Call& call, PyObject** slots, PyObject* out) {
     const Form& form = *call.form;
     if (!fits(call)) return nullptr;
     const std::vector<Tensor> outs = read_out(form, out), inputs = tensors_of(call);
     refuse_recorded_out(form.owner->name(), inputs, outs);
-    if (form.dtype >= 0 && outs.size() == 1) {
+    unsigned rules = form.owner->out_rules();
+    if ((rules & kOfPairs) && outs.size() == 1) rules = 0;
+    if (form.dtype >= 0 && outs.size() == 1 && !(rules & kSameType)) {
         const DType dtype = outs[0].dtype();
         if (slots[form.dtype] == Py_None) slots[form.dtype] = dtype_object(dtype);
         const auto asked = dtype_from_object(slots[form.dtype]);
@@ -195,8 +210,12 @@ PyObject* call_into(const Call& call, PyObject** slots, PyObject* out) {
                           ? result.ptr()
                           : PyTuple_GET_ITEM(result.ptr(), static_cast<Py_ssize_t>(i)));
     };
-    for (size_t i = 0; i < outs.size(); ++i) check_out(outs[i], part(i), inputs);
+    for (size_t i = 0; i < outs.size(); ++i) {
+        check_out_rules(rules, form.owner->name(), outs[i], part(i), inputs);
+        check_out(outs[i], part(i), inputs);
+    }
     for (size_t i = 0; i < outs.size(); ++i) write_out(outs[i], part(i), !form.has_options);
+    if (form.has_options && unwrap(result.ptr()).requires_grad()) set_requires_grad(outs[0], true);
     return outs.size() == 1 ? Py_NewRef(out) : form.owner->wrap_pair(outs[0], outs[1]);
 }
 
@@ -254,6 +273,11 @@ void Operator::add(const char* name) {
     if (method_object_ &&
         PyObject_SetAttrString(reinterpret_cast<PyObject*>(tensor_type), name, method_object_) < 0)
         throw py::error_already_set();
+}
+
+Operator& Operator::add_deprecated(const char* signature, const Function& function) {
+    deprecated_forms_.push_back(make_form(this, signature, function, false));
+    return *this;
 }
 
 Operator& Operator::alias(const char* name) {
@@ -323,6 +347,20 @@ PyObject* Operator::call_any(PyObject* self, PyObject* const* args, Py_ssize_t c
             PyObject* result = out ? call_into(call, slots, out) : invoke(call);
             if (result || PyErr_Occurred()) return result;
         }
+        for (const Form& form : deprecated_forms_) {
+            Call call;
+            PyObject* out = nullptr;
+            // Of methods, the first parameter is the tensor itself.
+            if (self && PyUnicode_CompareWithASCIIString(form.parameters[0].name, "input") != 0)
+                continue;
+            if (!bind_arguments(form, self, args, count, names, slots, call, out) || !fits(call))
+                continue;
+            warn(text("This overload of ", name_, " is deprecated: ", name_, form.signature,
+                      ". Use ", name_, forms_.back().signature, " instead."));
+            return out ? call_into(call, slots, out) : invoke(call);
+        }
+        if (PyObject* result = self ? call_by_numpy(self, name_, args, count, names) : nullptr)
+            return result;
         fail_call(*this, self, args, count, names);
     });
 }

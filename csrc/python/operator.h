@@ -36,6 +36,16 @@ struct Function {
 
 class Operator;
 
+// What PyTorch asks of out=, besides that the result can be cast to its type.
+enum OutRule : unsigned {
+    kSameType = 1,         // the type of the result
+    kBools = 2,            // bool or uint8
+    kApartFromFirst = 4,   // memory that the first tensor among the arguments does not have
+    kApartFromOthers = 8,  // that the other ones do not have
+    kApart = kApartFromFirst | kApartFromOthers,
+    kOfPairs = 16  // where the result is a pair; other forms are element-wise
+};
+
 // A signature and its function.
 struct Form {
     Function function;
@@ -73,6 +83,13 @@ public:
 
     // Another name for the same.
     Operator& alias(const char* name);
+    // A form that works with a warning, and that nothing shows.
+    template <class F> Operator& deprecated(const char* signature, F function);
+    Operator& add_deprecated(const char* signature, const Function& function);
+    Operator& out_has(unsigned rules) {
+        out_rules_ = rules;
+        return *this;
+    }
     // What gives a view, changes a tensor or has no out= in PyTorch.
     Operator& without_out() {
         takes_out_ = false;
@@ -86,6 +103,7 @@ public:
     bool is_function() const { return function_.ml_meth; }
     bool is_method() const { return method_.ml_meth; }
     bool takes_out() const { return takes_out_ && is_function(); }
+    unsigned out_rules() const { return out_rules_; }
     // A pair as this operator's class in tapegrad.return_types.
     PyObject* wrap_pair(Tensor first, Tensor second) const;
     void attach_docstring();
@@ -97,7 +115,7 @@ private:
     void add(const char* name);
 
     const Form* first_;
-    std::vector<Form> forms_;
+    std::vector<Form> forms_, deprecated_forms_;
     PyObject* module_;
     const char* name_;
     std::vector<const char*> aliases_;
@@ -105,6 +123,7 @@ private:
     PyObject *function_object_ = nullptr, *method_object_ = nullptr;
     mutable PyTypeObject* pair_type_ = nullptr;
     bool takes_out_, has_one_signature_;
+    unsigned out_rules_ = 0;
 };
 
 // In the order of binding.

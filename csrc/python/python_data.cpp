@@ -3,8 +3,8 @@
 #include <pybind11/numpy.h>
 
 #include <cstring>
-#include <limits>
 
+#include "core/scalar.h"
 #include "ops/copy.h"
 #include "python/module.h"
 #include "python/numpy.h"
@@ -117,23 +117,9 @@ private:
 
 // ------------------------------------------------------------------------------------ numbers
 
-template <class T> [[noreturn]] void fail_overflow() {
-    fail("value cannot be converted to type ", dtype_name(dtype_of<T>), " without overflow");
-}
-
-template <class T> T from_int64(int64_t value) {
-    // Negative values of an unsigned type wrap around, as in PyTorch, but once at most.
-    constexpr int64_t high = std::numeric_limits<T>::max();
-    constexpr int64_t low = std::is_signed_v<T> ? int64_t{std::numeric_limits<T>::min()} : -high;
-    if (value < low || value > high) fail_overflow<T>();
-    return static_cast<T>(value);
-}
-
-template <class T> T from_double(double value) {
-    constexpr double low = static_cast<double>(std::numeric_limits<T>::min());
-    constexpr double high = static_cast<double>(std::numeric_limits<T>::max());
-    const bool fits = sizeof(T) == 8 ? value >= low && value < high : value >= low && value <= high;
-    if (!fits) fail_overflow<T>();
+template <class T, class From> T stored(From value) {
+    if (!is_convertible<T>(value))
+        fail("value cannot be converted to type ", dtype_name(dtype_of<T>), " without overflow");
     return static_cast<T>(value);
 }
 
@@ -141,7 +127,7 @@ template <class T> T from_integer_object(PyObject* object) {
     int overflow = 0;
     const long long value = PyLong_AsLongLongAndOverflow(object, &overflow);
     if (overflow) fail<ValueError>("Overflow when unpacking long long");
-    return from_int64<T>(value);
+    return stored<T>(int64_t{value});
 }
 
 template <class T> T read_number(PyObject* object);
@@ -177,7 +163,7 @@ template <class T> T read_number(PyObject* object) {
         const double value = PyFloat_AS_DOUBLE(object);
         if constexpr (std::is_same_v<T, bool>) return value != 0;
         else if constexpr (std::is_floating_point_v<T>) return static_cast<T>(value);
-        else return from_double<T>(value);
+        else return stored<T>(value);
     }
     if (PyLong_CheckExact(object) || PyBool_Check(object)) {
         if constexpr (std::is_same_v<T, bool>) {

@@ -35,7 +35,7 @@ void bind_random(PyObject* m) {
     def_function<"randperm">(m, factories::randperm);
     def_function<"normal">(m, normal_around, normal_with, normal_with, factories::normal);
     def<"bernoulli">(m, bernoulli_of);
-    def<"multinomial">(m, multinomial_of);
+    def<"multinomial">(m, multinomial_of).out_has(kSameType);
     def_method<"uniform_">(m, uniform_);
     def_method<"normal_">(m, normal_);
     def_method<"bernoulli_">(m, bernoulli_);

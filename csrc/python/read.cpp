@@ -162,10 +162,15 @@ bool read_device(PyObject* object) {
 }
 
 bool read_memory_format(PyObject* object, MemoryFormat& result) {
-    const std::string name = py::str(py::handle(object));
-    if (name.ends_with("preserve_format")) result = MemoryFormat::Preserve;
-    else if (name.ends_with("contiguous_format")) result = MemoryFormat::Contiguous;
-    else return false;
+    if (std::strcmp(Py_TYPE(object)->tp_name, "memory_format") != 0) return false;
+    constexpr std::pair<const char*, MemoryFormat> formats[] = {
+        {"preserve_format", MemoryFormat::Preserve},
+        {"contiguous_format", MemoryFormat::Contiguous},
+        {"channels_last", MemoryFormat::ChannelsLast},
+        {"channels_last_3d", MemoryFormat::ChannelsLast3d}};
+    const std::string text = py::str(py::handle(object));
+    for (const auto& [name, format] : formats)
+        if (text.ends_with(name)) result = format;
     return true;
 }
 

@@ -10,6 +10,7 @@
 
 #include "core/random.h"
 #include "ops/arg.h"
+#include "ops/memory_format.h"
 #include "ops/options.h"
 #include "ops/reductions.h"
 #include "python/operator.h"
@@ -31,7 +32,6 @@ bool read_flags(const Call& call, int slot, std::vector<bool>& result);
 bool read_generator(PyObject* object, Generator*& result);
 bool read_device(PyObject* object);
 bool read_text(PyObject* object, std::string_view& result);
-enum class MemoryFormat { Preserve, Contiguous };  // the order of dimensions
 bool read_memory_format(PyObject* object, MemoryFormat& result);
 
 // Whether None is the default, and so a value.
@@ -72,6 +72,8 @@ struct AnyObject {
 };
 // Only the CPU.
 struct Device {};
+// None and nothing else.
+struct Nothing {};
 // Index tensors, of which those that are undefined (None) take a dimension whole.
 struct IndexList : std::vector<Tensor> {};
 
@@ -242,6 +244,12 @@ template <> struct Read<Device> {
     Device value() const { return {}; }
 };
 
+template <> struct Read<Nothing> {
+    static constexpr const char *name = "None", *stub = "None";
+    bool read(const Call& call, int slot) { return call.slots[slot] == Py_None; }
+    Nothing value() const { return {}; }
+};
+
 template <> struct Read<AnyObject> {
     static constexpr const char *name = "object", *stub = "Any";
     bool read(const Call& call, int slot) {
@@ -326,5 +334,25 @@ template <> struct Read<TensorOptions> {
 template <>
 inline constexpr Type parameter_type<TensorOptions>{"", "", accepts<TensorOptions>,
                                                     Read<TensorOptions>::parts, 3};
+
+// The same and memory_format.
+template <> struct Read<LikeOptions> {
+    static constexpr const Type* parts[] = {&parameter_type<std::optional<DType>>,
+                                            &parameter_type<Device>, &parameter_type<bool>,
+                                            &parameter_type<OptionalFormat>};
+    bool read(const Call& call, int slot) {
+        Read<TensorOptions> usual;
+        Read<OptionalFormat> format;
+        if (!usual.read(call, slot) || !format.read(call, slot + 3)) return false;
+        static_cast<TensorOptions&>(options) = usual.value();
+        options.format = format.value();
+        return true;
+    }
+    const LikeOptions& value() const { return options; }
+    LikeOptions options;
+};
+template <>
+inline constexpr Type parameter_type<LikeOptions>{"", "", accepts<LikeOptions>,
+                                                  Read<LikeOptions>::parts, 4};
 
 }  // namespace tapegrad::python

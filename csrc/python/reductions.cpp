@@ -28,10 +28,10 @@ void bind_reductions(PyObject* m) {
                 overload<Tensor(const Tensor&, int64_t, bool, OptionalDType)>(prod));
     def<"var">(m, Var::corrected, Var::over_all, Var::along);
     def<"std">(m, Std::corrected, Std::over_all, Std::along);
-    def<"norm">(m, norm_of);
+    def<"norm">(m, norm_of).out_has(kSameType);
     def<"logsumexp">(m, logsumexp);
-    def<"any">(m, any);
-    def<"all">(m, all);
+    def<"any">(m, any).out_has(kBools);
+    def<"all">(m, all).out_has(kBools);
     def<"count_nonzero">(m, count_nonzero).without_out();
     def<"is_nonzero">(m, is_nonzero);
 }

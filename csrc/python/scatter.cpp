@@ -32,12 +32,13 @@ void bind_scatter(PyObject* m) {
         Scatter<overload<Write<Tensor>>(scatter), overload<Add<Tensor>>(scatter), Tensor>;
     using InPlace = Scatter<overload<Write<const Tensor&>>(scatter_),
                             overload<Add<const Tensor&>>(scatter_), const Tensor&>;
-    def<"scatter">(m, Copied::source, Copied::value, Copied::reduced_source, Copied::reduced_value);
+    def<"scatter">(m, Copied::source, Copied::value, Copied::reduced_source, Copied::reduced_value)
+        .out_has(kSameType | kApartFromOthers);
     def_method<"scatter_">(m, InPlace::source, InPlace::value, InPlace::reduced_source,
                            InPlace::reduced_value);
-    def<"scatter_reduce">(m, scatter_reduce);
+    def<"scatter_reduce">(m, scatter_reduce).out_has(kSameType | kApartFromOthers);
     def_method<"scatter_reduce_">(m, scatter_reduce_);
-    def<"scatter_add">(m, scatter_add);
+    def<"scatter_add">(m, scatter_add).out_has(kSameType | kApartFromOthers);
     def_method<"scatter_add_">(m, scatter_add_);
 }
 

@@ -4,8 +4,8 @@
 namespace tapegrad::python {
 
 void bind_softmax(PyObject* m) {
-    def<"softmax">(m, softmax);
-    def<"log_softmax">(m, log_softmax);
+    def<"softmax">(m, softmax).out_has(kSameType);
+    def<"log_softmax">(m, log_softmax).out_has(kSameType);
 }
 
 }  // namespace tapegrad::python

@@ -4,9 +4,9 @@
 namespace tapegrad::python {
 
 void bind_sort(PyObject* m) {
-    def<"sort">(m, sort);
+    def<"sort">(m, sort).out_has(kSameType);
     def<"argsort">(m, argsort).without_out();
-    def<"topk">(m, topk);
+    def<"topk">(m, topk).out_has(kSameType);
 }
 
 }  // namespace tapegrad::python

@@ -9,6 +9,7 @@
 #include "python/errors.h"
 #include "python/module.h"
 #include "python/numpy.h"
+#include "python/python_data.h"
 
 namespace tapegrad::python {
 namespace {
@@ -20,15 +21,43 @@ namespace {
         Py_TYPE(item)->tp_name, ")");
 }
 
-// A nested list of ints or bools, or an array, as an index tensor.
+// A (nested) sequence of ints or bools, or an array of integers of any width, as an index tensor.
 Tensor index_tensor(py::handle item) {
     if (is_tensor(item.ptr())) return unwrap(item.ptr());
-    const bool empty_list = PyList_Check(item.ptr()) && PyList_GET_SIZE(item.ptr()) == 0;
-    const Tensor made = py::module_::import("tapegrad._C").attr("as_tensor")(item).cast<Tensor>();
-    return empty_list ? to_dtype(made, DType::Int64) : made;
+    py::object data = py::reinterpret_borrow<py::object>(item);
+    if (is_array(item.ptr())) {
+        const auto kind = item.attr("dtype").attr("kind").cast<std::string>();
+        const auto size = item.attr("dtype").attr("itemsize").cast<int>();
+        if ((kind == "i" || kind == "u") && !(kind == "u" && size == 1))
+            data = item.attr("astype")("int64");
+    }
+    const Tensor made = tensor_from_data(data.ptr(), std::nullopt, true);
+    return made.numel() == 0 && !is_array(item.ptr()) ? to_dtype(made, DType::Int64) : made;
 }
 
-bool is_sequence_index(PyObject* item) { return PyList_Check(item) || PyTuple_Check(item); }
+// Whether an item stands for an index tensor; texts are sequences too, and no indices.
+bool is_sequence_index(PyObject* item) {
+    if (PyList_Check(item) || PyTuple_Check(item)) return true;
+    return PySequence_Check(item) && !is_tensor(item) && !is_array(item);
+}
+
+// The items of an index. A list that holds more than numbers is one for each dimension, as a tuple is.
+std::vector<py::object> items_of(PyObject* index) {
+    constexpr Py_ssize_t kMostDimensions = 32;  // longer lists can only be one index
+    const auto whole = py::reinterpret_borrow<py::object>(index);
+    if (PyUnicode_Check(index) || PyBytes_Check(index))
+        fail<TypeError>("new(): invalid data type '", Py_TYPE(index)->tp_name, "'");
+    if (!is_sequence_index(index)) return {whole};
+    if (!PyTuple_Check(index) && PySequence_Size(index) >= kMostDimensions) return {whole};
+    std::vector<py::object> items;
+    bool several = PyTuple_Check(index);
+    for (py::handle item : py::reinterpret_borrow<py::sequence>(index)) {
+        several |= is_tensor(item.ptr()) || PySequence_Check(item.ptr()) ||
+                   PySlice_Check(item.ptr()) || item.ptr() == Py_Ellipsis || item.is_none();
+        items.push_back(py::reinterpret_borrow<py::object>(item));
+    }
+    return several ? items : std::vector{whole};
+}
 
 // Whether an item selects with a tensor (so that the result is a copy).
 bool is_advanced(PyObject* item) {
@@ -83,12 +112,7 @@ Selection apply_index(const Tensor& x, PyObject* index, bool to_write) {
     }
     if (x.dim() == 0 && PySlice_Check(index))
         fail<IndexError>("slice() cannot be applied to a 0-dim tensor.");
-    std::vector<py::object> items;
-    if (PyTuple_Check(index))
-        for (py::handle item : py::reinterpret_borrow<py::tuple>(index))
-            items.push_back(py::reinterpret_borrow<py::object>(item));
-    else items.push_back(py::reinterpret_borrow<py::object>(index));
-
+    const std::vector<py::object> items = items_of(index);
     int taken = 0, ellipses = 0;
     for (const py::object& item : items) {
         taken += consumed(item.ptr());
@@ -102,6 +126,10 @@ Selection apply_index(const Tensor& x, PyObject* index, bool to_write) {
     int dim = 0;       // of the view
     int real_dim = 0;  // of x, which messages name
     auto set_index = [&](const Tensor& t) {
+        if (t.dtype() == DType::UInt8)
+            warn(
+                "indexing with dtype tapegrad.uint8 is now deprecated, please use a dtype "
+                "tapegrad.bool instead.");
         result.indices.resize(static_cast<size_t>(dim));
         result.indices.push_back(t);
     };
@@ -168,6 +196,17 @@ std::vector<Tensor> compact(const std::vector<Tensor>& indices) {
     return result;
 }
 
+// Whether the indices are one mask and nothing else.
+bool is_only_mask(const std::vector<Tensor>& indices) {
+    const auto is_mask = [](const Tensor& t) {
+        return t.dtype() == DType::Bool || t.dtype() == DType::UInt8;
+    };
+    int masks = 0, others = 0;
+    for (const Tensor& t : indices)
+        if (t.defined()) (is_mask(t) ? masks : others) += 1;
+    return masks == 1 && others == 0;
+}
+
 // The value of an assignment as a tensor of the target's type.
 Tensor value_tensor(PyObject* value, DType dtype) {
     if (is_tensor(value)) return unwrap(value);
@@ -209,7 +248,14 @@ int set_item(PyObject* self, PyObject* item, PyObject* value) {
         const Tensor source = value_tensor(value, x.dtype());
         const Selection selection = apply_index(x, item, true);
         if (!selection.indices.empty()) {
-            index_put_(selection.view, compact(selection.indices), trimmed(source, 0), false);
+            const std::vector<Tensor> indices = compact(selection.indices);
+            Tensor values = trimmed(source, 0);
+            // One value under a mask fills, and is converted as such.
+            if (values.numel() == 1 && is_only_mask(indices)) {
+                check_convertible(to_number(values), x.dtype());
+                values = to_dtype(values, x.dtype());
+            }
+            index_put_(selection.view, indices, values, false);
             return 0;
         }
         const Tensor& target = selection.view;

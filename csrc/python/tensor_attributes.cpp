@@ -186,31 +186,6 @@ PyGetSetDef attributes[] = {
 
 PyGetSetDef* tensor_getset() { return attributes; }
 
-// Tensor(data) exists for subclasses and for those who are used to it; tapegrad.tensor is the function.
-PyObject* construct_tensor(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
-    if (kwargs && PyDict_GET_SIZE(kwargs) > 0)
-        fail<TypeError>("Tensor() takes no keyword arguments; use tapegrad.tensor");
-    const Py_ssize_t count = PyTuple_GET_SIZE(args);
-    bool sizes = true;
-    Dims dims;
-    for (Py_ssize_t i = 0; i < count; ++i) {
-        int64_t size;
-        PyObject* argument = PyTuple_GET_ITEM(args, i);
-        if (!PyLong_Check(argument) || !to_integer(argument, size)) sizes = false;
-        else dims.push_back(size);
-    }
-    if (count == 0) return wrap_as(type, empty({0}, DType::Float32));
-    if (sizes) return wrap_as(type, empty(dims, DType::Float32));
-    if (count != 1) fail<TypeError>("Tensor() takes one sequence or some sizes");
-    if (is_tensor(PyTuple_GET_ITEM(args, 0)))
-        return wrap_as(type, alias(unwrap(PyTuple_GET_ITEM(args, 0))));
-    py::object made = py::module_::import("tapegrad._C")
-                          .attr("tensor")(py::handle(PyTuple_GET_ITEM(args, 0)),
-                                          py::arg("dtype") = DType::Float32);
-    if (type == tensor_type) return made.release().ptr();
-    return wrap_as(type, alias(unwrap(made.ptr())));
-}
-
 void track_object(PyObject* object) {
     if (!PyObject_GC_IsTracked(object)) PyObject_GC_Track(object);
 }

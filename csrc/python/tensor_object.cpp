@@ -133,47 +133,59 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
 
 // ----------------------------------------------------------------------------- operators
 
-template <class F> PyObject* two_operands(PyObject* left, PyObject* right, F f) {
+// What is no tensor and no number may be an array.
+template <class F>
+PyObject* two_operands(PyObject* left, PyObject* right, binaryfunc on_arrays, F f) {
     return guarded([&]() -> PyObject* {
         Arg a(0), b(0);
         if (!read_operand(left, a) || !read_operand(right, b)) {
             if (PyErr_Occurred()) return nullptr;
-            Py_RETURN_NOTIMPLEMENTED;
+            return through_numpy(left, right, on_arrays);
         }
         return wrap(f(a, b));
     });
 }
 
-template <Binary Op> PyObject* binary_slot(PyObject* left, PyObject* right) {
-    return two_operands(left, right, [](const Arg& a, const Arg& b) { return binary(Op, a, b); });
+template <Binary Op, binaryfunc OnArrays> PyObject* binary_slot(PyObject* left, PyObject* right) {
+    return two_operands(left, right, OnArrays,
+                        [](const Arg& a, const Arg& b) { return binary(Op, a, b); });
 }
-template <Integer Op> PyObject* integer_slot(PyObject* left, PyObject* right) {
-    return two_operands(left, right,
+template <Integer Op, binaryfunc OnArrays> PyObject* integer_slot(PyObject* left, PyObject* right) {
+    return two_operands(left, right, OnArrays,
                         [](const Arg& a, const Arg& b) { return integer_binary(Op, a, b); });
 }
 // number / tensor is a product with the reciprocal, as in PyTorch.
 PyObject* divide_slot(PyObject* left, PyObject* right) {
-    return two_operands(left, right, [](const Arg& a, const Arg& b) {
+    return two_operands(left, right, PyNumber_TrueDivide, [](const Arg& a, const Arg& b) {
         if (a.is_tensor()) return binary(Binary::Div, a, b);
         return unary(Unary::Reciprocal, b.tensor()) * a;
     });
 }
+PyObject* array_power(PyObject* left, PyObject* right) {
+    return PyNumber_Power(left, right, Py_None);
+}
 PyObject* power_slot(PyObject* left, PyObject* right, PyObject* modulus) {
     if (modulus != Py_None) Py_RETURN_NOTIMPLEMENTED;
-    return two_operands(left, right, power);
+    return two_operands(left, right, array_power, power);
 }
 PyObject* matmul_slot(PyObject* left, PyObject* right) {
-    if (!is_tensor(left) || !is_tensor(right)) Py_RETURN_NOTIMPLEMENTED;
-    return guarded([&] { return wrap(matmul(unwrap(left), unwrap(right))); });
+    return guarded([&] {
+        if (!is_tensor(left) || !is_tensor(right))
+            return through_numpy(left, right, PyNumber_MatrixMultiply);
+        return wrap(matmul(unwrap(left), unwrap(right)));
+    });
 }
 
-// x += y: the tensor itself is the result. Anything but a tensor or a number leaves it to +.
+// x += y: the tensor itself is the result. Anything but a tensor, a number or an array leaves it to +.
 template <class F> PyObject* in_place(PyObject* self, PyObject* other, F f) {
     return guarded([&]() -> PyObject* {
         Arg b(0);
+        Tensor values;
         if (!read_operand(other, b)) {
             if (PyErr_Occurred()) return nullptr;
-            Py_RETURN_NOTIMPLEMENTED;
+            if (!may_be_array(other)) Py_RETURN_NOTIMPLEMENTED;
+            values = array_operand(unwrap(self), other);
+            b = Arg(values);
         }
         f(unwrap(self), b);
         Py_INCREF(self);
@@ -234,7 +246,7 @@ PyObject* compare_slot(PyObject* left, PyObject* right, int op) {
         Arg a(0), b(0);
         if (!read_operand(left, a) || !read_operand(right, b)) {
             if (PyErr_Occurred()) return nullptr;
-            Py_RETURN_NOTIMPLEMENTED;
+            return compare_through_numpy(left, right, op);
         }
         return wrap(compare(comparisons[op], a, b));
     });
@@ -330,19 +342,19 @@ void define_tensor_type(PyObject* module) {
         {Py_tp_richcompare, slot(compare_slot)},
         {Py_tp_hash, slot(hash_slot)},
         {Py_tp_iter, slot(iterate_slot)},
-        {Py_nb_add, slot(binary_slot<Binary::Add>)},
-        {Py_nb_subtract, slot(binary_slot<Binary::Sub>)},
-        {Py_nb_multiply, slot(binary_slot<Binary::Mul>)},
+        {Py_nb_add, slot(binary_slot<Binary::Add, PyNumber_Add>)},
+        {Py_nb_subtract, slot(binary_slot<Binary::Sub, PyNumber_Subtract>)},
+        {Py_nb_multiply, slot(binary_slot<Binary::Mul, PyNumber_Multiply>)},
         {Py_nb_true_divide, slot(divide_slot)},
-        {Py_nb_remainder, slot(binary_slot<Binary::Remainder>)},
-        {Py_nb_floor_divide, slot(integer_slot<Integer::FloorDivide>)},
+        {Py_nb_remainder, slot(binary_slot<Binary::Remainder, PyNumber_Remainder>)},
+        {Py_nb_floor_divide, slot(integer_slot<Integer::FloorDivide, PyNumber_FloorDivide>)},
         {Py_nb_power, slot(power_slot)},
         {Py_nb_matrix_multiply, slot(matmul_slot)},
-        {Py_nb_and, slot(integer_slot<Integer::BitwiseAnd>)},
-        {Py_nb_or, slot(integer_slot<Integer::BitwiseOr>)},
-        {Py_nb_xor, slot(integer_slot<Integer::BitwiseXor>)},
-        {Py_nb_lshift, slot(integer_slot<Integer::LeftShift>)},
-        {Py_nb_rshift, slot(integer_slot<Integer::RightShift>)},
+        {Py_nb_and, slot(integer_slot<Integer::BitwiseAnd, PyNumber_And>)},
+        {Py_nb_or, slot(integer_slot<Integer::BitwiseOr, PyNumber_Or>)},
+        {Py_nb_xor, slot(integer_slot<Integer::BitwiseXor, PyNumber_Xor>)},
+        {Py_nb_lshift, slot(integer_slot<Integer::LeftShift, PyNumber_Lshift>)},
+        {Py_nb_rshift, slot(integer_slot<Integer::RightShift, PyNumber_Rshift>)},
         {Py_nb_inplace_add, slot(binary_in_place_slot<Binary::Add>)},
         {Py_nb_inplace_subtract, slot(binary_in_place_slot<Binary::Sub>)},
         {Py_nb_inplace_multiply, slot(binary_in_place_slot<Binary::Mul>)},

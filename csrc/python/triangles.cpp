@@ -4,11 +4,11 @@
 namespace tapegrad::python {
 
 void bind_triangles(PyObject* m) {
-    def<"tril">(m, tril);
-    def<"triu">(m, triu);
+    def<"tril">(m, tril).out_has(kSameType);
+    def<"triu">(m, triu).out_has(kSameType);
     def_method<"tril_">(m, tril_);
     def_method<"triu_">(m, triu_);
-    def<"diag">(m, diag);
+    def<"diag">(m, diag).out_has(kSameType);
 }
 
 }  // namespace tapegrad::python

@@ -114,6 +114,8 @@ std::optional<DType> dtype_from_object(PyObject* object) {
     return std::nullopt;
 }
 
+bool is_size(PyObject* object) { return Py_TYPE(object) == size_type; }
+
 bool to_integer(PyObject* object, int64_t& result) {
     if (PyLong_CheckExact(object)) {
         int overflow = 0;
@@ -127,6 +129,7 @@ bool to_integer(PyObject* object, int64_t& result) {
     if (!PyIndex_Check(object)) return false;
     py::object integer = py::reinterpret_steal<py::object>(PyNumber_Index(object));
     if (!integer) {
+        if (!PyErr_ExceptionMatches(PyExc_TypeError)) throw py::error_already_set();
         PyErr_Clear();
         return false;
     }

@@ -15,6 +15,7 @@ std::optional<DType> dtype_from_object(PyObject* object);
 
 // bool(object); what that raises is thrown.
 bool truth_of(PyObject* object);
+bool is_size(PyObject* object);
 
 // An integer, from anything that says that it is one (int, NumPy integer, 0-d integer tensor).
 bool to_integer(PyObject* object, int64_t& result);

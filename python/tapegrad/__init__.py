@@ -16,8 +16,16 @@ from ._openmp import short_spins
 with short_spins():
     from . import _C
 from ._C import *  # noqa: F403  (the functions and dtypes of the core; they shadow int, float and bool)
-from ._device import contiguous_format, device, memory_format, preserve_format
+from ._device import (
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    device,
+    memory_format,
+    preserve_format,
+)
 from ._tensor import Tensor, is_tensor
+from ._legacy import BoolTensor, ByteTensor, DoubleTensor, FloatTensor, IntTensor, LongTensor
 from ._tensor_str import get_printoptions, printoptions, set_printoptions
 from ._version import __version__
 from . import return_types
@@ -44,10 +52,18 @@ __getattr__, __dir__ = lazy(
 )
 
 __all__ = [
+    "BoolTensor",
+    "ByteTensor",
+    "DoubleTensor",
+    "FloatTensor",
+    "IntTensor",
+    "LongTensor",
     "Tensor",
     "__config__",
     "__version__",
     "autograd",
+    "channels_last",
+    "channels_last_3d",
     "contiguous_format",
     "device",
     "enable_grad",

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["CPU", "contiguous_format", "device", "memory_format", "preserve_format"]
+__all__ = [
+    "CPU",
+    "channels_last",
+    "channels_last_3d",
+    "contiguous_format",
+    "device",
+    "memory_format",
+    "preserve_format",
+]
 
 
 class device:
@@ -54,7 +62,11 @@ CPU = device("cpu")
 
 
 class memory_format:
-    """An order of dimensions in memory: ``contiguous_format`` or ``preserve_format``.
+    """An order of dimensions in memory.
+
+    ``contiguous_format``: that of the dimensions, the last one fastest. ``channels_last``: of four
+    dimensions, and ``channels_last_3d``, of five, the channels (dimension 1) fastest.
+    ``preserve_format``: the one that the tensor has.
 
     Example:
         >>> import tapegrad
@@ -77,3 +89,5 @@ class memory_format:
 
 contiguous_format = memory_format("contiguous_format")
 preserve_format = memory_format("preserve_format")
+channels_last = memory_format("channels_last")
+channels_last_3d = memory_format("channels_last_3d")

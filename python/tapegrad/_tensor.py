@@ -10,6 +10,7 @@ from typing import Any
 from . import _C
 from ._C import Tensor
 from ._device import CPU, device
+from ._legacy import dtype_of, type_name
 from ._tensor_str import tensor_str
 from .utils.hooks import RemovableHandle
 
@@ -103,11 +104,16 @@ def _to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """Convert to a dtype; a device may be named, as there is only one.
 
     Args:
-        args: a dtype, a device, both, or a tensor whose dtype is taken.
-        kwargs: ``dtype``, ``device``, ``copy`` (default False), ``non_blocking`` (ignored).
+        args: a dtype, a device, both, or a tensor whose dtype is taken; then ``non_blocking`` and
+            ``copy``.
+        kwargs: ``dtype``, ``device``, ``copy`` (default False), ``memory_format`` (default None,
+            the order of dimensions that the tensor has), ``non_blocking`` (ignored).
 
     Returns:
         The tensor itself where nothing changes and no copy is asked for.
+
+    Raises:
+        RuntimeError: if the number of dimensions is not that of the memory format.
 
     Example:
         >>> import tapegrad
@@ -118,45 +124,46 @@ def _to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     place = kwargs.pop("device", None)
     copy = kwargs.pop("copy", False)
     kwargs.pop("non_blocking", None)
-    kwargs.pop("memory_format", None)
+    memory_format = kwargs.pop("memory_format", None)
     if kwargs:
         raise TypeError(f"to() got an unexpected keyword argument '{next(iter(kwargs))}'")
+    flags = []
     for argument in args:
         if isinstance(argument, Tensor):
             dtype = argument.dtype
-        elif isinstance(argument, _C.dtype):
+        elif isinstance(argument, _C.dtype) or argument in (float, int, bool):
             dtype = argument
         elif isinstance(argument, str | device):
             place = argument
-        elif argument is not None and not isinstance(argument, bool):
+        elif isinstance(argument, bool):
+            flags.append(argument)
+        elif argument is not None:
             raise TypeError(f"to() received an invalid argument of type {type(argument).__name__}")
     if place is not None:
         device(place)
-    return self._to_dtype(self.dtype if dtype is None else dtype, copy)
+    copy = copy or flags[1:2] == [True]
+    return self._to_dtype(self.dtype if dtype is None else dtype, copy, memory_format)
 
 
-def _type(self: Tensor, dtype: Any = None) -> Any:
-    """The name of the tensor's type, or the tensor converted to a dtype.
+def _type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
+    """The name of the tensor's type, or the tensor converted to a type.
 
     Args:
-        dtype: the dtype to convert to, or None for the name. Default: None.
+        dtype: a dtype, a type such as ``tapegrad.LongTensor`` or its name, or None for the name of
+            the tensor's own. Default: None.
+        non_blocking: ignored.
+
+    Raises:
+        ValueError: for a name that is none of a type.
 
     Example:
         >>> import tapegrad
         >>> tapegrad.zeros(2).type()
         'tapegrad.FloatTensor'
+        >>> tapegrad.zeros(2).type("tapegrad.LongTensor")
+        tensor([0, 0])
     """
-    if dtype is not None:
-        return self._to_dtype(dtype)
-    names = {
-        "bool": "Bool",
-        "uint8": "Byte",
-        "int32": "Int",
-        "int64": "Long",
-        "float32": "Float",
-        "float64": "Double",
-    }
-    return f"tapegrad.{names[str(self.dtype).removeprefix('tapegrad.')]}Tensor"
+    return type_name(self.dtype) if dtype is None else self._to_dtype(dtype_of(dtype))
 
 
 def _as_type(like: Tensor, data: Tensor) -> Any:

@@ -8,23 +8,29 @@ DTYPE = "    dtype: the dtype. Default: None, the default dtype."
 SAME = "    dtype: the dtype. Default: None, that of ``input``."
 REST = """    device: ignored but for its name: there is the CPU only.
     requires_grad: whether operations on the tensor are recorded. Default: False."""
+FORMAT = """\
+    memory_format: ``tapegrad.contiguous_format``, ``tapegrad.channels_last`` (of 4 dimensions),
+        ``tapegrad.channels_last_3d`` (of 5), or None and ``tapegrad.preserve_format`` for the
+        order of dimensions that ``input`` has. Default: None."""
 GENERATOR = (
     "    generator: the stream of random numbers. Default: None, ``tapegrad.default_generator``."
 )
 FLAT = """Args:
     size: ints, or one tuple or list of them."""
 OPTIONS = "*, dtype=None, device=None, requires_grad=False"
+LIKE = OPTIONS + ", memory_format=None"
 RANDOM = "*, generator=None, dtype=None, device=None, requires_grad=False"
+RANDOM_LIKE = RANDOM + ", memory_format=None"
 NEGATIVE = "    RuntimeError: for negative sizes, or gradients of integers or bool."
 
 
-def _of_size(what: str, example: str, result: str) -> str:
+def _of_size(what: str, example: str, result: str, more: str = "") -> str:
     return f"""\
 {what} of a size.
 
 {FLAT}
 {DTYPE}
-{REST}
+{REST}{more}
 
 Raises:
 {NEGATIVE}
@@ -44,6 +50,7 @@ Args:
     input: a tensor.
 {generator}{SAME}
 {REST}
+{FORMAT}
 
 Example:
     >>> {example}
@@ -122,19 +129,23 @@ Example:
     f"ones(*size, {OPTIONS[3:]})": _of_size(
         "Ones", "tapegrad.ones((2, 2))", "tensor([[1., 1.],\n            [1., 1.]])"
     ),
-    f"empty(*size, {OPTIONS[3:]})": _of_size(
-        "Values that are not set", "tapegrad.empty(2, 3).shape", "tapegrad.Size([2, 3])"
+    f"empty(*size, {LIKE[3:]})": _of_size(
+        "Values that are not set",
+        "tapegrad.empty(2, 3).shape",
+        "tapegrad.Size([2, 3])",
+        "\n    memory_format: ``tapegrad.channels_last`` (of 4 dimensions) or\n"
+        "        ``tapegrad.channels_last_3d`` (of 5). Default: None, the order of the dimensions.",
     ),
-    f"zeros_like(input, {OPTIONS})": _like(
+    f"zeros_like(input, {LIKE})": _like(
         "Zeros",
         False,
         "tapegrad.zeros_like(tapegrad.tensor([1, 2]))",
         "tensor([0, 0])",
     ),
-    f"ones_like(input, {OPTIONS})": _like(
+    f"ones_like(input, {LIKE})": _like(
         "Ones", False, "tapegrad.ones_like(tapegrad.tensor([1, 2]))", "tensor([1, 1])"
     ),
-    f"empty_like(input, {OPTIONS})": _like(
+    f"empty_like(input, {LIKE})": _like(
         "Values that are not set",
         False,
         "tapegrad.empty_like(tapegrad.zeros(2, 3)).shape",
@@ -156,7 +167,7 @@ Example:
     >>> tapegrad.full((2,), 1.5)
     tensor([1.5000, 1.5000])
 """,
-    f"full_like(input, fill_value, {OPTIONS})": f"""\
+    f"full_like(input, fill_value, {LIKE})": f"""\
 A number in all places of the shape of a tensor.
 
 Args:
@@ -164,6 +175,7 @@ Args:
     fill_value: the number.
 {SAME}
 {REST}
+{FORMAT}
 
 Example:
     >>> tapegrad.full_like(tapegrad.tensor([1, 2]), 7)
@@ -302,13 +314,13 @@ Example:
         "Normal random numbers with mean 0 and standard deviation 1",
         PHILOX[:-1] + ";\nfrom uniform ones by the method of Box and Muller, 1958.",
     ),
-    f"rand_like(input, {RANDOM})": _like(
+    f"rand_like(input, {RANDOM_LIKE})": _like(
         "Uniform random numbers in [0, 1)",
         True,
         "tapegrad.rand_like(tapegrad.zeros(2)).shape",
         "tapegrad.Size([2])",
     ),
-    f"randn_like(input, {RANDOM})": _like(
+    f"randn_like(input, {RANDOM_LIKE})": _like(
         "Normal random numbers with mean 0 and standard deviation 1",
         True,
         "tapegrad.randn_like(tapegrad.zeros(2)).shape",
@@ -333,7 +345,8 @@ Example:
     >>> x.min().item(), x.max().item()
     (3, 4)
 """,
-    f"randint_like(input, high, {RANDOM})\nrandint_like(input, low, high, {RANDOM})": f"""\
+    f"randint_like(input, high, {RANDOM_LIKE})\n"
+    f"randint_like(input, low, high, {RANDOM_LIKE})": f"""\
 Random integers of the shape of a tensor, each equally likely.
 
 Args:
@@ -343,6 +356,7 @@ Args:
 {GENERATOR}
 {SAME}
 {REST}
+{FORMAT}
 
 Raises:
     RuntimeError: if ``low`` is not below ``high``, or the dtype cannot hold the numbers.

@@ -664,13 +664,13 @@ Example:
     >>> tapegrad.allclose(tapegrad.tensor([1.0]), tapegrad.tensor([1.0 + 1e-7]))
     True
 """,
-        "result_type(tensor1, tensor2)": """\
+        "result_type(tensor, other)": """\
 The dtype that an operation on two operands would have.
 
 Args:
-    tensor1: a tensor or a number. Numbers count only where their kind (bool, integer, float) is
+    tensor: a tensor or a number. Numbers count only where their kind (bool, integer, float) is
         above that of all tensors, and 0-d tensors likewise beside others.
-    tensor2: a tensor or a number.
+    other: a tensor or a number.
 
 Example:
     >>> tapegrad.result_type(tapegrad.tensor([1, 2]), 1.5)
@@ -705,7 +705,8 @@ A copy, through which gradients pass.
 
 Args:
     input: a tensor.
-    memory_format: ``tapegrad.contiguous_format`` for a copy in the order of the dimensions; None
+    memory_format: ``tapegrad.contiguous_format`` for a copy in the order of the dimensions,
+        ``tapegrad.channels_last`` (of 4 dimensions) or ``tapegrad.channels_last_3d`` (of 5); None
         and ``tapegrad.preserve_format`` keep the order that ``input`` has. Default: None.
 
 Example:

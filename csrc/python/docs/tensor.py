@@ -23,6 +23,10 @@ def _conversion(name: str, dtype: str) -> str:
     return f"""\
 The tensor converted to {dtype}; the tensor itself if it is already.
 
+Args:
+    memory_format: the order of dimensions of the result, as of ``contiguous``. Default: None, that
+        of the tensor.
+
 Example:
     >>> tapegrad.tensor([0, 2]).{name}().dtype
     tapegrad.{dtype}
@@ -44,7 +48,7 @@ Example:
 
 
 METHODS: dict[str, str] = {
-    "_to_dtype(dtype, copy=False)": "The tensor converted to a dtype.\n",
+    "_to_dtype(dtype, copy=False, memory_format=None)": "The tensor converted to a dtype.\n",
     "_is_view()": "Whether it is a view of another tensor's memory.\n",
     "where(condition, other)": """\
 This tensor where a condition holds, and another one elsewhere.
@@ -151,8 +155,11 @@ Example:
     tensor([[1, 1, 1],
             [2, 2, 2]])
 """,
-    "size()\nsize(dim)": """\
+    "size(dim=None)\nsize(dim)": """\
 The sizes of all dimensions, or the size of one.
+
+Args:
+    dim: the dimension. Default: None, all.
 
 Raises:
     IndexError: if the dimension is out of range.
@@ -162,8 +169,11 @@ Example:
     >>> x.size(), x.size(-1)
     (tapegrad.Size([2, 3]), 3)
 """,
-    "stride()\nstride(dim)": """\
+    "stride(dim=None)\nstride(dim)": """\
 The steps between neighbours along all dimensions, or along one, counted in elements.
+
+Args:
+    dim: the dimension. Default: None, all.
 
 Raises:
     IndexError: if the dimension is out of range.
@@ -216,31 +226,37 @@ Example:
     >>> x.data_ptr() == x.view(2, 1).data_ptr()
     True
 """,
-    "is_contiguous(memory_format=None)": """\
+    "is_contiguous(*, memory_format=None)": """\
 Whether the elements follow each other in the memory, the last dimension fastest.
 
 Args:
-    memory_format: ignored.
+    memory_format: ``tapegrad.channels_last`` or ``tapegrad.channels_last_3d`` ask for the channels
+        (dimension 1) to be fastest. Default: None, ``tapegrad.contiguous_format``.
 
 Example:
     >>> tapegrad.zeros(2, 3).T.is_contiguous()
     False
 """,
-    "contiguous(memory_format=None)": """\
+    "contiguous(*, memory_format=None)": """\
 The tensor itself if it is contiguous, otherwise a contiguous copy.
 
 Args:
-    memory_format: ignored.
+    memory_format: ``tapegrad.channels_last`` (of 4 dimensions) or ``tapegrad.channels_last_3d``
+        (of 5) for channels, dimension 1, that lie closest. Default: None,
+        ``tapegrad.contiguous_format``.
+
+Raises:
+    RuntimeError: if the number of dimensions is not that of the format.
 
 Example:
     >>> tapegrad.zeros(2, 3).T.contiguous().stride()
     (2, 1)
 """,
-    "copy_(src, non_blocking=False)": f"""\
+    "copy_(other, non_blocking=False)": f"""\
 Take over the elements of another tensor, in place; gradients go to it.
 
 Args:
-    src: a tensor that broadcasts to this shape; it is converted to this dtype.
+    other: a tensor that broadcasts to this shape; it is converted to this dtype.
     non_blocking: ignored.
 
 {IN_PLACE}
@@ -261,12 +277,12 @@ Example:
     >>> tapegrad.zeros(2).fill_(1.5)
     tensor([1.5000, 1.5000])
 """,
-    "float()": _conversion("float", "float32"),
-    "double()": _conversion("double", "float64"),
-    "long()": _conversion("long", "int64"),
-    "int()": _conversion("int", "int32"),
-    "bool()": _conversion("bool", "bool"),
-    "byte()": _conversion("byte", "uint8"),
+    "float(*, memory_format=None)": _conversion("float", "float32"),
+    "double(*, memory_format=None)": _conversion("double", "float64"),
+    "long(*, memory_format=None)": _conversion("long", "int64"),
+    "int(*, memory_format=None)": _conversion("int", "int32"),
+    "bool(*, memory_format=None)": _conversion("bool", "bool"),
+    "byte(*, memory_format=None)": _conversion("byte", "uint8"),
     "new_zeros(*size, dtype=None, device=None, requires_grad=False)": _new("new_zeros", "Zeros"),
     "new_ones(*size, dtype=None, device=None, requires_grad=False)": _new("new_ones", "Ones"),
     "new_empty(*size, dtype=None, device=None, requires_grad=False)": _new(
@@ -661,8 +677,9 @@ TYPES: dict[str, str] = {
     "Tensor": """\
 An array of numbers of one dtype, on which operations can be recorded and differentiated.
 
-Made by ``tapegrad.tensor`` and other functions. ``Tensor(2, 3)`` gives values that are not set,
-``Tensor([1, 2])`` float32 values.
+Made by ``tapegrad.tensor`` and other functions. ``Tensor(2, 3)``, ``Tensor(size)`` with a
+``tapegrad.Size`` and ``Tensor(size=(2, 3))`` give values that are not set, ``Tensor([1, 2])``
+values of the default dtype, ``Tensor(x)`` of a tensor an alias of it.
 
 Example:
     >>> x = tapegrad.tensor([1.0, 2.0], requires_grad=True)

@@ -573,7 +573,7 @@ class Module(_ModuleBase):
 
     def type(self: T, dst_type: Any) -> T:
         """Convert all parameters and buffers to a dtype; returns the module."""
-        return self._apply(lambda t: t.to(dst_type))
+        return self._apply(lambda t: t.type(dst_type))
 
     def cpu(self: T) -> T:
         """The module itself: the CPU is the only device."""
@@ -583,7 +583,7 @@ class Module(_ModuleBase):
         """Convert floating-point parameters and buffers to a dtype; returns the module.
 
         Called as ``to(dtype)``, ``to(device)``, ``to(device, dtype)`` or ``to(tensor)``; the CPU is
-        the only device.
+        the only device. ``memory_format`` goes to parameters and buffers of 4 or 5 dimensions.
 
         Raises:
             TypeError: if the dtype is not a floating-point one.
@@ -596,8 +596,8 @@ class Module(_ModuleBase):
         """
         dtype = kwargs.pop("dtype", None)
         device = kwargs.pop("device", None)
-        for ignored in ("non_blocking", "memory_format"):
-            kwargs.pop(ignored, None)
+        memory_format = kwargs.pop("memory_format", None)
+        kwargs.pop("non_blocking", None)
         if kwargs:
             raise TypeError(f"to() got an unexpected keyword argument '{next(iter(kwargs))}'")
         for arg in args:
@@ -615,14 +615,19 @@ class Module(_ModuleBase):
                 )
         if device is not None:
             tapegrad.device(device)  # refuses what is not a device
-        if dtype is None:
+        if dtype is None and memory_format is None:
             return self
-        if not dtype.is_floating_point:
+        if dtype is not None and not dtype.is_floating_point:
             raise TypeError(
                 "nn.Module.to only accepts floating point or complex "
                 f"dtypes, but got desired dtype={dtype}"
             )
-        return self._apply(lambda t: t.to(dtype) if t.is_floating_point() else t)
+
+        def convert(t: Tensor) -> Tensor:
+            wanted = dtype if dtype is not None and t.is_floating_point() else t.dtype
+            return t.to(wanted, memory_format=memory_format if t.dim() in (4, 5) else None)
+
+        return self._apply(convert)
 
     # ------------------------------------------------------------------ state
 

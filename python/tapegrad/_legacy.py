@@ -1,0 +1,93 @@
+"""The types of tensors that older programs name: one for each dtype."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import _C
+from ._C import Tensor
+
+__all__ = [
+    "BoolTensor",
+    "ByteTensor",
+    "DoubleTensor",
+    "FloatTensor",
+    "IntTensor",
+    "LongTensor",
+    "TensorType",
+    "dtype_of",
+    "type_name",
+]
+
+
+class TensorType(type):
+    """What ``FloatTensor`` and its like are: they make tensors, and ``isinstance`` knows them.
+
+    They are no subclasses of ``Tensor``: a tensor of the dtype is an instance of its type.
+    """
+
+    dtype: _C.dtype
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Tensor:
+        return _C._legacy_tensor(cls.dtype, args, kwargs)
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, Tensor) and instance.dtype is cls.dtype
+
+
+def _make(name: str, dtype: _C.dtype) -> TensorType:
+    short = str(dtype).removeprefix("tapegrad.")
+    doc = f"""The type of the tensors of dtype {short}.
+
+    Called with sizes it gives a tensor of that size that is not initialised; with data, one that
+    holds them; with a tensor of this type, an alias of it. ``tapegrad.tensor`` and
+    ``tapegrad.empty`` say which is meant.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.{name}([0, 1]).dtype, tapegrad.{name}(2, 3).shape
+        (tapegrad.{short}, tapegrad.Size([2, 3]))
+        >>> isinstance(tapegrad.zeros(2, dtype=tapegrad.{short}), tapegrad.{name})
+        True
+    """
+    return TensorType(name, (), {"__doc__": doc, "__module__": "tapegrad", "dtype": dtype})
+
+
+FloatTensor = _make("FloatTensor", _C.float32)
+DoubleTensor = _make("DoubleTensor", _C.float64)
+LongTensor = _make("LongTensor", _C.int64)
+IntTensor = _make("IntTensor", _C.int32)
+ByteTensor = _make("ByteTensor", _C.uint8)
+BoolTensor = _make("BoolTensor", _C.bool)
+
+_TYPES = (FloatTensor, DoubleTensor, LongTensor, IntTensor, ByteTensor, BoolTensor)
+
+
+def type_name(dtype: _C.dtype) -> str:
+    """The name of the type of a dtype.
+
+    >>> import tapegrad
+    >>> type_name(tapegrad.float32)
+    'tapegrad.FloatTensor'
+    """
+    return next(f"tapegrad.{kind.__name__}" for kind in _TYPES if kind.dtype is dtype)
+
+
+def dtype_of(kind: Any) -> Any:
+    """The dtype that a type or its name stands for; what is neither is given back.
+
+    >>> import tapegrad
+    >>> dtype_of("tapegrad.LongTensor"), dtype_of(tapegrad.LongTensor), dtype_of(tapegrad.int64)
+    (tapegrad.int64, tapegrad.int64, tapegrad.int64)
+    """
+    if isinstance(kind, TensorType):
+        return kind.dtype
+    if kind is Tensor:
+        return _C.get_default_dtype()
+    if isinstance(kind, str):
+        library, _, name = kind.rpartition(".")
+        for known in _TYPES:
+            if known.__name__ == name and library in ("tapegrad", "torch"):
+                return known.dtype
+        raise ValueError(f"invalid type: '{kind}'")
+    return kind
