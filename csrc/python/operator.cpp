@@ -247,6 +247,9 @@ Operator::Operator(PyObject* module, const char* name, const Function* functions
         const auto signature = signatures[given == 1 ? 0 : static_cast<size_t>(i)];
         forms_.push_back(make_form(this, signature, functions[i], given == 1 && i + 1 < count));
     }
+    for (const Form& form : forms_)
+        if (method && form.variadic == 0)
+            fail(name, form.signature, ": no method, its tensor has no parameter of its own");
     first_ = forms_.data();
     takes_out_ = gives_tensors(functions[0]);
     const auto define = [&](VectorCall call) {
