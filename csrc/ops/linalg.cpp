@@ -319,6 +319,7 @@ namespace {
 struct Addmm {
     static constexpr auto node = "AddmmBackward0";
     static constexpr std::array arguments{"self", "mat1", "mat2"};
+    static constexpr bool reads_all = true;  // also where a factor is zero
     double beta, alpha;
     auto backward(auto g, auto x, auto a, auto b, auto) const {
         const auto scaled = [](const auto& t, double factor) {
@@ -375,11 +376,12 @@ const Tensor& addmm_(const Tensor& x, const Tensor& a, const Tensor& b, const Sc
                      const Scalar& alpha) {
     const InPlace change(x, a, b);
     refuse_internal_overlap(x);
-    const Tensor sum = addmm(clone(x), a, b, beta, alpha);
-    if (!(sum.sizes() == x.sizes()))
+    check_addmm(x, a, b);
+    const Dims sizes{a.sizes()[0], b.sizes()[1]};
+    if (!(sizes == x.sizes()) && a.sizes()[1] == b.sizes()[0])
         fail("Bad in-place call: input tensor size ", to_string(x.sizes()),
-             " and output tensor size ", to_string(sum.sizes()), " should match");
-    return copy_(x, sum);
+             " and output tensor size ", to_string(sizes), " should match");
+    return copy_(x, addmm(clone(x), a, b, beta, alpha));
 }
 
 Tensor inner(const Tensor& a, const Tensor& b) {
