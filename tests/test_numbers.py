@@ -114,6 +114,7 @@ def outcome(*call: Any) -> Any:
             result = call_with(*call)
         except Exception as error:
             return type(error)
+    result = result[0] if isinstance(result, tuple) else result
     return str(result.dtype).rpartition(".")[2], np.array(result.detach().numpy())
 
 

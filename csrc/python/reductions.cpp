@@ -4,18 +4,23 @@
 namespace tapegrad::python {
 namespace {
 
-// The forms of std and var.
-template <Tensor (*F)(const Tensor&, const Dims&, double, bool)> struct Spread {
-    static Tensor corrected(const Tensor& x, const Dims& dims, std::optional<double> correction,
-                            bool keepdim) {
+// The forms of std and var, and of both with the mean.
+template <auto F> struct Spread {
+    static auto corrected(const Tensor& x, const Dims& dims, std::optional<double> correction,
+                          bool keepdim) {
         return F(x, dims, correction.value_or(1), keepdim);
     }
-    static Tensor over_all(const Tensor& x, bool unbiased) { return F(x, {}, unbiased, false); }
-    static Tensor along(const Tensor& x, const std::optional<Dims>& dims, bool unbiased,
-                        bool keepdim) {
+    static auto over_all(const Tensor& x, bool unbiased) { return F(x, Dims(), unbiased, false); }
+    static auto along(const Tensor& x, const std::optional<Dims>& dims, bool unbiased,
+                      bool keepdim) {
         return F(x, dims.value_or(Dims()), unbiased, keepdim);
     }
 };
+
+template <auto F>
+std::vector<Tensor> with_mean(const Tensor& x, const Dims& dims, double correction, bool keepdim) {
+    return {F(x, dims, correction, keepdim), mean(x, dims, keepdim)};
+}
 
 }  // namespace
 
@@ -28,6 +33,10 @@ void bind_reductions(PyObject* m) {
                 overload<Tensor(const Tensor&, int64_t, bool, OptionalDType)>(prod));
     def<"var">(m, Var::corrected, Var::over_all, Var::along);
     def<"std">(m, Std::corrected, Std::over_all, Std::along);
+    using VarMean = Spread<with_mean<var>>;
+    using StdMean = Spread<with_mean<stddev>>;
+    def_function<"var_mean">(m, VarMean::corrected, VarMean::over_all, VarMean::along);
+    def_function<"std_mean">(m, StdMean::corrected, StdMean::over_all, StdMean::along);
     def<"norm">(m, norm_of).out_has(kSameType);
     def<"logsumexp">(m, logsumexp);
     def<"any">(m, any).out_has(kBools);

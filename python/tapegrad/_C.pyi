@@ -286,6 +286,7 @@ __all__ = [
     "squeeze",
     "stack",
     "std",
+    "std_mean",
     "sub",
     "subtract",
     "sum",
@@ -312,6 +313,7 @@ __all__ = [
     "unsafe_split",
     "unsqueeze",
     "var",
+    "var_mean",
     "where",
     "zero_",
     "zeros",
@@ -2025,6 +2027,20 @@ def std(
     *,
     out: Tensor | None = None,
 ) -> Tensor: ...
+@overload
+def std_mean(
+    input: Tensor,
+    dim: _Dims | None = None,
+    *,
+    correction: _float | None = None,
+    keepdim: _bool = False,
+) -> tuple[Tensor, ...]: ...
+@overload
+def std_mean(input: Tensor, unbiased: _bool) -> tuple[Tensor, ...]: ...
+@overload
+def std_mean(
+    input: Tensor, dim: _Dims | None, unbiased: _bool = True, keepdim: _bool = False
+) -> tuple[Tensor, ...]: ...
 def sub(
     input: _Operand, other: _Operand, *, alpha: _Number = 1, out: Tensor | None = None
 ) -> Tensor: ...
@@ -2102,6 +2118,20 @@ def var(
     *,
     out: Tensor | None = None,
 ) -> Tensor: ...
+@overload
+def var_mean(
+    input: Tensor,
+    dim: _Dims | None = None,
+    *,
+    correction: _float | None = None,
+    keepdim: _bool = False,
+) -> tuple[Tensor, ...]: ...
+@overload
+def var_mean(input: Tensor, unbiased: _bool) -> tuple[Tensor, ...]: ...
+@overload
+def var_mean(
+    input: Tensor, dim: _Dims | None, unbiased: _bool = True, keepdim: _bool = False
+) -> tuple[Tensor, ...]: ...
 @overload
 def where(
     condition: Tensor, input: _Operand, other: _Operand, *, out: Tensor | None = None

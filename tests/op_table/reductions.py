@@ -107,6 +107,11 @@ reduction("std", over(lambda x, **kw: deviation(x, root=True, **kw)), empty=Fals
           more=lambda m: [S(m(3, 4), **kw) for kw in CORRECTED],
           errors=(E(lambda t: t.arange(3).std(), RuntimeError,
                     "std and var only support floating point and complex dtypes"),))
+for name, root in (("var_mean", False), ("std_mean", True)):
+    reduction(name, lambda x, r=root, dim=None, keepdim=False, **kw: (
+                  over(deviation)(x, dim=dim, keepdim=keepdim, root=r, **kw),
+                  over(np.mean)(x, dim=dim, keepdim=keepdim)),
+              empty=False, tol=5, method=None, more=lambda m: [S(m(3, 4), **kw) for kw in CORRECTED])
 reduction("norm", over(norm), SEVERAL[:-2], arg={"away": KINK}, tol=5,
           more=lambda m: [S(m(3, 4, away=KINK), p, **d) for p in (1, 3, math.inf)
                           for d in ({}, {"dim": 1}, {"dim": (0, 1), "keepdim": True})])

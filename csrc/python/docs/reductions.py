@@ -190,6 +190,12 @@ Example:
 """,
     _spread_forms("var"): _spread("var", "Variance", "tensor(3.5000)"),
     _spread_forms("std"): _spread("std", "Standard deviation", "tensor(1.8708)"),
+    _spread_forms("var_mean"): _spread(
+        "var_mean", "Variance and mean", "(tensor(3.5000), tensor(3.))"
+    ),
+    _spread_forms("std_mean"): _spread(
+        "std_mean", "Standard deviation and mean", "(tensor(1.8708), tensor(3.))"
+    ),
     'norm(input, p="fro", dim=None, keepdim=False, dtype=None)': f"""\
 Norm of the elements as a vector, of all or along dimensions.
 
