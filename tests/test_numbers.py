@@ -144,7 +144,7 @@ def compared(name: str, parameter: str, dtype: str, value: Any, want: Any) -> bo
         return abs(value) not in (2**31, 2**63)  # PyTorch looks at -alpha
     if name == "elu":
         return math.isfinite(value)  # PyTorch: 0 * inf is 0
-    if name in ("var", "std"):
+    if name in ("var", "std", "var_mean", "std_mean"):
         return not (math.isnan(value) or value == -1e39)
     if name in ("norm", "layer_norm"):  # PyTorch: powers that overflow
         return abs(value) < 100
