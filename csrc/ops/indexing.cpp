@@ -78,9 +78,10 @@ void add_offsets(int64_t* offsets, const int64_t* index, int64_t count, int64_t 
         bool wrong = false;
         for (int64_t i = begin; i < end; ++i) {
             int64_t value = index[i];
-            wrong |= value < -size || value >= size;
+            const bool inside = value >= -size && value < size;
+            wrong |= !inside;
             value += value < 0 ? size : 0;
-            offsets[i] = (first ? 0 : offsets[i]) + value * stride;
+            offsets[i] = (first ? 0 : offsets[i]) + (inside ? value : 0) * stride;
         }
         if (wrong) bad = true;
     });
