@@ -105,6 +105,20 @@ def test_zeros_and_ones(name: str, dtype: str) -> None:
     assert getattr(tg.ones(2, dtype=tg.float64), "new_" + name)(3).dtype == tg.float64
 
 
+def test_uninitialised_bools_are_bools() -> None:
+    makers = (
+        lambda: tg.empty(64, dtype=tg.bool),
+        lambda: tg.ones(64).new_empty(64, dtype=tg.bool),
+        lambda: tg.empty_like(tg.ones(64), dtype=tg.bool),
+        lambda: tg.ones(0, dtype=tg.bool).resize_(64),
+    )
+    for make in makers:
+        for _ in range(20):
+            del_later = tg.full((64,), 200, dtype=tg.uint8)  # memory that will be used again
+            del del_later
+            assert set(make().numpy().view("uint8").tolist()) <= {0, 1}
+
+
 def test_full_and_empty() -> None:
     assert tg.full((2,), 1).dtype == tg.int64
     assert tg.full((2,), True).dtype == tg.bool

@@ -29,6 +29,7 @@ Ref<Storage> Storage::alias(const Ref<Storage>& storage) {
 Ref<Storage> Storage::enlarged(const Ref<Storage>& storage, size_t bytes) {
     Ref<Storage> larger = allocate(bytes);
     std::memcpy(larger->data_, storage->data_, storage->bytes_);
+    std::memset(larger->data_ + storage->bytes_, 0, bytes - storage->bytes_);
     larger->version_ = storage->version_;
     return larger;
 }

@@ -26,7 +26,7 @@ public:
                                bool read_only);
     // The same memory with a version counter of its own, as behind Tensor.data.
     static Ref<Storage> alias(const Ref<Storage>& storage);
-    // A larger copy, whose further bytes are not initialised, with the same version.
+    // A larger copy, whose further bytes are zero, with the same version.
     static Ref<Storage> enlarged(const Ref<Storage>& storage, size_t bytes);
 
     Storage(const Storage&) = delete;

@@ -18,6 +18,12 @@ Tensor uninitialised_like(const Tensor& x, const LikeOptions& options) {
     return tapegrad::empty_like(x, options.resolve(x.dtype()), options.format);
 }
 
+// Memory as it comes; but any byte is a number, and not any is a bool.
+template <class Options> Tensor unset(Tensor out, const Options& options) {
+    if (out.dtype() == DType::Bool) fill_values(out, 0);
+    return options.finish(std::move(out));
+}
+
 Tensor full_of(const Dims& size, const Scalar& value, DType otherwise,
                const TensorOptions& options) {
     const DType dtype = options.resolve(otherwise);
@@ -34,8 +40,9 @@ Tensor ones(const Dims& size, const TensorOptions& options) {
     return filled(tapegrad::empty(size, options.resolve(default_float_type)), 1, options);
 }
 Tensor empty(const Dims& size, const LikeOptions& options) {
-    return options.finish(tapegrad::empty(size, options.resolve(default_float_type),
-                                          options.format.value_or(MemoryFormat::Contiguous)));
+    return unset(tapegrad::empty(size, options.resolve(default_float_type),
+                                 options.format.value_or(MemoryFormat::Contiguous)),
+                 options);
 }
 Tensor full(const Dims& size, const Scalar& value, const TensorOptions& options) {
     const DType dtype = value.is_floating() ? default_float_type : value.kind();
@@ -49,7 +56,7 @@ Tensor ones_like(const Tensor& x, const LikeOptions& options) {
     return filled(uninitialised_like(x, options), 1, options);
 }
 Tensor empty_like(const Tensor& x, const LikeOptions& options) {
-    return options.finish(uninitialised_like(x, options));
+    return unset(uninitialised_like(x, options), options);
 }
 Tensor full_like(const Tensor& x, const Scalar& value, const LikeOptions& options) {
     check_convertible(value, options.resolve(x.dtype()));
@@ -63,7 +70,7 @@ Tensor new_ones(const Tensor& x, const Dims& size, const TensorOptions& options)
     return filled(tapegrad::empty(size, options.resolve(x.dtype())), 1, options);
 }
 Tensor new_empty(const Tensor& x, const Dims& size, const TensorOptions& options) {
-    return options.finish(tapegrad::empty(size, options.resolve(x.dtype())));
+    return unset(tapegrad::empty(size, options.resolve(x.dtype())), options);
 }
 Tensor new_full(const Tensor& x, const Dims& size, const Scalar& value,
                 const TensorOptions& options) {
