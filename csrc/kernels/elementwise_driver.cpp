@@ -222,6 +222,7 @@ void fill_long(char* out, const char* value, int64_t n, size_t item_bytes) {
 }  // namespace
 
 void fill(char* out, const char* value, int64_t n, size_t item_bytes) {
+    if (n == 0) return;  // the value may be an element of a tensor that has none
     const int64_t bytes = static_cast<int64_t>(item_bytes);
     if (n * bytes <= kPatternBytes) {
         fill_block(out, value, item_bytes, n);
