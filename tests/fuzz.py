@@ -487,7 +487,10 @@ def work(state_file: str, begin: int, end: int) -> None:
     tg.set_num_threads(2)
     with open(state_file, "r+b") as file, mmap.mmap(file.fileno(), _STATE.size) as state:
         _, made, successes = _STATE.unpack(state[:])
+        parent = os.getppid()
         for number in range(begin, end):
+            if os.getppid() != parent:  # nobody waits for the outcome any more
+                return
             state[:] = _STATE.pack(number, made, successes)
             with contextlib.redirect_stdout(io.StringIO()):
                 successes += run(number)

@@ -1,7 +1,6 @@
 #include "ops/ranks.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <vector>
 
@@ -19,11 +18,6 @@ void require_numbers(const Tensor& x, const char* name) {
         fail<NotImplementedError>("\"", name, "_cpu\" not implemented for 'Bool'");
 }
 
-template <class T> bool is_nan(T value) {
-    if constexpr (std::is_floating_point_v<T>) return std::isnan(value);
-    else return false;
-}
-
 // Where the element of a rank is among n that lie step apart. rank_of(n, m) gives the rank, of m elements that
 // are no NaN; another one is that of the first NaN. Of equal elements it is one that does not depend on
 // anything else.
@@ -38,7 +32,7 @@ int64_t place_of_rank(const T* x, int64_t n, int64_t step, RankOf rank_of) {
     int64_t first_nan = n;
     for (int64_t i = 0; i < n; ++i) {
         const T value = x[i * step];
-        if (is_nan(value)) first_nan = std::min(first_nan, i);
+        if (value != value) first_nan = std::min(first_nan, i);
         else entries.push_back({value, i});
     }
     const auto m = static_cast<int64_t>(entries.size());
