@@ -291,7 +291,7 @@ def put_reduced(
     for place, values in groups.items():
         if include_self:
             values = [x[place], *values]
-        result = combine(np.array(values, dtype=x.dtype))
+        result = np.asarray(combine(np.array(values, dtype=x.dtype))).astype(x.dtype)
         if reduce == "mean":
             result = result / len(values) if x.dtype.kind == "f" else result // len(values)
         out[place] = result

@@ -14,7 +14,7 @@ import numpy as np
 import tapegrad as tg
 
 FLOATS = ("float32", "float64")
-INTS = ("uint8", "int32", "int64")
+INTS = ("uint8", "int8", "int16", "int32", "int64")
 NUMBERS = INTS + FLOATS
 ALL = ("bool", *NUMBERS)
 

@@ -322,8 +322,12 @@ def test_tensors_are_hashable_by_identity() -> None:
 TYPES = {
     "FloatTensor": "float32",
     "DoubleTensor": "float64",
+    "HalfTensor": "float16",
+    "BFloat16Tensor": "bfloat16",
     "LongTensor": "int64",
     "IntTensor": "int32",
+    "ShortTensor": "int16",
+    "CharTensor": "int8",
     "ByteTensor": "uint8",
     "BoolTensor": "bool",
 }

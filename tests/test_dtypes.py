@@ -13,12 +13,14 @@ from op_row import Make
 from op_table import rows
 from support import ALL, FLOATS, INTS, array, contiguous, dtype_of, raises
 
-LEVELS = {"bool": 0, "uint8": 1, "int32": 1, "int64": 1, "float32": 2, "float64": 2}
+LEVELS = {name: 0 if name == "bool" else 1 if name in INTS else 2 for name in ALL}
 RANK = {name: k for k, name in enumerate(ALL)}
 
 
 def common(a: str, b: str) -> str:
     """The smallest dtype that both go into; a float wins over any integer."""
+    if {a, b} == {"uint8", "int8"}:
+        return "int16"
     return max(a, b, key=RANK.__getitem__)
 
 
@@ -121,6 +123,9 @@ def test_named_conversions() -> None:
     assert (x.double().dtype, x.float().dtype, x.long().dtype) == (tg.float64, tg.float32, tg.int64)
     assert tg.tensor([1.0, float("nan")]).bool().tolist() == [True, True]
     assert tg.tensor([3.9]).byte().dtype == tg.uint8
+    assert (x.char().dtype, x.short().dtype) == (tg.int8, tg.int16)
+    assert (x.half().dtype, x.bfloat16().dtype) == (tg.float16, tg.bfloat16)
+    assert (tg.half, tg.short) == (tg.float16, tg.int16)
     assert x.type() == f"{tg.__name__}.FloatTensor"
     assert tg.ones(1, dtype=tg.int64).type() == f"{tg.__name__}.LongTensor"
 

@@ -206,11 +206,18 @@ INDICES: dict[str, Any] = {
 }
 UNFIT = {
     "uint8": (256, -256, 2**40, -0.5, 255.5, NAN, INF),
+    "int8": (128, -129, 2**40, 127.5, NAN, INF),
+    "int16": (2**15, -(2**15) - 1, 1e5, NAN, -INF),
     "int32": (2**31, -(2**31) - 1, 2**40, 1e10, NAN, -INF),
     "int64": (1e19, -1e19, NAN, INF, -INF),
+    "float16": (65505, -65520.0, 2**40, 1e39),
+    "bfloat16": (1e39, -3.4e38),
     "float32": (1e39, -1e39),
 }
-CPP_NAMES = {"uint8": "uint8_t", "int32": "int", "int64": "int64_t", "float32": "float"}
+CPP_NAMES = {
+    **{name: f"{name}_t" for name in ("uint8", "int8", "int16", "int64")},
+    **{"int32": "int", "float16": "c10::Half", "bfloat16": "c10::BFloat16", "float32": "float"},
+}
 
 
 @both
@@ -218,7 +225,7 @@ CPP_NAMES = {"uint8": "uint8_t", "int32": "int", "int64": "int64_t", "float32": 
 def test_assignments(dtype: str, lib: Any) -> None:
     text = f"value cannot be converted to type {CPP_NAMES[dtype]} without overflow"
     for value in UNFIT[dtype]:
-        for index in INDICES.values():
+        for index in () if dtype.endswith("float16") else INDICES.values():
             with raises(RuntimeError, text):
                 assign(lib, dtype, index, value)
         for call in (
@@ -230,7 +237,7 @@ def test_assignments(dtype: str, lib: Any) -> None:
             lambda x, v=value: x.__setitem__(mask(lib), wide(lib, v)),
             lambda x, v=value: x.scatter_(0, lib.tensor([[0]]), v),
             lambda x, v=value: (
-                x.clamp_(max=v) if type(v) is int or dtype == "float32" else x.fill_(v)
+                x.clamp_(max=v) if type(v) is int or "float" in dtype else x.fill_(v)
             ),
         ):
             x = lib.zeros(2, 3, dtype=getattr(lib, dtype))
@@ -240,10 +247,23 @@ def test_assignments(dtype: str, lib: Any) -> None:
 
 
 @both
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_masking_scores_of_half_precision(dtype: str, lib: Any) -> None:
+    for index in INDICES.values():
+        x = lib.zeros(2, 3, dtype=getattr(lib, dtype))
+        x[index(lib) if callable(index) else index] = -1e39
+        assert lib.isinf(x).any()
+
+
+@both
 def test_what_fits_is_assigned(lib: Any) -> None:
     for dtype, values in {
         "uint8": (255, -255, 255.0, True),
+        "int8": (127, -128, 2.5),
+        "int16": (2**15 - 1, -(2**15), 2.5),
         "int32": (2**31 - 1, -(2**31), 2.5),
+        "float16": (65504, -65504.0, 0.1, INF, -INF),
+        "bfloat16": (3.3895e38, 70000, 0.1, INF),
         "int64": (2**63 - 1, -(2**63), -(2.0**63)),
         "float32": (3.4028234663852886e38, INF, -INF, 2**63 - 1),
         "bool": (2.5, INF, 2**40),

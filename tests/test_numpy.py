@@ -179,7 +179,7 @@ ARITHMETIC = tuple(
 )
 BITS = tuple(getattr(operator, name) for name in ("and_", "or_", "xor", "lshift", "rshift"))
 COMPARISONS = tuple(getattr(operator, name) for name in ("eq", "ne", "lt", "le", "gt", "ge"))
-KINDS = ("float32", "float64", "int32", "int64", "uint8", "bool")
+KINDS = ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool")
 
 
 def is_tensor_like(x: Any, want: Any) -> None:

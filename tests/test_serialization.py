@@ -136,7 +136,7 @@ BAD_FILES = [
     (raw(b'{"a":' + b"[" * 100_000), "not JSON"),
     (raw({"a": 3}), "exactly dtype, shape and data_offsets"),
     (raw({"a": {**entry(), "x": 1}}, b"\0" * 8), "exactly dtype, shape and data_offsets"),
-    (raw({"a": entry("F16", (4,))}, b"\0" * 8), "has the dtype 'F16'; tapegrad can load"),
+    (raw({"a": entry("F8_E5M2", (8,))}, b"\0" * 8), "has the dtype 'F8_E5M2'; tapegrad can load"),
     (raw({"a": entry(["F32"])}, b"\0" * 8), "has the dtype"),
     (raw({"a": entry(shape=(-2,))}, b"\0" * 8), "has the shape"),
     (raw({"a": entry(shape=(2.0,))}, b"\0" * 8), "has the shape"),

@@ -29,7 +29,7 @@ bool BlockProgram::full() const noexcept {
 }
 
 bool BlockProgram::fits(const Tensor& tensor) const {
-    if (!tensor.is_floating()) return false;
+    if (!tensor.is_floating() || is_half(tensor.dtype())) return false;
     if (!entries_.empty() && !(tensor.dtype() == dtype_ && same_sizes(tensor.shape(), shape_)))
         return false;
     return is_pending(tensor) || tensor.is_contiguous() || repeats_one_element(tensor);

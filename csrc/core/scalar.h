@@ -11,8 +11,10 @@ namespace tapegrad {
 
 // Whether T holds a number, as PyTorch sees it: fractions are cut off, infinity and NaN are floats, and
 // negative integers wrap around in an unsigned type, once at most.
+template <class T> constexpr bool is_convertible(double value) noexcept;
 template <class T> constexpr bool is_convertible(int64_t value) noexcept {
-    if constexpr (__is_same(T, bool) || std::floating_point<T>) return true;
+    if constexpr (is_half_type<T>) return is_convertible<T>(static_cast<double>(value));
+    else if constexpr (__is_same(T, bool) || is_floating_type<T>) return true;
     else {
         constexpr int64_t high = std::numeric_limits<T>::max();
         constexpr int64_t low = std::signed_integral<T> ? std::numeric_limits<T>::min() : -high;
@@ -22,7 +24,7 @@ template <class T> constexpr bool is_convertible(int64_t value) noexcept {
 template <class T> constexpr bool is_convertible(double value) noexcept {
     constexpr auto high = static_cast<double>(std::numeric_limits<T>::max());
     if constexpr (__is_same(T, bool) || __is_same(T, double)) return true;
-    else if constexpr (std::floating_point<T>)
+    else if constexpr (is_floating_type<T>)
         return !(value < -high || value > high) || value - value != 0;  // infinity is infinity
     else if constexpr (sizeof(T) == 8) return value >= -high && value < high;  // high is 2^63
     else return value >= static_cast<double>(std::numeric_limits<T>::min()) && value <= high;
@@ -60,7 +62,7 @@ public:
     // What arithmetic takes, in which integers wrap around and floats overflow to infinity.
     template <class T> T wrapped() const {
         if constexpr (__is_same(T, bool)) return to_bool();
-        else if constexpr (std::floating_point<T>)
+        else if constexpr (is_floating_type<T>)
             return is_floating() ? static_cast<T>(float_) : static_cast<T>(int_);
         else return is_floating() ? convert<T>(float_) : static_cast<T>(int_);
     }

@@ -10,20 +10,17 @@ namespace {
 constexpr int kMaxOperands = 4;
 constexpr int64_t kBlock = 512;  // elements of a buffered block: at most 4 KB an operand
 
+template <class T> void repeat(char* buffer, const char* value, int64_t n) {
+    T v;
+    std::memcpy(&v, value, sizeof v);
+    for (int64_t i = 0; i < n; ++i) reinterpret_cast<T*>(buffer)[i] = v;
+}
 void fill_block(char* buffer, const char* value, size_t bytes, int64_t n) {
     switch (bytes) {
         case 1: std::memset(buffer, *value, static_cast<size_t>(n)); break;
-        case 4: {
-            uint32_t v;
-            std::memcpy(&v, value, 4);
-            for (int64_t i = 0; i < n; ++i) reinterpret_cast<uint32_t*>(buffer)[i] = v;
-            break;
-        }
-        default: {
-            uint64_t v;
-            std::memcpy(&v, value, 8);
-            for (int64_t i = 0; i < n; ++i) reinterpret_cast<uint64_t*>(buffer)[i] = v;
-        }
+        case 2: repeat<uint16_t>(buffer, value, n); break;
+        case 4: repeat<uint32_t>(buffer, value, n); break;
+        default: repeat<uint64_t>(buffer, value, n);
     }
 }
 
@@ -38,11 +35,13 @@ template <class T> void scatter(const char* buffer, char* data, int64_t stride, 
 void gather_block(char* buffer, const char* data, int64_t stride, size_t bytes, int64_t n) {
     if (bytes == 4) gather<uint32_t>(buffer, data, stride, n);
     else if (bytes == 8) gather<uint64_t>(buffer, data, stride, n);
+    else if (bytes == 2) gather<uint16_t>(buffer, data, stride, n);
     else gather<uint8_t>(buffer, data, stride, n);
 }
 void scatter_block(const char* buffer, char* data, int64_t stride, size_t bytes, int64_t n) {
     if (bytes == 4) scatter<uint32_t>(buffer, data, stride, n);
     else if (bytes == 8) scatter<uint64_t>(buffer, data, stride, n);
+    else if (bytes == 2) scatter<uint16_t>(buffer, data, stride, n);
     else scatter<uint8_t>(buffer, data, stride, n);
 }
 

@@ -91,6 +91,14 @@ void cast_block(const void* const* in, void* out, int64_t n, const double*) {
     }
 }
 
+// What the others are made of: kernels/narrow.cpp.
+template <class Narrow, class Wide>
+void fill_narrow(kernels::DTypeTable<kernels::BlockTable>& cast) {
+    cast[dtype_of<Narrow>][dtype_of<Narrow>] = cast_block<Narrow, Narrow>;
+    cast[dtype_of<Narrow>][dtype_of<Wide>] = cast_block<Narrow, Wide>;
+    cast[dtype_of<Wide>][dtype_of<Narrow>] = cast_block<Wide, Narrow>;
+}
+
 }  // namespace
 
 void fill_logic(kernels::ElementwiseKernels& k) {
@@ -105,11 +113,16 @@ void fill_logic(kernels::ElementwiseKernels& k) {
     TAPEGRAD_PREDICATE(TAPEGRAD_FILL)
 #undef TAPEGRAD_FILL
     fill_all_types(k.where, []<class T> { return where_block<T>; });
+    fill_types<int8_t, int16_t, Half, BFloat16>(k.where, []<class T> { return where_block<T>; });
     fill_all_types(k.cast, []<class From> {
         kernels::BlockTable row{};
         fill_all_types(row, []<class To> { return cast_block<From, To>; });
         return row;
     });
+    fill_narrow<int8_t, int32_t>(k.cast);
+    fill_narrow<int16_t, int32_t>(k.cast);
+    fill_narrow<Half, float>(k.cast);
+    fill_narrow<BFloat16, float>(k.cast);
 }
 
 }  // namespace tapegrad::TAPEGRAD_ISA

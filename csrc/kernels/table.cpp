@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "core/error.h"
+#include "kernels/narrow.h"
 
 #define TAPEGRAD_DECLARE_ISA(isa)                \
     namespace tapegrad::isa {                    \
@@ -87,6 +88,7 @@ void select_instruction_set() {
     for (const InstructionSet& set : built_sets()) {
         if (set.supported && (any || std::string(wanted) == set.name)) {
             set.fill(active_kernels);
+            fill_narrow(active_kernels);
             active_name = set.name;
             return;
         }

@@ -44,7 +44,7 @@ Scalar to_number(const Arg& arg) {
         fail("a Tensor with ", x.numel(), " elements cannot be converted to Scalar");
     return visit_dtype(x.dtype(), [&]<class T>() -> Scalar {
         const T value = *x.data<T>();
-        if constexpr (std::is_floating_point_v<T>) return static_cast<double>(value);
+        if constexpr (is_floating_type<T>) return static_cast<double>(value);
         else if constexpr (std::is_same_v<T, bool>) return value;
         else return static_cast<int64_t>(value);
     });

@@ -57,7 +57,7 @@ Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, DType 
     visit_dtype(dtype, [&]<class T>() {
         T* to = out.data<T>();
         parallel_for(count, kGrain, [&](int64_t begin, int64_t finish) {
-            if constexpr (std::is_floating_point_v<T>) {
+            if constexpr (is_floating_type<T>) {
                 const double first = start.to_double(), width = step.to_double();
                 for (int64_t i = begin; i < finish; ++i)
                     to[i] = static_cast<T>(first + width * static_cast<double>(i));

@@ -69,6 +69,9 @@ constexpr BinaryInfo binary_infos[] = {TAPEGRAD_BINARY(TAPEGRAD_INFO)};
 #undef TAPEGRAD_INFO
 constexpr const BinaryInfo& info_of(Binary op) { return binary_infos[static_cast<int>(op)]; }
 
+// Whether its type is a floating one in which arithmetic is done.
+bool has_own_floats(const Tensor& x) { return x.dtype() >= DType::Float32; }
+
 // Operands of one floating type that lie in memory as the result does, or are a number: the frequent case,
 // which needs no conversion, no strides and no look at shapes.
 class PlainOperands {
@@ -78,7 +81,7 @@ public:
     // Of two operands one of which is a number.
     PlainOperands(const Arg& a, const Arg& b) : like_(a.is_tensor() ? a.tensor() : b.tensor()) {
         const Scalar& number = a.is_tensor() ? b.scalar() : a.scalar();
-        if (!like_.is_floating() || !like_.is_contiguous() || number.kind() == DType::Bool ||
+        if (!has_own_floats(like_) || !like_.is_contiguous() || number.kind() == DType::Bool ||
             !add_number(number))
             return;
         in_[a.is_tensor() ? 1 : 0] = in_[0];
@@ -213,12 +216,16 @@ private:
     Tensor value(const SavedTensor& saved, bool is_tensor, unsigned use, const Tensor& g) {
         if (!(uses_ & use)) return {};
         if (is_tensor) return saved.unpack(*this);
-        return cast_values(scalar_tensor(scalar_, DType::Float64), g.dtype());
+        const Tensor number = scalar_tensor(scalar_, DType::Float64);
+        return is_half(g.dtype()) ? number : cast_values(number, g.dtype());
     }
 
     // One derivative, computed in one pass over memory.
     Tensor fused(bool lhs, const Tensor& g, bool may_reuse) {
         const auto& table = kernel_table().elementwise;
+        // A number keeps the digits that the type has not.
+        if (is_half(g.dtype()) && !(a_is_tensor_ && b_is_tensor_)) [[unlikely]]
+            return cast_values(fused(lhs, cast_values(g, wide_of(g.dtype())), true), g.dtype());
         const BinaryInfo& info = info_of(op_);
         const unsigned uses = (lhs ? info.lhs : info.rhs).uses;
         const BlockFn kernel = (lhs ? table.binary_lhs : table.binary_rhs)[int(op_)][g.dtype()];
@@ -300,11 +307,6 @@ bool lie_alike(const Tensor& a, const Tensor& b) {
            same_sizes(a.shape(), b.shape());
 }
 
-// A tensor of one element as a number. Between operands of one type that makes no difference.
-Scalar only_element(const Tensor& x) {
-    return x.dtype() == DType::Float32 ? static_cast<double>(*x.data<float>()) : *x.data<double>();
-}
-
 // A small matrix and a row, such as a bias: a call of the kernel for each row, where the driver would set
 // up its strides for more than the arithmetic takes. Undefined where the operands are of another kind.
 Tensor by_rows(const kernels::BlockTable& row_of_kernels, const Tensor& rows, const Tensor& row,
@@ -343,26 +345,27 @@ Tensor binary_values(Binary op, const BinaryInfo& info, const Arg& a, const Arg&
                                      first ? b.tensor() : a.tensor(), first, info.cost);
                 out.defined())
                 return out;
-        if (a.tensor().dtype() == b.tensor().dtype() && a.tensor().is_floating()) {
+        // One element is a number, which makes no difference between operands of one type.
+        if (a.tensor().dtype() == b.tensor().dtype() && has_own_floats(a.tensor())) {
             if (b.tensor().numel() == 1 && b.tensor().dim() <= a.tensor().dim())
-                return binary_values(op, info, a, only_element(b.tensor()));
+                return binary_values(op, info, a, to_number(b.tensor()));
             if (a.tensor().numel() == 1 && a.tensor().dim() <= b.tensor().dim())
-                return binary_values(op, info, only_element(a.tensor()), b);
+                return binary_values(op, info, to_number(a.tensor()), b);
         }
     } else if (const PlainOperands plain(a, b); plain.complete()) {
         Tensor out = empty_row_major_like(plain.like());
         plain.run(row[out.dtype()], out, info.cost);
         return out;
     }
-    const DType dtype = compute_type(a, b, info.domain);
+    const DType dtype = compute_type(a, b, info.domain), computed = exact_type(dtype, a, b);
     check_operands(op, info, a, b, dtype);
-    Tensor out = empty_result(broadcast_shape(a, b), dtype, a, b);
-    const BlockFn kernel = row.require(dtype, info.kernel);
+    Tensor out = empty_result(broadcast_shape(a, b), computed, a, b);
+    const BlockFn kernel = row.require(computed, info.kernel);
     if (info.divides) check_divisor(b, dtype);
-    Prepared pa(a, dtype), pb(b, dtype);
+    Prepared pa(a, computed), pb(b, computed);
     const Operand operands[] = {pa.operand, pb.operand};
-    kernels::run_elementwise(kernel, out, operands, 2, item_size(dtype), nullptr, info.cost);
-    return out;
+    kernels::run_elementwise(kernel, out, operands, 2, item_size(computed), nullptr, info.cost);
+    return cast_values(out, dtype);
 }
 
 }  // namespace
@@ -407,7 +410,8 @@ const Tensor& binary_in_place(Binary op, const Tensor& a, const Arg& b) {
         kernels::run_contiguous(row[dtype], in, 2, a.data(), a.numel(), a.item_size(), nullptr,
                                 info.cost);
     } else {
-        apply_in_place(row[dtype], a, b, dtype, info.cost);
+        const DType computed = exact_type(dtype, a, b);
+        apply_in_place(row[computed], a, b, computed, info.cost);
     }
     a.bump_version();
     if (node) {

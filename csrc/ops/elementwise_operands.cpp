@@ -22,6 +22,13 @@ DType compute_type(const Arg& a, const Arg& b, Domain domain) {
     return domain == Domain::Floats && !is_floating(dtype) ? default_float_type : dtype;
 }
 
+DType exact_type(DType dtype, const Arg& a, const Arg& b) {
+    const auto has_it = [=](const Arg& arg) {
+        return arg.is_tensor() && arg.tensor().dtype() == dtype;
+    };
+    return is_half(dtype) && !(has_it(a) && has_it(b)) ? wide_of(dtype) : dtype;
+}
+
 Dims broadcast_shape(const Arg& a, const Arg& b) {
     if (!a.is_tensor()) return b.tensor().sizes();
     if (!b.is_tensor()) return a.tensor().sizes();

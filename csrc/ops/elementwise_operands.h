@@ -9,6 +9,10 @@ namespace tapegrad {
 
 kernels::Operand constant_operand(const Scalar& value, DType dtype);
 
+// The dtype in which operands are combined to one of dtype: float32 for a half precision type, unless all are
+// of it. A number is more exact than such a type, and may be beyond it.
+DType exact_type(DType dtype, const Arg& a, const Arg& b);
+
 // An operand brought to the dtype of the computation.
 struct Prepared {
     Tensor holder;

@@ -44,7 +44,7 @@ void check_indices(const Tensor& x, const std::vector<Tensor>& indices) {
             check_mask_shape(x, index, at);
             at += index.dim();
         } else {
-            if (index.is_floating())
+            if (index.is_floating() || is_narrow(index.dtype()))
                 fail<IndexError>("tensors used as indices must be long, int, byte or bool tensors");
             ++at;
         }

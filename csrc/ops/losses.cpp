@@ -55,10 +55,17 @@ Tensor rows_of_classes(const Tensor& input, int64_t count) {
 Tensor reduce_weighted(const Tensor& losses, const Tensor& weights, Reduction reduction,
                        double& weight_sum) {
     if (reduction == Reduction::None) return losses;
+    if (const DType dtype = losses.dtype();
+        is_half(dtype)) {  // whose sums lose digits, or overflow
+        const DType wide = wide_of(dtype);
+        return cast_values(reduce_weighted(cast_values(losses, wide), cast_values(weights, wide),
+                                           reduction, weight_sum),
+                           dtype);
+    }
     const Tensor out = sum(losses, {});
     if (reduction == Reduction::Mean) {
         const Tensor total = sum(weights, {});
-        weight_sum = total.dtype() == DType::Float32 ? *total.data<float>() : *total.data<double>();
+        weight_sum = to_number(total).to_double();
         binary_in_place(Binary::Div, out, weight_sum);
     }
     return out;
@@ -315,7 +322,7 @@ Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, Reduction reduc
                                   scalar_type_name(dtype), "'");
     const Tensor error = input - target;
     // What float32 rounds to zero is none.
-    if (beta == 0 || (error.dtype() == DType::Float32 && static_cast<float>(beta) == 0))
+    if (beta == 0 || (error.dtype() != DType::Float64 && static_cast<float>(beta) == 0))
         return reduce(abs(error), reduction);
     return reduce(unary(Unary::SmoothL1, error, beta), reduction);
 }

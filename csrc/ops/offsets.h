@@ -38,6 +38,7 @@ inline std::vector<int64_t> offset_table(const Dims& sizes, const Dims& strides)
 // Calls f.template operator()<T>() with an unsigned type of the given size: for moving elements.
 template <class F> decltype(auto) visit_item(size_t bytes, F&& f) {
     if (bytes == 1) return f.template operator()<uint8_t>();
+    if (bytes == 2) return f.template operator()<uint16_t>();
     if (bytes == 4) return f.template operator()<uint32_t>();
     return f.template operator()<uint64_t>();
 }

@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "core/checked.h"
 #include "kernels/table.h"
 #include "ops/copy.h"
 #include "ops/elementwise.h"
@@ -48,16 +49,16 @@ void check_uniform(DType dtype, double low, double high) {
     if (!is_floating(dtype))
         fail<NotImplementedError>("\"check_uniform_bounds\" not implemented for '",
                                   scalar_type_name(dtype), "'");
-    const double largest = dtype == DType::Float32 ? std::numeric_limits<float>::max()
-                                                   : std::numeric_limits<double>::max();
+    const double largest = visit_dtype(
+        dtype, []<class T>() { return static_cast<double>(std::numeric_limits<T>::max()); });
     if (!(std::abs(low) <= largest)) fail("from is out of bounds for ", cpp_type_name(dtype));
     if (!(std::abs(high) <= largest)) fail("to is out of bounds for ", cpp_type_name(dtype));
     if (!(low <= high))
         fail("uniform_ expects to return a [from, to) range, but found from=", low, " > to=", high);
     if (!(high - low <= largest))
-        fail("uniform_ expects to-from <= std::numeric_limits<",
-             dtype == DType::Float32 ? "Float" : "Double", ">::max(), but found to=", high,
-             " and from=", low, " which result in to-from to exceed the limit");
+        fail("uniform_ expects to-from <= std::numeric_limits<", scalar_type_name(dtype),
+             ">::max(), but found to=", high, " and from=", low,
+             " which result in to-from to exceed the limit");
 }
 
 void check_normal(DType dtype, double deviation) {
@@ -70,19 +71,22 @@ void check_normal(DType dtype, double deviation) {
 void check_integers(DType dtype, int64_t low, int64_t high) {
     if (low >= high)
         fail("random_ expects 'from' to be less than 'to', but got from=", low, " >= to=", high);
-    int64_t smallest = 0, largest = 0;
-    const char* name = nullptr;
-    switch (dtype) {
-        case DType::Bool: largest = 1, name = "bool"; break;
-        case DType::UInt8: largest = 255, name = "unsigned char"; break;
-        case DType::Int32:
-            smallest = std::numeric_limits<int32_t>::min(),
-            largest = std::numeric_limits<int32_t>::max(), name = "int";
-            break;
-        default: return;
-    }
-    if (low < smallest || low > largest) fail("from is out of bounds for ", name);
-    if (high - 1 > largest) fail("to - 1 is out of bounds for ", name);
+    visit_dtype(dtype, [&]<class T>() {
+        if constexpr (sizeof(T) < 4 || std::is_same_v<T, int32_t>) {
+            if constexpr (std::is_same_v<T, BFloat16>) return;  // holds, or nearly, what int64 does
+            const auto smallest = static_cast<double>(std::numeric_limits<T>::lowest()),
+                       largest = static_cast<double>(std::numeric_limits<T>::max());
+            if (low < smallest || low > largest)
+                fail("from is out of bounds for ", cpp_type_name(dtype));
+            if (high - 1 > largest) fail("to - 1 is out of bounds for ", cpp_type_name(dtype));
+        }
+    });
+}
+
+// The last integer up to which a type holds all.
+template <class T> constexpr int64_t last_integer() {
+    if constexpr (is_floating_type<T>) return int64_t{1} << std::numeric_limits<T>::digits;
+    else return static_cast<int64_t>(std::numeric_limits<T>::max());
 }
 
 void check_probability(double p) {
@@ -195,9 +199,7 @@ Tensor randint(int64_t low, int64_t high, const Dims& sizes, DType dtype, Genera
 
 Tensor randperm(int64_t n, DType dtype, Generator& generator) {
     const Tensor out = empty({n}, DType::Int64);
-    const int64_t last = dtype == DType::UInt8   ? 255
-                         : dtype == DType::Int32 ? std::numeric_limits<int32_t>::max()
-                                                 : n;
+    const int64_t last = visit_dtype(dtype, []<class T>() -> int64_t { return last_integer<T>(); });
     if (dtype == DType::Bool) fail<NotImplementedError>("\"randperm\" not implemented for 'Bool'");
     if (n - 1 > last)
         fail("n is too large for result tensor type: '", scalar_type_name(dtype), "'");
@@ -237,15 +239,8 @@ const Tensor& random_(const Tensor& x, int64_t low, int64_t high, Generator& gen
 }
 
 const Tensor& random_(const Tensor& x, Generator& generator) {
-    int64_t high = 0;
-    switch (x.dtype()) {
-        case DType::Bool: high = 2; break;
-        case DType::UInt8: high = 256; break;
-        case DType::Int32: high = int64_t{1} << 31; break;
-        case DType::Int64: high = std::numeric_limits<int64_t>::max(); break;
-        case DType::Float32: high = (int64_t{1} << 24) + 1; break;
-        case DType::Float64: high = (int64_t{1} << 53) + 1; break;
-    }
+    const int64_t high =
+        visit_dtype(x.dtype(), []<class T>() { return saturating_add(last_integer<T>(), 1); });
     return in_place(x, "RandomBackward2", [&] { fill_integers(x, 0, high, generator); });
 }
 

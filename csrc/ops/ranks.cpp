@@ -80,7 +80,7 @@ Tensor of_all(const Tensor& x, const char* name, const char* node, RankOf rank_o
     visit_dtype(x.dtype(), [&]<class T>() {
         const T* from = plan.data.data<T>();
         if (x.numel() > 0) *value.data<T>() = from[place_of_rank(from, x.numel(), 1, rank_of)];
-        else if constexpr (std::is_floating_point_v<T>)
+        else if constexpr (is_floating_type<T>)
             *value.data<T>() = std::numeric_limits<T>::quiet_NaN();
         else *value.data<T>() = std::numeric_limits<T>::lowest();
     });

@@ -118,7 +118,11 @@ bool all_normal(const Tensor& given) {
     const Tensor x = contiguous_values(given);
     return visit_dtype(x.dtype(), [&]<class T>() {
         const std::span values(x.data<T>(), static_cast<size_t>(x.numel()));
-        return std::ranges::all_of(values, [](T v) { return std::isnormal(v); });
+        return std::ranges::all_of(values, [](T v) {
+            if constexpr (is_half_type<T>)
+                return std::isfinite(float{v}) && std::abs(v) >= std::numeric_limits<T>::min();
+            else return std::isnormal(v);
+        });
     });
 }
 

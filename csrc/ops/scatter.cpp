@@ -232,7 +232,7 @@ template <class T> T identity(Reduce reduce) {
     using Limits = std::numeric_limits<T>;
     switch (reduce) {
         case Reduce::Prod: return T(1);
-        case Reduce::Amax: return Limits::has_infinity ? -Limits::infinity() : Limits::lowest();
+        case Reduce::Amax: return Limits::has_infinity ? T(-Limits::infinity()) : Limits::lowest();
         case Reduce::Amin: return Limits::has_infinity ? Limits::infinity() : Limits::max();
         default: return T(0);
     }

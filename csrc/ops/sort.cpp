@@ -32,7 +32,7 @@ struct Sort {
 };
 
 template <class T> bool is_nan(T value) {
-    if constexpr (std::is_floating_point_v<T>) return std::isnan(value);
+    if constexpr (is_floating_type<T>) return value != value;
     else return false;
 }
 

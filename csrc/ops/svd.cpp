@@ -149,6 +149,7 @@ Decomposition decompose(const Tensor& x) {
     values.push_back(k);
     Decomposition out{empty(left, x.dtype()), empty(values, x.dtype()), empty(right, x.dtype())};
     if (x.numel() == 0) return out;
+    if (is_half(x.dtype())) refuse_dtype("linalg_svd_cpu", x.dtype());
     const Tensor data = contiguous_values(x);
     if (any_values(isnan(data)))
         fail(

@@ -48,7 +48,7 @@ struct DLManagedTensorVersioned {
 };
 
 constexpr int32_t kCpu = 1, kCudaHost = 3;
-constexpr uint8_t kInt = 0, kUInt = 1, kFloat = 2, kBool = 6;
+constexpr uint8_t kInt = 0, kUInt = 1, kFloat = 2, kBFloat = 4, kBool = 6;
 constexpr uint64_t kReadOnly = 1, kIsCopied = 2;
 
 template <class Managed> constexpr const char* kName = "dltensor";
@@ -59,10 +59,11 @@ template <> constexpr const char* kUsedName<DLManagedTensorVersioned> = "used_dl
 // ------------------------------------------------------------------------------------ export
 
 DLDataType to_dl(DType dtype) {
-    const uint8_t code = dtype == DType::Bool    ? kBool
-                         : dtype == DType::UInt8 ? kUInt
-                         : is_floating(dtype)    ? kFloat
-                                                 : kInt;
+    const uint8_t code = dtype == DType::Bool       ? kBool
+                         : dtype == DType::UInt8    ? kUInt
+                         : dtype == DType::BFloat16 ? kBFloat
+                         : is_floating(dtype)       ? kFloat
+                                                    : kInt;
     return {code, static_cast<uint8_t>(8 * item_size(dtype)), 1};
 }
 
@@ -160,14 +161,21 @@ DType from_dl(DLDataType type) {
             unsupported("kUInt");
             break;
         case kInt:
+            if (type.bits == 8) return DType::Int8;
+            if (type.bits == 16) return DType::Int16;
             if (type.bits == 32) return DType::Int32;
             if (type.bits == 64) return DType::Int64;
             unsupported("kInt");
             break;
         case kFloat:
+            if (type.bits == 16) return DType::Float16;
             if (type.bits == 32) return DType::Float32;
             if (type.bits == 64) return DType::Float64;
             unsupported("kFloat");
+            break;
+        case kBFloat:
+            if (type.bits == 16) return DType::BFloat16;
+            unsupported("kBfloat");
             break;
         default: break;
     }

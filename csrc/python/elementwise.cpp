@@ -199,8 +199,12 @@ void bind_elementwise(PyObject* m) {
     def<"zero_">(m, zero_);
     bind_conversion<"float", DType::Float32>(m);
     bind_conversion<"double", DType::Float64>(m);
+    bind_conversion<"half", DType::Float16>(m);
+    bind_conversion<"bfloat16", DType::BFloat16>(m);
     bind_conversion<"long", DType::Int64>(m);
     bind_conversion<"int", DType::Int32>(m);
+    bind_conversion<"short", DType::Int16>(m);
+    bind_conversion<"char", DType::Int8>(m);
     bind_conversion<"bool", DType::Bool>(m);
     bind_conversion<"byte", DType::UInt8>(m);
 }

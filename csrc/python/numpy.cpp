@@ -35,10 +35,13 @@ std::optional<DType> find_dtype(const py::dtype& dtype) {
             if (size == 1) return DType::UInt8;
             break;
         case 'i':
+            if (size == 1) return DType::Int8;
+            if (size == 2) return DType::Int16;
             if (size == 4) return DType::Int32;
             if (size == 8) return DType::Int64;
             break;
         case 'f':
+            if (size == 2) return DType::Float16;
             if (size == 4) return DType::Float32;
             if (size == 8) return DType::Float64;
             break;
@@ -50,13 +53,20 @@ std::optional<DType> find_dtype(const py::dtype& dtype) {
 DType require_dtype(const py::dtype& dtype) {
     if (auto found = find_dtype(dtype)) return *found;
     const py::object type = dtype.attr("type");
-    fail<TypeError>(
-        "can't convert np.ndarray of type ", reinterpret_cast<PyTypeObject*>(type.ptr())->tp_name,
-        ". The only supported types are: float64, float32, int64, int32, uint8, and bool.");
+    fail<TypeError>("can't convert np.ndarray of type ",
+                    reinterpret_cast<PyTypeObject*>(type.ptr())->tp_name,
+                    ". The only supported types are: float64, float32, float16, int64, int32, "
+                    "int16, int8, uint8, "
+                    "and bool.");
 }
 
 py::dtype to_numpy_dtype(DType dtype) {
-    return visit_dtype(dtype, []<class T>() { return py::dtype::of<T>(); });
+    return visit_dtype(dtype, []<class T>() -> py::dtype {
+        if constexpr (std::is_same_v<T, BFloat16>)
+            fail<TypeError>("Got unsupported ScalarType BFloat16");  // NumPy has no such type
+        else if constexpr (std::is_same_v<T, Half>) return py::dtype("float16");
+        else return py::dtype::of<T>();
+    });
 }
 
 // Sizes and strides of an array, in elements.
@@ -189,14 +199,16 @@ struct BufferExport {
     Dims sizes, strides;  // strides in bytes
 };
 
-// Format characters of the struct module.
-constexpr const char* kFormats[kDTypeCount] = {"?", "B", "i", sizeof(long) == 8 ? "l" : "q",
-                                               "f", "d"};
+// Format characters of the struct module; it has none for bfloat16.
+constexpr const char* kFormats[kDTypeCount] = {
+    "?", "B", "b", "h", "i", sizeof(long) == 8 ? "l" : "q", "e", nullptr, "f", "d"};
 
 void fill_buffer(PyObject* self, Py_buffer* view, int flags) {
     const auto wants = [flags](int flag) { return (flags & flag) == flag; };
     const Tensor tensor = unwrap(self);
     if (tensor.requires_grad()) throw py::buffer_error(kDetachFirst);
+    if (!kFormats[static_cast<int>(tensor.dtype())])
+        throw py::buffer_error("buffers have no format for bfloat16");
     const bool read_only = tensor.storage()->read_only();
     if (read_only && wants(PyBUF_WRITABLE))
         throw py::buffer_error("the memory of this tensor is read-only");

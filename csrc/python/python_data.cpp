@@ -141,7 +141,7 @@ template <class T> T read_other(PyObject* object) {
             fail<ValueError>("only one element tensors can be converted to Python scalars");
         return read_number<T>(py::reinterpret_steal<py::object>(item(tensor)).ptr());
     }
-    if constexpr (std::is_floating_point_v<T>) {
+    if constexpr (is_floating_type<T>) {
         const double value = PyFloat_AsDouble(object);
         if (value == -1.0 && PyErr_Occurred()) throw py::error_already_set();
         return static_cast<T>(value);
@@ -162,13 +162,13 @@ template <class T> T read_number(PyObject* object) {
     if (PyFloat_CheckExact(object)) {
         const double value = PyFloat_AS_DOUBLE(object);
         if constexpr (std::is_same_v<T, bool>) return value != 0;
-        else if constexpr (std::is_floating_point_v<T>) return static_cast<T>(value);
+        else if constexpr (is_floating_type<T>) return static_cast<T>(value);
         else return stored<T>(value);
     }
     if (PyLong_CheckExact(object) || PyBool_Check(object)) {
         if constexpr (std::is_same_v<T, bool>) {
             return PyObject_IsTrue(object);
-        } else if constexpr (std::is_floating_point_v<T>) {
+        } else if constexpr (is_floating_type<T>) {
             const double value = PyLong_AsDouble(object);
             if (value == -1.0 && PyErr_Occurred()) throw py::error_already_set();
             return static_cast<T>(value);

@@ -12,15 +12,13 @@
 namespace tapegrad::python {
 
 PyObject* element_to_python(const void* data, DType dtype) {
-    switch (dtype) {
-        case DType::Bool: return PyBool_FromLong(*static_cast<const bool*>(data));
-        case DType::UInt8: return PyLong_FromLong(*static_cast<const uint8_t*>(data));
-        case DType::Int32: return PyLong_FromLong(*static_cast<const int32_t*>(data));
-        case DType::Int64: return PyLong_FromLongLong(*static_cast<const int64_t*>(data));
-        case DType::Float32:
-            return PyFloat_FromDouble(static_cast<double>(*static_cast<const float*>(data)));
-        default: return PyFloat_FromDouble(*static_cast<const double*>(data));
-    }
+    return visit_dtype(dtype, [&]<class T>() {
+        const T value = *static_cast<const T*>(data);
+        if constexpr (std::is_same_v<T, bool>) return PyBool_FromLong(value);
+        else if constexpr (is_floating_type<T>)
+            return PyFloat_FromDouble(static_cast<double>(value));
+        else return PyLong_FromLongLong(value);
+    });
 }
 
 PyObject* item(const Tensor& tensor) {

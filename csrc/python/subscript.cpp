@@ -211,7 +211,11 @@ bool is_only_mask(const std::vector<Tensor>& indices) {
 Tensor value_tensor(PyObject* value, DType dtype) {
     if (is_tensor(value)) return unwrap(value);
     Scalar scalar(0);
-    if (to_scalar(value, scalar)) return scalar_tensor(scalar, dtype);
+    if (to_scalar(value, scalar)) {
+        // As in PyTorch, what is beyond a half precision type becomes infinite here.
+        if (is_half(dtype)) return cast_values(scalar_tensor(scalar, DType::Float64), dtype);
+        return scalar_tensor(scalar, dtype);
+    }
     try {
         return py::module_::import("tapegrad._C")
             .attr("as_tensor")(py::handle(value), py::arg("dtype") = dtype)

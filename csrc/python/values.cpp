@@ -191,8 +191,10 @@ void bind_dtypes(PyObject* m) {
     }
     set_attribute(m, "float", dtype_object(DType::Float32));
     set_attribute(m, "double", dtype_object(DType::Float64));
+    set_attribute(m, "half", dtype_object(DType::Float16));
     set_attribute(m, "long", dtype_object(DType::Int64));
     set_attribute(m, "int", dtype_object(DType::Int32));
+    set_attribute(m, "short", dtype_object(DType::Int16));
 }
 
 }  // namespace tapegrad::python

@@ -55,6 +55,7 @@ __all__ = [
     "atan_",
     "atleast_1d",
     "bernoulli",
+    "bfloat16",
     "binary_cross_entropy_with_logits",
     "bitwise_and",
     "bitwise_left_shift",
@@ -121,6 +122,7 @@ __all__ = [
     "flatten",
     "flip",
     "float",
+    "float16",
     "float32",
     "float64",
     "floor",
@@ -141,6 +143,7 @@ __all__ = [
     "greater",
     "greater_equal",
     "gt",
+    "half",
     "index_add",
     "index_copy",
     "index_fill",
@@ -150,8 +153,10 @@ __all__ = [
     "initial_seed",
     "inner",
     "int",
+    "int16",
     "int32",
     "int64",
+    "int8",
     "is_anomaly_check_nan_enabled",
     "is_anomaly_enabled",
     "is_complex",
@@ -262,6 +267,7 @@ __all__ = [
     "set_default_dtype",
     "set_num_threads",
     "set_rng_state",
+    "short",
     "sigmoid",
     "sigmoid_",
     "sign",
@@ -352,13 +358,19 @@ class dtype:
     @property
     def itemsize(self) -> _int: ...
 
+float16: dtype
+bfloat16: dtype
 float32: dtype
 float64: dtype
+int8: dtype
+int16: dtype
 int32: dtype
 int64: dtype
 uint8: dtype
+half: dtype
 float: dtype
 double: dtype
+short: dtype
 int: dtype
 long: dtype
 bool: dtype
@@ -630,6 +642,7 @@ class Tensor:
         self, p: _float | None = None, *, generator: Generator | None = None
     ) -> Tensor: ...
     def bernoulli_(self, p: _Operand = 0.5, *, generator: Generator | None = None) -> Self: ...
+    def bfloat16(self, *, memory_format: object = None) -> Tensor: ...
     def bitwise_and(self, other: _Operand) -> Tensor: ...
     def bitwise_and_(self, other: _Operand) -> Self: ...
     def bitwise_left_shift(self, other: _Operand) -> Tensor: ...
@@ -647,6 +660,7 @@ class Tensor:
     def byte(self, *, memory_format: object = None) -> Tensor: ...
     def ceil(self) -> Tensor: ...
     def ceil_(self) -> Self: ...
+    def char(self, *, memory_format: object = None) -> Tensor: ...
     def chunk(self, chunks: _int, dim: _int = 0) -> tuple[Tensor, ...]: ...
     def clamp(self, min: _Operand | None = None, max: _Operand | None = None) -> Tensor: ...
     def clamp_(self, min: _Operand | None = None, max: _Operand | None = None) -> Self: ...
@@ -725,6 +739,7 @@ class Tensor:
     def greater_equal_(self, other: _Operand) -> Self: ...
     def gt(self, other: _Operand) -> Tensor: ...
     def gt_(self, other: _Operand) -> Self: ...
+    def half(self, *, memory_format: object = None) -> Tensor: ...
     def index_add(
         self, dim: _int, index: Tensor, source: Tensor, *, alpha: _Number = 1
     ) -> Tensor: ...
@@ -1003,6 +1018,7 @@ class Tensor:
     ) -> Self: ...
     def select(self, dim: _int, index: _int) -> Tensor: ...
     def set_(self, source: Tensor) -> Self: ...
+    def short(self, *, memory_format: object = None) -> Tensor: ...
     def sigmoid(self) -> Tensor: ...
     def sigmoid_(self) -> Self: ...
     def sign(self) -> Tensor: ...

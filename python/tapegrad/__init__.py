@@ -25,7 +25,18 @@ from ._device import (
     preserve_format,
 )
 from ._tensor import Tensor, is_tensor
-from ._legacy import BoolTensor, ByteTensor, DoubleTensor, FloatTensor, IntTensor, LongTensor
+from ._legacy import (
+    BFloat16Tensor,
+    BoolTensor,
+    ByteTensor,
+    CharTensor,
+    DoubleTensor,
+    FloatTensor,
+    HalfTensor,
+    IntTensor,
+    LongTensor,
+    ShortTensor,
+)
 from ._tensor_str import get_printoptions, printoptions, set_printoptions
 from ._version import __version__
 from . import return_types
@@ -52,12 +63,16 @@ __getattr__, __dir__ = lazy(
 )
 
 __all__ = [
+    "BFloat16Tensor",
     "BoolTensor",
     "ByteTensor",
+    "CharTensor",
     "DoubleTensor",
     "FloatTensor",
+    "HalfTensor",
     "IntTensor",
     "LongTensor",
+    "ShortTensor",
     "Tensor",
     "__config__",
     "__version__",

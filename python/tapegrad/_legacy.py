@@ -8,12 +8,16 @@ from . import _C
 from ._C import Tensor
 
 __all__ = [
+    "BFloat16Tensor",
     "BoolTensor",
     "ByteTensor",
+    "CharTensor",
     "DoubleTensor",
     "FloatTensor",
+    "HalfTensor",
     "IntTensor",
     "LongTensor",
+    "ShortTensor",
     "TensorType",
     "dtype_of",
     "type_name",
@@ -55,12 +59,27 @@ def _make(name: str, dtype: _C.dtype) -> TensorType:
 
 FloatTensor = _make("FloatTensor", _C.float32)
 DoubleTensor = _make("DoubleTensor", _C.float64)
+HalfTensor = _make("HalfTensor", _C.float16)
+BFloat16Tensor = _make("BFloat16Tensor", _C.bfloat16)
 LongTensor = _make("LongTensor", _C.int64)
 IntTensor = _make("IntTensor", _C.int32)
+ShortTensor = _make("ShortTensor", _C.int16)
+CharTensor = _make("CharTensor", _C.int8)
 ByteTensor = _make("ByteTensor", _C.uint8)
 BoolTensor = _make("BoolTensor", _C.bool)
 
-_TYPES = (FloatTensor, DoubleTensor, LongTensor, IntTensor, ByteTensor, BoolTensor)
+_TYPES = (
+    FloatTensor,
+    DoubleTensor,
+    HalfTensor,
+    BFloat16Tensor,
+    LongTensor,
+    IntTensor,
+    ShortTensor,
+    CharTensor,
+    ByteTensor,
+    BoolTensor,
+)
 
 
 def type_name(dtype: _C.dtype) -> str:

@@ -8,6 +8,7 @@ from copy import deepcopy
 from typing import Any
 
 from . import _C
+from ._arrays import from_array, to_array
 from ._C import Tensor
 from ._device import CPU, device
 from ._legacy import dtype_of, type_name
@@ -241,7 +242,7 @@ def _rebuild(
     size: tuple[int, ...] | None = None,
     stride: tuple[int, ...] | None = None,
 ) -> Tensor:
-    data = _C.from_numpy(array)
+    data = from_array(array)
     if size is not None and stride is not None:
         data = data.as_strided(size, stride).data
     return (
@@ -259,7 +260,7 @@ def _reduce(self: Tensor, protocol: int) -> tuple[Any, ...]:
     if not self.is_contiguous() and self.numel() > 0 and span <= self.numel():
         form = (tuple(self.shape), self.stride())
         values = values.as_strided((span,), (1,))
-    return _rebuild, (type(self), values.numpy(), self.requires_grad, *form), _state(self)
+    return _rebuild, (type(self), to_array(values), self.requires_grad, *form), _state(self)
 
 
 def _apply(self: Tensor, function: Callable[[Any], Any]) -> Tensor:

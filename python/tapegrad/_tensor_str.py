@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tapegrad._C import Tensor, bool as bool_dtype, float32, int64  # isort: skip
+from tapegrad._C import Tensor, bfloat16, bool as bool_dtype, float32, int64  # isort: skip
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -153,7 +153,8 @@ def _contents(tensor: Tensor, indent: int) -> str:
     summarise = tensor.numel() > _options.threshold
     cut = [summarise and size > 2 * _options.edgeitems for size in tensor.shape]
     shown = tensor.detach()
-    values = (_corners(shown, cut) if any(cut) else shown).numpy()
+    dtype = float32 if tensor.dtype is bfloat16 else tensor.dtype
+    values = (_corners(shown, cut) if any(cut) else shown).to(dtype).numpy()
     style = _float_style(values) if values.dtype.kind == "f" else _plain_style(values)
     if values.ndim == 0:
         return style.write(values.item())

@@ -20,8 +20,7 @@ from typing import IO, Any
 
 import numpy as np
 
-import tapegrad
-
+from ._arrays import from_array, to_array
 from ._C import Tensor
 
 __all__ = ["load", "save"]
@@ -29,8 +28,12 @@ __all__ = ["load", "save"]
 _DTYPES = {
     "BOOL": np.dtype("bool"),
     "U8": np.dtype("uint8"),
+    "I8": np.dtype("int8"),
+    "I16": np.dtype("<i2"),
     "I32": np.dtype("<i4"),
     "I64": np.dtype("<i8"),
+    "F16": np.dtype("<f2"),
+    "BF16": np.dtype("<u2"),  # its bits
     "F32": np.dtype("<f4"),
     "F64": np.dtype("<f8"),
 }
@@ -79,7 +82,7 @@ def save(obj: Any, f: File) -> None:
     )
     if flat:
         for key, value in obj.items():
-            arrays[key] = _to_array(value)
+            arrays[key] = to_array(value)
     else:
         metadata[_STRUCTURE] = json.dumps(_describe(obj, "", arrays))
     with _opened(f, "wb") as file:
@@ -113,7 +116,7 @@ def load(f: File, map_location: Any = None, *, weights_only: bool = True) -> Any
     """
     with _opened(f, "rb") as file:
         arrays, metadata = _read(file)
-    tensors = {name: tapegrad.from_numpy(array) for name, array in arrays.items()}
+    tensors = {name: from_array(array) for name, array in arrays.items()}
     if _STRUCTURE not in metadata:
         return OrderedDict(tensors)
     try:
@@ -125,17 +128,13 @@ def load(f: File, map_location: Any = None, *, weights_only: bool = True) -> Any
 # ---------------------------------------------------------------------- nested structures
 
 
-def _to_array(tensor: Tensor) -> np.ndarray:
-    return np.asarray(tensor.detach().numpy())
-
-
 def _describe(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
     """A JSON form of a structure; its tensors go to `arrays`."""
     if isinstance(value, Tensor):
         name = path or "tensor"
         while name in arrays or name == "__metadata__":
             name += "_"
-        arrays[name] = _to_array(value)
+        arrays[name] = to_array(value)
         return {_TENSOR: name}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value

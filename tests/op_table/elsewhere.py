@@ -14,7 +14,7 @@ ELSEWHERE: dict[str, str] = {
             "rand randn randint randperm rand_like randn_like randint_like normal bernoulli multinomial "
             "uniform_ normal_ bernoulli_ random_"
         ),
-        "test_dtypes.py": "bool byte int long float double type type_as",
+        "test_dtypes.py": "bool byte char short int long half bfloat16 float double type type_as",
         "test_numpy.py": "as_tensor from_numpy from_dlpack frombuffer numpy",
         "test_inplace.py": (
             "zero_ fill_ copy_ detach_ resize_ resize_as_ as_strided_ swapaxes_ addmm_ eq_ ne_ lt_ le_ gt_ "

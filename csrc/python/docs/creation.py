@@ -258,7 +258,7 @@ Example:
 A tensor on the memory of a NumPy array.
 
 Args:
-    ndarray: an array of float64, float32, int64, int32, uint8 or bool.
+    ndarray: an array of float64, float32, float16, int64, int32, int16, int8, uint8 or bool.
 
 Returns:
     A tensor: in-place changes of one are seen in the other.
@@ -508,7 +508,7 @@ Example:
 Set the dtype that Python's floats become.
 
 Args:
-    d: float32 or float64.
+    d: float32, float64, float16 or bfloat16.
 
 Raises:
     TypeError: for another dtype.

@@ -506,7 +506,7 @@ Example:
     (True, True)
 """,
     "is_floating_point(input)": """\
-Whether the dtype is float32 or float64.
+Whether the dtype is one of float16, bfloat16, float32 and float64.
 
 Args:
     input: a tensor.

@@ -279,8 +279,12 @@ Example:
 """,
     "float(*, memory_format=None)": _conversion("float", "float32"),
     "double(*, memory_format=None)": _conversion("double", "float64"),
+    "half(*, memory_format=None)": _conversion("half", "float16"),
+    "bfloat16(*, memory_format=None)": _conversion("bfloat16", "bfloat16"),
     "long(*, memory_format=None)": _conversion("long", "int64"),
     "int(*, memory_format=None)": _conversion("int", "int32"),
+    "short(*, memory_format=None)": _conversion("short", "int16"),
+    "char(*, memory_format=None)": _conversion("char", "int8"),
     "bool(*, memory_format=None)": _conversion("bool", "bool"),
     "byte(*, memory_format=None)": _conversion("byte", "uint8"),
     "new_zeros(*size, dtype=None, device=None, requires_grad=False)": _new("new_zeros", "Zeros"),
@@ -696,8 +700,12 @@ Example:
     (tapegrad.Size([2, 3]), 6, tapegrad.Size([3]))
 """,
     "dtype": """\
-The type of a tensor's elements: ``bool``, ``uint8``, ``int32`` (``int``), ``int64`` (``long``),
-``float32`` (``float``) or ``float64`` (``double``).
+The type of a tensor's elements: ``bool``, ``uint8``, ``int8``, ``int16`` (``short``), ``int32``
+(``int``), ``int64`` (``long``), ``float16`` (``half``), ``bfloat16``, ``float32`` (``float``) or
+``float64`` (``double``).
+
+``float16``, ``bfloat16``, ``int8`` and ``int16`` save memory, not time: operators compute in
+``float32`` and ``int32`` and round (or wrap around) once, at the end.
 
 Attributes:
     is_floating_point, is_complex, is_signed: what the type can hold.
