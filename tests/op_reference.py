@@ -116,6 +116,61 @@ def layer_norm(
     return centred / np.sqrt(variance + eps) * weight + bias
 
 
+def rms_norm(
+    x: np.ndarray, sizes: tuple, weight: Any = None, eps: float | None = None
+) -> np.ndarray:
+    squares = (x**2).mean(tuple(range(-len(sizes), 0)), keepdims=True)
+    smallest = np.finfo(x.dtype).eps if eps is None else eps
+    return x / np.sqrt(squares + smallest) * (1.0 if weight is None else weight)
+
+
+def _by_channel(values: Any, dims: int, default: float) -> Any:
+    return default if values is None else np.reshape(values, (-1, *(1,) * (dims - 2)))
+
+
+def group_norm(
+    x: np.ndarray, groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
+) -> np.ndarray:
+    rows = x.reshape(x.shape[0], groups, x.shape[1] // groups * math.prod(x.shape[2:]))
+    normalized = layer_norm(rows, rows.shape[2:], eps=eps).reshape(x.shape)
+    return normalized * _by_channel(weight, x.ndim, 1.0) + _by_channel(bias, x.ndim, 0.0)
+
+
+def batch_norm(
+    x: np.ndarray,
+    weight: Any,
+    bias: Any,
+    mean: Any,
+    variance: Any,
+    training: bool,
+    momentum: float,
+    eps: float,
+    cudnn: bool,
+) -> np.ndarray:
+    axes = (0, *range(2, x.ndim))
+    if training:
+        mean, variance = x.mean(axes), x.var(axes)
+    centred = x - _by_channel(mean, x.ndim, 0.0)
+    normalized = centred / np.sqrt(_by_channel(variance, x.ndim, 1.0) + eps)
+    return normalized * _by_channel(weight, x.ndim, 1.0) + _by_channel(bias, x.ndim, 0.0)
+
+
+def instance_norm(
+    x: np.ndarray,
+    weight: Any,
+    bias: Any,
+    mean: Any,
+    variance: Any,
+    observed: bool,
+    momentum: float,
+    eps: float,
+    cudnn: bool,
+) -> np.ndarray:
+    if not observed:
+        return batch_norm(x, weight, bias, mean, variance, False, momentum, eps, cudnn)
+    return group_norm(x, x.shape[1], weight, bias, eps)
+
+
 def argsort(
     x: np.ndarray, dim: int = -1, descending: bool = False, stable: bool = False
 ) -> np.ndarray:

@@ -1,32 +1,29 @@
 #include "kernels/layer_norm.h"
 
-#include "kernels/moments.h"
-#include "kernels/scaled.h"
+#include "kernels/standardize.h"
 
 namespace tapegrad::TAPEGRAD_ISA {
 namespace {
 
-// (x - mean) * rstd, as (x * power + center) * scale + rest: what rounding takes from the mean is given back
-// at the end, and the power of two, mostly 1, keeps the ends of the range apart from infinity and zero.
-template <class T> struct Standardize {
-    T power, center, scale, rest;
+using kernels::RowSizes;
 
-    Standardize() = default;
-    Standardize(double mean, double rstd) {
-        const bool small = rstd > 0x1p100 && __builtin_fabs(mean) < 1, large = rstd < 0x1p-100;
-        const double up = large ? 0x1p-30 : small ? 0x1p30 : 1;
-        const double down = large ? 0x1p30 : small ? 0x1p-30 : 1;
-        const auto rounded = static_cast<double>(static_cast<T>(mean));
-        power = static_cast<T>(up);
-        center = static_cast<T>(-rounded * up);
-        scale = static_cast<T>(rstd * down);
-        rest = static_cast<T>((rounded - mean) * rstd);
-    }
-    TAPEGRAD_INLINE Pack<T> operator()(Pack<T> x) const {
-        using P = Pack<T>;
-        return fma(fma(x, P(power), P(center)), P(scale), P(rest));
-    }
-};
+// finish(r, sum of the squares of row r), in double.
+template <class T, class Finish>
+void squares_of_rows(const T* x, int64_t rows, int64_t n, const Finish& finish) {
+    const SumSquaresOp<T> op;
+    const int64_t blocks = ceil_div(n, kRowBlock);
+    for_items(rows, n, [&](int64_t begin, int64_t end) {
+        Scratch<double> scratch(blocks);
+        double* partial = scratch.data();
+        for (int64_t r = begin; r < end; ++r) {
+            for (int64_t b = 0; b < blocks; ++b)
+                partial[b] = reduce_block(op, x + r * n + b * kRowBlock,
+                                          min_of(kRowBlock, n - b * kRowBlock));
+            pairwise(blocks, [=](int64_t i, int64_t j, int64_t) { partial[i] += partial[j]; });
+            finish(r, partial[0]);
+        }
+    });
+}
 
 // --- forward -------------------------------------------------------------------------------------
 
@@ -45,42 +42,58 @@ void write_result(const T* x, const T* weight, const T* bias, T* out, int64_t n,
 
 template <class T>
 void forward(const void* xv, const void* weightv, const void* biasv, double eps, void* outv,
-             void* meanv, void* rstdv, int64_t rows, int64_t n) {
+             void* meanv, void* rstdv, RowSizes sizes) {
+    const int64_t groups = sizes.groups, rows = sizes.outer * groups, n = sizes.n;
     const auto *x = static_cast<const T*>(xv), *weight = static_cast<const T*>(weightv),
                *bias = static_cast<const T*>(biasv);
     auto *out = static_cast<T*>(outv), *mean = static_cast<T*>(meanv),
          *rstd = static_cast<T*>(rstdv);
     if (n == 0) {
-        for (int64_t r = 0; r < rows; ++r) mean[r] = rstd[r] = static_cast<T>(__builtin_nan(""));
+        for (int64_t r = 0; r < rows; ++r) rstd[r] = static_cast<T>(__builtin_nan(""));
+        for (int64_t r = 0; mean && r < rows; ++r) mean[r] = rstd[r];
         return;
     }
     const auto count = static_cast<double>(n);
     const bool whole = n <= kFusedRow;  // a row is written while it is in the cache
     Scratch<Standardize<T>> scratch(whole ? 0 : rows);
     Standardize<T>* known = scratch.data();
-    moments_of_rows(x, rows, n, [&](int64_t r, Moments m) {
-        double center = m.sum / count, scale = 1 / __builtin_sqrt(m.m2 / count + eps);
-        if constexpr (std::is_same_v<T, double>) {
-            if (!(m.m2 < 1e300) || (m.m2 < 1e-280 && eps < 1e-250)) [[unlikely]] {
-                const ScaledMoments s = scaled_moments(Line<T>{x + r * n, n, 1});
-                const double deviation = __builtin_ldexp(__builtin_sqrt(s.m2 / count), s.exponent);
-                center = s.mean;
-                scale = 1 / __builtin_hypot(deviation, __builtin_sqrt(eps));
-            }
-        }
-        mean[r] = static_cast<T>(center);
+    const auto parameters = [=](const T* of_groups, int64_t r) {
+        return of_groups ? of_groups + r % groups * n : nullptr;
+    };
+    const auto finish = [&](int64_t r, double center, double scale) {
+        if (mean) mean[r] = static_cast<T>(center);
         rstd[r] = static_cast<T>(scale);
         const Standardize<T> standardize(center, scale);
-        if (whole) write_result(x + r * n, weight, bias, out + r * n, n, standardize);
+        if (whole)
+            write_result(x + r * n, parameters(weight, r), parameters(bias, r), out + r * n, n,
+                         standardize);
         else known[r] = standardize;
-    });
+    };
+    const auto finish_centered = [&](int64_t r, Moments m) {
+        const Statistics s =
+            statistics<T>(m, count, eps, [=] { return scaled_moments(Line<T>{x + r * n, n, 1}); });
+        finish(r, s.mean, s.rstd);
+    };
+    if (mean) moments_of_rows(x, rows, n, finish_centered);
+    else
+        squares_of_rows(x, rows, n, [&](int64_t r, double squares) {
+            double scale = 1 / __builtin_sqrt(squares / count + eps);
+            if constexpr (std::is_same_v<T, double>) {
+                if (!(squares < 1e300) || (squares < 1e-280 && eps < 1e-250)) [[unlikely]]
+                    scale = 1 / __builtin_hypot(
+                                    scaled_norm(Line<T>{x + r * n, n, 1}) / __builtin_sqrt(count),
+                                    __builtin_sqrt(eps));
+            }
+            finish(r, 0, scale);
+        });
     if (whole) return;
     const int64_t blocks = ceil_div(n, kRowBlock);
     for_items(rows * blocks, 2 * kRowBlock, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
             const int64_t r = i / blocks, first = i % blocks * kRowBlock, at = r * n + first;
-            write_result(x + at, weight ? weight + first : nullptr, bias ? bias + first : nullptr,
-                         out + at, min_of(kRowBlock, n - first), known[r]);
+            const T *w = parameters(weight, r), *b = parameters(bias, r);
+            write_result(x + at, w ? w + first : nullptr, b ? b + first : nullptr, out + at,
+                         min_of(kRowBlock, n - first), known[r]);
         }
     });
 }
@@ -136,12 +149,13 @@ template <class T> struct RowTerms {
     T rstd, mean_h, mean_hz;
 
     RowTerms() = default;
-    // The mean that was kept is rounded; the mean of z tells by how much.
-    RowTerms(Standardize<T> rounded, T rstd_given, RowSums s, double share)
+    // The mean that was kept is rounded; the mean of z tells by how much. Where none was taken off, the
+    // terms that come from it are zero.
+    RowTerms(Standardize<T> rounded, T rstd_given, RowSums s, double share, bool centered)
         : standardize(rounded),
           rstd(rstd_given),
-          mean_h(static_cast<T>(s.h * share)) {
-        const double offset = s.z * share;
+          mean_h(centered ? static_cast<T>(s.h * share) : 0) {
+        const double offset = centered ? s.z * share : 0;
         standardize.rest -= static_cast<T>(offset);
         mean_hz = static_cast<T>((s.hz - offset * s.h) * share);
     }
@@ -162,14 +176,6 @@ void write_gradient(const T* grad, const T* x, const T* weight, T* out, int64_t 
     });
 }
 
-TAPEGRAD_INLINE void add_wide(double* to, Pack<double> v) {
-    (Pack<double>::load(to) + v).store(to);
-}
-TAPEGRAD_INLINE void add_wide(double* to, Pack<float> v) {
-    add_wide(to, Pack<double>(native_widen_low(v.v)));
-    add_wide(to + Pack<double>::size, Pack<double>(native_widen_high(v.v)));
-}
-
 // Adds kRows rows to the sums of their columns, which are there for whole packs.
 template <int kRows, class T>
 void add_rows(const T* grad, const T* x, int64_t stride, int64_t width, const RowTerms<T>* terms,
@@ -187,10 +193,12 @@ void add_rows(const T* grad, const T* x, int64_t stride, int64_t width, const Ro
     });
 }
 
+// Of the rows of one group: all pointers are to what belongs to the first of them.
 template <class T> struct Backward {
     const T *grad, *x, *weight, *mean, *rstd;
     T *grad_x, *grad_weight, *grad_bias;
-    int64_t rows, n;
+    int64_t rows, groups, n;
+    int64_t step = groups * n;                  // from a row to the next one
     double share = 1 / static_cast<double>(n);  // of an element in the mean of a row
 
     // Rows come in chunks, each with sums of its own for the columns; these are added up in pairs at the end.
@@ -244,26 +252,29 @@ private:
             RowTerms<T> own[group];
             const RowTerms<T>* terms = known ? known + k : own;
             for (int j = 0; j < group; ++j) {
-                const int64_t r = begin + k + j, at = r * n + first;
+                const int64_t r = begin + k + j, at = r * step + first;
                 if (!known) own[j] = terms_of(r, sums(r, 0, n));
                 if (grad_x)
                     write_gradient(grad + at, x + at, weight ? weight + first : nullptr,
                                    grad_x + at, width, terms[j]);
             }
-            const int64_t at = (begin + k) * n + first;
+            const int64_t at = (begin + k) * step + first;
             if (to_weight || to_bias)
-                add_rows<group>(grad + at, x + at, n, width, terms, to_weight, to_bias);
+                add_rows<group>(grad + at, x + at, step, width, terms, to_weight, to_bias);
         });
     }
 
     Standardize<T> rounded(int64_t r) const {
-        return {static_cast<double>(mean[r]), static_cast<double>(rstd[r])};
+        return {mean ? static_cast<double>(mean[r * groups]) : 0,
+                static_cast<double>(rstd[r * groups])};
     }
     RowSums sums(int64_t r, int64_t first, int64_t count) const {
-        const int64_t at = r * n + first;
+        const int64_t at = r * step + first;
         return row_sums(grad + at, x + at, weight ? weight + first : nullptr, count, rounded(r));
     }
-    RowTerms<T> terms_of(int64_t r, RowSums s) const { return {rounded(r), rstd[r], s, share}; }
+    RowTerms<T> terms_of(int64_t r, RowSums s) const {
+        return {rounded(r), rstd[r * groups], s, share, mean != nullptr};
+    }
 
     void terms_of_long_rows(RowTerms<T>* known) const {
         const int64_t blocks = ceil_div(n, kRowBlock);
@@ -285,20 +296,32 @@ private:
 
 template <class T>
 void backward(const void* grad, const void* x, const void* weight, const void* mean,
-              const void* rstd, void* grad_x, void* grad_weight, void* grad_bias, int64_t rows,
-              int64_t n) {
+              const void* rstd, void* grad_x, void* grad_weight, void* grad_bias, RowSizes sizes) {
+    const auto [outer, groups, n] = sizes;
     if (n == 0) return;
-    Backward<T>{static_cast<const T*>(grad),
-                static_cast<const T*>(x),
-                static_cast<const T*>(weight),
-                static_cast<const T*>(mean),
-                static_cast<const T*>(rstd),
-                static_cast<T*>(grad_x),
-                static_cast<T*>(grad_weight),
-                static_cast<T*>(grad_bias),
-                rows,
-                n}
-        .run();
+    for_items(groups, outer == 0 ? 1 : 4 * outer * n,
+              [&, outer, groups, n](int64_t begin, int64_t end) {
+                  for (int64_t g = begin; g < end; ++g) {
+                      const auto read = [](const void* p, int64_t at) {
+                          return p ? static_cast<const T*>(p) + at : nullptr;
+                      };
+                      const auto write = [](void* p, int64_t at) {
+                          return p ? static_cast<T*>(p) + at : nullptr;
+                      };
+                      Backward<T>{read(grad, g * n),
+                                  read(x, g * n),
+                                  read(weight, g * n),
+                                  read(mean, g),
+                                  read(rstd, g),
+                                  write(grad_x, g * n),
+                                  write(grad_weight, g * n),
+                                  write(grad_bias, g * n),
+                                  outer,
+                                  groups,
+                                  n}
+                          .run();
+                  }
+              });
 }
 
 template <class T> void fill_dtype(kernels::LayerNormKernels& k, DType dtype) {

@@ -9,15 +9,19 @@
 
 namespace tapegrad::kernels {
 
-// x, out [rows, n]; weight, bias [n] or null; mean, rstd [rows].
+// x, out [outer, groups, n]: rows of n elements. weight, bias [groups, n] or null; mean, rstd [outer, groups].
+// Where mean is null, rows are not centered: rstd is 1 / sqrt(mean(x^2) + eps).
+struct RowSizes {
+    int64_t outer, groups, n;
+};
 using LayerNormFn = void (*)(const void* x, const void* weight, const void* bias, double eps,
-                             void* out, void* mean, void* rstd, int64_t rows, int64_t n);
+                             void* out, void* mean, void* rstd, RowSizes sizes);
 
-// mean and rstd are what the forward function wrote. Gradients: grad_x [rows, n], which must not be grad,
-// grad_weight and grad_bias [n]; null where they are not wanted.
+// mean and rstd are what the forward function wrote. Gradients: grad_x, which must not be grad, grad_weight and
+// grad_bias [groups, n]; null where they are not wanted.
 using LayerNormBackwardFn = void (*)(const void* grad, const void* x, const void* weight,
                                      const void* mean, const void* rstd, void* grad_x,
-                                     void* grad_weight, void* grad_bias, int64_t rows, int64_t n);
+                                     void* grad_weight, void* grad_bias, RowSizes sizes);
 
 // Null but for floats.
 struct LayerNormKernels {

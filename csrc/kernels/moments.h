@@ -100,4 +100,41 @@ TAPEGRAD_INLINE void moments_of_rows(const T* x, int64_t outer, int64_t n, const
     for (int64_t o = 0; o < outer; ++o) finish_row(o, partial + o * blocks);
 }
 
+// finish(o, j, moments of x[o, :, j]) for x [outer, n, inner], n >= 1.
+template <class T, class Finish>
+void moments_of_columns(const T* x, int64_t outer, int64_t n, int64_t inner, const Finish& finish) {
+    const ColumnPlan plan(n, inner);
+    const int64_t strips = plan.strips, blocks = plan.blocks;
+    const int64_t item = min_of(n, plan.block_rows) * min_of(inner, kColStrip);
+    Scratch<Moments> scratch(outer * blocks * inner);
+    Moments* partial = scratch.data();
+    for_items(outer * blocks * strips, 2 * item, [&](int64_t begin, int64_t end) {
+        alignas(64) double total[kColStrip], center[kColStrip], squares[kColStrip];
+        for (int64_t i = begin; i < end; ++i) {
+            const auto [ob, s] = divide(i, strips);
+            const auto [o, b] = divide(ob, blocks);
+            const int64_t r = b * plan.block_rows, j = s * kColStrip;
+            const int64_t rows = min_of(plan.block_rows, n - r),
+                          width = min_of(kColStrip, inner - j);
+            const T* from = x + (o * n + r) * inner + j;
+            reduce_column_block(SumOp<T>(), plan, from, rows, inner, width, total);
+            for (int64_t k = 0; k < width; ++k) center[k] = total[k] / static_cast<double>(rows);
+            if (plan.lines > 1)  // rows are read several at a time
+                for (int64_t k = inner; k < plan.lines * inner; ++k) center[k] = center[k % inner];
+            reduce_column_block(DeviationOp<T>{{}, center, true}, plan, from, rows, inner, width,
+                                squares);
+            Moments* to = partial + ob * inner + j;
+            for (int64_t k = 0; k < width; ++k) to[k] = {total[k], squares[k]};
+        }
+    });
+    for_items(outer * inner, blocks, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+            Moments* p = partial + i / inner * blocks * inner + i % inner;
+            merge_blocks(blocks, plan.block_rows, n,
+                         [p, inner](int64_t b) -> Moments& { return p[b * inner]; });
+            finish(i / inner, i % inner, *p);
+        }
+    });
+}
+
 }  // namespace tapegrad::TAPEGRAD_ISA

@@ -376,22 +376,54 @@ void cross_entropy_backward(const void* logits, const int64_t* target, const voi
 
 template <DType narrow>
 void layer_norm(const void* x, const void* weight, const void* bias, double eps, void* out,
-                void* mean, void* rstd, int64_t rows, int64_t n) {
-    const int64_t size = product(rows, n, 1);
+                void* mean, void* rstd, RowSizes s) {
+    const int64_t size = product(s.outer, s.groups, s.n), rows = s.outer * s.groups,
+                  parameters = s.groups * s.n;
     active_kernels.layer_norm.forward[wide_of(narrow)](
-        In(narrow, x, size), In(narrow, weight, n), In(narrow, bias, n), eps,
-        Out(narrow, out, size), Out(narrow, mean, rows), Out(narrow, rstd, rows), rows, n);
+        In(narrow, x, size), In(narrow, weight, parameters), In(narrow, bias, parameters), eps,
+        Out(narrow, out, size), Out(narrow, mean, rows), Out(narrow, rstd, rows), s);
 }
 
 template <DType narrow>
 void layer_norm_backward(const void* grad, const void* x, const void* weight, const void* mean,
                          const void* rstd, void* grad_x, void* grad_weight, void* grad_bias,
-                         int64_t rows, int64_t n) {
-    const int64_t size = product(rows, n, 1);
+                         RowSizes s) {
+    const int64_t size = product(s.outer, s.groups, s.n), rows = s.outer * s.groups,
+                  parameters = s.groups * s.n;
     active_kernels.layer_norm.backward[wide_of(narrow)](
-        In(narrow, grad, size), In(narrow, x, size), In(narrow, weight, n), In(narrow, mean, rows),
-        In(narrow, rstd, rows), Out(narrow, grad_x, size), Out(narrow, grad_weight, n),
-        Out(narrow, grad_bias, n), rows, n);
+        In(narrow, grad, size), In(narrow, x, size), In(narrow, weight, parameters),
+        In(narrow, mean, rows), In(narrow, rstd, rows), Out(narrow, grad_x, size),
+        Out(narrow, grad_weight, parameters), Out(narrow, grad_bias, parameters), s);
+}
+
+template <DType narrow>
+void batch_norm(const void* x, const void* weight, const void* bias, double eps, void* out,
+                void* mean, void* rstd, void* variance, BatchSizes s) {
+    const int64_t size = product(s.outer, s.channels, s.inner), channels = s.channels;
+    active_kernels.batch_norm.forward[wide_of(narrow)](
+        In(narrow, x, size), In(narrow, weight, channels), In(narrow, bias, channels), eps,
+        Out(narrow, out, size), Out(narrow, mean, channels), Out(narrow, rstd, channels),
+        Out(narrow, variance, channels), s);
+}
+
+template <DType narrow>
+void batch_norm_apply(const void* x, const void* weight, const void* bias, const void* mean,
+                      const void* rstd, void* out, BatchSizes s) {
+    const int64_t size = product(s.outer, s.channels, s.inner), channels = s.channels;
+    active_kernels.batch_norm.apply[wide_of(narrow)](
+        In(narrow, x, size), In(narrow, weight, channels), In(narrow, bias, channels),
+        In(narrow, mean, channels), In(narrow, rstd, channels), Out(narrow, out, size), s);
+}
+
+template <DType narrow>
+void batch_norm_backward(const void* grad, const void* x, const void* weight, const void* mean,
+                         const void* rstd, void* grad_x, void* grad_weight, void* grad_bias,
+                         BatchSizes s) {
+    const int64_t size = product(s.outer, s.channels, s.inner), channels = s.channels;
+    active_kernels.batch_norm.backward[wide_of(narrow)](
+        In(narrow, grad, size), In(narrow, x, size), In(narrow, weight, channels),
+        In(narrow, mean, channels), In(narrow, rstd, channels), Out(narrow, grad_x, size),
+        Out(narrow, grad_weight, channels), Out(narrow, grad_bias, channels), s);
 }
 
 template <DType narrow> void fill_layers(Kernels& k) {
@@ -404,6 +436,9 @@ template <DType narrow> void fill_layers(Kernels& k) {
     k.cross_entropy.backward[narrow] = cross_entropy_backward<narrow>;
     k.layer_norm.forward[narrow] = layer_norm<narrow>;
     k.layer_norm.backward[narrow] = layer_norm_backward<narrow>;
+    k.batch_norm.forward[narrow] = batch_norm<narrow>;
+    k.batch_norm.apply[narrow] = batch_norm_apply<narrow>;
+    k.batch_norm.backward[narrow] = batch_norm_backward<narrow>;
 }
 
 // --- optimisers ---

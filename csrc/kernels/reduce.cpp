@@ -17,13 +17,6 @@ template <class T> struct SumAbsOp : Adding<T> {
     }
 };
 
-template <class T> struct SumSquaresOp : Adding<T> {
-    template <class V> TAPEGRAD_INLINE V load(const T* p, int64_t) const {
-        const V v = Adding<T>::template value<V>(p);
-        return v * v;
-    }
-};
-
 template <class T> struct Norm2Op : SumSquaresOp<T> {
     TAPEGRAD_INLINE T result(double a) const { return static_cast<T>(__builtin_sqrt(a)); }
 };
@@ -135,34 +128,6 @@ void reduce_rows(const Op& op, const typename Op::In* x, typename Op::Out* out, 
             out[o] = op.result(p[0]);
         }
     });
-}
-
-// How [n, inner] is cut into blocks of rows and strips of columns. Where rows are short, `lines` of
-// them are read as one, so that packs are full.
-struct ColumnPlan {
-    int64_t lines, block_rows, blocks, strips;
-    ColumnPlan(int64_t n, int64_t inner)
-        : lines(max_of(1, min_of(64 / inner, n))),
-          block_rows(kColRows * lines),
-          blocks(ceil_div(n, block_rows)),
-          strips(ceil_div(inner, kColStrip)) {}
-};
-
-// One strip of one block, at most kColStrip columns wide. acc has room for max(64, width).
-template <class Op>
-void reduce_column_block(const Op& op, const ColumnPlan& plan, const typename Op::In* x,
-                         int64_t rows, int64_t inner, int64_t width, typename Op::Acc* acc) {
-    const int64_t joined = rows / plan.lines;
-    if (plan.lines == 1 || joined == 0) {
-        reduce_columns(op, x, rows, inner, width, acc);
-        return;
-    }
-    // Here inner == width.
-    reduce_columns(op, x, joined, plan.lines * inner, plan.lines * inner, acc);
-    for (int64_t i = inner; i < plan.lines * inner; ++i)
-        acc[i % inner] = op.combine(acc[i % inner], acc[i]);
-    for (int64_t r = joined * plan.lines; r < rows; ++r)
-        accumulate_rows<1, false>(op, x + r * inner, inner, inner, acc);
 }
 
 template <class Op>
@@ -306,43 +271,6 @@ template <class T> struct SpreadOf {
 };
 
 template <class T>
-void spread_of_columns(const T* x, T* out, int64_t outer, int64_t n, int64_t inner,
-                       SpreadOf<T> spread) {
-    const ColumnPlan plan(n, inner);
-    const int64_t strips = plan.strips, blocks = plan.blocks;
-    const int64_t item = min_of(n, plan.block_rows) * min_of(inner, kColStrip);
-    Scratch<Moments> scratch(outer * blocks * inner);
-    Moments* partial = scratch.data();
-    for_items(outer * blocks * strips, 2 * item, [&](int64_t begin, int64_t end) {
-        alignas(64) double total[kColStrip], center[kColStrip], squares[kColStrip];
-        for (int64_t i = begin; i < end; ++i) {
-            const auto [ob, s] = divide(i, strips);
-            const auto [o, b] = divide(ob, blocks);
-            const int64_t r = b * plan.block_rows, j = s * kColStrip;
-            const int64_t rows = min_of(plan.block_rows, n - r),
-                          width = min_of(kColStrip, inner - j);
-            const T* from = x + (o * n + r) * inner + j;
-            reduce_column_block(SumOp<T>(), plan, from, rows, inner, width, total);
-            for (int64_t k = 0; k < width; ++k) center[k] = total[k] / static_cast<double>(rows);
-            if (plan.lines > 1)  // rows are read several at a time
-                for (int64_t k = inner; k < plan.lines * inner; ++k) center[k] = center[k % inner];
-            reduce_column_block(DeviationOp<T>{{}, center, true}, plan, from, rows, inner, width,
-                                squares);
-            Moments* to = partial + ob * inner + j;
-            for (int64_t k = 0; k < width; ++k) to[k] = {total[k], squares[k]};
-        }
-    });
-    for_items(outer * inner, blocks, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) {
-            Moments* p = partial + i / inner * blocks * inner + i % inner;
-            merge_blocks(blocks, plan.block_rows, n,
-                         [p, inner](int64_t b) -> Moments& { return p[b * inner]; });
-            out[i] = spread(*p, {x + i / inner * n * inner + i % inner, n, inner});
-        }
-    });
-}
-
-template <class T>
 void spread(const void* xv, void* outv, int64_t outer, int64_t n, int64_t inner, double divisor,
             Spread which) {
     const auto* x = static_cast<const T*>(xv);
@@ -355,7 +283,9 @@ void spread(const void* xv, void* outv, int64_t outer, int64_t n, int64_t inner,
         moments_of_rows(x, outer, n,
                         [=](int64_t o, Moments m) { out[o] = result(m, {x + o * n, n, 1}); });
     } else {
-        spread_of_columns(x, out, outer, n, inner, result);
+        moments_of_columns(x, outer, n, inner, [=](int64_t o, int64_t j, Moments m) {
+            out[o * inner + j] = result(m, {x + o * n * inner + j, n, inner});
+        });
     }
 }
 

@@ -92,6 +92,14 @@ TAPEGRAD_INLINE Pack<double> load_wide(const float* x) {
 #endif
 }
 
+TAPEGRAD_INLINE void add_wide(double* to, Pack<double> v) {
+    (Pack<double>::load(to) + v).store(to);
+}
+TAPEGRAD_INLINE void add_wide(double* to, Pack<float> v) {
+    add_wide(to, Pack<double>(native_widen_low(v.v)));
+    add_wide(to + Pack<double>::size, Pack<double>(native_widen_high(v.v)));
+}
+
 // Lanes from n on become `fill`.
 template <class T> TAPEGRAD_INLINE Pack<T> fill_from(Pack<T> x, int64_t n, T fill) {
     return where(Pack<T>::iota() < Pack<T>(n), x, Pack<T>(fill));
@@ -240,6 +248,34 @@ TAPEGRAD_INLINE void add_up_rows(T* p, int64_t rows, int64_t stride, int64_t wid
     });
 }
 
+// How [n, inner] is cut into blocks of rows and strips of columns. Where rows are short, `lines` of
+// them are read as one, so that packs are full.
+struct ColumnPlan {
+    int64_t lines, block_rows, blocks, strips;
+    ColumnPlan(int64_t n, int64_t inner)
+        : lines(max_of(1, min_of(64 / inner, n))),
+          block_rows(kColRows * lines),
+          blocks(ceil_div(n, block_rows)),
+          strips(ceil_div(inner, kColStrip)) {}
+};
+
+// One strip of one block, at most kColStrip columns wide. acc has room for max(64, width).
+template <class Op>
+void reduce_column_block(const Op& op, const ColumnPlan& plan, const typename Op::In* x,
+                         int64_t rows, int64_t inner, int64_t width, typename Op::Acc* acc) {
+    const int64_t joined = rows / plan.lines;
+    if (plan.lines == 1 || joined == 0) {
+        reduce_columns(op, x, rows, inner, width, acc);
+        return;
+    }
+    // Here inner == width.
+    reduce_columns(op, x, joined, plan.lines * inner, plan.lines * inner, acc);
+    for (int64_t i = inner; i < plan.lines * inner; ++i)
+        acc[i % inner] = op.combine(acc[i % inner], acc[i]);
+    for (int64_t r = joined * plan.lines; r < rows; ++r)
+        accumulate_rows<1, false>(op, x + r * inner, inner, inner, acc);
+}
+
 // --- operations that several files use -----------------------------------------------------------
 
 template <class T>
@@ -319,6 +355,13 @@ template <class T> TAPEGRAD_INLINE T finite_or_zero(T m) { return __builtin_isin
 template <class T> TAPEGRAD_INLINE Pack<T> finite_or_zero(Pack<T> m) {
     return where(isinf(m), Pack<T>(0), m);
 }
+
+template <class T> struct SumSquaresOp : Adding<T> {
+    template <class V> TAPEGRAD_INLINE V load(const T* p, int64_t) const {
+        const V v = Adding<T>::template value<V>(p);
+        return v * v;
+    }
+};
 
 // exp(x) within 2 ulp, in three quarters of the time of exp. NaN stays NaN, -inf gives 0; without
 // kHigh, +inf gives NaN.

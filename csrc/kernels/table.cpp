@@ -13,6 +13,7 @@
     void fill(kernels::SoftmaxKernels&);         \
     void fill(kernels::CrossEntropyKernels&);    \
     void fill(kernels::LayerNormKernels&);       \
+    void fill(kernels::BatchNormKernels&);       \
     void fill(kernels::OptimKernels&);           \
     void fill(kernels::RandomKernels&);          \
     static void fill_all(kernels::Kernels& k) {  \
@@ -22,6 +23,7 @@
         fill(k.softmax);                         \
         fill(k.cross_entropy);                   \
         fill(k.layer_norm);                      \
+        fill(k.batch_norm);                      \
         fill(k.optim);                           \
         fill(k.random);                          \
     }                                            \

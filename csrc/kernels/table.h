@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/batch_norm.h"
 #include "kernels/cross_entropy.h"
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
@@ -22,6 +23,7 @@ struct Kernels {
     SoftmaxKernels softmax{};
     CrossEntropyKernels cross_entropy{};
     LayerNormKernels layer_norm{};
+    BatchNormKernels batch_norm{};
     OptimKernels optim{};
     RandomKernels random{};
 };

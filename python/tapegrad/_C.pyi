@@ -54,6 +54,7 @@ __all__ = [
     "atan2",
     "atan_",
     "atleast_1d",
+    "batch_norm",
     "bernoulli",
     "bfloat16",
     "binary_cross_entropy_with_logits",
@@ -142,6 +143,7 @@ __all__ = [
     "get_rng_state",
     "greater",
     "greater_equal",
+    "group_norm",
     "gt",
     "half",
     "index_add",
@@ -152,6 +154,7 @@ __all__ = [
     "index_select",
     "initial_seed",
     "inner",
+    "instance_norm",
     "int",
     "int16",
     "int32",
@@ -254,6 +257,7 @@ __all__ = [
     "reshape",
     "resize_as_",
     "result_type",
+    "rms_norm",
     "roll",
     "round",
     "rsqrt",
@@ -1351,6 +1355,17 @@ def atan_(input: Tensor) -> Tensor: ...
 def atleast_1d(input: Tensor) -> Tensor: ...
 @overload
 def atleast_1d(*tensors: Tensor) -> tuple[Tensor, ...]: ...
+def batch_norm(
+    input: Tensor,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    training: _bool = False,
+    momentum: _float = 0.1,
+    eps: _float = 1e-05,
+    cudnn_enabled: _bool = True,
+) -> Tensor: ...
 def bernoulli(
     input: Tensor,
     p: _float | None = None,
@@ -1523,6 +1538,14 @@ def ge(input: Tensor, other: _Operand, *, out: Tensor | None = None) -> Tensor: 
 def gelu(input: Tensor, *, approximate: str = "none") -> Tensor: ...
 def greater(input: Tensor, other: _Operand, *, out: Tensor | None = None) -> Tensor: ...
 def greater_equal(input: Tensor, other: _Operand, *, out: Tensor | None = None) -> Tensor: ...
+def group_norm(
+    input: Tensor,
+    num_groups: _int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: _float = 1e-05,
+    cudnn_enabled: _bool = True,
+) -> Tensor: ...
 def gt(input: Tensor, other: _Operand, *, out: Tensor | None = None) -> Tensor: ...
 def index_add(
     input: Tensor,
@@ -1554,6 +1577,17 @@ def index_select(
     input: Tensor, dim: _int, index: Tensor, *, out: Tensor | None = None
 ) -> Tensor: ...
 def inner(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor: ...
+def instance_norm(
+    input: Tensor,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    use_input_stats: _bool = True,
+    momentum: _float = 0.1,
+    eps: _float = 1e-05,
+    cudnn_enabled: _bool = True,
+) -> Tensor: ...
 def is_complex(input: Tensor) -> _bool: ...
 def is_floating_point(input: Tensor) -> _bool: ...
 def is_inference(input: Tensor) -> _bool: ...
@@ -1591,6 +1625,7 @@ def layer_norm(
     weight: Tensor | None = None,
     bias: Tensor | None = None,
     eps: _float = 1e-05,
+    cudnn_enable: _bool = True,
 ) -> Tensor: ...
 def le(input: Tensor, other: _Operand, *, out: Tensor | None = None) -> Tensor: ...
 def leaky_relu(input: Tensor, negative_slope: _float = 0.01) -> Tensor: ...
@@ -1934,6 +1969,9 @@ def reshape(input: Tensor, *shape: _int) -> Tensor: ...
 def reshape(input: Tensor, shape: Sequence[_int]) -> Tensor: ...
 def resize_as_(input: Tensor, other: Tensor) -> Tensor: ...
 def result_type(tensor: _Operand, other: _Operand) -> _dtype: ...
+def rms_norm(
+    input: Tensor, normalized_shape: _Dims, weight: Tensor | None = None, eps: _float | None = None
+) -> Tensor: ...
 def roll(input: Tensor, shifts: _Dims, dims: _Dims | None = None) -> Tensor: ...
 def round(input: Tensor, *, decimals: _int = 0, out: Tensor | None = None) -> Tensor: ...
 def rsqrt(input: Tensor, *, out: Tensor | None = None) -> Tensor: ...

@@ -25,11 +25,11 @@ void check_layer_norm(int64_t rows, int64_t n, DType dtype, bool affine, double 
     const T *w = affine ? weight.data() : nullptr, *b = affine ? bias.data() : nullptr;
     Guarded<T> mean(rows), rstd(rows);
     const auto out = run<T>("layer_norm", rows * n, rows * n, [&](T* to) {
-        layer_norm.forward[dtype](x.data(), w, b, eps, to, mean.data(), rstd.data(), rows, n);
+        layer_norm.forward[dtype](x.data(), w, b, eps, to, mean.data(), rstd.data(), {rows, 1, n});
     });
     const auto backward = [&](T* grad_x, T* grad_weight, T* grad_bias) {
         layer_norm.backward[dtype](grad.data(), x.data(), w, mean.data(), rstd.data(), grad_x,
-                                   grad_weight, grad_bias, rows, n);
+                                   grad_weight, grad_bias, {rows, 1, n});
     };
     const auto grad_x = run<T>("layer_norm grad_x", rows * n, rows * n,
                                [&](T* to) { backward(to, nullptr, nullptr); });

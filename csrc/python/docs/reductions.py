@@ -640,7 +640,8 @@ Example:
     >>> tapegrad.log_softmax(tapegrad.tensor([0.0, 0.0]), 0)
     tensor([-0.6931, -0.6931])
 """,
-    "layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-05)": """\
+    "layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-05, "
+    "cudnn_enable=True)": """\
 Normalise the last dimensions to mean 0 and variance 1, then scale and shift.
 
 Formula: ``(x - mean) / sqrt(variance + eps) * weight + bias``; see Ba et al., arXiv:1607.06450.
@@ -651,6 +652,7 @@ Args:
     weight: factors of the shape ``normalized_shape``, or None. Default: None.
     bias: summands of the shape ``normalized_shape``, or None. Default: None.
     eps: added to the variance. Default: 1e-5.
+    cudnn_enable: accepted for compatibility.
 
 Raises:
     NotImplementedError: for integers and bool.
@@ -659,6 +661,103 @@ Raises:
 Example:
     >>> tapegrad.layer_norm(tapegrad.tensor([[1.0, 3.0]]), (2,))
     tensor([[-1.0000,  1.0000]])
+""",
+    "rms_norm(input, normalized_shape, weight=None, eps=None)": """\
+Divide the last dimensions by their root mean square, then scale.
+
+Formula: ``x / sqrt(mean(x ** 2) + eps) * weight``; see Zhang and Sennrich, arXiv:1910.07467.
+
+Args:
+    input: a floating-point tensor (..., *normalized_shape).
+    normalized_shape: the sizes of the dimensions to normalise.
+    weight: factors of the shape ``normalized_shape``, or None. Default: None.
+    eps: added to the mean square. Default: the distance from 1 to the next number of the dtype.
+
+Raises:
+    NotImplementedError: for integers and bool.
+    RuntimeError: if the shapes or dtypes do not fit.
+
+Example:
+    >>> tapegrad.rms_norm(tapegrad.tensor([[3.0, 4.0]]), (2,)) * 12.5 ** 0.5
+    tensor([[3., 4.]])
+""",
+    "group_norm(input, num_groups, weight=None, bias=None, eps=1e-05, cudnn_enabled=True)": """\
+Normalise groups of channels to mean 0 and variance 1, each sample alone, then scale and shift.
+
+Formula: ``(x - mean) / sqrt(variance + eps) * weight + bias``; see Wu and He, arXiv:1803.08494.
+
+Args:
+    input: a floating-point tensor (N, C, ...).
+    num_groups: into how many groups the channels are divided; a divisor of C.
+    weight: factors (C), or None. Default: None.
+    bias: summands (C), or None. Default: None.
+    eps: added to the variance. Default: 1e-5.
+    cudnn_enabled: accepted for compatibility.
+
+Raises:
+    NotImplementedError: for integers and bool.
+    RuntimeError: if the shapes or dtypes do not fit.
+
+Example:
+    >>> tapegrad.group_norm(tapegrad.tensor([[1.0, 3.0, 10.0, 30.0]]), 2)
+    tensor([[-1.0000,  1.0000, -1.0000,  1.0000]])
+""",
+    "batch_norm(input, weight=None, bias=None, running_mean=None, running_var=None, "
+    "training=False, momentum=0.1, eps=1e-05, cudnn_enabled=True)": """\
+Normalise each channel over all samples and places, then scale and shift.
+
+Formula: ``(x - mean) / sqrt(variance + eps) * weight + bias``; see Ioffe and Szegedy,
+arXiv:1502.03167.
+
+Args:
+    input: a floating-point tensor (N, C, ...).
+    weight: factors (C), or None.
+    bias: summands (C), or None.
+    running_mean: the means (C) that count outside of training, or None.
+    running_var: the variances (C) that count outside of training, or None.
+    training: whether mean and variance are those of the input. Then the running ones become
+        ``(1 - momentum) * running + momentum * observed``, with the unbiased variance.
+    momentum: see `training`. Default: 0.1.
+    eps: added to the variance. Default: 1e-5.
+    cudnn_enabled: accepted for compatibility.
+
+Raises:
+    NotImplementedError: for integers and bool.
+    RuntimeError: if the shapes or dtypes do not fit, or running values are missing.
+
+Example:
+    >>> x = tapegrad.tensor([[1.0, 10.0], [3.0, 30.0]])
+    >>> tapegrad.batch_norm(x, None, None, None, None, True, 0.1, 1e-5)
+    tensor([[-1.0000, -1.0000],
+            [ 1.0000,  1.0000]])
+""",
+    "instance_norm(input, weight=None, bias=None, running_mean=None, running_var=None, "
+    "use_input_stats=True, momentum=0.1, eps=1e-05, cudnn_enabled=True)": """\
+Normalise each channel of each sample over its places, then scale and shift.
+
+Formula: ``(x - mean) / sqrt(variance + eps) * weight + bias``; see Ulyanov et al.,
+arXiv:1607.08022.
+
+Args:
+    input: a floating-point tensor (N, C, ...).
+    weight: factors (C), or None.
+    bias: summands (C), or None.
+    running_mean: the means (C) that count where the input's do not, or None.
+    running_var: the variances (C) that count where the input's do not, or None.
+    use_input_stats: whether mean and variance are those of the input; the running ones follow them.
+    momentum: the share of the observed values in the running ones. Default: 0.1.
+    eps: added to the variance. Default: 1e-5.
+    cudnn_enabled: accepted for compatibility.
+
+Raises:
+    NotImplementedError: for integers and bool.
+    RuntimeError: if the shapes or dtypes do not fit, or running values are missing.
+
+Example:
+    >>> x = tapegrad.tensor([[[1.0, 3.0], [10.0, 30.0]]])
+    >>> tapegrad.instance_norm(x, None, None, None, None, True, 0.1, 1e-5)
+    tensor([[[-1.0000,  1.0000],
+             [-1.0000,  1.0000]]])
 """,
     'cross_entropy(input, target, weight=None, reduction="mean", ignore_index=-100, '
     "label_smoothing=0.0)": f"""\

@@ -187,6 +187,157 @@ def layer_norm(
     return _C.layer_norm(input, normalized_shape, weight, bias, eps)
 
 
+def rms_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    eps: float | None = None,
+) -> Tensor:
+    """Divide the last dimensions by their root mean square, then scale (Zhang and Sennrich).
+
+    Args:
+        input: shape (*, *normalized_shape).
+        normalized_shape: the sizes of the dimensions to normalise.
+        weight: factors of shape `normalized_shape`. Default: none.
+        eps: added to the mean square. Default: the dtype's distance from 1 to the next number.
+
+    Raises:
+        RuntimeError: if the shapes do not fit.
+
+    Example:
+        >>> import tapegrad
+        >>> from tapegrad.nn import functional as F
+        >>> F.rms_norm(tapegrad.tensor([[-2.0, 2.0]]), (2,))
+        tensor([[-1.,  1.]])
+    """
+    return _C.rms_norm(input, normalized_shape, weight, eps)
+
+
+def _require_several_values(sizes: Sequence[int], shown: object) -> None:
+    """Of one value per channel there is no variance."""
+    count = sizes[0]
+    for size in sizes[2:]:
+        count *= size
+    if count == 1:
+        raise ValueError(
+            f"Expected more than 1 value per channel when training, got input size {shown}"
+        )
+
+
+def group_norm(
+    input: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Normalise groups of channels, each sample alone, then scale and shift (Wu and He).
+
+    Args:
+        input: shape (N, C, *).
+        num_groups: into how many groups the channels are divided.
+        weight: factors of shape (C). Default: none.
+        bias: summands of shape (C). Default: none.
+        eps: added to the variance. Default: 1e-5.
+
+    Raises:
+        RuntimeError: if the shapes do not fit.
+        ValueError: if a group has only one value.
+
+    Example:
+        >>> import tapegrad
+        >>> from tapegrad.nn import functional as F
+        >>> F.group_norm(tapegrad.tensor([[1.0, 3.0, 10.0, 30.0]]), 2)
+        tensor([[-1.0000,  1.0000, -1.0000,  1.0000]])
+    """
+    sizes = input.shape
+    if len(sizes) >= 2 and num_groups > 0:
+        seen = [sizes[0] * sizes[1] // num_groups, num_groups, *sizes[2:]]
+        _require_several_values(seen, seen)
+    return _C.group_norm(input, num_groups, weight, bias, eps)
+
+
+def batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Normalise each channel over all samples, then scale and shift (Ioffe and Szegedy).
+
+    Args:
+        input: shape (N, C, *).
+        running_mean: the means that count outside of training, shape (C); in training they follow
+            those of the input. None in training: none are kept.
+        running_var: likewise the variances.
+        weight: factors of shape (C). Default: none.
+        bias: summands of shape (C). Default: none.
+        training: whether the statistics are the input's. Default: False.
+        momentum: the share of the input's statistics in the running ones. Default: 0.1.
+        eps: added to the variance. Default: 1e-5.
+
+    Raises:
+        RuntimeError: if the shapes do not fit.
+        ValueError: in training with one value per channel.
+
+    Example:
+        >>> import tapegrad
+        >>> from tapegrad.nn import functional as F
+        >>> F.batch_norm(tapegrad.tensor([[1.0, 10.0], [3.0, 30.0]]), None, None, training=True)
+        tensor([[-1.0000, -1.0000],
+                [ 1.0000,  1.0000]])
+    """
+    if training and input.dim() >= 2:
+        _require_several_values(input.shape, input.shape)
+    return _C.batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
+
+
+def instance_norm(
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Normalise each channel of each sample, then scale and shift (Ulyanov et al.).
+
+    Args:
+        input: shape (N, C, *).
+        running_mean: means of shape (C) that follow the input's, or count in their place.
+        running_var: likewise the variances.
+        weight: factors of shape (C). Default: none.
+        bias: summands of shape (C). Default: none.
+        use_input_stats: whether the statistics are the input's. Default: True.
+        momentum: the share of the input's statistics in the running ones. Default: 0.1.
+        eps: added to the variance. Default: 1e-5.
+
+    Raises:
+        RuntimeError: if the shapes do not fit.
+        ValueError: if a channel of a sample has only one value.
+
+    Example:
+        >>> import tapegrad
+        >>> from tapegrad.nn import functional as F
+        >>> F.instance_norm(tapegrad.tensor([[[1.0, 3.0], [10.0, 30.0]]]))
+        tensor([[[-1.0000,  1.0000],
+                 [-1.0000,  1.0000]]])
+    """
+    if use_input_stats and input.shape[2:].numel() == 1:
+        raise ValueError(
+            f"Expected more than 1 spatial element when training, got input size {input.shape}"
+        )
+    return _C.instance_norm(
+        input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps
+    )
+
+
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
     """Divide by the p-norm over a dimension, or by eps where the norm is smaller.
 

@@ -1,7 +1,8 @@
 """The layers, by topic; each file lists its own in `__all__`."""
 
-from . import activation, container, dropout, flatten, linear, loss, normalization
+from . import activation, batchnorm, container, dropout, flatten, linear, loss, normalization
 from .activation import *
+from .batchnorm import *
 from .container import *
 from .dropout import *
 from .flatten import *
@@ -11,6 +12,7 @@ from .normalization import *
 
 __all__ = (
     activation.__all__
+    + batchnorm.__all__
     + container.__all__
     + dropout.__all__
     + flatten.__all__
