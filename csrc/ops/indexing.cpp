@@ -5,7 +5,7 @@
 
 #include "core/parallel.h"
 #include "ops/copy.h"
-#include "ops/masks.h"
+#include "ops/elementwise_operands.h"
 #include "ops/nonzero.h"
 #include "ops/offsets.h"
 #include "ops/overlap.h"
@@ -14,13 +14,13 @@
 
 namespace tapegrad {
 
-// -------------------------------------------------------------------------- planning an access
-
-namespace {
-
 bool is_mask(const Tensor& index) {
     return index.dtype() == DType::Bool || index.dtype() == DType::UInt8;
 }
+
+// -------------------------------------------------------------------------- planning an access
+
+namespace {
 
 void check_mask_shape(const Tensor& x, const Tensor& mask, int at) {
     for (int d = 0; d < mask.dim(); ++d)
