@@ -153,6 +153,44 @@ def fits() -> dict[str, tuple[str, Function, Function, float, float, int]]:
     def one(x: mp.mpf) -> mp.mpf:
         return mp.mpf(1)
 
+    def bessel_small(n: int) -> Function:  # I_n(x) / (x / 2)**n, z = (x / 2)**2
+        def f(z: mp.mpf) -> mp.mpf:
+            return mp.hyp0f1(n + 1, z) / mp.factorial(n)
+
+        return f
+
+    def bessel_large(n: int) -> Function:  # sqrt(x) exp(-x) I_n(x), u = 24 / x - 1
+        def f(u: mp.mpf) -> mp.mpf:
+            if u + 1 < tiny:
+                return 1 / mp.sqrt(2 * mp.pi)
+            x = 24 / (u + 1)
+            return mp.sqrt(x) * mp.exp(-x) * mp.besseli(n, x)
+
+        return f
+
+    digamma_root = mp.findroot(mp.digamma, mp.mpf("1.46163214496836234"))
+
+    def digamma_middle(u: mp.mpf) -> mp.mpf:  # digamma(x) / (x - root), u = 2 x - 3
+        x = (u + 3) / 2
+        if abs(x - digamma_root) < tiny:
+            return mp.polygamma(1, digamma_root)
+        return mp.digamma(x) / (x - digamma_root)
+
+    def erfinv_small(z: mp.mpf) -> mp.mpf:  # erfinv(x) / x, z = x**2
+        x = mp.sqrt(away(z))
+        return mp.erfinv(x) / x
+
+    def normal_tail(v: mp.mpf) -> mp.mpf:  # z / s with Phi(-z) = q, s = sqrt(-2 ln q), v = 1 / s
+        s = 1 / v
+        z = s - mp.log(2 * mp.pi * s * s) / (2 * s)
+        for _ in range(60):  # Newton's method for the logarithm
+            tail = mp.erfc(z / mp.sqrt(2)) / 2
+            step = (mp.log(tail) + s * s / 2) * tail * mp.sqrt(2 * mp.pi) * mp.exp(z * z / 2)
+            z += step
+            if abs(step) < tiny:
+                break
+        return z / s
+
     quarter_pi2 = (mp.pi / 4) ** 2 * mp.mpf("1.002")
     low_log, high_log = mp.sqrt(mp.mpf("0.5")) - 1, mp.sqrt(2) - 1
     s2 = (high_log / (2 + high_log)) ** 2 * mp.mpf("1.002")
@@ -184,6 +222,20 @@ def fits() -> dict[str, tuple[str, Function, Function, float, float, int]]:
         "erf_f64": ("d", erf_small, lambda z: 1 / erf_small(z), 0, mp.mpf("1.0"), 12),
         "erfcx_f32": ("d", erfcx(3), lambda u: 1 / erfcx(3)(u), *erfcx_range(3, 10.5), 10),
         "erfcx_f64": ("d", erfcx(4), lambda u: 1 / erfcx(4)(u), *erfcx_range(4, 28), 22),
+        "i0_small": ("d", bessel_small(0), lambda z: 1 / bessel_small(0)(z), 0, 36, 18),
+        "i1_small": ("d", bessel_small(1), lambda z: 1 / bessel_small(1)(z), 0, 36, 18),
+        "i0_large": ("d", bessel_large(0), lambda u: 1 / bessel_large(0)(u), -1, 1, 18),
+        "i1_large": ("d", bessel_large(1), lambda u: 1 / bessel_large(1)(u), -1, 1, 18),
+        "digamma": ("d", digamma_middle, lambda u: 1 / digamma_middle(u), -1, 1, 21),
+        "erfinv": ("d", erfinv_small, lambda z: 1 / erfinv_small(z), 0, mp.mpf("0.57"), 8),
+        "normal_tail": (
+            "d",
+            normal_tail,
+            lambda v: 1 / normal_tail(v),
+            mp.mpf("0.0258"),
+            mp.mpf("0.61"),
+            9,
+        ),
         "erfcx_slope": ("d", erfcx_slope, one, *erfcx_range(4, 28), 3),
     }
 

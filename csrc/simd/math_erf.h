@@ -13,10 +13,13 @@ namespace tapegrad::TAPEGRAD_ISA {
 
 namespace math {
 
-// erfc(a + a_low) for a >= 0, where square is (a + a_low)**2. The rounding errors of u and of
-// 1 / (a + k) are followed to first order: delta is the relative change that they cause.
-TAPEGRAD_INLINE Pack<double> erfc_f64(Pack<double> a, Pack<double> a_low,
-                                      Sum<Pack<double>> square) {
+// exp(a**2) erfc(a) = g v (1 + delta) for a + a_low >= 0. The rounding errors of u and of 1 / (a + k) are
+// followed to first order: delta is the relative change that they cause.
+struct ScaledErfc {
+    Sum<Pack<double>> g;
+    Pack<double> v, delta;
+};
+TAPEGRAD_INLINE ScaledErfc scaled_erfc(Pack<double> a, Pack<double> a_low) {
     using P = Pack<double>;
     const auto [d, d_error] = two_sum(a, P(4));
     const P v = inverse(d);
@@ -35,8 +38,15 @@ TAPEGRAD_INLINE Pack<double> erfc_f64(Pack<double> a, Pack<double> a_low,
     g = horner_step(g, u, -0x1.f3fe31ecb49cp-1, 0x1.6cdf4c4b5c25cp-59);
     g = horner_step(g, u, 0x1.18932bf08e154p0, 0x1.0fe0b531ccd3cp-54);
     const P slope = poly(u, -0x1.ca247ap-1, 0x1.4b405p-1, -0x1.0bb59ep-2, -0x1.3f6c86p-5);
+    return {g, v, fma(slope, u_low, v_change)};
+}
+// erfc(a + a_low), where square is (a + a_low)**2.
+TAPEGRAD_INLINE Pack<double> erfc_f64(Pack<double> a, Pack<double> a_low,
+                                      Sum<Pack<double>> square) {
+    using P = Pack<double>;
+    const auto [g, v, change] = scaled_erfc(a, a_low);
     const auto [n, r, low] = reduce_exp(-square.high);
-    const P delta = fma(slope, u_low, v_change) + (low - square.low);
+    const P delta = change + (low - square.low);
     // q (1 + r) (1 + delta) + q (exp(r) - 1 - r), of which the first is by far the largest.
     const auto [q, q_low] = two_product(g.high, v);
     const auto [qr, qr_low] = two_product(q, r);

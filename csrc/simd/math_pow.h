@@ -1,8 +1,10 @@
-// pow and fmod.
+// pow, ldexp and fmod.
 #pragma once
 
 #include "simd/math_core.h"
 #include "simd/math_erf.h"
+#include "simd/math_gamma.h"
+#include "simd/math_hyperbolic.h"
 #include "simd/math_log.h"
 #include "simd/math_trig.h"
 
@@ -86,6 +88,16 @@ TAPEGRAD_INLINE Pack<double> pow(Pack<double> x, Pack<double> y) {
     return math::finish_pow(x, y, math::pow_f64(abs(x), y));
 }
 
+// x 2**n, for any n. In three steps, none of which leaves the range before the result does.
+template <class T> TAPEGRAD_INLINE Pack<T> ldexp(Pack<T> x, Pack<T> n) {
+    using P = Pack<T>;
+    constexpr double most = sizeof(T) == 4 ? 330 : 2400;
+    const P inside = max(P(-most), min(P(most), n));
+    const P third = trunc(inside * (1.0 / 3));
+    const P power = exp2(third);
+    return x * power * power * where(isinf(n), exp2(n), exp2(inside - 2 * third));
+}
+
 // Exact; by long division, so lane by lane.
 template <class T> TAPEGRAD_INLINE Pack<T> fmod(Pack<T> x, Pack<T> y) {
     Pack<T> r;
@@ -108,6 +120,9 @@ template <class T> TAPEGRAD_INLINE Pack<T> fmod(Pack<T> x, Pack<T> y) {
 TAPEGRAD_MIXED(pow)
 TAPEGRAD_MIXED(fmod)
 TAPEGRAD_MIXED(atan2)
+TAPEGRAD_MIXED(hypot)
+TAPEGRAD_MIXED(zeta)
+TAPEGRAD_MIXED(polygamma)
 #undef TAPEGRAD_MIXED
 
 }  // namespace tapegrad::TAPEGRAD_ISA

@@ -1,4 +1,4 @@
-// sin, cos, tan, asin, acos, atan, atan2.
+// sin, cos, tan, sinc, asin, acos, atan, atan2.
 //
 // x = n pi/2 + r with |r| <= pi/4, pi/2 subtracted in parts (Cody and Waite); the quadrant n mod 4
 // chooses between the polynomials of sin and cos and the sign. Huge arguments, and float64 ones
@@ -157,6 +157,24 @@ TAPEGRAD_INLINE Pack<double> atan2_f64(Pack<double> y, Pack<double> x) {
     return where(nan, P::nan(), copysign(turned, y));
 }
 
+// sin(pi x) / (pi x). What is left of x after its nearest integer is exact, and beyond pi / 4 the sine is the
+// cosine of what is left to pi / 2.
+TAPEGRAD_INLINE Pack<double> sinc_f64(Pack<double> x) {
+    using P = Pack<double>;
+    constexpr double kTurn = 2 * kHalfPi;
+    const P n = round(x), r = x - n;
+    const auto outer = abs(r) > 0.25;
+    const P part = where(outer, 0.5 - abs(r), r);
+    const auto [angle, angle_low] = two_product(part, P(kTurn));
+    Angle reduced;
+    reduced.r = angle;
+    reduced.low = fma(part, P(2 * kHalfPiLow), angle_low);
+    const auto [s, c, s_low, c_low] = sincos_reduced(reduced);
+    const P sine = where(outer, copysign(c, r), s);
+    const P y = sine / (x * kTurn);
+    return where(abs(x) < 0x1p-28, P(1), where(round(n * 0.5) * 2 != n, -y, y));
+}
+
 }  // namespace math
 
 TAPEGRAD_INLINE Pack<double> sin(Pack<double> x) {
@@ -234,6 +252,11 @@ TAPEGRAD_INLINE Pack<float> tan(Pack<float> x) {
     return math::replace_lanes(
         (abs(x) > math::kTrigLimit) & isfinite(x), x, result,
         TAPEGRAD_LAMBDA(float v) { return static_cast<float>(__builtin_tan(v)); });
+}
+
+TAPEGRAD_INLINE Pack<double> sinc(Pack<double> x) { return math::sinc_f64(x); }
+TAPEGRAD_INLINE Pack<float> sinc(Pack<float> x) {
+    return math::in_double(x, TAPEGRAD_LAMBDA(Pack<double> v) { return math::sinc_f64(v); });
 }
 
 TAPEGRAD_INLINE Pack<double> asin(Pack<double> x) { return math::asin_f64(x); }

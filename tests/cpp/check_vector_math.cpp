@@ -54,13 +54,20 @@ template <class T> Pack<T> power(Pack<T> x) { return pow(x, 2.7); }
 #define FOR_EACH_UNARY(X) \
     X(exp) X(exp2) X(expm1) X(log) X(log2) X(log10) X(log1p) X(sin) X(cos) X(tan) X(asin) X(acos) \
     X(atan) X(sinh) X(cosh) X(tanh) X(sigmoid) X(softplus) X(erf) X(erfc) X(normal_cdf)           \
-    X(normal_pdf) X(sqrt) X(rsqrt)
+    X(normal_pdf) X(sqrt) X(rsqrt) X(asinh) X(acosh) X(atanh) X(sinc) X(erfcx) X(log_ndtr)        \
+    X(erfinv) X(ndtri) X(i0) X(i0e) X(i1) X(i1e) X(lgamma) X(digamma_of_size)      \
+    X(trigamma)
+// For negative numbers it is a difference, which may be near a root.
+template <class T> Pack<T> digamma_of_size(Pack<T> x) { return digamma(abs(x)); }
+template <class T> Pack<T> trigamma(Pack<T> x) { return polygamma(Pack<T>(1), x); }
 FOR_EACH_UNARY(UNARY_LOOP)
 UNARY_LOOP(square)
 UNARY_LOOP(power)
 BINARY_LOOP(pow)
 BINARY_LOOP(atan2)
 BINARY_LOOP(fmod)
+BINARY_LOOP(hypot)
+BINARY_LOOP(ldexp)
 
 // --- references: R is double for float32 and long double for float64 ----------------------------
 
@@ -106,6 +113,143 @@ template <class R> R normal_pdf(R x) {
     const R square = x * x, rest = std::fma(x, x, -square);
     return std::exp(-square / 2) * (1 - rest / 2) * R(0.398942280401432677939946059934381868L);
 }
+template <class R> R asinh(R x) { return std::asinh(x); }
+template <class R> R acosh(R x) { return std::acosh(x); }
+template <class R> R atanh(R x) { return std::atanh(x); }
+template <class R> R lgamma(R x) { return std::lgamma(x); }
+constexpr long double kPi = 3.141592653589793238462643383279502884L;
+// What is left of x after its nearest integer is exact.
+template <class R> R sinc(R x) {
+    if (x == 0) return 1;
+    const R n = std::nearbyint(x), r = x - n, odd = n - 2 * std::trunc(n / 2);
+    const R sine = std::fabs(r) > R(0.25L)
+                       ? std::copysign(std::cos(R(kPi) * (R(0.5L) - std::fabs(r))), r)
+                       : std::sin(R(kPi) * r);
+    return (odd == 0 ? sine : -sine) / (R(kPi) * x);
+}
+// By the continued fraction (DLMF 7.9.1) where the product would leave the range.
+template <class R> R erfcx(R x) {
+    if (x < 8) {
+        const R square = x * x, rest = std::fma(x, x, -square);
+        const R e = std::exp(square);
+        return (std::isfinite(e) ? e * (1 + rest) : e) * std::erfc(x);
+    }
+    if (!std::isfinite(x)) return x > 0 ? 0 : x;
+    R fraction = x;
+    for (int n = 120; n > 0; --n) fraction = x + R(n) / 2 / fraction;
+    return 1 / (fraction * std::sqrt(R(kPi)));
+}
+template <class R> R log_ndtr(R x) {
+    const R root = std::sqrt(R(0.5L));
+    if (x > 0) return std::log1p(-std::erfc(x * root) / 2);
+    if (x > -5) return std::log(std::erfc(-x * root) / 2);
+    return std::log(erfcx(-x * root) / 2) - x * x / 2;
+}
+// Newton's method from what is nearly right, for the logarithm in the tails.
+template <class R> R quantile(R p) {  // p <= 1/2
+    R z = p > R(0.1L) ? R(0) : -std::sqrt(-2 * std::log(p));
+    for (int i = 0; i < 100; ++i) {
+        const R mills = erfcx(-z * std::sqrt(R(0.5L))) * std::sqrt(R(kPi) / 2);
+        const R step = p > R(0.25L) ? (std::erf(z * std::sqrt(R(0.5L))) - (2 * p - 1)) / 2 *
+                                          std::sqrt(2 * R(kPi)) * std::exp(z * z / 2)
+                                    : (log_ndtr(z) - std::log(p)) * mills;
+        z -= step;
+        if (std::fabs(step) <= std::numeric_limits<R>::epsilon() * std::fabs(z) / 4) break;
+    }
+    return z;
+}
+template <class R> R ndtri(R p) {
+    if (!(p >= 0 && p <= 1)) return std::numeric_limits<R>::quiet_NaN();
+    if (p == 0 || p == 1) return (p == 0 ? -1 : 1) * std::numeric_limits<R>::infinity();
+    return p <= R(0.5L) ? quantile(p) : -quantile(1 - p);
+}
+template <class R> R erfinv(R x) {
+    const R a = std::fabs(x);
+    if (!(a <= 1)) return std::numeric_limits<R>::quiet_NaN();
+    if (a == 1) return std::copysign(std::numeric_limits<R>::infinity(), x);
+    if (a > R(0.5L)) return std::copysign(-quantile((1 - a) / 2) * std::sqrt(R(0.5L)), x);
+    R y = x * std::sqrt(R(kPi)) / 2;
+    for (int i = 0; i < 20; ++i) y -= (std::erf(y) - x) * std::sqrt(R(kPi)) / 2 * std::exp(y * y);
+    return x == 0 ? x : y;
+}
+// The series (DLMF 10.25.2), and the asymptotic one (10.40.1) where it is accurate.
+template <class R> R bessel(int order, bool scaled, R x) {
+    const R a = std::fabs(x);
+    if (std::isnan(x)) return x;
+    R y;
+    if (std::isinf(x)) y = scaled ? R(0) : a;
+    else if (a < 50) {
+        R term = order ? a / 2 : R(1);
+        y = term;
+        for (int k = 1; k < 200; ++k) {
+            term *= a / 2 / k * (a / 2 / (k + order));
+            y += term;
+        }
+        if (scaled) y *= std::exp(-a);
+    } else {
+        R term = 1;
+        y = 1;
+        for (int k = 1; k < 30; ++k) {
+            term *= -(R(4 * order) - R((2 * k - 1) * (2 * k - 1))) / (k * 8 * a);
+            y += term;
+        }
+        y /= std::sqrt(2 * R(kPi) * a);
+        if (!scaled) {
+            const R half = std::exp(a / 2);
+            y = y * half * half;
+        }
+    }
+    return order ? std::copysign(y, x) : y;
+}
+template <class R> R i0(R x) { return bessel(0, false, x); }
+template <class R> R i0e(R x) { return bessel(0, true, x); }
+template <class R> R i1(R x) { return bessel(1, false, x); }
+template <class R> R i1e(R x) { return bessel(1, true, x); }
+// Recurrence up to where the asymptotic series (DLMF 5.11.2 and its derivative) is accurate.
+template <class R> R digamma(R x) {
+    if (x == 0) return -1 / x;
+    if (std::isinf(x)) return x > 0 ? x : std::numeric_limits<R>::quiet_NaN();
+    if (x < 0) {
+        const R r = x - std::nearbyint(x);
+        if (r == 0) return std::numeric_limits<R>::quiet_NaN();
+        return digamma(1 - x) - R(kPi) / std::tan(R(kPi) * r);
+    }
+    // Around its root, whose first digits are those of a double: the series of Taylor.
+    const R from_root = (x - R(0x1.762d86356be3fp+0L)) - R(9.549995429965697715184199e-17L);
+    if (std::fabs(from_root) < R(0.05L)) {
+        const R taylor[] = {R(0.9676722454476211704274448L),   R(-0.4427631689835921060928653L),
+                            R(0.2584997609556510106244014L),   R(-0.1639427054424065275042513L),
+                            R(0.1078240506912623657571829L),   R(-0.07219956125645471092612178L),
+                            R(0.04880428816414310722509253L),  R(-0.0331611264748473592922584L),
+                            R(0.02259764823221810465962483L),  R(-0.01542476590494895913880032L),
+                            R(0.01053879161661217538812405L),  R(-0.007204534386356868240970474L),
+                            R(0.004926781395729853446354266L), R(-0.003369801655439328082792857L),
+                            R(0.00230512632673492783693838L),  R(-0.001576936771430197259270935L)};
+        R y = 0;
+        for (int k = 15; k >= 0; --k) y = (y + taylor[k]) * from_root;
+        return y;
+    }
+    R sum = 0;
+    for (; x < 40; x += 1) sum -= 1 / x;
+    const R z = 1 / (x * x);
+    return sum + std::log(x) - 1 / (2 * x) -
+           z * (1 / R(12) - z * (1 / R(120) - z * (1 / R(252) - z * (1 / R(240) - z / R(132)))));
+}
+template <class R> R digamma_of_size(R x) { return digamma(std::fabs(x)); }
+template <class R> R trigamma(R x) {
+    if (std::isinf(x)) return x > 0 ? 0 : std::numeric_limits<R>::quiet_NaN();
+    if (x <= 0) {
+        const R r = x - std::nearbyint(x);
+        if (r == 0) return std::numeric_limits<R>::infinity();
+        const R s = R(kPi) / std::sin(R(kPi) * r);
+        return s * s - trigamma(1 - x);
+    }
+    R sum = 0;
+    for (; x < 40; x += 1) sum += 1 / x / x;
+    const R w = 1 / x, z = w * w;
+    return sum + w + z / 2 +
+           w * z * (1 / R(6) - z * (1 / R(30) - z * (1 / R(42) - z * (1 / R(30) - z * 5 / R(66)))));
+}
 }  // namespace reference
 
 struct Function {
@@ -147,6 +291,21 @@ const Function kFunctions[] = {
     ENTRY(normal_pdf, -39, 39, 1, 2)
     ENTRY(sqrt, 0, 4, 0.5001, 0.5001)
     ENTRY(rsqrt, 0, 4, 2, 2)
+    ENTRY(asinh, -4, 4, 1, 3)
+    ENTRY(acosh, 1, 4, 1, 3)
+    ENTRY(atanh, -1, 1, 1, 3)
+    ENTRY(sinc, -9, 9, 1, 3)
+    ENTRY(erfcx, -26, 40, 1, 4)
+    ENTRY(log_ndtr, -39, 9, 1, 4)
+    ENTRY(erfinv, -1, 1, 1, 4)
+    ENTRY(ndtri, 0, 1, 1, 5)
+    ENTRY(i0, -20, 20, 1, 7)
+    ENTRY(i0e, -20, 20, 1, 7)
+    ENTRY(i1, -20, 20, 1, 7)
+    ENTRY(i1e, -20, 20, 1, 7)
+    ENTRY(lgamma, 0, 20, 1, 8)
+    ENTRY(digamma_of_size, 0, 20, 1, 8)
+    ENTRY(trigamma, 0, 20, 1, 7)
 };
 // clang-format on
 
@@ -423,6 +582,11 @@ template <class T> int check_binary(const BinaryCase<T>& test, int64_t samples) 
 
 long double atan2_reference(long double y, long double x) { return std::atan2(y, x); }
 long double pow_reference(long double x, long double y) { return std::pow(x, y); }
+long double hypot_reference(long double a, long double b) { return std::hypot(a, b); }
+long double ldexp_reference(long double a, long double b) {
+    if (std::isnan(b)) return b;
+    return std::isfinite(b) && (a == 0 || !std::isfinite(a)) ? a : a * std::exp2(b);
+}
 long double fmod_reference(long double x, long double y) { return std::fmod(x, y); }
 
 // --- time per element, in cache -----------------------------------------------------------------
@@ -500,9 +664,13 @@ int main(int argc, char** argv) {
     std::printf("\n| function | type | max ulp | at | samples |\n|---|---|---|---|---|\n");
     const BinaryCase<float> binary32[] = {{"pow", pow_loop<float>, pow_reference, 1},
                                           {"atan2", atan2_loop<float>, atan2_reference, 1},
+                                          {"hypot", hypot_loop<float>, hypot_reference, 1},
+                                          {"ldexp", ldexp_loop<float>, ldexp_reference, 2},
                                           {"fmod", fmod_loop<float>, fmod_reference, 0}};
     const BinaryCase<double> binary64[] = {{"pow", pow_loop<double>, pow_reference, 2},
                                            {"atan2", atan2_loop<double>, atan2_reference, 2},
+                                           {"hypot", hypot_loop<double>, hypot_reference, 1.5},
+                                           {"ldexp", ldexp_loop<double>, ldexp_reference, 2},
                                            {"fmod", fmod_loop<double>, fmod_reference, 0}};
     for (const auto& test : binary32)
         if (only.empty() || only == test.name) failures += check_binary(test, samples);
