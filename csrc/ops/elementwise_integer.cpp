@@ -39,7 +39,7 @@ BlockFn integer_kernel(Integer op, DType dtype) {
 
 // What floats have no derivative of is recorded, so that asking for it is an error and not a silent zero.
 template <class... Args> Ref<Node> refusing(Integer op, const Args&... args) {
-    return refusing_node("NotImplemented", info_of(op).refuse, args...);
+    return refusing_node(kNotImplementedNode, info_of(op).refuse, args...);
 }
 
 }  // namespace
