@@ -10,13 +10,13 @@
 #include "ops/copy.h"
 #include "ops/elementwise.h"
 #include "ops/joining.h"
+#include "ops/norms.h"
 #include "ops/rearranging.h"
 #include "ops/reduced.h"
 #include "ops/reshape.h"
 #include "ops/rule.h"
 #include "ops/scans.h"
 #include "ops/softmax.h"
-#include "ops/svd.h"
 #include "ops/views.h"
 
 namespace tapegrad {
@@ -320,7 +320,7 @@ Tensor norm(const Tensor& x, double p, const Dims& dims, bool keepdim) {
 
 void from_text(std::string_view text, NormOrder& order) {
     if (text != "fro" && text != "nuc") fail("linalg.matrix_norm: Order ", text, " not supported.");
-    order = {2, text == "nuc"};
+    order = {2, text == "nuc", text == "fro"};
 }
 
 Tensor norm_of(const Tensor& x, const std::optional<NormOrder>& order, const Dims& dims,

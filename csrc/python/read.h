@@ -26,6 +26,8 @@ bool read_dims(const Call& call, int slot, Dims& result);
 bool read_number(PyObject* object, Scalar& result);
 bool read_bool(PyObject* object, bool& result);
 bool read_tensors(const Call& call, int slot, bool holes, std::vector<Tensor>& result);
+struct ObjectList;
+bool read_objects(const Call& call, int slot, ObjectList& result);
 bool read_sizes(const Call& call, int slot, std::vector<Dims>& result);
 bool read_numbers(const Call& call, int slot, std::vector<double>& result);
 bool read_flags(const Call& call, int slot, std::vector<bool>& result);
@@ -74,6 +76,8 @@ struct AnyObject {
 struct Device {};
 // None and nothing else.
 struct Nothing {};
+// Arguments of any kind, one by one.
+struct ObjectList : std::vector<PyObject*> {};
 // Index tensors, of which those that are undefined (None) take a dimension whole.
 struct IndexList : std::vector<Tensor> {};
 
@@ -206,6 +210,13 @@ template <> struct Read<std::vector<bool>> {
     std::vector<bool> flags;
 };
 
+template <> struct Read<std::string_view> {
+    static constexpr const char *name = "str", *stub = "str";
+    bool read(const Call& call, int slot) { return read_text(call.slots[slot], text); }
+    std::string_view value() const { return text; }
+    std::string_view text;
+};
+
 template <> struct Read<DType> {
     static constexpr const char *name = "tapegrad.dtype", *stub = "_DType";
     bool read(const Call& call, int slot) {
@@ -229,6 +240,13 @@ template <> struct Read<IndexList> {
     bool read(const Call& call, int slot) { return read_tensors(call, slot, true, tensors); }
     const IndexList& value() const { return tensors; }
     IndexList tensors;
+};
+
+template <> struct Read<ObjectList> {
+    static constexpr const char *name = "objects", *stub = "Sequence[Any]";
+    bool read(const Call& call, int slot) { return read_objects(call, slot, objects); }
+    const ObjectList& value() const { return objects; }
+    ObjectList objects;
 };
 
 template <> struct Read<Generator> {

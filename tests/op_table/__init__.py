@@ -17,6 +17,7 @@ from op_row import Op
 from . import (  # noqa: F401  (each adds its rows)
     elementwise,
     indexing,
+    linalg,
     losses,
     normalization,
     products,
