@@ -36,6 +36,7 @@ PARTS_OF = {
     "elementwise_binary": "elementwise",
     "elementwise_integer": "elementwise",
     "tape": "elementwise",
+    "cholesky": "factorizations",
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"(?P<own>[^"]+)"|<(?P<system>[^>]+)>)', re.MULTILINE)
 

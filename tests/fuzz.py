@@ -339,7 +339,8 @@ def operator_call(m: Maker) -> Call:
         kwargs["out"] = m.tensor()
     if operator["method"] and (not operator["function"] or m.chance(0.5)):
         return Call(f"Tensor.{name}", getattr(tg.Tensor, name), args or [m.tensor()], kwargs)
-    return Call(name, getattr(tg, name, None) or getattr(tg._C, name), args, kwargs)
+    module = tg._C._linalg if operator["module"].endswith("_linalg") else tg._C
+    return Call(name, getattr(tg, name, None) or getattr(module, name), args, kwargs)
 
 
 def other_call(m: Maker) -> Call:

@@ -35,6 +35,14 @@ class Raised:
 
 
 @contextlib.contextmanager
+def function_of(lib: Any, operator: dict) -> Any:
+    """The function of an operator as `_operators()` describes it, of either library."""
+    if operator["module"].endswith("_linalg"):
+        return getattr(lib.linalg, operator["name"].removeprefix("linalg_"))
+    found = getattr(lib, operator["name"], None)
+    return found or getattr(lib.nn.functional, operator["name"])
+
+
 def raises(
     kind: type[BaseException] | tuple[type[BaseException], ...], start: str = "", lib: Any = tg
 ) -> Iterator[Raised]:

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 import tapegrad as tg
 from both import both, leaf
 from support import check_tensor as check
-from support import raises
+from support import function_of, raises
 
 torch: Any = None
 if importlib.util.find_spec("torch"):
@@ -59,6 +59,10 @@ def outcome(call: Callable[[], Any]) -> Any:
 # A value for each parameter of the operators that take integers somewhere.
 ARGUMENTS: dict[str, Callable[[Any], Any]] = {
     "input": lambda t: t.ones(3, 4),
+    **dict.fromkeys(("other", "x", "y", "a"), lambda t: t.ones(3, 4)),
+    "A": lambda t: t.eye(4),
+    "B": lambda t: t.ones(2, 2),
+    "b": lambda t: t.ones(4, 3),
     "tensors": lambda t: [t.ones(3, 4), t.ones(3, 4)],
     "index": lambda t: t.zeros(1, 4, dtype=t.int64),
     "src": lambda t: t.ones(3, 4),
@@ -83,6 +87,12 @@ ARGUMENTS: dict[str, Callable[[Any], Any]] = {
 # Where one name stands for several things.
 SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("select", "index"): lambda t: 0,
+    ("matrix_power", "input"): lambda t: t.eye(3),
+    ("vander", "x"): lambda t: t.ones(3),
+    **dict.fromkeys(
+        (("linalg_tensorinv", "A"), ("linalg_tensorsolve", "A")),
+        lambda t: t.eye(4).reshape(2, 2, 2, 2),
+    ),
     ("movedim", "source"): lambda t: 1,
     ("linspace", "start"): lambda t: 0,
     ("logspace", "start"): lambda t: 0,
@@ -132,13 +142,13 @@ def call_with(lib: Any, operator: dict, form: dict, chosen: dict, value: Any) ->
         else:
             args.append(argument)
     if operator["function"]:
-        return getattr(lib, operator["name"])(*args, **kwargs)
+        return function_of(lib, operator)(*args, **kwargs)
     return getattr(args[0], operator["name"])(*args[1:], **kwargs)
 
 
 def values_of(operator: dict, parameter: dict) -> Iterator[Any]:
     # What a legal value of that width would allocate is too much for a test.
-    makes_memory = parameter["name"] in ("size", "steps", "n", "m", "num_samples", "repeats")
+    makes_memory = parameter["name"] in ("size", "steps", "n", "m", "num_samples", "repeats", "N")
     makes_memory |= operator["name"] in ("tile", "diag")
     is_view = operator["name"] in ("expand", "broadcast_to", "broadcast_shapes", "as_strided")
     wide = () if makes_memory and not is_view else WIDE

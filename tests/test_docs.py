@@ -29,7 +29,7 @@ def extension_examples() -> Iterator[doctest.DocTest]:
     from tapegrad import _C
 
     finder = doctest.DocTestFinder(exclude_empty=True)
-    for name, value in vars(_C).items():
+    for name, value in {**vars(_C), **vars(_C._linalg)}.items():
         if name.startswith("__") or not (callable(value) or isinstance(value, type)):
             continue
         members = vars(value) if isinstance(value, type) else {}

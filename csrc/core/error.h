@@ -22,6 +22,9 @@ struct IndexError : Error {
 struct NotImplementedError : Error {
     using Error::Error;
 };
+struct LinAlgError : Error {  // a RuntimeError: of a matrix that has no such inverse, factors, ...
+    using Error::Error;
+};
 struct OutOfMemoryError : Error {  // RuntimeError, as PyTorch raises
     using Error::Error;
 };

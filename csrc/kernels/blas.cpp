@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <string>
+#include <type_traits>
 
 namespace tapegrad::kernels {
 namespace {
@@ -52,8 +53,13 @@ void* open_library() {
     return nullptr;
 }
 
+void* library() {
+    static void* const handle = open_library();
+    return handle;
+}
+
 const Blas* load() {
-    void* library = open_library();
+    void* library = kernels::library();
     if (!library) return nullptr;
     static Blas table;
     table.sgemm = reinterpret_cast<Blas::Sgemm>(dlsym(library, "scipy_cblas_sgemm"));
@@ -65,11 +71,46 @@ const Blas* load() {
     return &table;
 }
 
+template <class T> const Lapack<T>* load_lapack() {
+    if (!blas()) return nullptr;
+    static Lapack<T> table;
+    bool complete = true;
+    const std::string kind = sizeof(T) == 4 ? "s" : "d";
+    const auto find = [&](auto& function, const std::string& name) {
+        void* found = dlsym(library(), ("scipy_" + name).c_str());
+        function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(found);
+        complete &= found != nullptr;
+    };
+    find(table.trsm, "cblas_" + kind + "trsm");
+#define TAPEGRAD_FIND_(name) find(table.name, kind + #name "_")
+    TAPEGRAD_FIND_(getrf);
+    TAPEGRAD_FIND_(getri);
+    TAPEGRAD_FIND_(potrf);
+    TAPEGRAD_FIND_(gelqf);
+    TAPEGRAD_FIND_(orglq);
+    TAPEGRAD_FIND_(syevd);
+    TAPEGRAD_FIND_(gesdd);
+    TAPEGRAD_FIND_(gesvd);
+    TAPEGRAD_FIND_(gels);
+    TAPEGRAD_FIND_(gelsy);
+    TAPEGRAD_FIND_(gelsd);
+    TAPEGRAD_FIND_(gelss);
+#undef TAPEGRAD_FIND_
+    return complete ? &table : nullptr;
+}
+
 }  // namespace
 
 const Blas* blas() {
     static const Blas* const table = load();
     return table;
 }
+
+template <class T> const Lapack<T>* lapack() {
+    static const Lapack<T>* const table = load_lapack<T>();
+    return table;
+}
+template const Lapack<float>* lapack<float>();
+template const Lapack<double>* lapack<double>();
 
 }  // namespace tapegrad::kernels

@@ -16,6 +16,7 @@
     void fill(kernels::BatchNormKernels&);       \
     void fill(kernels::OptimKernels&);           \
     void fill(kernels::RandomKernels&);          \
+    void fill(kernels::SmallMatrixKernels&);     \
     static void fill_all(kernels::Kernels& k) {  \
         fill(k.elementwise);                     \
         fill(k.gemm);                            \
@@ -26,6 +27,7 @@
         fill(k.batch_norm);                      \
         fill(k.optim);                           \
         fill(k.random);                          \
+        fill(k.small_matrix);                    \
     }                                            \
     }
 #ifdef TAPEGRAD_HAS_V2

@@ -12,6 +12,7 @@
 #include "kernels/optim.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
+#include "kernels/small_matrix.h"
 #include "kernels/softmax.h"
 
 namespace tapegrad::kernels {
@@ -26,6 +27,7 @@ struct Kernels {
     BatchNormKernels batch_norm{};
     OptimKernels optim{};
     RandomKernels random{};
+    SmallMatrixKernels small_matrix{};
 };
 
 extern Kernels active_kernels;

@@ -51,21 +51,6 @@ Tensor product(const Tensor& a, bool a_transposed, const Tensor& b, bool b_trans
     return out;
 }
 
-// The products of derivatives, a @ b.mT and a.mT @ b, of matrices or of batches of them.
-Tensor matmul_mT(const Tensor& a, const Tensor& b) {
-    if (a.dim() == 3) return bmm(a, mT(b));
-    return grad_enabled() ? mm(a, mT(b)) : product(a, false, b, true);
-}
-Tensor mT_matmul(const Tensor& a, const Tensor& b) {
-    if (a.dim() == 3) return bmm(mT(a), b);
-    return grad_enabled() ? mm(mT(a), b) : product(a, true, b, false);
-}
-
-TAPEGRAD_WORD(matmul_mT)
-TAPEGRAD_WORD(mT_matmul)
-rules::Text matmul_mT(const rules::Text& a, const rules::Text& b) { return mm(a, mT(b)); }
-rules::Text mT_matmul(const rules::Text& a, const rules::Text& b) { return mm(mT(a), b); }
-
 struct Mm {
     static constexpr auto node = "MmBackward0";
     static constexpr std::array arguments{"self", "mat2"};
@@ -92,6 +77,15 @@ struct Dot {
 };
 
 }  // namespace
+
+Tensor matmul_mT(const Tensor& a, const Tensor& b) {
+    if (a.dim() == 3) return bmm(a, mT(b));
+    return grad_enabled() ? mm(a, mT(b)) : product(a, false, b, true);
+}
+Tensor mT_matmul(const Tensor& a, const Tensor& b) {
+    if (a.dim() == 3) return bmm(mT(a), b);
+    return grad_enabled() ? mm(mT(a), b) : product(a, true, b, false);
+}
 
 Tensor mm(const Tensor& a, const Tensor& b) {
     if (a.dim() != 2) fail("self must be a matrix");
@@ -309,76 +303,6 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     kernel_table().gemm.gemm[x.dtype()](args);
     if (!bias.defined()) return recorded(std::move(out), Linear{}, x, weight);
     return recorded(std::move(out), LinearWithBias{}, bias, x, weight);
-}
-
-namespace {
-
-struct Addmm {
-    static constexpr auto node = "AddmmBackward0";
-    static constexpr std::array arguments{"self", "mat1", "mat2"};
-    static constexpr bool reads_all = true;  // also where a factor is zero
-    double beta, alpha;
-    auto backward(auto g, auto x, auto a, auto b, auto) const {
-        const auto scaled = [](const auto& t, double factor) {
-            return factor == 1 ? t : t * factor;
-        };
-        return gradients(
-            [=, this] { return beta == 0 ? zeros_like(x) : scaled(sum_to(g, x.sizes()), beta); },
-            [=, this] { return alpha == 0 ? zeros_like(a) : scaled(matmul_mT(g, b), alpha); },
-            [=, this] { return alpha == 0 ? zeros_like(b) : scaled(mT_matmul(a, g), alpha); });
-    }
-    void parameters(auto show) const { show("alpha", alpha, "beta", beta); }
-};
-
-// A factor as a number of the type that it is for.
-Scalar factor_for(DType dtype, const Scalar& factor) {
-    check_convertible(factor, dtype);
-    return is_floating(dtype) ? factor : Scalar(factor.to_int());
-}
-
-void check_addmm(const Tensor& x, const Tensor& a, const Tensor& b) {
-    const auto require_same = [&b](const char* name, const Tensor& other) {
-        if (other.dtype() != b.dtype())
-            fail(name, " and mat2 must have the same dtype, but got ",
-                 scalar_type_name(other.dtype()), " and ", scalar_type_name(b.dtype()));
-    };
-    require_same("self", x);
-    require_same("mat1", a);
-    if (a.dim() != 2) fail("mat1 must be a matrix, got ", a.dim(), "-D tensor");
-    if (b.dim() != 2) fail("mat2 must be a matrix, got ", b.dim(), "-D tensor");
-}
-
-}  // namespace
-
-Tensor addmm(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta_given,
-             const Scalar& alpha_given) {
-    check_addmm(x, a, b);
-    const Scalar beta = factor_for(x.dtype(), beta_given),
-                 alpha = factor_for(x.dtype(), alpha_given);
-    const double by = beta.to_double(), times = alpha.to_double();
-    Tensor out;
-    {
-        GradMode off(false);
-        out = mm(a, b);
-        if (!is_expandable_to(x.sizes(), out.sizes())) expand(x, out.sizes());  // which raises
-        if (times == 0) zero_(out);
-        else if (times != 1) binary_in_place(Binary::Mul, out, alpha);
-        if (by == 1) binary_in_place(Binary::Add, out, x);
-        else if (by != 0) binary_in_place(Binary::Add, out, x * beta);
-    }
-    return recorded(std::move(out), Addmm{by, times}, x, a, b);
-}
-
-const Tensor& addmm_(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta,
-                     const Scalar& alpha) {
-    const InPlace change(x, a, b);
-    refuse_internal_overlap(x);
-    check_addmm(x, a, b);
-    const Dims sizes{a.sizes()[0], b.sizes()[1]};
-    if (!(sizes == x.sizes()) && a.sizes()[1] == b.sizes()[0])
-        fail("Bad in-place call: input tensor size ", to_string(x.sizes()),
-             " and output tensor size ", to_string(sizes), " should match");
-    return copy_(x, addmm(clone(x), a, b, beta, alpha));
 }
 
 Tensor inner(const Tensor& a, const Tensor& b) {

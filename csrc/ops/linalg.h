@@ -1,8 +1,8 @@
 // Matrix products.
 #pragma once
 
-#include "core/scalar.h"
 #include "core/tensor.h"
+#include "formulas/words.h"
 
 namespace tapegrad {
 
@@ -17,10 +17,15 @@ Tensor inner(const Tensor& a, const Tensor& b);
 Tensor matmul(const Tensor& a, const Tensor& b);
 // x @ weight.T + bias as one operator. bias may be undefined.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
-// beta * x + alpha * (a @ b). A factor of zero leaves out what it belongs to, NaN included.
-Tensor addmm(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta,
-             const Scalar& alpha);
-const Tensor& addmm_(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta,
-                     const Scalar& alpha);
+// a @ b.mT and a.mT @ b, the products of derivatives: what is not recorded needs no transposed tensor.
+Tensor matmul_mT(const Tensor& a, const Tensor& b);
+Tensor mT_matmul(const Tensor& a, const Tensor& b);
+
+namespace formulas {
+TAPEGRAD_WORD(matmul_mT)
+TAPEGRAD_WORD(mT_matmul)
+inline Text matmul_mT(const Text& a, const Text& b) { return mm(a, mT(b)); }
+inline Text mT_matmul(const Text& a, const Text& b) { return mm(mT(a), b); }
+}  // namespace formulas
 
 }  // namespace tapegrad

@@ -10,6 +10,7 @@
 #include "ops/copy.h"
 #include "ops/elementwise.h"
 #include "ops/joining.h"
+#include "ops/norms.h"
 #include "ops/pair_rule.h"
 #include "ops/rearranging.h"
 #include "ops/reduced.h"
@@ -17,7 +18,6 @@
 #include "ops/rule.h"
 #include "ops/scans.h"
 #include "ops/softmax.h"
-#include "ops/svd.h"
 #include "ops/views.h"
 
 namespace tapegrad {
@@ -355,7 +355,7 @@ Tensor norm(const Tensor& x, double p, const Dims& dims, bool keepdim) {
 
 void from_text(std::string_view text, NormOrder& order) {
     if (text != "fro" && text != "nuc") fail("linalg.matrix_norm: Order ", text, " not supported.");
-    order = {2, text == "nuc"};
+    order = {2, text == "nuc", text == "fro"};
 }
 
 Tensor norm_of(const Tensor& x, const std::optional<NormOrder>& order, const Dims& dims,

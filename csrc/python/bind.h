@@ -10,6 +10,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <tuple>
 #include <utility>
 
@@ -65,8 +66,17 @@ template <> struct Result<const Tensor&> {
 };
 template <> struct Result<std::pair<Tensor, Tensor>> {
     static constexpr const char* stub = "return_types";
-    static PyObject* wrap(std::pair<Tensor, Tensor> pair, const Call& call) {
-        return call.form->owner->wrap_pair(std::move(pair.first), std::move(pair.second));
+    static constexpr int results = 2;
+    static PyObject* wrap(const std::pair<Tensor, Tensor>& pair, const Call& call) {
+        const Tensor both[] = {pair.first, pair.second};
+        return call.form->owner->wrap_results(both, results);
+    }
+};
+template <size_t N> struct Result<std::array<Tensor, N>> {
+    static constexpr const char* stub = "return_types";
+    static constexpr int results = static_cast<int>(N);
+    static PyObject* wrap(const std::array<Tensor, N>& tensors, const Call& call) {
+        return call.form->owner->wrap_results(tensors.data(), results);
     }
 };
 template <> struct Result<std::vector<Tensor>> {
@@ -140,8 +150,11 @@ template <class R, class... A> struct Invoke {
 
 template <class R, class... A> Function make_function(R (*function)(A...)) {
     using Call = Invoke<R, A...>;
-    return {Call::run, reinterpret_cast<void (*)()>(function), Call::types,
-            static_cast<int>(sizeof...(A)), Result<R>::stub};
+    int results = 1;
+    if constexpr (requires { Result<R>::results; }) results = Result<R>::results;
+    return {Call::run,       reinterpret_cast<void (*)()>(function),
+            Call::types,     static_cast<int>(sizeof...(A)),
+            Result<R>::stub, results};
 }
 
 // ------------------------------------------------------------------------------------ operators
@@ -205,13 +218,16 @@ template <Name N, class... F> Operator& def_method(PyObject* m, F... functions) 
 // The operators, a file for each topic.
 #define TAPEGRAD_TOPICS(X) \
     X(activations) X(as_strided) X(attributes) X(copy) X(creation) X(dropout) X(elementwise) \
-    X(extremes) \
-    X(gather) X(index_select) X(index_write) X(indexing) X(isin) X(joining) X(linalg) X(losses) \
+    X(extremes) X(gather) X(index_select) X(index_write) X(indexing) X(isin) X(joining) X(linalg) \
+    X(linalg_decompositions) X(losses) \
     X(masks) X(nonzero) X(normalization) X(optim) X(random) X(ranks) X(rearranging) X(reductions) X(reshape) \
     X(scans) X(scatter) X(softmax) X(sort) X(special) X(split) X(triangles) X(views)
 #define TAPEGRAD_DECLARE_(topic) void bind_##topic(PyObject* m);
 TAPEGRAD_TOPICS(TAPEGRAD_DECLARE_)
 #undef TAPEGRAD_DECLARE_
+
+// The part of the module m whose functions tapegrad.linalg has.
+PyObject* linalg_module(PyObject* m);
 
 void bind_dtypes(PyObject* m);
 void bind_grad_mode_guards(PyObject* m);

@@ -13,6 +13,8 @@ namespace tapegrad::python {
 // As PyTorch, which knows no MemoryError. Tables of offsets raise these; tensors raise an Error.
 constexpr const char* kNoMemory = "tapegrad: can't allocate memory";
 
+PyObject* linalg_error = nullptr;
+
 void sleep_until_exit() noexcept {
     for (;;) pause();
 }
@@ -30,6 +32,8 @@ void set_error_from_exception() noexcept {
         PyErr_SetString(PyExc_IndexError, error.what());
     } catch (const NotImplementedError& error) {
         PyErr_SetString(PyExc_NotImplementedError, error.what());
+    } catch (const LinAlgError& error) {
+        PyErr_SetString(linalg_error, error.what());
     } catch (const py::builtin_exception& error) {
         error.set_error();
     } catch (const std::bad_alloc&) {

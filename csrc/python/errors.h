@@ -5,6 +5,9 @@
 
 namespace tapegrad::python {
 
+// What LinAlgError becomes: made with the operators of linear algebra.
+extern PyObject* linalg_error;
+
 // To be called in a catch block: sets the Python error for the exception that is being handled.
 void set_error_from_exception() noexcept;
 

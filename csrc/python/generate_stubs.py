@@ -73,8 +73,8 @@ def definition(name: str, parameters: list[str], result: str, indent: str) -> st
     return f"{indent}def {name}(\n{lines}{indent}{end}"
 
 
-def definitions(op: Operator, name: str, method: bool) -> str:
-    indent = "    " if method else ""
+def definitions(op: Operator, name: str, method: bool, static: bool = False) -> str:
+    indent = "    " if method or static else ""
     texts = []
     for form in op["forms"]:
         result = form["result"]
@@ -86,28 +86,40 @@ def definitions(op: Operator, name: str, method: bool) -> str:
             first = ["self", *positional[1:]] if method else positional
             rest = keywords
             if op["out"] and not method and result.startswith(("Tensor", "return_types")):
-                kind = "Tensor" if result == "Tensor" else "tuple[Tensor, Tensor]"
+                kind = "Tensor" if result == "Tensor" else "tuple[Tensor, ...]"
                 star = [] if keywords or any(p.startswith("*") for p in positional) else ["*"]
                 rest = [*keywords, *star, f"out: {kind} | None = None"]
             texts.append(definition(name, first + rest, result, indent))
+    if static:
+        texts = [f"{indent}@staticmethod\n{text}" for text in texts]
     if len(texts) > 1:
         texts = [f"{indent}@overload\n{text}" for text in texts]
     return "\n".join(texts) + "\n"
 
 
-def operators(kind: str) -> list[tuple[str, Operator]]:
+def operators(kind: str, module: str = "tapegrad._C") -> list[tuple[str, Operator]]:
     """Names with their operators, sorted; kind is "function" or "method"."""
-    found = [(n, op) for op in _C._operators() if op[kind] for n in (op["name"], *op["aliases"])]
+    found = [
+        (name, op)
+        for op in _C._operators()
+        if op[kind] and op["module"] == module
+        for name in (op["name"], *op["aliases"])
+    ]
     return sorted(found, key=lambda pair: pair[0])
 
 
 def stub() -> str:
     methods = "".join(definitions(op, name, True) for name, op in operators("method"))
     functions = "".join(definitions(op, name, False) for name, op in operators("function"))
+    linalg = "".join(
+        definitions(op, name, False, True)
+        for name, op in operators("function", "tapegrad._C._linalg")
+    )
     listing = "".join(f'    "{name}",\n' for name in sorted(_C.__all__))
     text = (HERE / "_C.pyi.in").read_text()
     text = text.replace("# operators: names\n", listing)
     text = text.replace("    # operators: methods\n", methods)
+    text = text.replace("    # operators: linalg\n", linalg)
     return text.replace("# operators: functions\n", functions)
 
 
@@ -127,13 +139,18 @@ def formula(op: Operator) -> str:
     return getattr(node, "formula", None) or ""
 
 
+def shown_name(op: Operator) -> str:
+    name: str = op["name"]
+    return name.replace("linalg_", "linalg.", 1) if op["module"].endswith("_linalg") else name
+
+
 def shown_signatures(op: Operator) -> str:
     out = ", out=None)" if op["out"] else ")"
     texts = []
     for form in op["forms"]:
         signature = form["signature"].removesuffix(")")
         star = ", *" if op["out"] and "*" not in signature else ""
-        texts.append(f"`{op['name']}{signature}{star}{out}`")
+        texts.append(f"`{shown_name(op)}{signature}{star}{out}`")
     return "<br>".join(texts).replace("|", "\\|")
 
 
@@ -146,7 +163,7 @@ def table() -> str:
         kinds = [kind for kind in ("function", "method") if op[kind]]
         if op["forms"][0]["result"] == "Self":
             kinds.append("in place")
-        names = ", ".join([op["name"], *op["aliases"]])
+        names = ", ".join([shown_name(op), *op["aliases"]])
         derivative = formula(op).replace("|", "\\|")
         lines.append(
             f"| {names} | {shown_signatures(op)} | {', '.join(kinds)} | "

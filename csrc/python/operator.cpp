@@ -159,11 +159,16 @@ std::vector<Tensor> read_out(const Form& form, PyObject* out) {
         if (!is_tensor(out)) refuse("Tensor");
         return {unwrap(out)};
     }
-    const bool pair =
-        (PyTuple_Check(out) || PyList_Check(out)) && PySequence_Fast_GET_SIZE(out) == 2 &&
-        is_tensor(PySequence_Fast_GET_ITEM(out, 0)) && is_tensor(PySequence_Fast_GET_ITEM(out, 1));
-    if (!pair) refuse("tuple of Tensors");
-    return {unwrap(PySequence_Fast_GET_ITEM(out, 0)), unwrap(PySequence_Fast_GET_ITEM(out, 1))};
+    const int count = form.function.results;
+    if (!(PyTuple_Check(out) || PyList_Check(out)) || PySequence_Fast_GET_SIZE(out) != count)
+        refuse("tuple of Tensors");
+    std::vector<Tensor> tensors;
+    for (int i = 0; i < count; ++i) {
+        PyObject* item = PySequence_Fast_GET_ITEM(out, i);
+        if (!is_tensor(item)) refuse("tuple of Tensors");
+        tensors.push_back(unwrap(item));
+    }
+    return tensors;
 }
 
 void check_out_rules(unsigned rules, const char* name, const Tensor& out, const Tensor& result,
@@ -207,7 +212,8 @@ PyObject* call_into(const Call& call, PyObject** slots, PyObject* out) {
     }
     for (size_t i = 0; i < outs.size(); ++i) write_out(outs[i], part(i), !form.has_options);
     if (form.has_options && unwrap(result.ptr()).requires_grad()) set_requires_grad(outs[0], true);
-    return outs.size() == 1 ? Py_NewRef(out) : form.owner->wrap_pair(outs[0], outs[1]);
+    return outs.size() == 1 ? Py_NewRef(out)
+                            : form.owner->wrap_results(outs.data(), static_cast<int>(outs.size()));
 }
 
 }  // namespace
@@ -356,14 +362,13 @@ PyObject* Operator::call_any(PyObject* self, PyObject* const* args, Py_ssize_t c
     });
 }
 
-PyObject* Operator::wrap_pair(Tensor first, Tensor second) const {
-    if (!pair_type_)
-        pair_type_ = reinterpret_cast<PyTypeObject*>(imported("tapegrad.return_types", name_));
-    auto pair = py::reinterpret_steal<py::object>(pair_type_->tp_alloc(pair_type_, 2));
-    if (!pair) throw py::error_already_set();
-    PyTuple_SET_ITEM(pair.ptr(), 0, wrap(std::move(first)));
-    PyTuple_SET_ITEM(pair.ptr(), 1, wrap(std::move(second)));
-    return pair.release().ptr();
+PyObject* Operator::wrap_results(const Tensor* results, int count) const {
+    if (!result_type_)
+        result_type_ = reinterpret_cast<PyTypeObject*>(imported("tapegrad.return_types", name_));
+    auto tuple = py::reinterpret_steal<py::object>(result_type_->tp_alloc(result_type_, count));
+    if (!tuple) throw py::error_already_set();
+    for (int i = 0; i < count; ++i) PyTuple_SET_ITEM(tuple.ptr(), i, wrap(results[i]));
+    return tuple.release().ptr();
 }
 
 void Operator::attach_docstring() {

@@ -32,6 +32,7 @@ struct Function {
     const Type* const* types;
     int type_count;
     const char* result;  // as stubs call it
+    int results;         // how many tensors it gives, if there are names for them
 };
 
 class Operator;
@@ -98,6 +99,7 @@ public:
     }
 
     const char* name() const { return name_; }
+    PyObject* module() const { return module_; }
     const std::vector<Form>& forms() const { return forms_; }
     bool has_one_signature() const { return has_one_signature_; }
     const std::vector<const char*>& aliases() const { return aliases_; }
@@ -105,8 +107,8 @@ public:
     bool is_method() const { return method_.ml_meth; }
     bool takes_out() const { return takes_out_ && is_function(); }
     unsigned out_rules() const { return out_rules_; }
-    // A pair as this operator's class in tapegrad.return_types.
-    PyObject* wrap_pair(Tensor first, Tensor second) const;
+    // Several tensors as this operator's class in tapegrad.return_types.
+    PyObject* wrap_results(const Tensor* results, int count) const;
     void attach_docstring();
 
 private:
@@ -125,7 +127,7 @@ private:
     std::vector<const char*> aliases_;
     PyMethodDef function_{}, method_{};
     PyObject *function_object_ = nullptr, *method_object_ = nullptr;
-    mutable PyTypeObject* pair_type_ = nullptr;
+    mutable PyTypeObject* result_type_ = nullptr;
     bool takes_out_, has_one_signature_;
     unsigned out_rules_ = 0;
 };

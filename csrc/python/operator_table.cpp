@@ -39,6 +39,7 @@ py::dict describe(const Operator& op) {
     }
     py::dict result;
     result["name"] = op.name();
+    result["module"] = PyModule_GetName(op.module());
     result["aliases"] = op.aliases();
     result["function"] = op.is_function();
     result["method"] = op.is_method();

@@ -137,6 +137,13 @@ bool read_tensors(const Call& call, int slot, bool holes, std::vector<Tensor>& r
     return true;
 }
 
+bool read_objects(const Call& call, int slot, ObjectList& result) {
+    const Items items(call, slot);
+    if (!items) return false;
+    result.assign(items.items, items.items + items.count);
+    return true;
+}
+
 bool read_sizes(const Call& call, int slot, std::vector<Dims>& result) {
     return read_each(call, slot, result, [&](PyObject* item, Dims& sizes) {
         return read_dims({call.form, &item, nullptr, 0}, 0, sizes);

@@ -27,6 +27,8 @@ bool read_number(PyObject* object, Scalar& result);
 bool read_float(PyObject* object, double& result);
 bool read_bool(PyObject* object, bool& result);
 bool read_tensors(const Call& call, int slot, bool holes, std::vector<Tensor>& result);
+struct ObjectList;
+bool read_objects(const Call& call, int slot, ObjectList& result);
 bool read_sizes(const Call& call, int slot, std::vector<Dims>& result);
 bool read_numbers(const Call& call, int slot, std::vector<double>& result);
 bool read_flags(const Call& call, int slot, std::vector<bool>& result);
@@ -74,6 +76,8 @@ struct AnyObject {
 struct Device {};
 // None and nothing else.
 struct Nothing {};
+// Arguments of any kind, one by one.
+struct ObjectList : std::vector<PyObject*> {};
 // Index tensors, of which those that are undefined (None) take a dimension whole.
 struct IndexList : std::vector<Tensor> {};
 
@@ -195,6 +199,11 @@ template <> struct Read<std::vector<bool>> : Holds<std::vector<bool>> {
     bool read(const Call& call, int slot) { return read_flags(call, slot, result); }
 };
 
+template <> struct Read<std::string_view> : Holds<std::string_view> {
+    static constexpr const char *name = "str", *stub = "str";
+    bool read(const Call& call, int slot) { return read_text(call.slots[slot], result); }
+};
+
 template <> struct Read<DType> : Holds<DType> {
     static constexpr const char *name = "tapegrad.dtype", *stub = "_DType";
     bool read(const Call& call, int slot) {
@@ -212,6 +221,11 @@ template <> struct Read<std::vector<Tensor>> : Holds<std::vector<Tensor>> {
 template <> struct Read<IndexList> : Holds<IndexList> {
     static constexpr const char *name = "tuple of Tensors", *stub = "Sequence[Tensor | None]";
     bool read(const Call& call, int slot) { return read_tensors(call, slot, true, result); }
+};
+
+template <> struct Read<ObjectList> : Holds<ObjectList> {
+    static constexpr const char *name = "objects", *stub = "Sequence[Any]";
+    bool read(const Call& call, int slot) { return read_objects(call, slot, result); }
 };
 
 template <> struct Read<Generator> {

@@ -2,48 +2,73 @@
 
 from __future__ import annotations
 
+import inspect
+from operator import itemgetter
 from typing import Any
 
-__all__ = ["frexp", "kthvalue", "max", "median", "min", "nanmedian", "sort", "topk"]
+__all__ = [
+    "frexp",
+    "geqrf",
+    "kthvalue",
+    "linalg_cholesky_ex",
+    "linalg_eigh",
+    "linalg_inv_ex",
+    "linalg_lstsq",
+    "linalg_lu",
+    "linalg_lu_factor",
+    "linalg_lu_factor_ex",
+    "linalg_qr",
+    "linalg_slogdet",
+    "linalg_solve_ex",
+    "linalg_svd",
+    "lu_unpack",
+    "max",
+    "median",
+    "min",
+    "nanmedian",
+    "qr",
+    "slogdet",
+    "sort",
+    "svd",
+    "topk",
+    "triangular_solve",
+]
 
 
-class frexp(tuple[Any, ...]):
-    """Result of ``tapegrad.frexp``."""
+class _Named(tuple[Any, ...]):
+    """Results whose names are the annotations of the class."""
 
     __slots__ = ()
 
-    @property
-    def mantissa(self) -> Any:
-        """Numbers in [1/2, 1) with the sign of the element, or 0."""
-        return self[0]
+    def __init_subclass__(cls) -> None:
+        names = tuple(inspect.get_annotations(cls))
+        cls._names = names or cls._names
+        for i, name in enumerate(names):
+            setattr(cls, name, property(itemgetter(i)))
 
-    @property
-    def exponent(self) -> Any:
-        """The powers of two that they are multiplied with: int32."""
-        return self[1]
+    _names: tuple[str, ...]
 
     def __repr__(self) -> str:
-        return f"tapegrad.return_types.frexp(\nmantissa={self[0]!r},\nexponent={self[1]!r})"
+        parts = (f"{name}={part!r}" for name, part in zip(self._names, self, strict=True))
+        return f"tapegrad.return_types.{type(self).__name__}(\n" + ",\n".join(parts) + ")"
 
 
-class _Pair(tuple[Any, ...]):
-    """A pair (values, indices) whose parts also have these names."""
+class _Pair(_Named):
+    """Selected values, and where they were: int64."""
 
     __slots__ = ()
+    values: Any
+    indices: Any
 
-    @property
-    def values(self) -> Any:
-        """The selected values."""
-        return self[0]
 
-    @property
-    def indices(self) -> Any:
-        """Where they were: int64."""
-        return self[1]
+class frexp(_Named):
+    """Result of ``tapegrad.frexp``: numbers in [1/2, 1) with the sign of the element, or 0, and the
+    powers of two (int32) that they are multiplied with.
+    """
 
-    def __repr__(self) -> str:
-        name = type(self).__name__
-        return f"tapegrad.return_types.{name}(\nvalues={self[0]!r},\nindices={self[1]!r})"
+    __slots__ = ()
+    mantissa: Any
+    exponent: Any
 
 
 class kthvalue(_Pair):
@@ -86,3 +111,146 @@ class topk(_Pair):
     """Result of ``tapegrad.topk``."""
 
     __slots__ = ()
+
+
+class linalg_solve_ex(_Named):
+    """Result of ``tapegrad.linalg.solve_ex``."""
+
+    __slots__ = ()
+    result: Any
+    info: Any
+
+
+class linalg_inv_ex(_Named):
+    """Result of ``tapegrad.linalg.inv_ex``."""
+
+    __slots__ = ()
+    inverse: Any
+    info: Any
+
+
+class linalg_slogdet(_Named):
+    """Result of ``tapegrad.linalg.slogdet``."""
+
+    __slots__ = ()
+    sign: Any
+    logabsdet: Any
+
+
+class linalg_cholesky_ex(_Named):
+    """Result of ``tapegrad.linalg.cholesky_ex``."""
+
+    __slots__ = ()
+    L: Any
+    info: Any
+
+
+class linalg_lu(_Named):
+    """Result of ``tapegrad.linalg.lu``."""
+
+    __slots__ = ()
+    P: Any
+    L: Any
+    U: Any
+
+
+class linalg_lu_factor(_Named):
+    """Result of ``tapegrad.linalg.lu_factor``."""
+
+    __slots__ = ()
+    LU: Any
+    pivots: Any
+
+
+class linalg_lu_factor_ex(_Named):
+    """Result of ``tapegrad.linalg.lu_factor_ex``."""
+
+    __slots__ = ()
+    LU: Any
+    pivots: Any
+    info: Any
+
+
+class linalg_qr(_Named):
+    """Result of ``tapegrad.linalg.qr``."""
+
+    __slots__ = ()
+    Q: Any
+    R: Any
+
+
+class linalg_svd(_Named):
+    """Result of ``tapegrad.linalg.svd``."""
+
+    __slots__ = ()
+    U: Any
+    S: Any
+    Vh: Any
+
+
+class linalg_eigh(_Named):
+    """Result of ``tapegrad.linalg.eigh``."""
+
+    __slots__ = ()
+    eigenvalues: Any
+    eigenvectors: Any
+
+
+class linalg_lstsq(_Named):
+    """Result of ``tapegrad.linalg.lstsq``."""
+
+    __slots__ = ()
+    solution: Any
+    residuals: Any
+    rank: Any
+    singular_values: Any
+
+
+class slogdet(_Named):
+    """Result of ``tapegrad.slogdet``."""
+
+    __slots__ = ()
+    sign: Any
+    logabsdet: Any
+
+
+class triangular_solve(_Named):
+    """Result of ``tapegrad.triangular_solve``."""
+
+    __slots__ = ()
+    solution: Any
+    cloned_coefficient: Any
+
+
+class lu_unpack(_Named):
+    """Result of ``tapegrad.lu_unpack``."""
+
+    __slots__ = ()
+    P: Any
+    L: Any
+    U: Any
+
+
+class qr(_Named):
+    """Result of ``tapegrad.qr``."""
+
+    __slots__ = ()
+    Q: Any
+    R: Any
+
+
+class geqrf(_Named):
+    """Result of ``tapegrad.geqrf``."""
+
+    __slots__ = ()
+    a: Any
+    tau: Any
+
+
+class svd(_Named):
+    """Result of ``tapegrad.svd``."""
+
+    __slots__ = ()
+    U: Any
+    S: Any
+    V: Any

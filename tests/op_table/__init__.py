@@ -18,6 +18,7 @@ from . import (  # noqa: F401  (each adds its rows)
     activations,
     elementwise,
     indexing,
+    linalg,
     losses,
     normalization,
     products,

@@ -22,6 +22,7 @@ from pathlib import Path
 import activations
 import creation
 import elementwise
+import linalg
 import optim
 import reductions
 import shapes
@@ -78,6 +79,10 @@ RESULTS: dict[str, str] = {
     "cumsum": "tensor([1, 3, 6])",
     "cumprod": "tensor([1, 2, 6])",
     "addmm": "tensor([[2., 2.],\n            [2., 2.]])",
+    "addmv": "tensor([4., 4.])",
+    "addr": "tensor([[2., 2.]])",
+    "baddbmm": "tensor([[[3.]]])",
+    "addbmm": "tensor([[7.]])",
     "transpose": "tensor([[1, 3],\n            [2, 4]])",
     "swapaxes": "tensor([[1, 3],\n            [2, 4]])",
     "t": "tensor([[1, 3],\n            [2, 4]])",
@@ -145,7 +150,9 @@ def as_method(signatures: str) -> str:
 def table() -> Iterator[tuple[str, str, str, str]]:
     """Rows (kind, name, signatures, text), from all tables."""
     functions: dict[str, Entry] = {}
-    for module in (elementwise, activations, special, reductions, shapes, creation, optim):
+    for module in (
+        elementwise, activations, special, reductions, linalg, shapes, creation, optim,
+    ):
         functions |= split(module.DOCS)
     changing = {*elementwise.FLOAT_UNARY, *elementwise.NUMBER_UNARY, *elementwise.BINARY}
     changing |= elementwise.OF_TENSORS.keys() - elementwise.WITHOUT_IN_PLACE

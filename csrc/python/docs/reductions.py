@@ -603,7 +603,6 @@ Example:
     >>> tapegrad.linear(tapegrad.ones(1, 3), tapegrad.ones(2, 3), tapegrad.tensor([0.0, 10.0]))
     tensor([[ 3., 13.]])
 """,
-    "_svdvals(input)": "The singular values of matrices, see ``tapegrad.linalg.svdvals``.\n",
     "softmax(input, dim, dtype=None)": f"""\
 Exponentials divided by their sum along a dimension, without overflow.
 

@@ -11,7 +11,7 @@ from typing import Any
 import tapegrad
 
 from .._C import Tensor
-from ..nn.module import Module
+from ..nn.modules.module import Module
 from .lr_scheduler import LRScheduler, Rate, _per_group
 from .optimizer import Optimizer
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import tapegrad
 
 from .. import init
-from ..module import Module
+from ..modules.module import Module
 
 __all__ = ["skip_init"]
 

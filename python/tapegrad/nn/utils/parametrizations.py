@@ -8,7 +8,7 @@ import tapegrad
 
 from ..._C import Tensor
 from .. import functional as F
-from ..module import Module
+from ..modules.module import Module
 from . import parametrize
 
 __all__ = ["spectral_norm", "weight_norm"]

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import tapegrad
 
 from ..._C import Tensor
-from ..module import Module
+from ..modules.module import Module
 from .convert_parameters import parameters_to_vector
 
 __all__ = [

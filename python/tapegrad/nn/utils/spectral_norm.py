@@ -8,7 +8,7 @@ import tapegrad
 
 from ..._C import Tensor
 from .. import functional as F
-from ..module import Module
+from ..modules.module import Module
 from ..parameter import Parameter
 from .parametrizations import as_matrix, check_iterations, output_dim
 from .weight_norm import find_hook

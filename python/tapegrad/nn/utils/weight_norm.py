@@ -6,7 +6,7 @@ import warnings
 from typing import Any, TypeVar
 
 from ..._C import Tensor
-from ..module import Module
+from ..modules.module import Module
 from ..parameter import Parameter
 from .parametrizations import norm_except_dim, with_norm
 

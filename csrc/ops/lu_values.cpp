@@ -1,0 +1,334 @@
+#include "ops/lu_values.h"
+
+#include <algorithm>
+
+#include "autograd/grad_mode.h"
+#include "kernels/table.h"
+#include "ops/copy.h"
+#include "ops/matrices.h"
+
+namespace tapegrad {
+namespace {
+
+using kernels::kSmallMatrix;
+using kernels::kTinyLu;
+using kernels::small_row;
+using kernels::SmallTriangle;
+
+template <class T> void set_identity(T* to, int64_t row, int64_t n) {
+    for (int64_t i = 0; i < n; ++i)
+        for (int64_t j = 0; j < n; ++j) to[i * row + j] = i == j;
+}
+
+template <class T> void swap_row(T* b, int64_t row, int64_t columns, int64_t i, int64_t j) {
+    if (i != j) std::swap_ranges(b + i * row, b + i * row + columns, b + j * row);
+}
+// P B, or with back P^T B.
+template <class T>
+void exchange(T* b, int64_t row, int64_t n, int64_t columns, const int32_t* pivots, bool back) {
+    for (int64_t k = 0; k < n; ++k) {
+        const int64_t i = back ? n - 1 - k : k;
+        swap_row(b, row, columns, i, int64_t{pivots[i]} - 1);
+    }
+}
+
+// A triangular matrix in memory: element (i, j) at i * row + j * col, of which one is 1.
+template <class T> struct Triangle {
+    const T* t;
+    int64_t n, row, col;
+    bool lower, unit;
+    Triangle transposed() const { return {t, n, col, row, !lower, unit}; }
+};
+
+// T X = B in place of B [n, columns], whose rows lie `row` apart.
+template <class T> void solve_in_place(const Triangle<T>& t, T* b, int64_t row, int64_t columns) {
+    if (columns == 0 || t.n == 0) return;
+    // Memory that is read column by column holds the transpose.
+    const bool transposed = t.col != 1;
+    const bool lower = transposed ? !t.lower : t.lower;
+    require_lapack<T>().trsm(kernels::kBlasRowMajor, kernels::kBlasLeft,
+                             lower ? kernels::kBlasLower : kernels::kBlasUpper,
+                             transposed ? kernels::kBlasTrans : kernels::kBlasNoTrans,
+                             t.unit ? kernels::kBlasUnit : kernels::kBlasNonUnit, lapack_int(t.n),
+                             lapack_int(columns), T(1), t.t, lapack_int(std::max(t.row, t.col)), b,
+                             lapack_int(row));
+}
+template <class T> void solve_small(const Triangle<T>& t, T* b, int64_t row, int64_t columns) {
+    kernel_table().small_matrix.solve[dtype_of<T>](
+        SmallTriangle{t.t, t.n, t.row, t.col, t.lower, t.unit, b, row, columns});
+}
+
+bool is_small(int64_t n, int64_t columns) {
+    return n <= kSmallMatrix && columns <= 8 * kSmallMatrix;
+}
+
+// x itself, or a copy, such that each matrix lies row by row or column by column, one after another.
+struct Laid {
+    Tensor x;
+    int64_t row, col;
+};
+Laid laid_out(const Tensor& x) {
+    const int64_t n = x.sizes().back();
+    if (x.is_contiguous()) return {x, n, 1};
+    const Tensor turned = mT_window(x);
+    const int64_t m = turned.sizes().back();
+    if (turned.is_contiguous()) return {x, 1, m};
+    return {contiguous_values(x), n, 1};
+}
+
+// The i-th matrix, row by row.
+template <class T> void load_matrix(T* to, int64_t row, const Laid& a, int64_t i, int64_t n) {
+    const T* from = a.x.data<T>() + i * n * n;
+    if (a.col == 1) copy_rows(to, row, from, n, n, n);
+    else copy_transposed(to, row, from, n, n, n);
+}
+
+// Whatever is asked for of tiny matrices: see TinySystems.
+void solve_tiny(const Laid& a, const Tensor& b, int64_t columns, const Tensor& x,
+                const LuFactors& factors) {
+    const Matrices m(a.x);
+    const int64_t n = m.rows, size = static_cast<int64_t>(a.x.item_size());
+    const auto kernel = kernel_table().small_matrix.tiny_lu[a.x.dtype()];
+    const double work = cube(n) + static_cast<double>(n * (n + 2 * columns));
+    for_matrices(m.count, work / 4, [&](int64_t begin, int64_t end) {
+        const auto at = [&](const Tensor& t, int64_t elements) -> void* {
+            return t.defined() ? t.data<char>() + begin * elements * size : nullptr;
+        };
+        kernel({at(a.x, n * n), a.row, a.col, at(b, n * columns), n, columns, end - begin,
+                at(x, n * columns), at(factors.lu, n * n),
+                factors.pivots.defined() ? factors.pivots.data<int32_t>() + begin * n : nullptr,
+                factors.info.data<int32_t>() + begin});
+    });
+}
+
+}  // namespace
+
+// ------------------------------------------------------------------------------------- LU
+
+namespace {
+
+template <class T> void small_lu(const Laid& a, const LuFactors& out, const Matrices& m) {
+    const int64_t n = m.rows, row = small_row(n);
+    const auto kernel = kernel_table().small_matrix.lu[dtype_of<T>];
+    for_matrices(m.count, cube(n) + 40 * static_cast<double>(n), [&](int64_t begin, int64_t end) {
+        Scratch<T> work(n * row);
+        for (int64_t i = begin; i < end; ++i) {
+            load_matrix(work.data(), row, a, i, n);
+            out.info.data<int32_t>()[i] = static_cast<int32_t>(
+                kernel(work.data(), n, n, row, out.pivots.data<int32_t>() + i * n));
+            copy_rows(out.lu.data<T>() + i * n * n, n, work.data(), row, n, n);
+        }
+    });
+}
+
+}  // namespace
+
+LuFactors lu_values(const Tensor& a) {
+    GradMode off(false);
+    const Matrices m(a);
+    const int64_t k = std::min(m.rows, m.columns);
+    LuFactors out{Tensor(), empty(m.of(k), DType::Int32), empty(m.batch, DType::Int32)};
+    if (m.rows == m.columns && m.rows <= kSmallMatrix) {
+        out.lu = empty(a.sizes(), a.dtype());
+        const Laid laid = laid_out(a);
+        visit_precision("lu_cpu", a.dtype(), [&]<class T>() {
+            if (m.rows <= kTinyLu) solve_tiny(laid, Tensor(), 0, Tensor(), out);
+            else small_lu<T>(laid, out, m);
+        });
+        return out;
+    }
+    const Tensor columns = contiguous_clone(mT_window(a));
+    const int rows = lapack_int(m.rows), width = lapack_int(m.columns);
+    fill_values(out.info, 0);
+    visit_precision("lu_cpu", a.dtype(), [&]<class T>() {
+        const auto& lapack = require_lapack<T>();
+        if (k > 0)
+            for_matrices(m.count, cube(k), [&](int64_t begin, int64_t end) {
+                for (int64_t i = begin; i < end; ++i)
+                    lapack.getrf(&rows, &width, columns.data<T>() + i * m.rows * m.columns, &rows,
+                                 out.pivots.data<int32_t>() + i * k, out.info.data<int32_t>() + i);
+            });
+    });
+    out.lu = mT_window(columns);
+    return out;
+}
+
+// ------------------------------------------------------------------------------------- solutions
+
+Solved solve_values(const Tensor& a_given, const Tensor& b_given, bool keep_factors) {
+    GradMode off(false);
+    const Matrices m(a_given);
+    const int64_t n = m.rows, columns = b_given.sizes().back();
+    Solved out;
+    if (!is_small(n, columns)) {
+        out.factors = lu_values(a_given);
+        out.x = lu_solve_values(out.factors.lu, out.factors.pivots, b_given, false);
+        return out;
+    }
+    const Laid a = laid_out(a_given);
+    const Tensor b = contiguous_values(b_given);
+    out.x = empty(b.sizes(), b.dtype());
+    out.factors.info = empty(m.batch, DType::Int32);
+    if (keep_factors) {
+        out.factors.lu = empty(a_given.sizes(), a_given.dtype());
+        out.factors.pivots = empty(m.of(n), DType::Int32);
+    }
+    visit_precision("linalg.solve", a_given.dtype(), [&]<class T>() {
+        if (n <= kTinyLu && columns <= kTinyLu) {
+            solve_tiny(a, b, columns, out.x, out.factors);
+            return;
+        }
+        const int64_t row = small_row(n + small_row(columns));
+        const auto kernel = kernel_table().small_matrix.lu[dtype_of<T>];
+        const double work = cube(n) + static_cast<double>(n * n * columns) + 60.0 * double(n);
+        for_matrices(m.count, work, [&](int64_t begin, int64_t end) {
+            Scratch<T> memory(n * row);
+            T* lu = memory.data();
+            int32_t own_pivots[kSmallMatrix];
+            for (int64_t i = begin; i < end; ++i) {
+                int32_t* pivots =
+                    keep_factors ? out.factors.pivots.data<int32_t>() + i * n : own_pivots;
+                load_matrix(lu, row, a, i, n);
+                copy_rows(lu + n, row, b.data<T>() + i * n * columns, columns, n, columns);
+                out.factors.info.data<int32_t>()[i] =
+                    static_cast<int32_t>(kernel(lu, n, n + columns, row, pivots));
+                solve_small(Triangle<T>{lu, n, row, 1, false, false}, lu + n, row, columns);
+                copy_rows(out.x.data<T>() + i * n * columns, columns, lu + n, row, n, columns);
+                if (keep_factors) copy_rows(out.factors.lu.data<T>() + i * n * n, n, lu, row, n, n);
+            }
+        });
+    });
+    return out;
+}
+
+Tensor lu_solve_values(const Tensor& lu_given, const Tensor& pivots_given, const Tensor& b,
+                       bool adjoint) {
+    GradMode off(false);
+    const Laid lu = laid_out(lu_given);
+    const Tensor pivots = contiguous_values(pivots_given);
+    const Matrices m(b);
+    const int64_t n = m.rows, columns = m.columns;
+    const Tensor out = contiguous_clone(b);
+    const bool small = is_small(n, columns);
+    visit_precision("linalg.lu_solve", b.dtype(), [&]<class T>() {
+        const int64_t row = small ? small_row(columns) : columns;
+        if (!small) require_lapack<T>();
+        for_matrices(m.count, static_cast<double>(n) * static_cast<double>(n * columns + 20),
+                     [&](int64_t begin, int64_t end) {
+                         Scratch<T> memory(small ? n * row : 1);
+                         for (int64_t i = begin; i < end; ++i) {
+                             const Triangle<T> upper{
+                                 lu.x.data<T>() + i * n * n, n, lu.row, lu.col, false, false};
+                             const Triangle<T> lower{upper.t, n, lu.row, lu.col, true, true};
+                             const int32_t* exchanged = pivots.data<int32_t>() + i * n;
+                             T* result = out.data<T>() + i * n * columns;
+                             T* x = small ? memory.data() : result;
+                             if (small) copy_rows(x, row, result, columns, n, columns);
+                             const auto apply = [&](const Triangle<T>& t) {
+                                 if (small) solve_small(t, x, row, columns);
+                                 else solve_in_place(t, x, row, columns);
+                             };
+                             if (!adjoint) exchange(x, row, n, columns, exchanged, false);
+                             apply(adjoint ? upper.transposed() : lower);
+                             apply(adjoint ? lower.transposed() : upper);
+                             if (adjoint) exchange(x, row, n, columns, exchanged, true);
+                             if (small) copy_rows(result, columns, x, row, n, columns);
+                         }
+                     });
+    });
+    return out;
+}
+
+Tensor triangular_values(const Tensor& a_given, const Tensor& b, bool upper, bool left, bool unit) {
+    GradMode off(false);
+    if (!left)
+        return mT_window(triangular_values(mT_window(a_given), mT_window(b), !upper, true, unit));
+    const Laid a = laid_out(a_given);
+    const Matrices m(b);
+    const int64_t n = m.rows, columns = m.columns;
+    const Tensor out = contiguous_clone(b);
+    const bool small = is_small(n, columns);
+    visit_precision("triangular_solve_cpu", b.dtype(), [&]<class T>() {
+        const int64_t row = small_row(columns);
+        if (!small) require_lapack<T>();
+        for_matrices(m.count, static_cast<double>(n) * static_cast<double>(n * columns + 20),
+                     [&](int64_t begin, int64_t end) {
+                         Scratch<T> memory(small ? n * row : 1);
+                         for (int64_t i = begin; i < end; ++i) {
+                             const Triangle<T> t{
+                                 a.x.data<T>() + i * n * n, n, a.row, a.col, !upper, unit};
+                             T* result = out.data<T>() + i * n * columns;
+                             if (!small) {
+                                 solve_in_place(t, result, columns, columns);
+                                 continue;
+                             }
+                             copy_rows(memory.data(), row, result, columns, n, columns);
+                             solve_small(t, memory.data(), row, columns);
+                             copy_rows(result, columns, memory.data(), row, n, columns);
+                         }
+                     });
+    });
+    return out;
+}
+
+// ------------------------------------------------------------------------------------- inverses
+
+std::pair<Tensor, Tensor> inverse_values(const Tensor& a_given) {
+    GradMode off(false);
+    const Matrices m(a_given);
+    const int64_t n = m.rows;
+    const Tensor info = empty(m.batch, DType::Int32);
+    if (n > kSmallMatrix) {
+        // The inverse of the transpose is the transpose of the inverse.
+        const Tensor out = contiguous_clone(a_given);
+        const int order = lapack_int(n);
+        visit_precision("linalg.inv", out.dtype(), [&]<class T>() {
+            const auto& lapack = require_lapack<T>();
+            T optimum;
+            const int ask = -1;
+            int ignored;
+            lapack.getri(&order, nullptr, &order, nullptr, &optimum, &ask, &ignored);
+            const int size = lapack_size(optimum);
+            for_matrices(m.count, 2 * cube(n), [&](int64_t begin, int64_t end) {
+                Scratch<T> work(size);
+                Scratch<int> pivots(n);
+                for (int64_t i = begin; i < end; ++i) {
+                    T* matrix = out.data<T>() + i * n * n;
+                    int* flag = info.data<int32_t>() + i;
+                    lapack.getrf(&order, &order, matrix, &order, pivots.data(), flag);
+                    if (*flag == 0)
+                        lapack.getri(&order, matrix, &order, pivots.data(), work.data(), &size,
+                                     flag);
+                }
+            });
+        });
+        return {out, info};
+    }
+    const Laid a = laid_out(a_given);
+    const Tensor out = empty(a_given.sizes(), a_given.dtype());
+    visit_precision("linalg.inv", a_given.dtype(), [&]<class T>() {
+        if (n <= kTinyLu) {
+            solve_tiny(a, Tensor(), n, out, {Tensor(), Tensor(), info});
+            return;
+        }
+        const int64_t row = small_row(n + small_row(n));
+        const auto kernel = kernel_table().small_matrix.lu[dtype_of<T>];
+        for_matrices(m.count, 2 * cube(n) + 60.0 * static_cast<double>(n),
+                     [&](int64_t begin, int64_t end) {
+                         Scratch<T> memory(n * row);
+                         T* lu = memory.data();
+                         int32_t pivots[kSmallMatrix];
+                         for (int64_t i = begin; i < end; ++i) {
+                             load_matrix(lu, row, a, i, n);
+                             set_identity(lu + n, row, n);
+                             info.data<int32_t>()[i] =
+                                 static_cast<int32_t>(kernel(lu, n, 2 * n, row, pivots));
+                             solve_small(Triangle<T>{lu, n, row, 1, false, false}, lu + n, row, n);
+                             copy_rows(out.data<T>() + i * n * n, n, lu + n, row, n, n);
+                         }
+                     });
+    });
+    return {out, info};
+}
+
+}  // namespace tapegrad

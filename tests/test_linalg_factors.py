@@ -1,0 +1,417 @@
+"""tapegrad.linalg: singular matrices, flags, layouts, names: what the table does not vary."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tapegrad as tg
+from both import both
+from support import FLOATS, array, contiguous, raises, tolerance
+from tapegrad.autograd import gradcheck, gradgradcheck
+
+NAN, INF = math.nan, math.inf
+SIZES = (*range(1, 21), 31, 32, 33, 63, 64, 65, 100)
+
+
+def normal(*shape: int, dtype: str = "float64", seed: int = 3) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
+
+
+def positive(n: int, dtype: str = "float64") -> np.ndarray:
+    x = normal(n, n)
+    return (x @ x.T / n + np.eye(n)).astype(dtype)
+
+
+# ---------------------------------------------------------------- every size
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("n", SIZES)
+def test_sizes_around_vectors_and_blocks(n: int, dtype: str) -> None:
+    """Batches, too, that do not fill the lanes of a vector."""
+    rtol, atol = tolerance(dtype, 20 * n)
+    for count in (1, 3, 17):
+        a = (normal(count, n, n) + 3 * math.sqrt(n) * np.eye(n)).astype(dtype)
+        b = normal(count, n, dtype=dtype)
+        x, wide = contiguous(a), a.astype(float)
+        identity = np.broadcast_to(np.eye(n), a.shape)
+        for layout in (x, contiguous(np.swapaxes(a, -1, -2).copy()).mT):
+            np.testing.assert_allclose(array(tg.linalg.inv(layout)) @ wide, identity, rtol, atol)
+            solved = array(tg.linalg.solve(layout, contiguous(b)))
+            np.testing.assert_allclose(wide @ solved[..., None], b[..., None], rtol, atol)
+            lu, pivots = tg.linalg.lu_factor(layout)
+            p, lower, upper = (array(part).astype(float) for part in tg.lu_unpack(lu, pivots))
+            np.testing.assert_allclose(p @ lower @ upper, wide, rtol, atol * 10)
+            found = tg.linalg.slogdet(layout)
+            np.testing.assert_allclose(
+                array(found.logabsdet), np.linalg.slogdet(wide)[1], rtol, atol
+            )
+        s = np.stack([positive(n)] * count).astype(dtype)
+        for upper_too in (False, True):
+            factor = array(tg.linalg.cholesky(contiguous(s), upper=upper_too)).astype(float)
+            turned = np.swapaxes(factor, -1, -2)
+            product = turned @ factor if upper_too else factor @ turned
+            np.testing.assert_allclose(product, s, rtol, atol)
+            assert not (np.tril(factor, -1) if upper_too else np.triu(factor, 1)).any()
+
+
+def test_one_triangle_is_read() -> None:
+    for n in (2, 8, 9, 33, 70):
+        a = positive(n)
+        low, high = np.tril(a), np.triu(a)
+        low[np.triu_indices(n, 1)] = NAN
+        high[np.tril_indices(n, -1)] = NAN
+        want = np.linalg.cholesky(a)
+        np.testing.assert_allclose(array(tg.linalg.cholesky(contiguous(low))), want, 1e-10, 1e-10)
+        np.testing.assert_allclose(
+            array(tg.linalg.cholesky(contiguous(high), upper=True)), want.T, 1e-10, 1e-10
+        )
+        values = np.linalg.eigvalsh(a)
+        np.testing.assert_allclose(array(tg.linalg.eigvalsh(contiguous(low))), values, 1e-9)
+        np.testing.assert_allclose(
+            array(tg.linalg.eigvalsh(contiguous(high), UPLO="U")), values, 1e-9
+        )
+        x = tg.linalg.solve_triangular(
+            contiguous(low), tg.ones(n, 1, dtype=tg.float64), upper=False
+        )
+        np.testing.assert_allclose(np.tril(a) @ array(x), np.ones((n, 1)), 1e-8)
+
+
+# ---------------------------------------------------------------- matrices that have none
+
+
+def test_its_own_exception() -> None:
+    assert issubclass(tg.linalg.LinAlgError, RuntimeError)
+    assert tg.linalg.LinAlgError.__module__ == "tapegrad.linalg"
+    for call in (
+        lambda: tg.linalg.inv(tg.zeros(2, 2)),
+        lambda: tg.linalg.solve(tg.zeros(70, 70), tg.ones(70)),
+        lambda: tg.linalg.cholesky(-tg.eye(20)),
+        lambda: tg.linalg.cholesky(-tg.eye(80)),
+        lambda: tg.cholesky_inverse(tg.zeros(2, 2)),
+        lambda: tg.linalg.svd(tg.full((2, 2), NAN)),
+        lambda: tg.linalg.eigh(tg.full((2, 2), INF)),
+        lambda: tg.linalg.matrix_power(tg.zeros(2, 2), -1),
+    ):
+        with pytest.raises(tg.linalg.LinAlgError):
+            call()
+
+
+@both
+def test_flags(lib: Any) -> None:
+    a = lib.stack([lib.eye(3), lib.zeros(3, 3), lib.tensor([[1.0, 1, 0], [1, 1, 0], [0, 0, 1]])])
+    assert lib.linalg.inv_ex(a).info.tolist()[:2] == [0, 1]
+    assert lib.linalg.lu_factor_ex(a).info.tolist() == [0, 1, 3]
+    assert lib.linalg.solve_ex(a, lib.ones(3)).info.tolist()[:2] == [0, 1]
+    b = lib.stack([lib.eye(3), lib.diag(lib.tensor([1.0, -1.0, 1.0])), -lib.eye(3)])
+    assert lib.linalg.cholesky_ex(b).info.tolist() == [0, 2, 1]
+    assert lib.linalg.inv_ex(lib.ones(0, 0)).info.item() == 0
+
+
+def test_not_a_number_does_not_hang() -> None:
+    for n, value in itertools.product((1, 3, 12, 70), (NAN, INF, -INF)):
+        a = tg.eye(n)
+        a[0, 0] = value
+        b = tg.ones(n)
+        (
+            tg.linalg.inv_ex(a),
+            tg.linalg.solve_ex(a, b),
+            tg.linalg.lu_factor_ex(a),
+            tg.linalg.cholesky_ex(a),
+        )
+        tg.linalg.det(a), tg.linalg.slogdet(a), tg.linalg.qr(a), tg.linalg.matrix_exp(a)
+        tg.linalg.solve_triangular(a, tg.ones(n, 1), upper=True)
+        for call in (
+            tg.linalg.svd,
+            tg.linalg.svdvals,
+            tg.linalg.eigh,
+            tg.linalg.pinv,
+            tg.linalg.cond,
+        ):
+            with contextlib.suppress(tg.linalg.LinAlgError):
+                call(a)
+        for driver in ("gels", "gelsy", "gelsd", "gelss"):
+            with pytest.raises(tg.linalg.LinAlgError, match="non-finite"):
+                tg.linalg.lstsq(a, b, driver=driver)
+
+
+def test_no_elements() -> None:
+    for shape in ((0, 0), (3, 0, 0), (0, 3, 3), (0, 70, 70)):
+        a = tg.zeros(shape)
+        n = shape[-1]
+        assert tg.linalg.inv(a).shape == shape
+        assert tg.linalg.cholesky(a).shape == shape
+        assert tg.linalg.det(a).tolist() == [1.0] * 3 if shape == (3, 0, 0) else True
+        assert tg.linalg.solve(a, tg.zeros(*shape[:-1], 2)).shape == (*shape[:-1], 2)
+        assert tg.linalg.eigh(a).eigenvectors.shape == shape
+        assert tg.linalg.svd(a).U.shape == shape
+        assert tg.linalg.qr(a).R.shape == shape
+        assert tg.linalg.matrix_exp(a).shape == shape
+        assert tg.linalg.lu_factor(a).pivots.shape == (*shape[:-2], n)
+        assert tg.linalg.pinv(a).shape == shape
+        assert tg.linalg.matrix_rank(a).shape == shape[:-2]
+
+
+# ---------------------------------------------------------------- derivatives
+
+
+def cofactors(a: np.ndarray) -> np.ndarray:
+    n = len(a)
+    return np.array([
+        [(-1) ** (i + j) * np.linalg.det(np.delete(np.delete(a, i, 0), j, 1)) for j in range(n)]
+        for i in range(n)
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize("rank", [0, 1, 2, 3])
+def test_slopes_of_determinants_of_singular_matrices(rank: int) -> None:
+    """Integers, so that the determinant is zero to the last bit."""
+    a = np.zeros((4, 4))
+    a[:rank] = np.array([[1, 2, 0, 1], [0, 1, 1, 3], [2, 0, 1, 1]])[:rank]
+    x = contiguous(a).requires_grad_()
+    (g,) = tg.autograd.grad(tg.linalg.det(x), x)
+    np.testing.assert_allclose(array(g), cofactors(a), atol=1e-9)
+    assert gradcheck(tg.linalg.det, (x,), atol=1e-4)
+    assert gradgradcheck(tg.linalg.det, (x,), atol=1e-4)
+
+    def second(y: Any) -> Any:
+        (first,) = tg.autograd.grad(tg.linalg.det(y), y, create_graph=True)
+        return tg.autograd.grad((first * first).sum() + first.sum(), y, create_graph=True)[0]
+
+    assert gradcheck(second, (x,), atol=1e-4)
+
+
+def test_slopes_of_vectors_of_equal_values() -> None:
+    """Gradients of values are finite; those of their vectors are not."""
+    for name, values in (("svd", "S"), ("eigh", "eigenvalues")):
+        x = tg.eye(3, dtype=tg.float64).requires_grad_()
+        found = getattr(tg.linalg, name)(x)
+        (g,) = tg.autograd.grad(getattr(found, values).sum(), x, retain_graph=True)
+        np.testing.assert_allclose(array(g), np.eye(3), atol=1e-12)
+        (g,) = tg.autograd.grad((found[0] if name == "svd" else found[1])[0].sum(), x)
+        assert not np.isfinite(array(g)).all()
+
+
+def test_derivatives_that_pytorch_does_not_have() -> None:
+    x = contiguous(normal(4)).requires_grad_()
+    for increasing in (False, True):
+        assert gradcheck(lambda v, i=increasing: tg.vander(v, N=5, increasing=i), (x,))
+        assert gradgradcheck(lambda v, i=increasing: tg.vander(v, N=4, increasing=i), (x,))
+    a = contiguous(normal(2, 3, 3) + 3 * np.eye(3)).requires_grad_()
+    for order in (1, -1, INF, -INF, "fro", "nuc"):
+        assert gradcheck(lambda v, p=order: tg.linalg.cond(v, p), (a,))
+        assert gradgradcheck(lambda v, p=order: tg.linalg.cond(v, p), (a,), atol=1e-3, rtol=1e-3)
+    v, tau = contiguous(normal(4, 3)).requires_grad_(), contiguous(normal(3)).requires_grad_()
+    assert gradgradcheck(tg.linalg.householder_product, (v, tau))
+
+
+def test_third_derivatives() -> None:
+    a = contiguous(positive(3)).requires_grad_()
+
+    def twice(f: Any) -> Any:
+        def second(x: Any) -> Any:
+            (g,) = tg.autograd.grad(f(x), x, create_graph=True)
+            return tg.autograd.grad((g * g).sum(), x, create_graph=True)[0]
+
+        return second
+
+    for f in (
+        lambda x: tg.linalg.inv(x)[0, 1],
+        lambda x: tg.linalg.cholesky(x)[2, 1],
+        lambda x: tg.linalg.eigh(x).eigenvectors[0, 2] ** 2,
+        lambda x: tg.linalg.svd(x).U[0, 2] ** 2,
+        lambda x: tg.linalg.qr(x).R[0, 2],
+        lambda x: tg.linalg.matrix_exp(x / 4)[0, 1],
+        lambda x: tg.linalg.slogdet(x).logabsdet,
+        lambda x: tg.linalg.solve(x, tg.ones(3, dtype=tg.float64))[0],
+    ):
+        assert gradcheck(twice(f), (a,), atol=1e-3, rtol=1e-3)
+
+
+def test_what_cannot_be_differentiated() -> None:
+    x = contiguous(normal(4, 2)).requires_grad_()
+    with raises(
+        RuntimeError,
+        "The derivative of linalg.qr depends on Q, which is not computed when mode='r'.",
+    ):
+        tg.linalg.qr(x, mode="r").R.sum().backward()
+    with raises(
+        RuntimeError,
+        "The QR decomposition is not differentiable when mode='complete' and nrows > ncols",
+    ):
+        tg.linalg.qr(x, mode="complete").R.sum().backward()
+    with raises(NotImplementedError, "the derivative for 'geqrf' is not implemented."):
+        tg.geqrf(x).a.sum().backward()
+
+
+# ---------------------------------------------------------------- least squares
+
+
+@both
+def test_least_squares_gives_what_the_driver_has(lib: Any) -> None:
+    a = lib.tensor([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0]])
+    b = lib.tensor([[1.0, 2.0], [2.0, 2.0], [3.0, 4.0]])
+    for driver in ("gels", "gelsy", "gelsd", "gelss"):
+        found = lib.linalg.lstsq(a, b, driver=driver)
+        np.testing.assert_allclose(array(found.solution), [[1, 2], [1, 1]], atol=1e-6)
+        residuals = [] if driver == "gelsy" else [9.0, 16.0]
+        np.testing.assert_allclose(array(found.residuals), residuals, rtol=1e-6)
+        assert found.rank.tolist() == ([] if driver == "gels" else 2)
+        values = [2.0, 1.0] if driver in ("gelsd", "gelss") else []
+        np.testing.assert_allclose(array(found.singular_values), values, rtol=1e-6)
+    assert lib.linalg.lstsq(a, b[:, 0]).solution.shape == (2,)
+    assert lib.linalg.lstsq(lib.ones(3, 2), b, rcond=0.1).rank.item() == 1
+
+
+def test_gradients_of_residuals() -> None:
+    a, b = contiguous(normal(2, 4, 2)), contiguous(normal(2, 4, 3))
+    inputs = (a.requires_grad_(), b.requires_grad_())
+    assert gradcheck(lambda x, y: tg.linalg.lstsq(x, y, driver="gelsd").residuals, inputs)
+    assert gradgradcheck(lambda x, y: tg.linalg.lstsq(x, y, driver="gels").residuals, inputs)
+
+
+# ---------------------------------------------------------------- names, layouts, out=
+
+
+@both
+def test_names_of_results(lib: Any) -> None:
+    x = lib.eye(2)
+    names: dict[str, tuple[str, ...]] = {
+        "inv_ex": ("inverse", "info"),
+        "slogdet": ("sign", "logabsdet"),
+        "cholesky_ex": ("L", "info"),
+        "lu": ("P", "L", "U"),
+        "lu_factor": ("LU", "pivots"),
+        "lu_factor_ex": ("LU", "pivots", "info"),
+        "qr": ("Q", "R"),
+        "svd": ("U", "S", "Vh"),
+        "eigh": ("eigenvalues", "eigenvectors"),
+    }
+    for function, parts in names.items():
+        found = getattr(lib.linalg, function)(x)
+        assert isinstance(found, tuple)
+        assert len(found) == len(parts)
+        for part, value in zip(parts, found, strict=True):
+            assert getattr(found, part) is value
+        assert str(found).startswith(f"{lib.__name__}.return_types.linalg_{function}(\n{parts[0]}=")
+
+
+@both
+def test_out(lib: Any) -> None:
+    x = lib.tensor([[2.0, 0.0], [0.0, 4.0]])
+    out = lib.empty(0)
+    assert lib.linalg.inv(x, out=out) is out
+    assert out.tolist() == [[0.5, 0.0], [0.0, 0.25]]
+    parts = lib.empty(0), lib.empty(0)
+    q, r = lib.linalg.qr(x, out=parts)
+    assert q is parts[0]
+    assert r is parts[1]
+    three = tuple(lib.empty(0) for _ in range(3))
+    assert lib.linalg.svd(x, out=three).S is three[1]
+    assert three[1].tolist() == [4.0, 2.0]
+    assert lib.linalg.solve(x, lib.ones(2), out=out).tolist() == [0.5, 0.25]
+
+
+def test_eigenvalues_that_are_complex() -> None:
+    for name in ("eig", "eigvals"):
+        with raises(NotImplementedError, f"linalg.{name}: eigenvalues are complex numbers"):
+            getattr(tg.linalg, name)(tg.eye(2))
+
+
+def test_threads_do_not_change_bits() -> None:
+    threads = tg.get_num_threads()
+    try:
+        for n in (4, 20, 70):
+            a = contiguous(normal(60, n, n, dtype="float32") + 3 * np.eye(n, dtype="float32"))
+            s = contiguous(np.stack([positive(n, "float32")] * 60))
+            found = []
+            for count in (1, 2, 5):
+                tg.set_num_threads(count)
+                found.append([
+                    tg.linalg.inv(a), tg.linalg.det(a), tg.linalg.cholesky(s), *tg.linalg.qr(a),
+                    *tg.linalg.svd(a), *tg.linalg.eigh(s), tg.linalg.matrix_exp(a / n),
+                    tg.linalg.solve(a, a[..., 0]), tg.linalg.lstsq(a, a).solution,
+                ])  # fmt: skip
+            for other in found[1:]:
+                for one, two in zip(found[0], other, strict=True):
+                    assert one.equal(two)
+    finally:
+        tg.set_num_threads(threads)
+
+
+def test_exponential_of_large_and_tiny_matrices() -> None:
+    a = np.stack(
+        [np.zeros((3, 3)), 1e-9 * normal(3, 3), normal(3, 3), 30 * np.triu(normal(3, 3), 1)]
+    )
+    found = array(tg.linalg.matrix_exp(contiguous(a)))
+    for x, y in zip(a, found, strict=True):
+        np.testing.assert_allclose(array(tg.linalg.matrix_exp(contiguous(x))), y, 1e-12, 1e-13)
+    np.testing.assert_array_equal(found[0], np.eye(3))
+    strict = a[3]
+    np.testing.assert_allclose(
+        found[3], np.eye(3) + strict + strict @ strict / 2, rtol=1e-11, atol=1e-11
+    )
+
+
+# ---------------------------------------------------------------- einsum
+
+
+@both
+def test_equation_in_lists(lib: Any) -> None:
+    a, b = lib.ones(2, 3), lib.ones(3, 4)
+    assert lib.einsum(a, [0, 1], b, [1, 2], [2, 0]).shape == (4, 2)
+    assert lib.einsum(a, [0, 1], b, [1, 2]).shape == (2, 4)
+    assert lib.einsum(a, [..., 1], [...]).tolist() == [3.0, 3.0]
+    assert lib.einsum("ij,jk", [a, b]).shape == (2, 4)
+    with pytest.raises(ValueError, match="not within the valid range"):
+        lib.einsum(a, [0, 60])
+    with pytest.raises(ValueError, match="must specify the equation string"):
+        lib.einsum()
+    with pytest.raises(
+        TypeError, match="argument 'equation' \\(position 1\\) must be str, not int"
+    ):
+        lib.einsum(3, a)
+
+
+def test_sizes_of_one_broadcast() -> None:
+    shapes = ((2, 3), (1, 3), (2, 1), (1, 1))
+    for equation in ("ij,ij->ij", "ij,ij->i", "ij,ij->", "ij,ij->j"):
+        for left, right in itertools.product(shapes, shapes):
+            a, b = normal(*left), normal(*right, seed=4)
+            wide = [np.broadcast_to(x, np.broadcast_shapes(left, right)) for x in (a, b)]
+            want = np.einsum(equation, *wide)
+            for _ in range(2):  # the second time from what is kept
+                np.testing.assert_allclose(
+                    array(tg.einsum(equation, contiguous(a), contiguous(b))), want, atol=1e-12
+                )
+
+
+def test_random_equations() -> None:
+    """Two to nine operands, in orders that are found in both ways."""
+    random = np.random.default_rng(8)
+    sizes = dict(zip("abcdefg", (2, 3, 1, 2, 3, 2, 2), strict=True))
+    for trial in range(150):
+        terms = [
+            "".join(random.choice(list(sizes), random.integers(0, 4), replace=trial % 3 == 0))
+            for _ in range(random.integers(2, 10 if trial % 10 == 0 else 5))
+        ]
+        seen = sorted(set("".join(terms)))
+        output = "".join(random.permutation(seen)[: random.integers(0, len(seen) + 1)])
+        equation = ",".join(terms) + "->" + output
+        arrays = [random.standard_normal([sizes[c] for c in term]) for term in terms]
+        found = tg.einsum(equation, *(contiguous(np.asarray(x)) for x in arrays))
+        np.testing.assert_allclose(
+            array(found), np.einsum(equation, *arrays), rtol=1e-9, atol=1e-9, err_msg=equation
+        )
+
+
+def test_the_cheapest_order() -> None:
+    """A product of matrices that would take minutes from left to right."""
+    a, b, v = tg.ones(1000, 1000), tg.ones(1000, 1000), tg.ones(1000)
+    assert tg.einsum("ij,jk,kl,lm,m->i", a, b, a, b, v)[0].item() == pytest.approx(1e15)
