@@ -2,6 +2,7 @@
 #include "ops/elementwise.h"
 
 #include "ops/arithmetic.h"
+#include "ops/nonzero.h"
 #include "ops/special.h"
 #include "python/bind.h"
 

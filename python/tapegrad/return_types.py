@@ -62,7 +62,9 @@ class _Pair(_Named):
 
 
 class frexp(_Named):
-    """Result of ``tapegrad.frexp``: numbers in [1/2, 1) with the sign of the element, or 0, and the
+    """Result of ``tapegrad.frexp``.
+
+    Numbers in [1/2, 1) with the sign of the element, or 0, and the
     powers of two (int32) that they are multiplied with.
     """
 

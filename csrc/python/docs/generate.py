@@ -151,7 +151,14 @@ def table() -> Iterator[tuple[str, str, str, str]]:
     """Rows (kind, name, signatures, text), from all tables."""
     functions: dict[str, Entry] = {}
     for module in (
-        elementwise, activations, special, reductions, linalg, shapes, creation, optim,
+        elementwise,
+        activations,
+        special,
+        reductions,
+        linalg,
+        shapes,
+        creation,
+        optim,
     ):
         functions |= split(module.DOCS)
     changing = {*elementwise.FLOAT_UNARY, *elementwise.NUMBER_UNARY, *elementwise.BINARY}

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import tapegrad
 
 from ..._C import Tensor
-from ..modules.module import Module
 from ..modules.container import ModuleDict, ModuleList
+from ..modules.module import Module
 from ..parameter import Parameter
 
 __all__ = [
