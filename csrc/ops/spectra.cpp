@@ -127,7 +127,7 @@ Decomposition decompose(const Tensor& a, Vectors vectors) {
         return out;
     }
     const Tensor values = contiguous_values(a);
-    visit_precision("linalg.svd", a.dtype(),
+    visit_precision("linalg_svd_cpu", a.dtype(),
                     [&]<class T>() { svd_values<T>(values, out, m, vectors); });
     if (const Failure failure = first_failure(out.info); failure.flag != 0) {
         if (failure.flag < 0)
