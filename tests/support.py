@@ -34,7 +34,6 @@ class Raised:
     message: str
 
 
-@contextlib.contextmanager
 def function_of(lib: Any, operator: dict) -> Any:
     """The function of an operator as `_operators()` describes it, of either library."""
     if operator["module"].endswith("_linalg"):
@@ -43,6 +42,7 @@ def function_of(lib: Any, operator: dict) -> Any:
     return found or getattr(lib.nn.functional, operator["name"])
 
 
+@contextlib.contextmanager
 def raises(
     kind: type[BaseException] | tuple[type[BaseException], ...], start: str = "", lib: Any = tg
 ) -> Iterator[Raised]:
