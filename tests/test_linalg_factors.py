@@ -107,7 +107,7 @@ def test_its_own_exception() -> None:
 def test_flags(lib: Any) -> None:
     a = lib.stack([lib.eye(3), lib.zeros(3, 3), lib.tensor([[1.0, 1, 0], [1, 1, 0], [0, 0, 1]])])
     assert lib.linalg.inv_ex(a).info.tolist()[:2] == [0, 1]
-    assert lib.linalg.lu_factor_ex(a).info.tolist() == [0, 1, 3]
+    assert lib.linalg.lu_factor_ex(a).info.tolist() == [0, 1, 2]
     assert lib.linalg.solve_ex(a, lib.ones(3)).info.tolist()[:2] == [0, 1]
     b = lib.stack([lib.eye(3), lib.diag(lib.tensor([1.0, -1.0, 1.0])), -lib.eye(3)])
     assert lib.linalg.cholesky_ex(b).info.tolist() == [0, 2, 1]
@@ -161,30 +161,36 @@ def test_no_elements() -> None:
 # ---------------------------------------------------------------- derivatives
 
 
-def cofactors(a: np.ndarray) -> np.ndarray:
-    n = len(a)
-    return np.array([
-        [(-1) ** (i + j) * np.linalg.det(np.delete(np.delete(a, i, 0), j, 1)) for j in range(n)]
-        for i in range(n)
-    ])  # fmt: skip
+def polynomial(x: Any) -> Any:
+    """The determinant as the sum over all permutations."""
+    n = x.shape[0]
+    total = x.new_zeros(())
+    for order in itertools.permutations(range(n)):
+        sign = (-1) ** sum(a > b for a, b in itertools.combinations(order, 2))
+        total = total + sign * tg.stack([x[i, j] for i, j in enumerate(order)]).prod()
+    return total
 
 
-@pytest.mark.parametrize("rank", [0, 1, 2, 3])
+@pytest.mark.parametrize("rank", [0, 1, 2, 3, 4])
 def test_slopes_of_determinants_of_singular_matrices(rank: int) -> None:
     """Integers, so that the determinant is zero to the last bit."""
     a = np.zeros((4, 4))
-    a[:rank] = np.array([[1, 2, 0, 1], [0, 1, 1, 3], [2, 0, 1, 1]])[:rank]
+    a[:rank] = np.array([[1, 2, 0, 1], [0, 1, 1, 3], [2, 0, 1, 1], [1, 0, 0, 2]])[:rank]
+
+    def derivatives(f: Any) -> list[np.ndarray]:
+        x = contiguous(a).requires_grad_()
+        found = [f(x)]
+        for _ in range(3):
+            (g,) = tg.autograd.grad((found[-1] * found[-1] + found[-1]).sum(), x, create_graph=True)
+            found.append(g)
+        return [array(g) for g in found]
+
+    for got, want in zip(derivatives(tg.linalg.det), derivatives(polynomial), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-8, atol=1e-8 * np.abs(want).max() + 1e-12)
     x = contiguous(a).requires_grad_()
-    (g,) = tg.autograd.grad(tg.linalg.det(x), x)
-    np.testing.assert_allclose(array(g), cofactors(a), atol=1e-9)
-    assert gradcheck(tg.linalg.det, (x,), atol=1e-4)
-    assert gradgradcheck(tg.linalg.det, (x,), atol=1e-4)
-
-    def second(y: Any) -> Any:
-        (first,) = tg.autograd.grad(tg.linalg.det(y), y, create_graph=True)
-        return tg.autograd.grad((first * first).sum() + first.sum(), y, create_graph=True)[0]
-
-    assert gradcheck(second, (x,), atol=1e-4)
+    (g,) = tg.autograd.grad(tg.linalg.det(x), x)  # not to be differentiated: in another way
+    (want,) = tg.autograd.grad(polynomial(x), x)
+    np.testing.assert_allclose(array(g), array(want), atol=1e-12)
 
 
 def test_slopes_of_vectors_of_equal_values() -> None:
@@ -223,8 +229,8 @@ def test_third_derivatives() -> None:
 
     for f in (
         lambda x: tg.linalg.inv(x)[0, 1],
-        lambda x: tg.linalg.cholesky(x)[2, 1],
-        lambda x: tg.linalg.eigh(x).eigenvectors[0, 2] ** 2,
+        lambda x: tg.linalg.cholesky(x + x.T)[2, 1],
+        lambda x: tg.linalg.eigh(x + x.T).eigenvectors[0, 2] ** 2,
         lambda x: tg.linalg.svd(x).U[0, 2] ** 2,
         lambda x: tg.linalg.qr(x).R[0, 2],
         lambda x: tg.linalg.matrix_exp(x / 4)[0, 1],
@@ -414,4 +420,4 @@ def test_random_equations() -> None:
 def test_the_cheapest_order() -> None:
     """A product of matrices that would take minutes from left to right."""
     a, b, v = tg.ones(1000, 1000), tg.ones(1000, 1000), tg.ones(1000)
-    assert tg.einsum("ij,jk,kl,lm,m->i", a, b, a, b, v)[0].item() == pytest.approx(1e15)
+    assert tg.einsum("ij,jk,kl,lm,m->i", a, b, a, b, v)[0].item() == pytest.approx(1e12)

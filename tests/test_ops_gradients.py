@@ -196,8 +196,12 @@ ONLY_FIRST = {
 }
 
 
+# Factors of matrices that are not finite, or singular, are errors or mean nothing.
+ANY_VALUES = [op for op in DIFFERENTIABLE if op.kind != "linalg"]
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@each_op
+@pytest.mark.parametrize("op", ANY_VALUES, ids=lambda op: op.name)
 def test_fused_backward_against_tensor_reading_at_special_values(op: Op, dtype: str) -> None:
     """NaN, infinities, both zeros, the ends of the range and branch points."""
     finite = SPECIAL[dtype] + BRANCHES

@@ -174,6 +174,7 @@ Tensor cholesky_solve(const Tensor& b_given, const Tensor& factor_given, bool up
     if (mf.rows != mb.rows)
         fail("Incompatible matrix sizes for cholesky_solve: each A matrix is ", mf.rows, " by ",
              mf.columns, " but each b matrix is ", mb.rows, " by ", mb.columns);
+    visit_precision("cholesky_solve_cpu", b_given.dtype(), []<class T>() {});
     const auto [factor, b] = with_same_batch(factor_given, b_given);
     const Tensor turned = mT_window(factor);
     const Tensor middle = upper ? triangular_values(turned, b, false, true, false)

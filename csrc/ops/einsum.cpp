@@ -363,7 +363,8 @@ Tensor finished(const Operand& operand, const Labels& output) {
         if (wanted & bit(operand.labels[d])) rest.push_back(operand.labels[d]);
         else summed.push_back(static_cast<int64_t>(d));
     }
-    const Tensor x = summed.empty() ? operand.x : sum(operand.x, summed, false, operand.x.dtype());
+    // Integers are added as int64, as PyTorch has it where there is one operand.
+    const Tensor x = summed.empty() ? operand.x : sum(operand.x, summed, false);
     Dims order;
     for (uint8_t label : output) {
         const auto at = std::find(rest.begin(), rest.end(), label);

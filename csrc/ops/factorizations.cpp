@@ -358,7 +358,7 @@ std::pair<Tensor, Tensor> qr(const Tensor& a, QrMode mode) {
     const Tensor q =
         mode == QrMode::R ? empty({0}, a.dtype()) : empty(m.of(m.rows, q_columns), a.dtype());
     const Tensor r = empty(m.of(r_rows, m.columns), a.dtype());
-    visit_precision("linalg.qr", a.dtype(), [&]<class T>() {
+    visit_precision("geqrf_cpu", a.dtype(), [&]<class T>() {
         qr_values<T>(values.data<T>(), mode == QrMode::R ? nullptr : q.data<T>(), r.data<T>(), m,
                      q_columns, r_rows);
     });

@@ -255,7 +255,8 @@ struct Inverse {
 };
 
 std::pair<Tensor, Tensor> inverse_with_flags(const char* function, const Tensor& a) {
-    require_square_float(function, a);
+    require_square(function, a);
+    require_precision(function, a);
     auto [y, info] = inverse_values(a);
     return {recorded(std::move(y), Inverse{}, a), info};
 }
@@ -457,7 +458,7 @@ Tensor det(const Tensor& a) {
     Tensor out = empty(m.batch, a.dtype());
     {
         GradMode off(false);
-        visit_precision("linalg.det", a.dtype(), [&]<class T>() {
+        visit_precision("lu_cpu", a.dtype(), [&]<class T>() {
             each_determinant<T>(a, [&](int64_t i, const T* diagonal, bool odd) {
                 T product = odd ? -1 : 1;
                 for (int64_t k = 0; k < m.rows; ++k) product *= diagonal[k];
@@ -471,7 +472,8 @@ Tensor det(const Tensor& a) {
 namespace {
 
 std::pair<Tensor, Tensor> signed_log(const char* function, const Tensor& a) {
-    require_square_float(function, a);
+    require_square(function, a);
+    require_precision(function, a);
     const Matrices m(a);
     Tensor sign = empty(m.batch, a.dtype()), log = empty(m.batch, a.dtype());
     {

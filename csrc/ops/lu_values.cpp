@@ -173,7 +173,7 @@ Solved solve_values(const Tensor& a_given, const Tensor& b_given, bool keep_fact
         out.factors.lu = empty(a_given.sizes(), a_given.dtype());
         out.factors.pivots = empty(m.of(n), DType::Int32);
     }
-    visit_precision("linalg.solve", a_given.dtype(), [&]<class T>() {
+    visit_precision("lu_cpu", a_given.dtype(), [&]<class T>() {
         if (n <= kTinyLu && columns <= kTinyLu) {
             solve_tiny(a, b, columns, out.x, out.factors);
             return;

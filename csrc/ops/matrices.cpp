@@ -39,6 +39,9 @@ void require_float(const char* function, const Tensor& x) {
     if (!x.is_floating())
         fail(function, ": Expected a floating point or complex tensor as input. Got ",
              scalar_type_name(x.dtype()));
+}
+void require_precision(const char* function, const Tensor& x) {
+    require_float(function, x);
     if (x.item_size() < sizeof(float))
         fail(function, ": Low precision dtypes not supported. Got ", scalar_type_name(x.dtype()));
 }

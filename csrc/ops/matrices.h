@@ -28,7 +28,8 @@ struct Matrices {
 void require_matrices(const char* function, const Tensor& x, const char* name = "A");
 void require_square(const char* function, const Tensor& x, const char* name = "A");
 void require_float(const char* function, const Tensor& x);
-// All three.
+void require_precision(const char* function, const Tensor& x);  // float32 or float64
+// Square and floats.
 void require_square_float(const char* function, const Tensor& x);
 
 // float32 or float64: f.template operator()<T>(). Others raise an error that names the function.

@@ -127,7 +127,7 @@ Decomposition decompose(const Tensor& a, Vectors vectors) {
         return out;
     }
     const Tensor values = contiguous_values(a);
-    visit_precision("linalg.svd", a.dtype(),
+    visit_precision("linalg_svd_cpu", a.dtype(),
                     [&]<class T>() { svd_values<T>(values, out, m, vectors); });
     if (const Failure failure = first_failure(out.info); failure.flag != 0) {
         if (failure.flag < 0)
@@ -152,13 +152,14 @@ struct Svd {
         const Tensor& s = y[1];
         const int64_t k = s.sizes().back(), m = y[0].size(-2), n = y[2].size(-1);
         const Tensor u = narrow(y[0], -1, 0, k), vh = narrow(y[2], -2, 0, k);
+        // A value of zero has no slope: the smallest of its subgradients is zero.
+        const Tensor gs = g[1].defined() ? where(s == 0, 0, g[1]) : Tensor();
         if (!g[0].defined() && !g[2].defined())
-            return {m >= n ? matmul(u, unsqueeze(g[1], -1) * vh)
-                           : matmul(u * unsqueeze(g[1], -2), vh)};
+            return {m >= n ? matmul(u, unsqueeze(gs, -1) * vh) : matmul(u * unsqueeze(gs, -2), vh)};
         const Tensor row = unsqueeze(s, -2), column = unsqueeze(s, -1);
         const Tensor gaps = inverse_gaps(s, true);
         const auto skew = [](const Tensor& x) { return x - mT(x); };
-        Tensor middle = g[1].defined() ? diagonal_matrix(g[1]) : Tensor();
+        Tensor middle = gs.defined() ? diagonal_matrix(gs) : Tensor();
         Tensor gu, gvh, ku, kv;
         if (g[0].defined()) {
             gu = narrow(g[0], -1, 0, k);
