@@ -162,8 +162,8 @@ def test_promotion_of_all_dtype_pairs(op: Op) -> None:
             pair = [Make(d)(*s, **PROMOTES) for d, s in zip((left, right), shapes, strict=True)]
             if op.name in ("floor_divide", "remainder"):
                 pair[1] = np.ones_like(pair[1])
-            if op.name == "ldexp" and right == "bool":
-                continue  # PyTorch refuses some of these
+            if op.name == "ldexp" and right in ("bool", "float32"):
+                continue  # PyTorch refuses some of these, or takes the power in single precision
             both(
                 op.call,
                 Sample(tuple(pair), {}),

@@ -133,7 +133,7 @@ for name, ref, low, high in (
 add_row("polygamma", lambda n, x: of_floats(lambda v: digamma(v) if n == 0 else
                                             (-1) ** (n + 1) * math.factorial(n) * zeta(n + 1, v))(x),
         lambda m: [S(n, m(*s, lo=0.4, hi=4)) for n, s in enumerate(SHAPES[:3])],
-        "other", method=None, tol=20, diff=False, **FLOAT_OUT)
+        "other", method=None, tol=20, diff=False, large=lambda m: [S(1, m(5001, lo=0.4, hi=4))], **FLOAT_OUT)
 add_row("mvlgamma", lambda x, p: sum(of_floats(lgamma)(x - j / 2) for j in range(p)) + p * (p - 1) / 4 * math.log(math.pi),
         lambda m: [S(m(*s, lo=2.1, hi=4), 2 + len(s) % 2) for s in SHAPES], "nary", dtypes=NUMBERS, out="float",
         inplace="mvlgamma_", tol=20, large=lambda m: [S(m(5001, lo=1.1, hi=4), 2)],
