@@ -84,6 +84,27 @@ def of_gelu_tails(x: np.ndarray) -> tuple:
     return np.where(x == 0, 0.5, x > 0), (x == 0) * math.sqrt(2 / math.pi), 0 * x
 
 
+def of_selu(x: np.ndarray) -> tuple:
+    scale, low = 1.0507009873554805, 1.7580993408473766 * np.exp(np.minimum(x, 0))
+    return np.where(x > 0, scale, low), *[np.where(x >= 0, 0, low)] * 2
+
+
+def of_celu(x: np.ndarray) -> tuple:
+    low = np.exp(np.minimum(x, 0) / 0.7)
+    curve = np.where(x >= 0, 0, low) / 0.7
+    return np.where(x > 0, 1, low), curve, curve / 0.7
+
+
+def of_hardswish(x: np.ndarray) -> tuple:
+    inner = np.abs(x) < 3
+    return np.where(inner, np.clip(x, -3, 3) / 3 + 0.5, x > 0), inner / 3, 0 * x
+
+
+def of_asinh(x: np.ndarray) -> tuple:
+    r = 1 / np.hypot(x, 1)
+    return r, -x * r * r * r, 2 * r * (x * r * r) ** 2 - r**5
+
+
 def of_smooth_l1(beta: float) -> Derivatives:
     def derivatives(x: np.ndarray) -> tuple:
         near = np.abs(x) < beta
@@ -115,6 +136,20 @@ KNOWN: dict[str, tuple[Callable[[Any], Any], Derivatives, tuple]] = {
     "relu": (tg.relu, lambda x: (x > 0, 0 * x, 0 * x), (1.0,)),
     "leaky_relu": (
         lambda x: F.leaky_relu(x, 0.1), lambda x: (np.where(x > 0, 1, 0.1), 0 * x, 0 * x), (1.0,)
+    ),
+    "selu": (F.selu, of_selu, (1.0, 10.0)),
+    "celu": (lambda x: F.celu(x, 0.7), of_celu, (1.0, 10.0)),
+    "hardtanh": (F.hardtanh, lambda x: (np.abs(x) < 1, 0 * x, 0 * x), (0.5, 1.0, 1.5)),
+    "hardsigmoid": (F.hardsigmoid, lambda x: ((np.abs(x) < 3) / 6, 0 * x, 0 * x), (1.0, 3.0, 3.5)),
+    "hardswish": (F.hardswish, of_hardswish, (1.0, 3.0, 3.5)),
+    "softshrink": (F.softshrink, lambda x: (np.abs(x) > 0.5, 0 * x, 0 * x), (0.4, 0.5, 0.6)),
+    "hardshrink": (F.hardshrink, lambda x: (np.abs(x) > 0.5, 0 * x, 0 * x), (0.4, 0.5, 0.6)),
+    "threshold": (
+        lambda x: F.threshold(x, 1.0, 7.0), lambda x: (x > 1, 0 * x, 0 * x), (0.5, 1.0, 1.5)
+    ),
+    "asinh": (tg.asinh, of_asinh, (1e-20, 0.3, 3.0, 1e10)),
+    "logaddexp": (
+        lambda x: tg.logaddexp(x, tg.zeros_like(x)), of_softplus(1, INF), (0.3, 15.0, 20.0, 30.0)
     ),
     "abs": (tg.abs, lambda x: (np.sign(x), 0 * x, 0 * x), (1.0,)),
     "clamp": (lambda x: x.clamp(-1, 1), lambda x: (np.abs(x) <= 1, 0 * x, 0 * x), (0.5, 1.0, 1.5)),

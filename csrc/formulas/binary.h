@@ -136,6 +136,129 @@ struct Atan2 {
     static constexpr auto rhs(auto g, auto a, auto b, auto) { return -g * over_squares(a, b); }
 };
 
+struct Hypot {
+    static constexpr auto domain = Domain::FloatOnly;
+    static constexpr auto forward(auto a, auto b) { return hypot(a, b); }
+    static constexpr auto lhs(auto g, auto a, auto, auto y) {
+        return where(y == 0, zero_like(g), g * (a / where(y == 0, 1, y)));
+    }
+    static constexpr auto rhs(auto g, auto, auto b, auto y) {
+        return where(y == 0, zero_like(g), g * (b / where(y == 0, 1, y)));
+    }
+};
+// ln(e^a + e^b), and the same with base 2.
+struct Logaddexp {
+    static constexpr auto domain = Domain::FloatOnly;
+    static constexpr auto forward(auto a, auto b) {
+        return maximum(a, b) + softplus(-abs(difference(a, b)));
+    }
+    static constexpr auto lhs(auto g, auto a, auto b, auto) {
+        return g * logistic(difference(a, b));
+    }
+    static constexpr auto rhs(auto g, auto a, auto b, auto) {
+        return g * logistic(difference(b, a));
+    }
+};
+struct Logaddexp2 {
+    static constexpr auto domain = Domain::FloatOnly;
+    static constexpr auto forward(auto a, auto b) {
+        return maximum(a, b) + softplus(abs(difference(a, b)) * -kLn2) * (1 / kLn2);
+    }
+    static constexpr auto lhs(auto g, auto a, auto b, auto) {
+        return g * logistic(difference(a, b) * kLn2);
+    }
+    static constexpr auto rhs(auto g, auto a, auto b, auto) {
+        return g * logistic(difference(b, a) * kLn2);
+    }
+};
+// As maximum and minimum, but a number wins over NaN, and equal ones leave the gradient to the first.
+struct Fmax {
+    static constexpr auto domain = Domain::Numbers;
+    static constexpr bool bools = true;
+    static constexpr auto forward(auto a, auto b) { return where((a >= b) | isnan(b), a, b); }
+    static constexpr auto lhs(auto g, auto a, auto b, auto) {
+        return where((a >= b) | isnan(b), g, zero_like(g));
+    }
+    static constexpr auto rhs(auto g, auto a, auto b, auto) {
+        return where((a >= b) | isnan(b), zero_like(g), g);
+    }
+};
+struct Fmin {
+    static constexpr auto domain = Domain::Numbers;
+    static constexpr bool bools = true;
+    static constexpr auto forward(auto a, auto b) { return where((a <= b) | isnan(b), a, b); }
+    static constexpr auto lhs(auto g, auto a, auto b, auto) {
+        return where((a <= b) | isnan(b), g, zero_like(g));
+    }
+    static constexpr auto rhs(auto g, auto a, auto b, auto) {
+        return where((a <= b) | isnan(b), zero_like(g), g);
+    }
+};
+struct Copysign {
+    static constexpr auto cost = Cost::Light;
+    static constexpr auto node_of_number_rhs = "CopysignBackward1";
+    static constexpr auto forward(auto a, auto b) { return copysign(a, b); }
+    static constexpr auto lhs(auto g, auto a, auto, auto y) { return g * (sign(a) * sign(y)); }
+    static constexpr auto rhs(auto g, auto, auto, auto) { return zero_like(g); }
+};
+struct Ldexp {
+    static constexpr auto forward(auto a, auto b) { return ldexp(a, b); }
+    static constexpr auto lhs(auto g, auto, auto b, auto) { return ldexp(g, b); }
+    static constexpr auto rhs(auto g, auto, auto, auto y) { return g * y * kLn2; }
+};
+// 0 where a is 0, whatever the logarithm is.
+struct Xlogy {
+    static constexpr auto node_of_number_lhs = "XlogyBackward1";
+    static constexpr auto node_of_number_rhs = "XlogyBackward2";
+    static constexpr auto forward(auto a, auto b) {
+        return where(isnan(b), b, where(a == 0, 0, a * log(b)));
+    }
+    static constexpr auto lhs(auto g, auto a, auto b, auto) {
+        auto none = (a == 0) & (b <= 0);
+        return where(none, zero_like(g), g * log(where(none, 1, b)));
+    }
+    static constexpr auto rhs(auto g, auto a, auto b, auto) {
+        auto none = (a == 0) & (b == 0);
+        return where(none, zero_like(g), g * (a / where(none, 1, b)));
+    }
+};
+struct Xlog1py {
+    static constexpr bool special = true;
+    static constexpr auto node = "SpecialXlog1PyBackward0";
+    static constexpr auto node_of_number_lhs = "SpecialXlog1PyBackward1";
+    static constexpr auto node_of_number_rhs = "SpecialXlog1PyBackward2";
+    static constexpr auto forward(auto a, auto b) {
+        return where(isnan(b), b, where(a == 0, 0, a * log1p(b)));
+    }
+    static constexpr auto lhs(auto g, auto a, auto b, auto) {
+        auto none = (a == 0) & (b <= -1);
+        return where(none, zero_like(g), g * log1p(where(none, 0, b)));
+    }
+    static constexpr auto rhs(auto g, auto a, auto b, auto) {
+        auto none = (a == 0) & (b == -1);
+        return where(none, zero_like(g), g * (a / (where(none, 0, b) + 1)));
+    }
+};
+struct Nextafter {
+    static constexpr auto domain = Domain::FloatOnly;
+    static constexpr auto forward(auto a, auto b) { return nextafter(a, b); }
+    static constexpr auto lhs(auto g, auto a, auto b, auto) {
+        return where(a == b, zero_like(g), g);
+    }
+    static constexpr auto rhs(auto g, auto, auto, auto) { return zero_like(g); }
+};
+// Leaky relu with a slope that is learned.
+struct PreluKernel {
+    static constexpr auto domain = Domain::FloatOnly;
+    static constexpr auto cost = Cost::Light;
+    static constexpr auto kernel = "prelu_cpu";
+    static constexpr bool internal = true;
+    static constexpr auto rhs_name = "weight";
+    static constexpr auto forward(auto a, auto b) { return where(a > 0, a, a * b); }
+    static constexpr auto lhs(auto g, auto a, auto b, auto) { return where(a > 0, g, g * b); }
+    static constexpr auto rhs(auto g, auto a, auto, auto) { return g * where(a > 0, 0, a); }
+};
+
 // Binary cross-entropy of logits x and probabilities t. s - t loses its digits where both are nearly 1.
 struct LogitLoss {
     static constexpr bool internal = true;
@@ -161,7 +284,10 @@ template <class F> struct Rhs {
 #define TAPEGRAD_BINARY(X)                                                                          \
     X(Add, add) X(Sub, sub) X(Mul, mul) X(Div, div) X(Pow, pow) X(Maximum, maximum)                 \
     X(Minimum, minimum) X(ClampMin, clamp_min) X(ClampMax, clamp_max) X(Remainder, remainder)       \
-    X(Fmod, fmod) X(Atan2, atan2) X(LogitLoss, logit_loss)
+    X(Fmod, fmod) X(Atan2, atan2) X(LogitLoss, logit_loss) X(Hypot, hypot)                          \
+    X(Logaddexp, logaddexp) X(Logaddexp2, logaddexp2) X(Fmax, fmax) X(Fmin, fmin)                   \
+    X(Copysign, copysign) X(Ldexp, ldexp) X(Xlogy, xlogy) X(Xlog1py, xlog1py)                       \
+    X(Nextafter, nextafter) X(PreluKernel, prelu_kernel)
 // clang-format on
 TAPEGRAD_ENUMERATION(Binary, TAPEGRAD_BINARY)
 

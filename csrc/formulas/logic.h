@@ -12,7 +12,7 @@ namespace tapegrad::formulas {
     X(LogicalAnd, logical_and) X(LogicalOr, logical_or) X(LogicalXor, logical_xor)
 #define TAPEGRAD_PREDICATE(X)                                                                       \
     X(IsNan, isnan) X(IsInf, isinf) X(IsFinite, isfinite) X(LogicalNot, logical_not)                \
-    X(SignBit, signbit)
+    X(SignBit, signbit) X(IsPosInf, isposinf) X(IsNegInf, isneginf)
 // clang-format on
 TAPEGRAD_ENUMERATION(Comparison, TAPEGRAD_COMPARISON)
 TAPEGRAD_ENUMERATION(Predicate, TAPEGRAD_PREDICATE)

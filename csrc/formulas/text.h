@@ -81,6 +81,13 @@ inline Text logistic(const Text& x) { return sigmoid(x); }
 inline Text logistic_rest(const Text& s, const Text&) { return 1 - s; }
 inline Text pow_slope(const Text& a, const Text& b) { return b * pow(a, b - 1); }
 inline Text over_squares(const Text& a, const Text& b) { return a / (a * a + b * b); }
+inline Text difference(const Text& a, const Text& b) { return a - b; }
+inline Text mish_gate(const Text& x) { return call("tanh", {call("softplus", {x.s}).s}); }
+inline Text mish_gate_slope(const Text& x) { return sigmoid(x) * (1 - pow(mish_gate(x), 2)); }
+inline Text sinc_slope(const Text& x) { return (cos(x * kPi) - sinc(x)) / x; }
+inline Text i1_slope(const Text& x) { return i0(x) - i1(x) / x; }
+inline Text i1e_slope(const Text& x) { return i0e(x) - i1e(x) * (sign(x) + 1 / x); }
+inline Text erfcx_slope(const Text& x) { return 2 * (x * erfcx(x)) - kTwoOverSqrtPi; }
 inline Text floor_quotient(const Text& a, const Text& b) { return floor(a / b); }
 inline Text trunc_quotient(const Text& a, const Text& b) { return trunc(a / b); }
 

@@ -24,18 +24,24 @@ template <class F> struct Traits {
     TAPEGRAD_FACT_(bool, bools, false)
     TAPEGRAD_FACT_(const char*, bool_error, nullptr)
     TAPEGRAD_FACT_(const char*, two_bools_error, bool_error())
+    // Whether it is a function of tapegrad.special alone.
+    TAPEGRAD_FACT_(bool, special, false)
     // Whether no function of Python has its name: another one comes to it.
     TAPEGRAD_FACT_(bool, internal, false)
     // The name in '"..." not implemented for', where it is not <function>_cpu.
     TAPEGRAD_FACT_(const char*, kernel, nullptr)
     // Whether integers are divided, for which there is no division by zero.
     TAPEGRAD_FACT_(bool, divides, false)
+    // The name in 'derivative for aten::... is not implemented', where floats have none.
+    TAPEGRAD_FACT_(const char*, refused, nullptr)
 
     // The name of the node, where it is not <Struct>Backward0. PyTorch numbers the overloads of an operator,
     // so an operand that is a number may show in the name.
     TAPEGRAD_FACT_(const char*, node, nullptr)
     TAPEGRAD_FACT_(const char*, node_of_number_lhs, node())
     TAPEGRAD_FACT_(const char*, node_of_number_rhs, node())
+    // The same of the operation in place, where PyTorch counts that as another overload.
+    TAPEGRAD_FACT_(const char*, node_in_place, nullptr)
     // What the node shows as saved: an exponent that the formula has built in, and the second operand's name.
     TAPEGRAD_FACT_(int, exponent, 0)
     TAPEGRAD_FACT_(const char*, rhs_name, "other")

@@ -11,7 +11,9 @@
 // members of the struct (traits.h).
 #pragma once
 
+#include "formulas/activations.h"
 #include "formulas/constants.h"
+#include "formulas/special.h"
 #include "formulas/traits.h"
 
 namespace tapegrad::formulas {
@@ -130,79 +132,6 @@ struct Sigmoid {
     static constexpr auto forward(auto x) { return sigmoid(x); }
     static constexpr auto backward(auto g, auto, auto y) { return g * ((1 - y) * y); }
 };
-struct LogSigmoid {
-    static constexpr auto domain = Domain::FloatOnly;
-    static constexpr auto forward(auto x) { return -softplus(-x); }
-    static constexpr auto backward(auto g, auto x, auto) { return g * logistic(-x); }
-};
-struct Relu {
-    static constexpr auto domain = Domain::Numbers;
-    static constexpr auto bool_error = "Boolean inputs not supported for relu";
-    static constexpr auto forward(auto x) { return where(x <= 0, zero_like(x), x); }  // NaN stays
-    static constexpr auto backward(auto g, auto, auto y) { return where(y <= 0, zero_like(g), g); }
-};
-struct LeakyRelu {
-    static constexpr auto domain = Domain::FloatOnly;
-    static constexpr const char* parameters[] = {"negative_slope"};
-    static constexpr auto forward(auto x, auto slope) { return where(x > 0, x, x * slope); }
-    static constexpr auto backward(auto g, auto x, auto, auto slope) {
-        return where(x > 0, g, g * slope);
-    }
-};
-struct Elu {
-    static constexpr auto domain = Domain::FloatOnly;
-    static constexpr const char* parameters[] = {"alpha"};
-    static constexpr auto forward(auto x, auto alpha) { return where(x > 0, x, alpha * expm1(x)); }
-    static constexpr auto backward(auto g, auto x, auto, auto alpha) {
-        // exp may be infinite where it does not count.
-        return where(x > 0, g, g * (alpha * exp(where(x >= 0, 0, x))));
-    }
-};
-// Hendrycks and Gimpel, "Gaussian Error Linear Units", arXiv:1606.08415: x * Phi(x).
-struct Gelu {
-    static constexpr auto domain = Domain::FloatOnly;
-    static constexpr auto kernel = "GeluKernelImpl";
-    static constexpr auto forward(auto x) { return x * normal_cdf(x); }
-    static constexpr auto backward(auto g, auto x, auto) {
-        return g * (normal_cdf(x) + x * normal_pdf(x));
-    }
-};
-// The approximation of the same paper by tanh, written with sigmoid(2 u) = (1 + tanh(u)) / 2.
-struct GeluTanh {
-    static constexpr auto domain = Domain::FloatOnly;
-    static constexpr auto kernel = "GeluKernelImpl";
-    static constexpr auto node = "GeluBackward0";
-    static constexpr bool internal = true;
-    static constexpr auto forward(auto x) {
-        return x * sigmoid((x + kGeluCubic * (x * x * x)) * (2 * kSqrtTwoOverPi));
-    }
-    static constexpr auto backward(auto g, auto x, auto) {
-        // Beyond 30 it is 0 or 1 to every digit, and the powers of x must not become infinite.
-        auto z = where(x > 30, 30, where(x < -30, -30, x));
-        auto u = (z + kGeluCubic * (z * z * z)) * (2 * kSqrtTwoOverPi);
-        auto s = logistic(u);
-        auto slope = (1 + (3 * kGeluCubic) * (z * z)) * (2 * kSqrtTwoOverPi);
-        return g * (s + z * (s * logistic_rest(s, u)) * slope);
-    }
-};
-struct Silu {
-    static constexpr auto domain = Domain::FloatOnly;
-    static constexpr auto forward(auto x) { return x * sigmoid(x); }
-    static constexpr auto backward(auto g, auto x, auto) {
-        auto s = logistic(x);
-        return g * (s * (1 + x * logistic_rest(s, x)));
-    }
-};
-struct Softplus {
-    static constexpr auto domain = Domain::FloatOnly;
-    static constexpr const char* parameters[] = {"beta", "threshold"};
-    static constexpr auto forward(auto x, auto beta, auto threshold) {
-        return where(x * beta > threshold, x, softplus(x * beta) / beta);
-    }
-    static constexpr auto backward(auto g, auto x, auto, auto beta, auto threshold) {
-        return where(x * beta > threshold, g, g * logistic(x * beta));
-    }
-};
 struct Erf {
     static constexpr auto forward(auto x) { return erf(x); }
     static constexpr auto backward(auto g, auto x, auto) {
@@ -284,10 +213,17 @@ struct PowScalar {  // x ** exponent for any exponent; the common ones have thei
     X(Rsqrt, rsqrt) X(Reciprocal, reciprocal) X(Sin, sin) X(Cos, cos) X(Tan, tan) X(Asin, asin)     \
     X(Acos, acos) X(Atan, atan) X(Sinh, sinh) X(Cosh, cosh) X(Tanh, tanh) X(Sigmoid, sigmoid)       \
     X(LogSigmoid, log_sigmoid) X(Gelu, gelu) X(GeluTanh, gelu_tanh) X(Silu, silu) X(Erf, erf)       \
-    X(Erfc, erfc)
+    X(Erfc, erfc)                                                                                   \
+    X(Hardsigmoid, hardsigmoid) X(Hardswish, hardswish) X(Selu, selu) X(Mish, mish)                 \
+    X(Asinh, asinh) X(Acosh, acosh) X(Atanh, atanh) X(Frac, frac) X(Sgn, sgn)                       \
+    X(Deg2rad, deg2rad) X(Rad2deg, rad2deg) X(Angle, angle) X(Sinc, sinc) X(Logit, logit)           \
+    X(Erfinv, erfinv) X(Erfcx, erfcx) X(Ndtr, ndtr) X(Ndtri, ndtri) X(LogNdtr, log_ndtr)            \
+    X(Entr, entr) X(Lgamma, lgamma) X(Digamma, digamma) X(I0, i0) X(I0e, i0e) X(I1, i1) X(I1e, i1e)
 #define TAPEGRAD_UNARY_PARAMETRIC(X)                                                                \
     X(LeakyRelu, leaky_relu) X(Elu, elu) X(Softplus, softplus) X(Clamp, clamp)                      \
-    X(SmoothL1, smooth_l1) X(PowScalar, pow_scalar)
+    X(SmoothL1, smooth_l1) X(PowScalar, pow_scalar)                                                 \
+    X(Hardtanh, hardtanh) X(Celu, celu) X(Softshrink, softshrink) X(Hardshrink, hardshrink)         \
+    X(Threshold, threshold) X(LogitEps, logit_eps) X(Polygamma, polygamma)
 #define TAPEGRAD_UNARY(X) TAPEGRAD_UNARY_PLAIN(X) TAPEGRAD_UNARY_PARAMETRIC(X)
 // clang-format on
 TAPEGRAD_ENUMERATION(Unary, TAPEGRAD_UNARY)

@@ -19,10 +19,14 @@
 //   over_squares(a, b)       a / (a * a + b * b) for every magnitude, 0 at the origin
 //   floor_quotient(a, b), trunc_quotient(a, b)
 //                            of the exact quotient: a / b rounds, and may reach the next integer
+//   the shared words         see composed.h
 // clang-format off
 #define TAPEGRAD_COMPOSED_WORDS(X)                                                                  \
     X(where) X(normal_cdf) X(normal_pdf) X(logistic) X(logistic_rest) X(pow_slope) X(over_squares)  \
-    X(floor_quotient) X(trunc_quotient)
+    X(floor_quotient) X(trunc_quotient) X(zeta) TAPEGRAD_SHARED_WORDS(X)
+#define TAPEGRAD_SHARED_WORDS(X)                                                                    \
+    X(mish_gate) X(mish_gate_slope) X(sinc_slope) X(i1_slope) X(i1e_slope) X(erfcx_slope)           \
+    X(difference)
 #define TAPEGRAD_WORDS(X, Operator)                                                                 \
     TAPEGRAD_UNARY(Operator) TAPEGRAD_BINARY(Operator) TAPEGRAD_INTEGER(Operator)                   \
     TAPEGRAD_COMPARISON(Operator) TAPEGRAD_PREDICATE(Operator)                                      \

@@ -7,6 +7,7 @@
 #include "formulas/binary.h"
 #include "formulas/integer.h"
 #include "formulas/logic.h"
+#include "formulas/pointwise.h"
 #include "formulas/unary.h"
 #include "kernels/dtype_table.h"
 
@@ -27,9 +28,10 @@ struct ElementwiseKernels {
     BlockTable binary_rhs[formulas::kBinaryCount];
     BlockTable comparison[formulas::kComparisonCount];  // out: bool
     BlockTable integer[formulas::kIntegerCount];        // floor_divide has floats too
-    BlockTable predicate[formulas::kPredicateCount];    // out: bool
-    BlockTable where;                                   // in: bool, a, b
-    DTypeTable<BlockTable> cast;                        // from, to
+    BlockTable pointwise[formulas::kPointwiseCount];
+    BlockTable predicate[formulas::kPredicateCount];  // out: bool
+    BlockTable where;                                 // in: bool, a, b
+    DTypeTable<BlockTable> cast;                      // from, to
 };
 
 }  // namespace tapegrad::kernels

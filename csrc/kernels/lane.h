@@ -5,6 +5,8 @@
 
 #include <type_traits>
 
+#include "formulas/composed.h"
+#include "formulas/vocabulary.h"
 #include "simd/math.h"
 
 namespace tapegrad::TAPEGRAD_ISA {
@@ -69,6 +71,15 @@ template <class T> struct Lane {
         T q = static_cast<T>(a.v / b.v);
         return a.v % b.v != 0 && (a.v < 0) != (b.v < 0) ? static_cast<T>(q - 1) : q;
     }
+    friend bool isnan(Lane) { return false; }
+    friend Lane heaviside(Lane a, Lane b) { return a.v == 0 ? b : Lane(a.v > 0); }
+    // Of what wraps around, the sizes are still right as unsigned numbers.
+    friend Lane gcd(Lane a, Lane b) { return static_cast<T>(common_divisor(size(a), size(b))); }
+    friend Lane lcm(Lane a, Lane b) {
+        const Wide x = size(a), y = size(b), divisor = common_divisor(x, y);
+        const Lane product = Lane(static_cast<T>(divisor ? x / divisor : 0)) * static_cast<T>(y);
+        return abs(product);
+    }
     friend Lane bitwise_and(Lane a, Lane b) { return a.v & b.v; }
     friend Lane bitwise_or(Lane a, Lane b) { return a.v | b.v; }
     friend Lane bitwise_xor(Lane a, Lane b) { return a.v ^ b.v; }
@@ -98,6 +109,17 @@ template <class T> struct Lane {
         }
         return result;
     }
+
+private:
+    static Wide size(Lane a) { return static_cast<Wide>(abs(a).v); }
+    static Wide common_divisor(Wide x, Wide y) {
+        while (y != 0) {
+            const Wide rest = x % y;
+            x = y;
+            y = rest;
+        }
+        return x;
+    }
 };
 
 // The remaining functions of two packs, lane by lane: rare, and no bottleneck.
@@ -125,6 +147,15 @@ template <class T> Pack<T> floor_divide(Pack<T> a, Pack<T> b) {
         T f = static_cast<T>(__builtin_floor(q));
         return q - f > T(0.5) ? f + 1 : f;
     });
+}
+template <class T> Pack<T> nextafter(Pack<T> a, Pack<T> b) {
+    return lane_by_lane(a, b, [](T x, T y) {
+        if constexpr (sizeof(T) == 4) return __builtin_nextafterf(x, y);
+        else return __builtin_nextafter(x, y);
+    });
+}
+template <class T> TAPEGRAD_INLINE Pack<T> heaviside(Pack<T> a, Pack<T> b) {
+    return where(a == 0, b, where(a > 0, Pack<T>(1), Pack<T>(0)));
 }
 template <class T> Pack<T> zero_like(Pack<T>) { return Pack<T>(0); }
 
@@ -158,5 +189,13 @@ template <class T> TAPEGRAD_INLINE Pack<T> over_squares(Pack<T> a, Pack<T> b) {
     const Pack<T> x = a * factor, y = b * factor;
     return where((size == 0) | isinf(size), 0, x / (x * x + y * y) * factor);
 }
+
+#define TAPEGRAD_SHARED_(name)                                              \
+    template <class T, class... More>                                       \
+    TAPEGRAD_INLINE Pack<T> name(Pack<T> x, More... more) {                 \
+        return formulas::composed::name(x, more...);                        \
+    }
+TAPEGRAD_SHARED_WORDS(TAPEGRAD_SHARED_)
+#undef TAPEGRAD_SHARED_
 
 }  // namespace tapegrad::TAPEGRAD_ISA

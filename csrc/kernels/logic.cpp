@@ -51,6 +51,14 @@ struct IsInf {
         else return false;
     }
 };
+template <int Sign> struct IsInfinity {
+    template <class T> static bool test(T a) {
+        if constexpr (kFloat<T>) return a == Sign * __builtin_inf();
+        else return false;
+    }
+};
+using IsPosInf = IsInfinity<1>;
+using IsNegInf = IsInfinity<-1>;
 struct IsFinite {
     template <class T> static bool test(T a) {
         if constexpr (kFloat<T>) return __builtin_fabs(a) < __builtin_inf();

@@ -42,7 +42,8 @@ TAPEGRAD_INLINE auto with_parameters(const double* p, G g) {
     constexpr int count = formulas::parameter_count<F>();
     if constexpr (count == 0) return g();
     else if constexpr (count == 1) return g(Number(p[0]));
-    else return g(Number(p[0]), Number(p[1]));
+    else if constexpr (count == 2) return g(Number(p[0]), Number(p[1]));
+    else return g(Number(p[0]), Number(p[1]), Number(p[2]));
 }
 
 }  // namespace tapegrad::TAPEGRAD_ISA

@@ -121,6 +121,13 @@ void fill_elementwise(ElementwiseKernels& k) {
 #define TAPEGRAD_FILL(Name, ...) fill_row<&K::integer, int(Integer::Name), 2, false>(k);
     TAPEGRAD_INTEGER(TAPEGRAD_FILL)
 #undef TAPEGRAD_FILL
+#define TAPEGRAD_FILL(Name, ...) \
+    fill_row<&K::pointwise, int(Pointwise::Name), Name::operands, false>(k);
+    TAPEGRAD_POINTWISE(TAPEGRAD_FILL)
+#undef TAPEGRAD_FILL
+    // Rounded, the next float would be the number itself.
+    for (const DType half : {DType::Float16, DType::BFloat16})
+        k.binary[int(Binary::Nextafter)][half] = nullptr;
 #define TAPEGRAD_FILL(Name, ...) fill_row<&K::predicate, int(Predicate::Name), 1, true>(k);
     TAPEGRAD_PREDICATE(TAPEGRAD_FILL)
 #undef TAPEGRAD_FILL

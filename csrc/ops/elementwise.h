@@ -3,6 +3,7 @@
 
 #include <concepts>
 
+#include "formulas/composed.h"
 #include "formulas/vocabulary.h"
 #include "ops/arg.h"
 #include "ops/copy.h"
@@ -100,5 +101,14 @@ Tensor pow_slope(const Tensor& a, const Tensor& b);
 Tensor over_squares(const Tensor& a, const Tensor& b);
 Tensor floor_quotient(const Tensor& a, const Tensor& b);
 Tensor trunc_quotient(const Tensor& a, const Tensor& b);
+#define TAPEGRAD_SHARED_(name)                                       \
+    template <class... More>                                         \
+    Tensor name(const Tensor& x, const More&... more) {              \
+        return formulas::composed::name(x, more...);                 \
+    }
+TAPEGRAD_SHARED_WORDS(TAPEGRAD_SHARED_)
+#undef TAPEGRAD_SHARED_
+Tensor zeta(const Arg& order, const Arg& x);
+Tensor polygamma(double n, const Tensor& x);
 
 }  // namespace tapegrad

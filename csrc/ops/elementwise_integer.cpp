@@ -17,11 +17,15 @@ struct IntegerInfo {
     const char* kernel;
     Cost cost;
     bool divides;
+    void (*refuse)();
 };
 
 template <class F> constexpr IntegerInfo integer_info(const char* kernel) {
     using Facts = formulas::Traits<F>;
-    return {formulas::given_or(Facts::kernel(), kernel), Facts::cost(), Facts::divides()};
+    return {formulas::given_or(Facts::kernel(), kernel), Facts::cost(), Facts::divides(), [] {
+                fail<NotImplementedError>("derivative for aten::", Facts::refused(),
+                                          " is not implemented");
+            }};
 }
 
 #define TAPEGRAD_INFO(Name, function) integer_info<formulas::Name>(#function "_cpu"),
@@ -33,12 +37,9 @@ BlockFn integer_kernel(Integer op, DType dtype) {
     return kernel_table().elementwise.integer[int(op)].require(dtype, info_of(op).kernel);
 }
 
-// Floor division is recorded so that asking for its derivative is an error and not a silent zero.
-template <class... Args> Ref<Node> refusing(const Args&... args) {
-    return refusing_node(
-        "NotImplemented",
-        [] { fail<NotImplementedError>("derivative for aten::floor_divide is not implemented"); },
-        args...);
+// What floats have no derivative of is recorded, so that asking for it is an error and not a silent zero.
+template <class... Args> Ref<Node> refusing(Integer op, const Args&... args) {
+    return refusing_node("NotImplemented", info_of(op).refuse, args...);
 }
 
 }  // namespace
@@ -51,7 +52,7 @@ Tensor integer_binary(Integer op, const Arg& a, const Arg& b) {
     Prepared pa(a, dtype), pb(b, dtype);
     const Operand operands[] = {pa.operand, pb.operand};
     kernels::run_elementwise(kernel, out, operands, 2, item_size(dtype), nullptr, info_of(op).cost);
-    if (const Ref<Node> node = refusing(a, b)) set_history(out, node);
+    if (const Ref<Node> node = refusing(op, a, b)) set_history(out, node);
     return out;
 }
 
@@ -62,7 +63,7 @@ const Tensor& integer_in_place(Integer op, const Tensor& a, const Arg& b) {
     check_in_place_result(a, broadcast_shape(a, b), dtype);
     const BlockFn kernel = integer_kernel(op, dtype);
     if (info_of(op).divides) check_divisor(b, dtype);
-    return change.apply(refusing(a, b),
+    return change.apply(refusing(op, a, b),
                         [&] { apply_in_place(kernel, a, b, dtype, info_of(op).cost); });
 }
 

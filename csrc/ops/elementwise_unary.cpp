@@ -30,7 +30,7 @@ template <class F, class G, class P> auto apply_parameters(G g, const P* p) {
 }
 
 struct UnaryInfo {
-    const char *name, *node, *kernel, *bool_error;
+    const char *name, *node, *node_in_place, *kernel, *bool_error;
     Domain domain;
     Cost cost;
     unsigned uses;
@@ -59,6 +59,7 @@ constexpr UnaryInfo unary_info(const char* name, const char* node, const char* k
     using Facts = formulas::Traits<F>;
     UnaryInfo info{name,
                    given_or(Facts::node(), node),
+                   Facts::node_in_place(),
                    given_or(Facts::kernel(), kernel),
                    Facts::bool_error(),
                    Facts::domain(),
@@ -80,7 +81,7 @@ constexpr UnaryInfo unary_infos[] = {TAPEGRAD_UNARY(TAPEGRAD_INFO)};
 #undef TAPEGRAD_INFO
 constexpr const UnaryInfo& info_of(Unary op) { return unary_infos[static_cast<int>(op)]; }
 
-class UnaryNode final : public Node {
+class UnaryNode : public Node {
 public:
     UnaryNode(Unary op, const UnaryInfo& info, const double* p, const Tensor& x)
         : Node(gradient_edge(x)),
@@ -137,10 +138,15 @@ public:
 
     SavedTensor saved;
 
-private:
+protected:
     const Unary op_;
     const UnaryInfo& info_;
     double parameters_[kMaxParameters];
+};
+class UnaryNodeInPlace final : public UnaryNode {
+public:
+    using UnaryNode::UnaryNode;
+    const char* name() const noexcept override { return info_.node_in_place; }
 };
 
 BlockFn unary_kernel(Unary op, const UnaryInfo& info, DType dtype) {
@@ -198,7 +204,8 @@ const Tensor& unary_in_place(Unary op, const Tensor& x, double p0, double p1) {
     if (recorded && info.uses == kUsesResult && is_view(x)) return copy_(x, unary(op, x, p0, p1));
     Ref<UnaryNode> node;
     if (recorded) {
-        node = Ref<UnaryNode>(new UnaryNode(op, info, parameters, x));
+        node = Ref<UnaryNode>(info.node_in_place ? new UnaryNodeInPlace(op, info, parameters, x)
+                                                 : new UnaryNode(op, info, parameters, x));
         // The derivative needs what is overwritten: nobody else can have that, so it is kept as a copy.
         if (info.uses == kUsesA) node->saved.save(clone(x), false);
     }

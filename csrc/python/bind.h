@@ -38,6 +38,14 @@ template <size_t N> consteval Name<2 * N> snake_case(const char (&name)[N], bool
     return result;
 }
 
+template <Name A, Name B> consteval auto joined() {
+    Name<sizeof(A.text) + sizeof(B.text)> result;
+    size_t at = 0;
+    for (size_t i = 0; A.text[i]; ++i) result.text[at++] = A.text[i];
+    for (size_t i = 0; B.text[i]; ++i) result.text[at++] = B.text[i];
+    return result;
+}
+
 // One of several functions of the same name, by its type.
 template <class F> constexpr F* overload(F* function) { return function; }
 
@@ -196,10 +204,10 @@ template <Name N, class... F> Operator& def_method(PyObject* m, F... functions) 
 
 // The operators, a file for each topic.
 #define TAPEGRAD_TOPICS(X) \
-    X(as_strided) X(attributes) X(creation) X(dropout) X(elementwise) X(extremes) \
+    X(activations) X(as_strided) X(attributes) X(creation) X(dropout) X(elementwise) X(extremes) \
     X(gather) X(index_select) X(index_write) X(indexing) X(isin) X(joining) X(linalg) X(losses) \
     X(masks) X(nonzero) X(normalization) X(optim) X(random) X(ranks) X(rearranging) X(reductions) X(reshape) \
-    X(scans) X(scatter) X(softmax) X(sort) X(split) X(triangles) X(views)
+    X(scans) X(scatter) X(softmax) X(sort) X(special) X(split) X(triangles) X(views)
 #define TAPEGRAD_DECLARE_(topic) void bind_##topic(PyObject* m);
 TAPEGRAD_TOPICS(TAPEGRAD_DECLARE_)
 #undef TAPEGRAD_DECLARE_

@@ -4,10 +4,10 @@
 #include "ops/nonzero.h"
 #include "ops/views.h"
 
-#include "ops/activations.h"
 #include "ops/arithmetic.h"
 #include "ops/copy.h"
 #include "ops/indexing.h"
+#include "ops/special.h"
 #include "python/bind.h"
 
 namespace tapegrad::python {
@@ -29,6 +29,24 @@ template <Binary Op> Tensor binary_of(const Arg& a, const Arg& b) {
 template <Binary Op> const Tensor& binary_in(const Tensor& a, const Arg& b) {
     check_bounds<Op>(a, b);
     return binary_in_place(Op, a, b);
+}
+// Operators that take no numbers.
+constexpr bool is_of_tensors(Binary op) {
+    return op == Binary::Hypot || op == Binary::Ldexp || op == Binary::Nextafter ||
+           op == Binary::Logaddexp || op == Binary::Logaddexp2 || op == Binary::Fmax ||
+           op == Binary::Fmin;
+}
+template <Binary Op> Tensor of_tensors(const Tensor& a, const Tensor& b) {
+    return binary(Op, a, b);
+}
+template <Binary Op> const Tensor& of_tensors_in(const Tensor& a, const Tensor& b) {
+    return binary_in_place(Op, a, b);
+}
+template <Integer Op> Tensor integer_of_tensors(const Tensor& a, const Tensor& b) {
+    return integer_binary(Op, a, b);
+}
+template <Integer Op> const Tensor& integer_of_tensors_in(const Tensor& a, const Tensor& b) {
+    return integer_in_place(Op, a, b);
 }
 // The form of old programs, with the factor in front of what it belongs to.
 template <auto F> Tensor scaled_first(const Tensor& a, const Scalar& alpha, const Tensor& b) {
@@ -61,23 +79,35 @@ template <Name N, DType To> void bind_conversion(PyObject* m) {
 
 // Operators that are bound below, with parameters of their own, or not at all.
 constexpr bool is_plain(Unary op) {
-    return op != Unary::Cube && op != Unary::Round && op != Unary::Gelu && op != Unary::GeluTanh;
+    return op != Unary::Cube && op != Unary::Round && op != Unary::Gelu && op != Unary::GeluTanh &&
+           op != Unary::Angle && op != Unary::Logit;
 }
 constexpr bool is_plain(Binary op) {
     return op != Binary::Add && op != Binary::Sub && op != Binary::Div && op != Binary::Pow &&
-           op != Binary::ClampMin && op != Binary::ClampMax && op != Binary::LogitLoss;
+           op != Binary::ClampMin && op != Binary::ClampMax && op != Binary::LogitLoss &&
+           op != Binary::PreluKernel && op != Binary::Copysign && !is_of_tensors(op);
 }
 
 template <class Formula, Unary Op, Name N, Name InPlace> void bind_unary(PyObject* m) {
-    if constexpr (formulas::parameter_count<Formula>() == 0 && is_plain(Op)) {
+    if constexpr (formulas::Traits<Formula>::special()) {
+        def_function<joined<"special_", N>()>(m, unary_of<Op>);
+    } else if constexpr (formulas::parameter_count<Formula>() == 0 && is_plain(Op)) {
         def<N, unary_of<Op>>(m);
         def<InPlace, unary_in<Op>>(m);
     }
 }
-template <Binary Op, Name N, Name InPlace> void bind_binary(PyObject* m) {
-    if constexpr (is_plain(Op)) {
+template <class Formula, Binary Op, Name N, Name InPlace> void bind_binary(PyObject* m) {
+    if constexpr (formulas::Traits<Formula>::special()) {
+        def_function<joined<"special_", N>()>(m, binary_of<Op>);
+    } else if constexpr (is_of_tensors(Op)) {
+        def<N>(m, of_tensors<Op>);
+        if constexpr (Op == Binary::Ldexp) def<InPlace>(m, of_tensors_in<Op>);
+        if constexpr (Op == Binary::Hypot || Op == Binary::Nextafter)
+            def_method<InPlace>(m, of_tensors_in<Op>);
+    } else if constexpr (is_plain(Op)) {
         def<N>(m, binary_of<Op>);
-        def_method<InPlace>(m, binary_in<Op>);
+        if constexpr (Op == Binary::Xlogy) def<InPlace>(m, binary_in<Op>);
+        else def_method<InPlace>(m, binary_in<Op>);
     }
 }
 template <Integer Op, Name N, Name InPlace> void bind_integer(PyObject* m) {
@@ -93,14 +123,16 @@ void bind_elementwise(PyObject* m) {
     TAPEGRAD_UNARY(TAPEGRAD_BIND)
 #undef TAPEGRAD_BIND
 #define TAPEGRAD_BIND(Op, ...) \
-    bind_binary<Binary::Op, snake_case(#Op), snake_case(#Op, true)>(m);
+    bind_binary<formulas::Op, Binary::Op, snake_case(#Op), snake_case(#Op, true)>(m);
     TAPEGRAD_BINARY(TAPEGRAD_BIND)
 #undef TAPEGRAD_BIND
     constexpr std::pair<const char*, const char*> aliases[] = {
-        {"negative", "neg"}, {"negative_", "neg_"}, {"absolute", "abs"},  {"absolute_", "abs_"},
-        {"arcsin", "asin"},  {"arcsin_", "asin_"},  {"arccos", "acos"},   {"arccos_", "acos_"},
-        {"arctan", "atan"},  {"arctan_", "atan_"},  {"fix", "trunc"},     {"fix_", "trunc_"},
-        {"multiply", "mul"}, {"multiply_", "mul_"}, {"arctan2", "atan2"}, {"arctan2_", "atan2_"}};
+        {"negative", "neg"},  {"negative_", "neg_"},  {"absolute", "abs"},  {"absolute_", "abs_"},
+        {"arcsin", "asin"},   {"arcsin_", "asin_"},   {"arccos", "acos"},   {"arccos_", "acos_"},
+        {"arctan", "atan"},   {"arctan_", "atan_"},   {"fix", "trunc"},     {"fix_", "trunc_"},
+        {"multiply", "mul"},  {"multiply_", "mul_"},  {"arctan2", "atan2"}, {"arctan2_", "atan2_"},
+        {"arcsinh", "asinh"}, {"arcsinh_", "asinh_"}, {"arccosh", "acosh"}, {"arccosh_", "acosh_"},
+        {"arctanh", "atanh"}, {"arctanh_", "atanh_"}};
     for (const auto& [alias, name] : aliases) find_operator(name).alias(alias);
 
     def<"add">(m, binary_of<Binary::Add>, add_scaled)
@@ -122,10 +154,12 @@ void bind_elementwise(PyObject* m) {
     def_method<"pow_">(m, power_);
     def_method<"round_">(m, round_to_);
 
-    def<"leaky_relu">(m, leaky_relu).without_out();
-    def<"elu">(m, elu).without_out();
-    def<"gelu">(m, gelu_with).without_out();
-    def<"softplus">(m, softplus).without_out();
+    def<"copysign">(m,
+                    [](const Tensor& a, const Arg& b) { return binary(Binary::Copysign, a, b); });
+    def_method<"copysign_">(m, binary_in<Binary::Copysign>);
+    def<"angle">(m, unary_of<Unary::Angle>);
+    def<"logit">(m, logit_within);
+    def<"logit_">(m, logit_within_);
 
     def<"eq">(m, compared<Comparison::Eq>);
     def<"ne">(m, compared<Comparison::Ne>).alias("not_equal");
@@ -152,6 +186,12 @@ void bind_elementwise(PyObject* m) {
     bind_integer<Integer::BitwiseXor, "bitwise_xor", "bitwise_xor_">(m);
     bind_integer<Integer::LeftShift, "bitwise_left_shift", "bitwise_left_shift_">(m);
     bind_integer<Integer::RightShift, "bitwise_right_shift", "bitwise_right_shift_">(m);
+    def<"gcd">(m, integer_of_tensors<Integer::Gcd>);
+    def<"gcd_">(m, integer_of_tensors_in<Integer::Gcd>);
+    def<"lcm">(m, integer_of_tensors<Integer::Lcm>);
+    def<"lcm_">(m, integer_of_tensors_in<Integer::Lcm>);
+    def<"heaviside">(m, heaviside_of);
+    def_method<"heaviside_">(m, heaviside_of_);
     def<"bitwise_not">(m, bitwise_not);
     def_method<"bitwise_not_">(m, bitwise_not_);
     def<"isnan">(m, predicate_of<Predicate::IsNan>).without_out();
@@ -159,6 +199,9 @@ void bind_elementwise(PyObject* m) {
     def<"isfinite">(m, predicate_of<Predicate::IsFinite>).without_out();
     def<"logical_not">(m, predicate_of<Predicate::LogicalNot>);
     def<"signbit">(m, predicate_of<Predicate::SignBit>);
+    def<"isposinf">(m, predicate_of<Predicate::IsPosInf>);
+    def<"isneginf">(m, predicate_of<Predicate::IsNegInf>);
+    def<"isreal">(m, isreal).without_out();
 
     def_function<"where">(m, where, nonzero_tuple).out_has(kSameType);
     def_method<"where">(m, [](const Tensor& x, const Tensor& condition, const Arg& other) {

@@ -47,7 +47,7 @@ from ._lazy import lazy
 from ._runtime import memory_stats
 
 if TYPE_CHECKING:
-    from . import linalg, nn, optim, utils
+    from . import linalg, nn, optim, special, utils
     from .serialization import load, save
 
 __getattr__, __dir__ = lazy(
@@ -56,6 +56,7 @@ __getattr__, __dir__ = lazy(
         "linalg": "linalg",
         "nn": "nn",
         "optim": "optim",
+        "special": "special",
         "utils": "utils",
         "load": "serialization",
         "save": "serialization",
@@ -98,6 +99,7 @@ __all__ = [
     "save",
     "set_grad_enabled",
     "set_printoptions",
+    "special",
     "utils",
 ]
 __all__ += _C.__all__

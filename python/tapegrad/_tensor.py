@@ -311,6 +311,13 @@ def _device(self: Tensor) -> device:
     return CPU
 
 
+_REAL = """The tensor itself, whose elements are real numbers.
+
+Example:
+    >>> import tapegrad
+    >>> tapegrad.ones(2).real
+    tensor([1., 1.])
+"""
 # The documentation of attributes that are the same for all tensors.
 _FLAG = """Always {1}.
 
@@ -367,6 +374,7 @@ for name, value in {
     "type_as": _type_as,
     "apply_": _apply,
     "device": property(_device),
+    "real": property(lambda self: self, doc=_REAL),
     "is_cpu": property(lambda self: True, doc=_FLAG.format("is_cpu", True)),
     "is_cuda": property(lambda self: False, doc=_FLAG.format("is_cuda", False)),
     "is_sparse": property(lambda self: False, doc=_FLAG.format("is_sparse", False)),

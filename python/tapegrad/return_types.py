@@ -4,7 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["kthvalue", "max", "median", "min", "nanmedian", "sort", "topk"]
+__all__ = ["frexp", "kthvalue", "max", "median", "min", "nanmedian", "sort", "topk"]
+
+
+class frexp(tuple[Any, ...]):
+    """Result of ``tapegrad.frexp``."""
+
+    __slots__ = ()
+
+    @property
+    def mantissa(self) -> Any:
+        """Numbers in [1/2, 1) with the sign of the element, or 0."""
+        return self[0]
+
+    @property
+    def exponent(self) -> Any:
+        """The powers of two that they are multiplied with: int32."""
+        return self[1]
+
+    def __repr__(self) -> str:
+        return f"tapegrad.return_types.frexp(\nmantissa={self[0]!r},\nexponent={self[1]!r})"
 
 
 class _Pair(tuple[Any, ...]):

@@ -15,6 +15,7 @@ from typing import Any
 from op_row import Op
 
 from . import (  # noqa: F401  (each adds its rows)
+    activations,
     elementwise,
     indexing,
     losses,
@@ -24,6 +25,7 @@ from . import (  # noqa: F401  (each adds its rows)
     reductions,
     shapes,
     sorting,
+    special,
 )
 from .build import TABLE
 from .elsewhere import ELSEWHERE, NOT_OPERATORS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["DOCS"]
+__all__ = ["DOCS", "RESULTS", "binary_text", "unary_text"]
 
 # name: (what it gives, formula, derivative as the tape records it, values of the example, result)
 FLOAT_UNARY = {
@@ -105,12 +105,99 @@ FLOAT_UNARY = {
         "grad * (exp(-(self * self)) * -1.12838)",
         "[0.0, 1.0]",
     ),
+    "hardsigmoid": (
+        "Piecewise linear form of the logistic function",
+        "min(max(x + 3, 0), 6) / 6, see Howard et al., arXiv:1905.02244",
+        "where((self > -3) & (self < 3), grad / 6, 0)",
+        "[-4.0, 0.0, 1.5]",
+    ),
+    "hardswish": (
+        "Piecewise form of the sigmoid linear unit",
+        "x * min(max(x + 3, 0), 6) / 6, see Howard et al., arXiv:1905.02244",
+        "",
+        "[-4.0, 1.0, 4.0]",
+    ),
+    "selu": (
+        "Scaled exponential linear unit",
+        "s * x for x > 0, s * a * (e^x - 1) otherwise, with s = 1.0507 and a = 1.67326, see "
+        "Klambauer et al., arXiv:1706.02515",
+        "",
+        "[-1.0, 0.0, 1.0]",
+    ),
+    "mish": (
+        "Mish, a smooth and non-monotonic unit",
+        "x * tanh(ln(1 + e^x)), see Misra, arXiv:1908.08681",
+        "",
+        "[-1.0, 0.0, 1.0]",
+    ),
+    "asinh": (
+        "Inverse hyperbolic sine",
+        "y with sinh(y) = x",
+        "grad / hypot(self, 1)",
+        "[0.0, 1.0]",
+    ),
+    "acosh": (
+        "Inverse hyperbolic cosine",
+        "y >= 0 with cosh(y) = x; NaN for x < 1",
+        "grad * (rsqrt(abs(self) - 1) * rsqrt(abs(self) + 1))",
+        "[1.0, 2.0]",
+    ),
+    "atanh": (
+        "Inverse hyperbolic tangent",
+        "y with tanh(y) = x; NaN outside of [-1, 1]",
+        "grad * ((1 / (1 - self) + 1 / (1 + self)) * 0.5)",
+        "[0.0, 0.5]",
+    ),
+    "frac": (
+        "Fractional part, with the sign of the number",
+        "x - trunc(x)",
+        "grad",
+        "[1.5, -2.25]",
+    ),
+    "deg2rad": (
+        "Radians of an angle in degrees",
+        "x * pi / 180",
+        "grad * 0.0174533",
+        "[180.0, 90.0]",
+    ),
+    "rad2deg": ("Degrees of an angle in radians", "x * 180 / pi", "grad * 57.2958", "[1.0, 0.5]"),
+    "sinc": (
+        "Normalised sinc function",
+        "sin(pi * x) / (pi * x), and 1 for x = 0",
+        "grad * ((cos(self * 3.14159) - sinc(self)) / self)",
+        "[0.0, 0.5, 1.0]",
+    ),
+    "erfinv": (
+        "Inverse error function",
+        "y with erf(y) = x; infinite for -1 and 1, NaN beyond",
+        "grad * (exp(result * result) * 0.886227)",
+        "[0.0, 0.5]",
+    ),
+    "lgamma": (
+        "Logarithm of the absolute value of the gamma function",
+        "ln|Gamma(x)| (DLMF 5.2.1)",
+        "grad * digamma(self)",
+        "[1.0, 0.5, 4.0]",
+    ),
+    "digamma": (
+        "Digamma function, the derivative of ``lgamma``",
+        "Gamma'(x) / Gamma(x) (DLMF 5.2.2)",
+        "grad * polygamma(1, self)",
+        "[1.0, 0.5]",
+    ),
+    "i0": (
+        "Modified Bessel function of the first kind, of order 0",
+        "sum of (x^2 / 4)^k / (k!)^2 over k (DLMF 10.25.2)",
+        "grad * i1(self)",
+        "[0.0, 1.0]",
+    ),
 }
 
 NUMBER_UNARY = {
     "neg": ("Negative", "-x", "-grad", "[1, -2]"),
     "abs": ("Absolute value", "|x|", "grad * sign(self)", "[1, -2]"),
     "sign": ("Sign", "-1 for x < 0, 0 for 0 and NaN, 1 for x > 0", "0", "[3.0, -0.5, 0.0]"),
+    "sgn": ("Sign", "-1 for x < 0, 0 for 0 and NaN, 1 for x > 0", "0", "[3.0, -0.5, 0.0]"),
     "square": ("Square", "x^2", "grad * (2 * self)", "[3, -2]"),
     "relu": (
         "Rectified linear unit",
@@ -123,10 +210,15 @@ NUMBER_UNARY = {
     "trunc": ("Integer part", "sign(x) * floor(|x|)", "0", "[1.5, -1.5]"),
 }
 
+FLOAT_ONLY = ("silu", "log_sigmoid", "hardsigmoid", "hardswish", "selu", "mish", "frac")
+
 PREDICATES = {
     "isnan": ("Where the elements are NaN", "[1.0, math.nan]"),
     "isinf": ("Where the elements are infinite", "[1.0, -math.inf]"),
     "isfinite": ("Where the elements are neither infinite nor NaN", "[1.0, math.inf]"),
+    "isposinf": ("Where the elements are positive infinity", "[1.0, math.inf, -math.inf]"),
+    "isneginf": ("Where the elements are negative infinity", "[1.0, math.inf, -math.inf]"),
+    "isreal": ("Where the elements are real numbers, which all are", "[1.0, 2.0]"),
     "signbit": ("Where the elements have a minus sign, as -0.0 has", "[1.0, -0.0, -2.0]"),
     "logical_not": ("Where the elements are zero", "[1.0, 0.0]"),
 }
@@ -165,6 +257,12 @@ BINARY = {
         "[1.0, -1.0]",
         "[1.0, -1.0]",
     ),
+    "xlogy": (
+        "Product of the first and the logarithm of the second, and 0 where the first is 0",
+        "",
+        "[0.0, 2.0]",
+        "[0.0, 1.5]",
+    ),
     "floor_divide": ("Quotient rounded down; it has no derivative", "", "[5, -5]", "[3, 3]"),
     "bitwise_and": ("Bits that both have; integers and bool", "", "[12, 10]", "[10, 3]"),
     "bitwise_or": ("Bits that one of both has; integers and bool", "", "[12, 10]", "[10, 3]"),
@@ -177,6 +275,55 @@ BINARY = {
         "[1, 2]",
     ),
 }
+
+# The same of tensors alone: no numbers.
+OF_TENSORS = {
+    "hypot": (
+        "Length of the hypotenuse, sqrt(input^2 + other^2) for every magnitude",
+        "",
+        "[3.0, 5.0]",
+        "[4.0, 12.0]",
+    ),
+    "ldexp": (
+        "Product with a power of two: input * 2^other; integers become floats first",
+        "self: ldexp(grad, other), other: grad * result * 0.693147",
+        "[1.0, 3.0]",
+        "[3, -1]",
+    ),
+    "nextafter": (
+        "Next number from the first in the direction of the second",
+        "self: where(self == other, 0, grad), other: 0",
+        "[1.0, 0.0]",
+        "[2.0, 0.0]",
+    ),
+    "logaddexp": (
+        "Logarithm of the sum of the exponentials, without overflow: ln(e^input + e^other)",
+        "self: grad * sigmoid(self - other), other: grad * sigmoid(other - self)",
+        "[0.0, -1000.0]",
+        "[0.0, -1000.0]",
+    ),
+    "logaddexp2": (
+        "Logarithm of the sum of the powers of two, without overflow: log2(2^input + 2^other)",
+        "",
+        "[0.0, -1000.0]",
+        "[0.0, -1000.0]",
+    ),
+    "fmax": (
+        "Larger one of two elements, or the other one where one of them is NaN",
+        "",
+        "[1.0, math.nan]",
+        "[3.0, 2.0]",
+    ),
+    "fmin": (
+        "Smaller one of two elements, or the other one where one of them is NaN",
+        "",
+        "[1.0, math.nan]",
+        "[3.0, 2.0]",
+    ),
+    "gcd": ("Greatest common divisor, not negative; integers", "", "[12, -4, 0]", "[18, 6, 3]"),
+    "lcm": ("Least common multiple, not negative; integers", "", "[4, -3, 0]", "[6, 5, 3]"),
+}
+WITHOUT_IN_PLACE = ("logaddexp", "logaddexp2", "fmax", "fmin")
 
 COMPARISONS = {
     "eq": ("input == other", "[1.0, 2.0, 3.0]", "2.0"),
@@ -216,6 +363,35 @@ RESULTS: dict[str, str] = {
     "silu": "tensor([0.0000, 0.7311])",
     "erf": "tensor([0.0000, 0.8427])",
     "erfc": "tensor([1.0000, 0.1573])",
+    "hardsigmoid": "tensor([0.0000, 0.5000, 0.7500])",
+    "hardswish": "tensor([-0.0000, 0.6667, 4.0000])",
+    "selu": "tensor([-1.1113,  0.0000,  1.0507])",
+    "mish": "tensor([-0.3034,  0.0000,  0.8651])",
+    "asinh": "tensor([0.0000, 0.8814])",
+    "acosh": "tensor([0.0000, 1.3170])",
+    "atanh": "tensor([0.0000, 0.5493])",
+    "frac": "tensor([ 0.5000, -0.2500])",
+    "deg2rad": "tensor([3.1416, 1.5708])",
+    "rad2deg": "tensor([57.2958, 28.6479])",
+    "sinc": "tensor([1.0000, 0.6366, -0.0000])",
+    "erfinv": "tensor([0.0000, 0.4769])",
+    "lgamma": "tensor([0.0000, 0.5724, 1.7918])",
+    "digamma": "tensor([-0.5772, -1.9635])",
+    "i0": "tensor([1.0000, 1.2661])",
+    "sgn": "tensor([ 1., -1.,  0.])",
+    "isposinf": "tensor([False,  True, False])",
+    "isneginf": "tensor([False, False,  True])",
+    "isreal": "tensor([True, True])",
+    "xlogy": "tensor([0.0000, 0.8109])",
+    "hypot": "tensor([ 5., 13.])",
+    "ldexp": "tensor([8.0000, 1.5000])",
+    "nextafter": "tensor([1.0000, 0.0000])",
+    "logaddexp": "tensor([ 6.9315e-01, -9.9931e+02])",
+    "logaddexp2": "tensor([   1., -999.])",
+    "fmax": "tensor([3., 2.])",
+    "fmin": "tensor([1., 2.])",
+    "gcd": "tensor([6, 2, 3])",
+    "lcm": "tensor([12, 15,  0])",
     "neg": "tensor([-1,  2])",
     "abs": "tensor([1, 2])",
     "sign": "tensor([ 1., -1.,  0.])",
@@ -254,6 +430,15 @@ RESULTS: dict[str, str] = {
 
 REFUSED = "\n    RuntimeError: for {}."
 
+TENSORS = """    input: a tensor.
+    other: a tensor; shapes broadcast.
+
+Returns:
+    A tensor of the broadcast shape and of the promoted dtype.
+
+Raises:
+    RuntimeError: if the shapes do not broadcast."""
+
 OPERANDS = """    input: a tensor or a number.
     other: a tensor or a number; shapes broadcast.
 
@@ -264,12 +449,19 @@ Raises:
     RuntimeError: if the shapes do not broadcast."""
 
 
-def _unary(name: str, row: tuple[str, str, str, str], domain: str, refused: str = "") -> str:
+def unary_text(
+    name: str,
+    row: tuple[str, str, str, str],
+    domain: str,
+    refused: str = "",
+    path: str = "",
+) -> str:
     summary, formula, derivative, values = row
+    slope = f" Derivative: ``{derivative}``." if derivative else ""
     return f"""\
 {summary} of each element.
 
-Formula: ``{formula}``. Derivative: ``{derivative}``.
+Formula: ``{formula}``.{slope}
 
 Args:
     input: a tensor of any shape. {domain}
@@ -281,7 +473,7 @@ Raises:
     TypeError: if ``input`` is not a tensor.{refused}
 
 Example:
-    >>> tapegrad.{name}(tapegrad.tensor({values}))
+    >>> tapegrad.{path or name}(tapegrad.tensor({values}))
     {RESULTS[name]}
 """
 
@@ -303,16 +495,19 @@ Example:
 """
 
 
-def _binary(name: str, summary: str, derivative: str, a: str, b: str) -> str:
+def binary_text(
+    name: str, summary: str, derivative: str, a: str, b: str, operands: str = "", path: str = ""
+) -> str:
+    imports = "    >>> import math\n" if "math." in a else ""
     text = f"Derivatives: ``{derivative}``.\n\n" if derivative else ""
     return f"""\
 {summary}.
 
 {text}Args:
-{OPERANDS}
+{operands or OPERANDS}
 
 Example:
-    >>> tapegrad.{name}(tapegrad.tensor({a}), tapegrad.tensor({b}))
+{imports}    >>> tapegrad.{path or name}(tapegrad.tensor({a}), tapegrad.tensor({b}))
     {RESULTS[name]}
 """
 
@@ -339,22 +534,26 @@ Example:
 
 DOCS: dict[str, str] = {}
 for _name, _row in FLOAT_UNARY.items():
-    if _name in ("silu", "log_sigmoid"):
-        _text = _unary(_name, _row, "Its dtype is floating-point.", REFUSED.format("integers"))
+    if _name in FLOAT_ONLY:
+        _text = unary_text(_name, _row, "Its dtype is floating-point.", REFUSED.format("integers"))
     else:
-        _text = _unary(_name, _row, "Integers and bool are converted to the default dtype first.")
+        _text = unary_text(
+            _name, _row, "Integers and bool are converted to the default dtype first."
+        )
     DOCS[f"{_name}(input)"] = _text
 for _name, _row in NUMBER_UNARY.items():
-    DOCS[f"{_name}(input)"] = _unary(
+    DOCS[f"{_name}(input)"] = unary_text(
         _name,
         _row,
         "The dtype stays what it is.",
-        "" if _name == "sign" else REFUSED.format("bool"),
+        "" if _name in ("sign", "sgn") else REFUSED.format("bool"),
     )
 for _name, (_summary, _values) in PREDICATES.items():
     DOCS[f"{_name}(input)"] = _predicate(_name, _summary, _values)
 for _name, (_summary, _derivative, _a, _b) in BINARY.items():
-    DOCS[f"{_name}(input, other)"] = _binary(_name, _summary, _derivative, _a, _b)
+    DOCS[f"{_name}(input, other)"] = binary_text(_name, _summary, _derivative, _a, _b)
+for _name, (_summary, _derivative, _a, _b) in OF_TENSORS.items():
+    DOCS[f"{_name}(input, other)"] = binary_text(_name, _summary, _derivative, _a, _b, TENSORS)
 for _name, (_summary, _a, _b) in COMPARISONS.items():
     DOCS[f"{_name}(input, other)"] = _comparison(_name, _summary, _a, _b)
 
@@ -402,73 +601,6 @@ Example:
     tensor([ 0.,  2., -3.])
     >>> tapegrad.round(tapegrad.tensor([3.14159]), decimals=2)
     tensor([3.1400])
-""",
-        "leaky_relu(input, negative_slope=0.01)": """\
-Leaky rectified linear unit of each element.
-
-Formula: ``x for x > 0, negative_slope * x otherwise`` (Maas et al., "Rectifier nonlinearities
-improve neural network acoustic models", 2013).
-
-Args:
-    input: a floating-point tensor of any shape.
-    negative_slope: the slope for negative numbers. Default: 0.01.
-
-Raises:
-    NotImplementedError: for integers and bool.
-
-Example:
-    >>> tapegrad.leaky_relu(tapegrad.tensor([1.0, -2.0]), 0.1)
-    tensor([ 1.0000, -0.2000])
-""",
-        "elu(input, alpha=1.0)": """\
-Exponential linear unit of each element.
-
-Formula: ``x for x > 0, alpha * (e^x - 1) otherwise`` (Clevert et al., arXiv:1511.07289).
-
-Args:
-    input: a floating-point tensor of any shape.
-    alpha: minus the limit for large negative numbers. Default: 1.0.
-
-Raises:
-    NotImplementedError: for integers and bool.
-
-Example:
-    >>> tapegrad.elu(tapegrad.tensor([1.0, -1.0]))
-    tensor([ 1.0000, -0.6321])
-""",
-        'gelu(input, *, approximate="none")': """Gaussian error linear unit of each element.
-
-Formula: ``x * P(X <= x)`` with a standard normal X (Hendrycks and Gimpel, arXiv:1606.08415).
-
-Args:
-    input: a floating-point tensor of any shape.
-    approximate: ``"none"``, or ``"tanh"`` for the approximation by tanh of the same paper.
-        Default: ``"none"``.
-
-Raises:
-    RuntimeError: for another ``approximate``, integers and bool.
-
-Example:
-    >>> tapegrad.gelu(tapegrad.tensor([1.0, -1.0]))
-    tensor([ 0.8413, -0.1587])
-""",
-        "softplus(input, beta=1.0, threshold=20.0)": """\
-Smooth form of the rectified linear unit of each element.
-
-Formula: ``ln(1 + e^(beta * x)) / beta`` (Dugas et al., "Incorporating second-order functional
-knowledge for better option pricing", 2000).
-
-Args:
-    input: a floating-point tensor of any shape.
-    beta: how sharp the bend is. Default: 1.0.
-    threshold: above ``beta * x`` of this the result is x itself. Default: 20.0.
-
-Raises:
-    NotImplementedError: for integers and bool.
-
-Example:
-    >>> tapegrad.softplus(tapegrad.tensor([0.0, 30.0]))
-    tensor([ 0.6931, 30.0000])
 """,
         "add(input, other, *, alpha=1)": f"""\
 Sum: ``input + alpha * other``.

@@ -19,11 +19,13 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+import activations
 import creation
 import elementwise
 import optim
 import reductions
 import shapes
+import special
 import tensor
 
 RAISES_IN_PLACE = """
@@ -56,6 +58,23 @@ RESULTS: dict[str, str] = {
     "logical_or": "tensor([0, 1, 1])",
     "logical_xor": "tensor([1, 0, 0])",
     "logical_not": "tensor([0., 1.])",
+    "leaky_relu": "tensor([-0.5000,  2.0000])",
+    "elu": "tensor([-0.6321,  2.0000])",
+    "celu": "tensor([-0.6321,  2.0000])",
+    "hardtanh": "tensor([-1.,  1.])",
+    "threshold": "tensor([0., 2.])",
+    "rrelu": "tensor([-0.5000,  2.0000])",
+    "lerp": "tensor([0.5000, 0.5000])",
+    "addcmul": "tensor([2., 2.])",
+    "addcdiv": "tensor([2., 2.])",
+    "nan_to_num": "tensor([ 0., -9.])",
+    "logit": "tensor([0., 0.])",
+    "copysign": "tensor([-1., -2.])",
+    "heaviside": "tensor([0., 1.])",
+    "igamma": "tensor([0.6321])",
+    "igammac": "tensor([0.3679])",
+    "mvlgamma": "tensor([0.])",
+    "float_power": "tensor([4.], dtype=tapegrad.float64)",
     "cumsum": "tensor([1, 3, 6])",
     "cumprod": "tensor([1, 2, 6])",
     "addmm": "tensor([[2., 2.],\n            [2., 2.]])",
@@ -126,9 +145,10 @@ def as_method(signatures: str) -> str:
 def table() -> Iterator[tuple[str, str, str, str]]:
     """Rows (kind, name, signatures, text), from all tables."""
     functions: dict[str, Entry] = {}
-    for module in (elementwise, reductions, shapes, creation, optim):
+    for module in (elementwise, activations, special, reductions, shapes, creation, optim):
         functions |= split(module.DOCS)
     changing = {*elementwise.FLOAT_UNARY, *elementwise.NUMBER_UNARY, *elementwise.BINARY}
+    changing |= elementwise.OF_TENSORS.keys() - elementwise.WITHOUT_IN_PLACE
     for name in (*changing, *tensor.IN_PLACE_EXAMPLES):
         signature, text = functions[name]
         functions[name + "_"] = (signature, in_place(name, text))

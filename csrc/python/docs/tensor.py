@@ -48,6 +48,35 @@ Example:
 
 
 METHODS: dict[str, str] = {
+    "polygamma(n)": """\
+The n-th derivative of ``digamma`` at each element.
+
+See ``tapegrad.polygamma``.
+
+Args:
+    n: the order, not negative.
+
+Raises:
+    RuntimeError: for a negative order.
+
+Example:
+    >>> tapegrad.tensor([1.0]).polygamma(1)
+    tensor([1.6449])
+""",
+    "polygamma_(n)": f"""\
+The n-th derivative of ``digamma`` at each element, in place.
+
+See ``tapegrad.polygamma``.
+
+Args:
+    n: the order, not negative.
+
+{IN_PLACE}
+
+Example:
+    >>> tapegrad.tensor([1.0]).polygamma_(1)
+    tensor([1.6449])
+""",
     "_to_dtype(dtype, copy=False, memory_format=None)": "The tensor converted to a dtype.\n",
     "_is_view()": "Whether it is a view of another tensor's memory.\n",
     "where(condition, other)": """\
@@ -513,6 +542,23 @@ Example:
 
 # Examples of in-place forms whose functions are not element-wise tables.
 IN_PLACE_EXAMPLES = {
+    "leaky_relu": "tapegrad.tensor([-1.0, 2.0]).leaky_relu_(0.5)",
+    "elu": "tapegrad.tensor([-1.0, 2.0]).elu_()",
+    "celu": "tapegrad.tensor([-1.0, 2.0]).celu_()",
+    "hardtanh": "tapegrad.tensor([-3.0, 2.0]).hardtanh_()",
+    "threshold": "tapegrad.tensor([-3.0, 2.0]).threshold_(0.0, 0.0)",
+    "rrelu": "tapegrad.tensor([-1.0, 2.0]).rrelu_(0.5, 0.5)",
+    "lerp": "tapegrad.zeros(2).lerp_(tapegrad.ones(2), 0.5)",
+    "addcmul": "tapegrad.ones(2).addcmul_(tapegrad.ones(2), tapegrad.ones(2))",
+    "addcdiv": "tapegrad.ones(2).addcdiv_(tapegrad.ones(2), tapegrad.ones(2))",
+    "nan_to_num": "tapegrad.tensor([1.0, 0.0]).log_().nan_to_num_(neginf=-9.0)",
+    "logit": "tapegrad.tensor([0.5, 0.5]).logit_()",
+    "copysign": "tapegrad.tensor([1.0, 2.0]).copysign_(-1)",
+    "heaviside": "tapegrad.tensor([-1.0, 2.0]).heaviside_(tapegrad.zeros(1))",
+    "igamma": "tapegrad.ones(1).igamma_(tapegrad.ones(1))",
+    "igammac": "tapegrad.ones(1).igammac_(tapegrad.ones(1))",
+    "mvlgamma": "tapegrad.tensor([2.0]).mvlgamma_(1)",
+    "float_power": "tapegrad.tensor([2.0], dtype=tapegrad.float64).float_power_(2)",
     "add": "tapegrad.tensor([1.0, 2.0]).add_(1)",
     "sub": "tapegrad.tensor([1.0, 2.0]).sub_(1)",
     "div": "tapegrad.tensor([1.0, 2.0]).div_(2)",

@@ -3,6 +3,7 @@
 from . import functional, init, modules, parameter, utils
 from .module import Module
 from .modules.activation import *
+from .modules.activation_more import *
 from .modules.batchnorm import *
 from .modules.container import *
 from .modules.dropout import *

@@ -10,6 +10,8 @@ import tapegrad
 from .. import _C
 from .._C import Tensor
 from ..utils._names import typename
+from . import _activations
+from ._activations import *  # noqa: F403
 
 __all__ = [
     "binary_cross_entropy",
@@ -38,6 +40,7 @@ __all__ = [
     "softplus",
     "tanh",
 ]
+__all__ += _activations.__all__
 
 
 def _old_reduction(size_average: bool | None, reduce: bool | None) -> str:
@@ -411,9 +414,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
         >>> tapegrad.nn.functional.leaky_relu(tapegrad.tensor([-1.0, 2.0]), 0.1)
         tensor([-0.1000,  2.0000])
     """
-    if inplace:  # the function keeps its input for backward: give it a copy
-        return input.copy_(_C.leaky_relu(input.clone(), negative_slope))
-    return _C.leaky_relu(input, negative_slope)
+    return (_C.leaky_relu_ if inplace else _C.leaky_relu)(input, negative_slope)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -424,9 +425,7 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
         >>> tapegrad.nn.functional.elu(tapegrad.tensor([-1.0, 2.0]))
         tensor([-0.6321,  2.0000])
     """
-    if inplace:
-        return input.copy_(_C.elu(input.clone(), alpha))
-    return _C.elu(input, alpha)
+    return (_C.elu_ if inplace else _C.elu)(input, alpha)
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:

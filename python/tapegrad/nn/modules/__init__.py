@@ -1,7 +1,18 @@
 """The layers, by topic; each file lists its own in `__all__`."""
 
-from . import activation, batchnorm, container, dropout, flatten, linear, loss, normalization
+from . import (
+    activation,
+    activation_more,
+    batchnorm,
+    container,
+    dropout,
+    flatten,
+    linear,
+    loss,
+    normalization,
+)
 from .activation import *
+from .activation_more import *
 from .batchnorm import *
 from .container import *
 from .dropout import *
@@ -12,6 +23,7 @@ from .normalization import *
 
 __all__ = (
     activation.__all__
+    + activation_more.__all__
     + batchnorm.__all__
     + container.__all__
     + dropout.__all__
