@@ -205,20 +205,15 @@ void arg_reduce(const void* xv, void* valuesv, int64_t* indices, int64_t outer, 
     else columns<T, kMax>(x, values, indices, outer, n, inner);
 }
 
-template <class T> void fill_dtype(kernels::ReduceKernels& k, DType dtype) {
-    k.max_index[dtype] = arg_reduce<T, true>;
-    k.min_index[dtype] = arg_reduce<T, false>;
-}
-
 }  // namespace
 
 void fill_arg_reduce(kernels::ReduceKernels& k) {
-    fill_dtype<uint8_t>(k, DType::Bool);
-    fill_dtype<uint8_t>(k, DType::UInt8);
-    fill_dtype<int32_t>(k, DType::Int32);
-    fill_dtype<int64_t>(k, DType::Int64);
-    fill_dtype<float>(k, DType::Float32);
-    fill_dtype<double>(k, DType::Float64);
+    const auto set = [&]<class T>(DType dtype) {
+        k.max_index[dtype] = arg_reduce<T, true>;
+        k.min_index[dtype] = arg_reduce<T, false>;
+    };
+    kernels::each_type<uint8_t, int32_t, int64_t, float, double>(set);
+    set.operator()<uint8_t>(DType::Bool);
 }
 
 }  // namespace tapegrad::TAPEGRAD_ISA

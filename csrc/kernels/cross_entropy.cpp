@@ -132,17 +132,14 @@ void backward(const void* logitsv, const int64_t* target, const void* weightv,
     });
 }
 
-template <class T> void fill_dtype(kernels::CrossEntropyKernels& k, DType dtype) {
-    k.forward[dtype] = forward<T>;
-    k.backward[dtype] = backward<T>;
-}
-
 }  // namespace
 
 void fill(kernels::CrossEntropyKernels& k) {
     k = {};
-    fill_dtype<float>(k, DType::Float32);
-    fill_dtype<double>(k, DType::Float64);
+    kernels::each_type<float, double>([&]<class T>(DType dtype) {
+        k.forward[dtype] = forward<T>;
+        k.backward[dtype] = backward<T>;
+    });
 }
 
 }  // namespace tapegrad::TAPEGRAD_ISA

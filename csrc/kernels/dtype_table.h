@@ -25,4 +25,9 @@ template <class Entry> struct DTypeTable {
     }
 };
 
+// Calls fill<T>(dtype of T) for each of the types.
+template <class... T, class F> [[gnu::always_inline]] inline void each_type(F fill) {
+    (fill.template operator()<T>(dtype_of<T>), ...);
+}
+
 }  // namespace tapegrad::kernels

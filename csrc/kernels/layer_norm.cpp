@@ -324,17 +324,14 @@ void backward(const void* grad, const void* x, const void* weight, const void* m
               });
 }
 
-template <class T> void fill_dtype(kernels::LayerNormKernels& k, DType dtype) {
-    k.forward[dtype] = forward<T>;
-    k.backward[dtype] = backward<T>;
-}
-
 }  // namespace
 
 void fill(kernels::LayerNormKernels& k) {
     k = {};
-    fill_dtype<float>(k, DType::Float32);
-    fill_dtype<double>(k, DType::Float64);
+    kernels::each_type<float, double>([&]<class T>(DType dtype) {
+        k.forward[dtype] = forward<T>;
+        k.backward[dtype] = backward<T>;
+    });
 }
 
 }  // namespace tapegrad::TAPEGRAD_ISA

@@ -278,31 +278,22 @@ void permutation(int64_t* out, int64_t n, uint64_t seed, uint64_t offset) {
     }
 }
 
-template <class T> void fill_integers(kernels::RandomKernels& k, DType dtype) {
-    k.bernoulli[dtype] = bernoulli<T>;
-    k.randint[dtype] = randint<T>;
-}
-
-template <class T> void fill_floats(kernels::RandomKernels& k, DType dtype) {
-    fill_integers<T>(k, dtype);
-    k.uniform[dtype] = uniform<T>;
-    k.normal[dtype] = normal<T>;
-    k.bernoulli_each[dtype] = bernoulli_each<T>;
-    k.dropout[dtype] = dropout<T>;
-    k.dropout_backward[dtype] = dropout_backward<T>;
-}
-
 }  // namespace
 
 void fill(kernels::RandomKernels& k);
 
 void fill(kernels::RandomKernels& k) {
-    fill_integers<bool>(k, DType::Bool);
-    fill_integers<uint8_t>(k, DType::UInt8);
-    fill_integers<int32_t>(k, DType::Int32);
-    fill_integers<int64_t>(k, DType::Int64);
-    fill_floats<float>(k, DType::Float32);
-    fill_floats<double>(k, DType::Float64);
+    kernels::each_type<bool, uint8_t, int32_t, int64_t, float, double>([&]<class T>(DType dtype) {
+        k.bernoulli[dtype] = bernoulli<T>;
+        k.randint[dtype] = randint<T>;
+    });
+    kernels::each_type<float, double>([&]<class T>(DType dtype) {
+        k.uniform[dtype] = uniform<T>;
+        k.normal[dtype] = normal<T>;
+        k.bernoulli_each[dtype] = bernoulli_each<T>;
+        k.dropout[dtype] = dropout<T>;
+        k.dropout_backward[dtype] = dropout_backward<T>;
+    });
     k.permutation = permutation;
 }
 

@@ -309,39 +309,31 @@ void logsumexp(const void* xv, void* outv, int64_t outer, int64_t n, int64_t inn
     });
 }
 
-template <class T> void fill_any(kernels::ReduceKernels& k, DType dtype) {
-    k.sum[dtype] = reduce<SumOp<T>>;
-    k.prod[dtype] = reduce<ProdOp<T>>;
-    k.amax[dtype] = reduce<MaxOp<T>>;
-    k.amin[dtype] = reduce<MinOp<T>>;
-    k.any[dtype] = reduce<AnyOp<T>>;
-    k.all[dtype] = reduce<AllOp<T>>;
-    k.count_nonzero[dtype] = reduce<CountOp<T>>;
-}
-
-template <class T> void fill_float(kernels::ReduceKernels& k, DType dtype) {
-    k.mean[dtype] = mean<T>;
-    k.mean_squares[dtype] = squares<T, true>;
-    k.sum_abs[dtype] = reduce<SumAbsOp<T>>;
-    k.sum_squares[dtype] = squares<T, false>;
-    k.norm2[dtype] = norm2<T>;
-    k.norm[dtype] = norm<T>;
-    k.logsumexp[dtype] = logsumexp<T>;
-    k.spread[dtype] = spread<T>;
-}
-
 }  // namespace
 
 void fill(kernels::ReduceKernels& k) {
     k = {};
-    fill_any<uint8_t>(k, DType::Bool);
-    fill_any<uint8_t>(k, DType::UInt8);
-    fill_any<int32_t>(k, DType::Int32);
-    fill_any<int64_t>(k, DType::Int64);
-    fill_any<float>(k, DType::Float32);
-    fill_any<double>(k, DType::Float64);
-    fill_float<float>(k, DType::Float32);
-    fill_float<double>(k, DType::Float64);
+    const auto set = [&]<class T>(DType dtype) {
+        k.sum[dtype] = reduce<SumOp<T>>;
+        k.prod[dtype] = reduce<ProdOp<T>>;
+        k.amax[dtype] = reduce<MaxOp<T>>;
+        k.amin[dtype] = reduce<MinOp<T>>;
+        k.any[dtype] = reduce<AnyOp<T>>;
+        k.all[dtype] = reduce<AllOp<T>>;
+        k.count_nonzero[dtype] = reduce<CountOp<T>>;
+    };
+    kernels::each_type<uint8_t, int32_t, int64_t, float, double>(set);
+    set.operator()<uint8_t>(DType::Bool);
+    kernels::each_type<float, double>([&]<class T>(DType dtype) {
+        k.mean[dtype] = mean<T>;
+        k.mean_squares[dtype] = squares<T, true>;
+        k.sum_abs[dtype] = reduce<SumAbsOp<T>>;
+        k.sum_squares[dtype] = squares<T, false>;
+        k.norm2[dtype] = norm2<T>;
+        k.norm[dtype] = norm<T>;
+        k.logsumexp[dtype] = logsumexp<T>;
+        k.spread[dtype] = spread<T>;
+    });
     fill_arg_reduce(k);
     fill_extreme_backward(k);
     fill_scan(k);

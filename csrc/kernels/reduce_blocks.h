@@ -308,7 +308,7 @@ template <class T> struct SumOp : Adding<T> {
     }
 };
 
-template <class T> struct MaxOp {
+template <class T> struct OneOf {
     using In = T;
     using Acc = T;
     using Out = T;
@@ -317,6 +317,10 @@ template <class T> struct MaxOp {
         if constexpr (std::is_same_v<V, T>) return *p;
         else return V::load(p);
     }
+    TAPEGRAD_INLINE T result(T a) const { return a; }
+};
+
+template <class T> struct MaxOp : OneOf<T> {
     template <class V> TAPEGRAD_INLINE V combine(V a, V b) const {
         if constexpr (!std::is_same_v<V, T>) return maximum(a, b);
         else if constexpr (kIsFloat<T>) return a > b || a != a ? a : b;
@@ -325,18 +329,9 @@ template <class T> struct MaxOp {
     template <class P> TAPEGRAD_INLINE T fold(P a) const {
         return isnan(a).any() ? static_cast<T>(__builtin_nan("")) : hmax(a);
     }
-    TAPEGRAD_INLINE T result(T a) const { return a; }
 };
 
-template <class T> struct MinOp {
-    using In = T;
-    using Acc = T;
-    using Out = T;
-    static constexpr bool kVector = kIsFloat<T>;
-    template <class V> TAPEGRAD_INLINE V load(const T* p, int64_t) const {
-        if constexpr (std::is_same_v<V, T>) return *p;
-        else return V::load(p);
-    }
+template <class T> struct MinOp : OneOf<T> {
     template <class V> TAPEGRAD_INLINE V combine(V a, V b) const {
         if constexpr (!std::is_same_v<V, T>) return minimum(a, b);
         else if constexpr (kIsFloat<T>) return a < b || a != a ? a : b;
@@ -345,7 +340,6 @@ template <class T> struct MinOp {
     template <class P> TAPEGRAD_INLINE T fold(P a) const {
         return isnan(a).any() ? static_cast<T>(__builtin_nan("")) : hmin(a);
     }
-    TAPEGRAD_INLINE T result(T a) const { return a; }
 };
 
 // --- the stable sum of exponentials --------------------------------------------------------------

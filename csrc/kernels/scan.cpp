@@ -59,20 +59,14 @@ void scan(const void* xv, void* outv, int64_t outer, int64_t n, int64_t inner) {
     });
 }
 
-template <class T> void fill_dtype(kernels::ReduceKernels& k, DType dtype) {
-    k.cumsum[dtype] = scan<T, Add, false>;
-    k.reverse_cumsum[dtype] = scan<T, Add, true>;
-    k.cumprod[dtype] = scan<T, Multiply, false>;
-}
-
 }  // namespace
 
 void fill_scan(kernels::ReduceKernels& k) {
-    fill_dtype<uint8_t>(k, DType::UInt8);
-    fill_dtype<int32_t>(k, DType::Int32);
-    fill_dtype<int64_t>(k, DType::Int64);
-    fill_dtype<float>(k, DType::Float32);
-    fill_dtype<double>(k, DType::Float64);
+    kernels::each_type<uint8_t, int32_t, int64_t, float, double>([&]<class T>(DType dtype) {
+        k.cumsum[dtype] = scan<T, Add, false>;
+        k.reverse_cumsum[dtype] = scan<T, Add, true>;
+        k.cumprod[dtype] = scan<T, Multiply, false>;
+    });
 }
 
 }  // namespace tapegrad::TAPEGRAD_ISA

@@ -369,19 +369,16 @@ void backward(const void* gradv, const void* resultv, void* outv, int64_t outer,
     else backward_columns<T, kLog>(grad, result, out, outer, n, inner);
 }
 
-template <class T> void fill_dtype(kernels::SoftmaxKernels& k, DType dtype) {
-    k.softmax[dtype] = forward<T, false>;
-    k.log_softmax[dtype] = forward<T, true>;
-    k.softmax_backward[dtype] = backward<T, false>;
-    k.log_softmax_backward[dtype] = backward<T, true>;
-}
-
 }  // namespace
 
 void fill(kernels::SoftmaxKernels& k) {
     k = {};
-    fill_dtype<float>(k, DType::Float32);
-    fill_dtype<double>(k, DType::Float64);
+    kernels::each_type<float, double>([&]<class T>(DType dtype) {
+        k.softmax[dtype] = forward<T, false>;
+        k.log_softmax[dtype] = forward<T, true>;
+        k.softmax_backward[dtype] = backward<T, false>;
+        k.log_softmax_backward[dtype] = backward<T, true>;
+    });
 }
 
 }  // namespace tapegrad::TAPEGRAD_ISA
