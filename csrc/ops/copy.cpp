@@ -130,22 +130,13 @@ void fill_values(const Tensor& out, const Scalar& value) {
 namespace {
 
 // A copy, also to another type: the tape brings the gradient back to that of x.
-struct Copied {
-    const char* name;
-    const char* node() const { return name; }
+struct Copied : Named {
     auto backward(auto g, auto, auto) const { return g; }
 };
 
 // Values written over a tensor: its own past has no influence any more.
-struct Overwritten {
-    const char* name;
-    const char* node() const { return name; }
-    auto backward(auto g, auto, auto) const { return zero_like(g); }
-};
-struct OverwrittenBy {
+struct OverwrittenBy : Named {
     static constexpr std::array arguments{"self", "src"};
-    const char* name;
-    const char* node() const { return name; }
     auto backward(auto g, auto, auto, auto) const {
         return gradients([=] { return zero_like(g); }, [=] { return g; });
     }
@@ -166,8 +157,8 @@ Tensor contiguous_clone(const Tensor& x) {
 }
 Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : contiguous_clone(x); }
 
-Tensor to_dtype(const Tensor& x, DType dtype) { return x.dtype() == dtype ? x : to_copy(x, dtype); }
-Tensor to_copy(const Tensor& x, DType dtype) {
+Tensor to_dtype(const Tensor& x, DType dtype) {
+    if (x.dtype() == dtype) return x;
     return copy_into(empty_result(x.sizes(), dtype, x), x, "ToCopyBackward0");
 }
 

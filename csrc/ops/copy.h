@@ -41,7 +41,6 @@ Tensor clone(const Tensor& x);  // with the order of dimensions that x has
 Tensor contiguous_clone(const Tensor& x);
 Tensor contiguous(const Tensor& x);
 Tensor to_dtype(const Tensor& x, DType dtype);
-Tensor to_copy(const Tensor& x, DType dtype);  // the same, also where it is of the type
 const Tensor& copy_(const Tensor& self, const Tensor& source);
 const Tensor& fill_(const Tensor& self, const Arg& value);
 const Tensor& zero_(const Tensor& self);

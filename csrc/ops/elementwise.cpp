@@ -26,17 +26,11 @@ Tensor compare(Comparison op, const Arg& a, const Arg& b) {
 namespace {
 
 // What is written does not depend on the operands any more.
-struct ComparedInPlace {
+struct ComparedInPlace : Named {
     static constexpr std::array arguments{"self", "other"};
-    const char* name;
-    const char* node() const { return name; }
     auto backward(auto g, auto, auto, auto) const {
         return gradients([=] { return zero_like(g); }, [=] { return zero_like(g); });
     }
-};
-struct LogicalNotInPlace {
-    static constexpr auto node = "LogicalNotBackward0";
-    auto backward(auto g, auto, auto) const { return zero_like(g); }
 };
 
 // With a number and with a tensor.
@@ -60,7 +54,7 @@ const Tensor& compare_in_place(Comparison op, const Tensor& a, const Arg& b) {
 const Tensor& logical_not_(const Tensor& x) {
     const InPlace change(x);
     refuse_internal_overlap(x);
-    return change.apply(LogicalNotInPlace{},
+    return change.apply(Overwritten{"LogicalNotBackward0"},
                         [&] { copy_values(x, predicate(Predicate::LogicalNot, x)); });
 }
 
@@ -76,6 +70,13 @@ struct Where {
 };
 
 }  // namespace
+
+void fill_where(const Tensor& out, const Tensor& condition, const Operand& a, const Operand& b) {
+    const Operand operands[] = {condition, a, b};
+    const size_t bytes[] = {1, out.item_size(), out.item_size()};
+    kernels::run_elementwise(kernel_table().elementwise.where[out.dtype()], out, operands, 3,
+                             bytes);
+}
 
 Tensor where(const Tensor& condition, const Arg& a, const Arg& b) {
     if (condition.dtype() != DType::Bool && condition.dtype() != DType::UInt8)
@@ -96,9 +97,7 @@ Tensor where(const Tensor& condition, const Arg& a, const Arg& b) {
                      ? empty(shape, dtype)
                      : empty_in_order(shape, dtype, {&condition, tensor_of(a), tensor_of(b)});
     Prepared pa(a, dtype), pb(b, dtype);
-    const Operand operands[] = {condition, pa.operand, pb.operand};
-    const size_t bytes[] = {1, item_size(dtype), item_size(dtype)};
-    kernels::run_elementwise(kernel_table().elementwise.where[dtype], out, operands, 3, bytes);
+    fill_where(out, condition, pa.operand, pb.operand);
     return recorded(std::move(out), Where{}, a, b, condition);
 }
 

@@ -26,8 +26,7 @@ const Tensor& integer_in_place(Integer op, const Tensor& a, const Arg& b);
 Tensor predicate(Predicate op, const Tensor& x);
 const Tensor& logical_not_(const Tensor& x);
 
-// "tanh": the function's name in Python.
-const char* unary_name(Unary op);
+// "atan2": the function's name in Python.
 const char* binary_name(Binary op);
 
 Tensor where(const Tensor& condition, const Arg& a, const Arg& b);

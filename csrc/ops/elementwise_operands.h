@@ -46,4 +46,8 @@ void refuse_overlaps(const Tensor& a, const Arg& b);
 void apply_in_place(kernels::BlockFn kernel, const Tensor& a, const Arg& b, DType computed,
                     kernels::Cost cost);
 
+// out = a where the condition is true, else b; all of out's type, and nothing is recorded.
+void fill_where(const Tensor& out, const Tensor& condition, const kernels::Operand& a,
+                const kernels::Operand& b);
+
 }  // namespace tapegrad

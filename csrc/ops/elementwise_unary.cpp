@@ -212,8 +212,6 @@ const Tensor& unary_in_place(Unary op, const Tensor& x, double p0, double p1) {
     return x;
 }
 
-const char* unary_name(Unary op) { return info_of(op).name; }
-
 Tensor predicate(Predicate op, const Tensor& x) {
     Tensor out = empty_result(x.sizes(), DType::Bool, x);
     const Operand operand(x);

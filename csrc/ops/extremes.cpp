@@ -43,7 +43,7 @@ Tensor extreme(Extreme which, const Tensor& x) {
     require_elements(plan.extents, extreme_name(which), true);
     return recorded(plan.run(extreme_kernels(which), extreme_name(which), x.dtype()),
                     Evenly<kernels::Ties::Masked>{
-                        {plan, false}, which == Extreme::Max ? "MaxBackward1" : "MinBackward1"},
+                        {plan, false}, {which == Extreme::Max ? "MaxBackward1" : "MinBackward1"}},
                     x);
 }
 
@@ -54,7 +54,7 @@ Tensor extremes(Extreme which, const Tensor& x, const Dims& dims, bool keepdim) 
     require_elements(plan.extents, name, dims.empty(), dims.empty() ? 0 : dims[0]);
     return recorded(
         plan.run(extreme_kernels(which), name, x.dtype()),
-        Evenly<kernels::Ties::Divided>{{plan, keepdim}, max ? "AmaxBackward0" : "AminBackward0"},
+        Evenly<kernels::Ties::Divided>{{plan, keepdim}, {max ? "AmaxBackward0" : "AminBackward0"}},
         x);
 }
 
@@ -71,7 +71,7 @@ std::pair<Tensor, Tensor> extreme_with_index(Extreme which, const Tensor& x, int
         plan.data.data(), values.data(), indices.data<int64_t>(), outer, n, inner);
     values =
         recorded(std::move(values),
-                 AtIndices{which == Extreme::Max ? "MaxBackward0" : "MinBackward0", dim, keepdim},
+                 AtIndices{{which == Extreme::Max ? "MaxBackward0" : "MinBackward0"}, dim, keepdim},
                  x, indices);
     return {values, indices};
 }

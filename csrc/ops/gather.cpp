@@ -20,14 +20,12 @@ Tensor zeros_scatter_add(const Dims& sizes, int64_t dim, const Tensor& index, co
 
 TAPEGRAD_WORD(zeros_scatter_add)
 
-struct Gather {
+struct Gather : AlongDim {
     static constexpr auto node = "GatherBackward0";
     static constexpr std::array arguments{"self", "index"};
-    int64_t dim;
     auto backward(auto g, auto x, auto index, auto) const {
         return zeros_scatter_add(x.sizes(), dim, index, g);
     }
-    void parameters(auto show) const { show("dim", dim); }
 };
 
 template <class T> void gather_values(T* out, const T* x, const Access& a, int dim) {

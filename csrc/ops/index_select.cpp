@@ -24,14 +24,12 @@ Tensor zeros_index_add(const Dims& sizes, int64_t dim, const Tensor& index, cons
 
 TAPEGRAD_WORD(zeros_index_add)
 
-struct IndexSelect {
+struct IndexSelect : AlongDim {
     static constexpr auto node = "IndexSelectBackward0";
     static constexpr std::array arguments{"self", "index"};
-    int64_t dim;
     auto backward(auto g, auto x, auto index, auto) const {
         return zeros_index_add(x.sizes(), dim, index, g);
     }
-    void parameters(auto show) const { show("dim", dim); }
 };
 
 struct IndexAdd {

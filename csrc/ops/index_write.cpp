@@ -124,24 +124,20 @@ const Tensor& index_copy_(const Tensor& x, int64_t dim_given, const Tensor& inde
 
 namespace {
 
-struct IndexFill {
+struct IndexFill : AlongDim {
     static constexpr auto node = "IndexFillBackward1";
     static constexpr std::array arguments{"self", "value", "index"};
-    int64_t dim;
     auto backward(auto g, auto, auto, auto index, auto) const {
         auto kept = index_fill(g, dim, index, 0);
         // What was filled once or several times counts once.
         return gradients([=] { return kept; }, [=] { return sum(g - kept, Dims{}); });
     }
-    void parameters(auto show) const { show("dim", dim); }
 };
 
-struct IndexFillNumber {
+struct IndexFillNumber : AlongDim {
     static constexpr auto node = "IndexFillBackward0";
     static constexpr std::array arguments{"self", "index"};
-    int64_t dim;
     auto backward(auto g, auto, auto index, auto) const { return index_fill(g, dim, index, 0); }
-    void parameters(auto show) const { show("dim", dim); }
 };
 
 void check_index_fill(const Tensor& x, int dim, const Tensor& index, const Arg& value) {

@@ -5,7 +5,7 @@
 
 #include "core/parallel.h"
 #include "ops/copy.h"
-#include "ops/masks.h"
+#include "ops/elementwise_operands.h"
 #include "ops/nonzero.h"
 #include "ops/offsets.h"
 #include "ops/overlap.h"

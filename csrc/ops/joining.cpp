@@ -52,9 +52,8 @@ void join_values(const Tensor& out, const std::vector<Tensor>& parts,
     }
 }
 
-struct Cat {
+struct Cat : AlongDim {
     static constexpr auto node = "CatBackward0";
-    int64_t dim;
     struct Part {
         int64_t start, size;
         bool skipped;
@@ -64,14 +63,11 @@ struct Cat {
         auto part = narrow(g, dim, parts[i].start, parts[i].size);
         return parts[i].skipped ? reshape(part, Dims{0}) : part;
     }
-    void parameters(auto show) const { show("dim", dim); }
 };
 
-struct Stack {
+struct Stack : AlongDim {
     static constexpr auto node = "StackBackward0";
-    int64_t dim;
     auto backward(auto g, size_t i) const { return select(g, dim, static_cast<int64_t>(i)); }
-    void parameters(auto show) const { show("dim", dim); }
 };
 
 void check_same_shape_apart(const Tensor& reference, const Tensor& x, int dim, size_t number) {
@@ -111,7 +107,7 @@ Tensor cat(const std::vector<Tensor>& tensors, int64_t dim_given) {
     Tensor out = empty(sizes, dtype);
     const Extents e = extents_at(sizes, dim);
     std::vector<int64_t> lengths;
-    Cat rule{dim, {}};
+    Cat rule{{dim}, {}};
     int64_t start = 0;
     for (const Tensor& x : tensors) {
         const int64_t size = is_skipped(x) ? 0 : x.sizes()[dim];

@@ -40,24 +40,25 @@ GemmArgs gemm_args(const Tensor& a, const Tensor& b, const Tensor& c) {
                     false};
 }
 
-// a @ b.mT and a.mT @ b, the products of derivatives: what is not recorded needs no transposed tensor.
-Tensor matmul_mT(const Tensor& a, const Tensor& b) {
-    if (grad_enabled()) return mm(a, mT(b));
-    const int64_t rows = a.sizes()[0], columns = b.sizes()[0];
+// a @ b, each as it is or transposed, without a tensor for that.
+Tensor product(const Tensor& a, bool a_transposed, const Tensor& b, bool b_transposed) {
+    const int64_t rows = a.sizes()[a_transposed], columns = b.sizes()[!b_transposed];
     Tensor out = empty({rows, columns}, a.dtype());
     kernel_table().gemm.gemm[a.dtype()](
-        GemmArgs{rows, columns, a.sizes()[1], a.data(), a.strides()[0], a.strides()[1], b.data(),
-                 b.strides()[1], b.strides()[0], out.data(), columns, nullptr, false});
+        GemmArgs{rows, columns, a.sizes()[!a_transposed], a.data(), a.strides()[a_transposed],
+                 a.strides()[!a_transposed], b.data(), b.strides()[b_transposed],
+                 b.strides()[!b_transposed], out.data(), columns, nullptr, false});
     return out;
 }
+
+// The products of derivatives, a @ b.mT and a.mT @ b, of matrices or of batches of them.
+Tensor matmul_mT(const Tensor& a, const Tensor& b) {
+    if (a.dim() == 3) return bmm(a, mT(b));
+    return grad_enabled() ? mm(a, mT(b)) : product(a, false, b, true);
+}
 Tensor mT_matmul(const Tensor& a, const Tensor& b) {
-    if (grad_enabled()) return mm(mT(a), b);
-    const int64_t rows = a.sizes()[1], columns = b.sizes()[1];
-    Tensor out = empty({rows, columns}, a.dtype());
-    kernel_table().gemm.gemm[a.dtype()](
-        GemmArgs{rows, columns, a.sizes()[0], a.data(), a.strides()[1], a.strides()[0], b.data(),
-                 b.strides()[0], b.strides()[1], out.data(), columns, nullptr, false});
-    return out;
+    if (a.dim() == 3) return bmm(mT(a), b);
+    return grad_enabled() ? mm(mT(a), b) : product(a, true, b, false);
 }
 
 TAPEGRAD_WORD(matmul_mT)
@@ -72,12 +73,8 @@ struct Mm {
         return gradients([=] { return matmul_mT(g, b); }, [=] { return mT_matmul(a, g); });
     }
 };
-struct Bmm {
+struct Bmm : Mm {
     static constexpr auto node = "BmmBackward0";
-    static constexpr std::array arguments{"self", "mat2"};
-    auto backward(auto g, auto a, auto b, auto) const {
-        return gradients([=] { return bmm(g, mT(b)); }, [=] { return bmm(mT(a), g); });
-    }
 };
 struct Mv {
     static constexpr auto node = "MvBackward0";

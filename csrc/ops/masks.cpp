@@ -1,8 +1,8 @@
 #include "ops/masks.h"
 
-#include "kernels/table.h"
 #include "ops/copy.h"
 #include "ops/elementwise.h"
+#include "ops/elementwise_operands.h"
 #include "ops/index_access.h"
 #include "ops/indexing.h"
 #include "ops/joining.h"
@@ -15,14 +15,6 @@
 namespace tapegrad {
 
 // -------------------------------------------------------------------------------- masked_fill
-
-void fill_where(const Tensor& out, const Tensor& mask, const kernels::Operand& value,
-                const Tensor& x) {
-    const kernels::Operand operands[] = {mask, value, x};
-    const size_t bytes[] = {1, out.item_size(), out.item_size()};
-    kernels::run_elementwise(kernel_table().elementwise.where[out.dtype()], out, operands, 3,
-                             bytes);
-}
 
 namespace {
 

@@ -32,11 +32,6 @@ template <class F> void fill_random(const Tensor& x, Generator& generator, F dra
 }
 
 // Random values do not depend on what was there, nor smoothly on a probability.
-struct Drawn {
-    const char* name;
-    const char* node() const { return name; }
-    auto backward(auto g, auto, auto) const { return zero_like(g); }
-};
 struct DrawnEach {
     static constexpr auto node = "BernoulliBackward1";
     static constexpr std::array arguments{"self", "p"};
@@ -144,7 +139,7 @@ Tensor draw_each(const Tensor& p, Generator& generator) {
 template <class Write> const Tensor& in_place(const Tensor& x, const char* node, Write write) {
     const InPlace change(x);
     refuse_internal_overlap(x);
-    return change.apply(Drawn{node}, write);
+    return change.apply(Overwritten{node}, write);
 }
 
 }  // namespace
@@ -211,7 +206,7 @@ Tensor randperm(int64_t n, DType dtype, Generator& generator) {
 
 Tensor bernoulli(const Tensor& x, Generator& generator) {
     check_probabilities(x);
-    return recorded(draw_each(x, generator), Drawn{"BernoulliBackward0"}, x);
+    return recorded(draw_each(x, generator), Overwritten{"BernoulliBackward0"}, x);
 }
 
 Tensor bernoulli(const Tensor& x, double p, Generator& generator) {

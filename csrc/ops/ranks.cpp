@@ -69,7 +69,7 @@ std::pair<Tensor, Tensor> at_rank(const Tensor& x, int64_t dim, bool keepdim, co
             }
         });
     });
-    return {recorded(std::move(values), AtIndices{node, dim, keepdim}, x, indices), indices};
+    return {recorded(std::move(values), AtIndices{{node}, dim, keepdim}, x, indices), indices};
 }
 
 template <class RankOf>
@@ -84,7 +84,7 @@ Tensor of_all(const Tensor& x, const char* name, const char* node, RankOf rank_o
             *value.data<T>() = std::numeric_limits<T>::quiet_NaN();
         else *value.data<T>() = std::numeric_limits<T>::lowest();
     });
-    return recorded(std::move(value), Evenly<kernels::Ties::Masked>{{plan, false}, node}, x);
+    return recorded(std::move(value), Evenly<kernels::Ties::Masked>{{plan, false}, {node}}, x);
 }
 
 }  // namespace

@@ -48,6 +48,21 @@ template <class... Functions> Gradients<Functions...> gradients(Functions... fun
     return {{std::move(functions)...}};
 }
 
+// Bases of rules: of operators along a dimension, and of nodes that come with a name.
+struct AlongDim {
+    int64_t dim;
+    void parameters(auto show) const { show("dim", dim); }
+};
+struct Named {
+    const char* name;
+    const char* node() const { return name; }
+};
+
+// Where nothing of the argument is left in the result: it was written over, or drawn anew.
+struct Overwritten : Named {
+    auto backward(auto g, auto, auto) const { return zero_like(g); }
+};
+
 namespace rules {
 
 using formulas::Text;

@@ -36,11 +36,9 @@ Tensor reverse_cumsum(const Tensor& x, int64_t dim) {
 
 TAPEGRAD_WORD(reverse_cumsum)
 
-struct Cumsum {
+struct Cumsum : AlongDim {
     static constexpr auto node = "CumsumBackward0";
-    int64_t dim;
     auto backward(auto g, auto, auto) const { return reverse_cumsum(g, dim); }
-    void parameters(auto show) const { show("dim", dim); }
 };
 
 // d out_k / d x_i for k >= i is the product of x_0..x_k without x_i. Without zeros that is out_k / x_i;
@@ -73,11 +71,9 @@ Tensor cumprod_gradient(const Tensor& grad, const Tensor& x, const Tensor& resul
 
 TAPEGRAD_WORD(cumprod_gradient)
 
-struct Cumprod {
+struct Cumprod : AlongDim {
     static constexpr auto node = "CumprodBackward0";
-    int64_t dim;
     auto backward(auto g, auto x, auto y) const { return cumprod_gradient(g, x, y, dim); }
-    void parameters(auto show) const { show("dim", dim); }
 };
 
 }  // namespace

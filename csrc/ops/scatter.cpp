@@ -151,34 +151,28 @@ Tensor zeros_leading(const Dims& sizes, const Tensor& grad) {
 
 TAPEGRAD_WORD(zeros_leading)
 
-struct Scatter {
+struct Scatter : AlongDim {
     static constexpr auto node = "ScatterBackward0";
     static constexpr std::array arguments{"self", "src", "index"};
-    int64_t dim;
     auto backward(auto g, auto, auto src, auto index, auto) const {
         return gradients([=, this] { return scatter(g, dim, index, 0); },
                          [=, this] { return zeros_leading(src.sizes(), gather(g, dim, index)); });
     }
-    void parameters(auto show) const { show("dim", dim); }
 };
 
-struct ScatterValue {
+struct ScatterValue : AlongDim {
     static constexpr auto node = "ScatterBackward1";
     static constexpr std::array arguments{"self", "index"};
-    int64_t dim;
     auto backward(auto g, auto, auto index, auto) const { return scatter(g, dim, index, 0); }
-    void parameters(auto show) const { show("dim", dim); }
 };
 
-struct ScatterAdd {
+struct ScatterAdd : AlongDim {
     static constexpr auto node = "ScatterAddBackward0";
     static constexpr std::array arguments{"self", "src", "index"};
-    int64_t dim;
     auto backward(auto g, auto, auto src, auto index, auto) const {
         return gradients([=] { return g; },
                          [=, this] { return zeros_leading(src.sizes(), gather(g, dim, index)); });
     }
-    void parameters(auto show) const { show("dim", dim); }
 };
 
 }  // namespace

@@ -10,9 +10,7 @@
 namespace tapegrad {
 
 // The gradient is shared evenly among the elements that are extreme.
-template <kernels::Ties ties> struct Evenly : Reduced {
-    const char* name;
-    const char* node() const { return name; }
+template <kernels::Ties ties> struct Evenly : Reduced, Named {
     auto backward(auto g, auto x, auto y) const {
         if constexpr (ties == kernels::Ties::Masked) {
             auto hits = (x == y) | (isnan(x) & isnan(y));
@@ -41,12 +39,10 @@ Tensor zeros_at_indices(const Dims& sizes, int64_t dim, const Tensor& indices, c
 TAPEGRAD_WORD(zeros_at_indices)
 
 // Of results that were taken at indices along a dimension.
-struct AtIndices {
+struct AtIndices : Named {
     static constexpr std::array arguments{"self", "indices"};
-    const char* name;
     int64_t dim;
     bool keepdim;
-    const char* node() const { return name; }
     auto backward(auto g, auto x, auto indices, auto) const {
         return zeros_at_indices(x.sizes(), dim, indices, g, keepdim);
     }

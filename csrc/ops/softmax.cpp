@@ -35,24 +35,20 @@ Tensor softmax_input(const Tensor& x_given, OptionalDType dtype, const char* nam
     return x;
 }
 
-struct Softmax {
+struct Softmax : AlongDim {
     static constexpr auto node = "SoftmaxBackward0";
-    int64_t dim;
     auto backward(auto g, auto, auto y) const { return y * (g - sum(g * y, Dims{dim}, true)); }
     Tensor fused(const Tensor& g, const Tensor&, const Tensor& y) const {
         return run_backward(kernel_table().softmax.softmax_backward[y.dtype()], g, y, dim);
     }
-    void parameters(auto show) const { show("dim", dim); }
 };
 
-struct LogSoftmax {
+struct LogSoftmax : AlongDim {
     static constexpr auto node = "LogSoftmaxBackward0";
-    int64_t dim;
     auto backward(auto g, auto, auto y) const { return g - exp(y) * sum(g, Dims{dim}, true); }
     Tensor fused(const Tensor& g, const Tensor&, const Tensor& y) const {
         return run_backward(kernel_table().softmax.log_softmax_backward[y.dtype()], g, y, dim);
     }
-    void parameters(auto show) const { show("dim", dim); }
 };
 
 }  // namespace

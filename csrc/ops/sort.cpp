@@ -21,14 +21,12 @@ Tensor zeros_scatter(const Dims& sizes, int64_t dim, const Tensor& index, const 
 
 TAPEGRAD_WORD(zeros_scatter)
 
-struct Sort {
+struct Sort : AlongDim {
     static constexpr auto node = "SortBackward0";
     static constexpr std::array arguments{"self", "indices"};
-    int64_t dim;
     auto backward(auto g, auto x, auto indices, auto) const {
         return zeros_scatter(x.sizes(), dim, indices, g);
     }
-    void parameters(auto show) const { show("dim", dim); }
 };
 
 template <class T> bool is_nan(T value) {

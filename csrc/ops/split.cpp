@@ -66,10 +66,6 @@ void check_part_count(int64_t count) {
         fail("a tensor can't be split into ", count, " parts");
 }
 
-}  // namespace
-
-namespace {
-
 // The parts of x, not yet recorded.
 std::vector<Tensor> cut(const Tensor& x, const Dims& sizes, int at) {
     int64_t total = 0;
@@ -97,8 +93,7 @@ std::vector<Tensor> cut(const Tensor& x, const Dims& sizes, int at) {
     return parts;
 }
 
-}  // namespace
-
+// equal: the sizes came from one size, which shows in the name of the node.
 std::vector<Tensor> split(const Tensor& x, const Dims& sizes, int64_t dim, bool equal) {
     if (x.dim() == 0) fail("split expects at least a 1-dimensional tensor");
     const int at = wrap_dim(dim, x.dim());
@@ -106,6 +101,8 @@ std::vector<Tensor> split(const Tensor& x, const Dims& sizes, int64_t dim, bool 
     record_parts(x, parts, equal ? "SplitBackward0" : "SplitWithSizesBackward0", at, true);
     return parts;
 }
+
+}  // namespace
 
 std::vector<Tensor> unbind(const Tensor& x, int64_t dim) {
     if (x.dim() == 0)
@@ -160,7 +157,7 @@ std::vector<Tensor> unsafe_split(const Tensor& x, int64_t size, int64_t dim) {
 }
 
 std::vector<Tensor> split_by_sizes(const Tensor& x, const Dims& sizes, int64_t dim) {
-    return split(x, sizes, dim);
+    return split(x, sizes, dim, false);
 }
 
 std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t dim) {

@@ -7,8 +7,6 @@
 
 namespace tapegrad {
 
-// equal: the sizes came from one size, which shows in the name of the node.
-std::vector<Tensor> split(const Tensor& x, const Dims& sizes, int64_t dim, bool equal = false);
 // Parts of one size, the last one with what is left.
 std::vector<Tensor> split_by_size(const Tensor& x, int64_t size, int64_t dim);
 std::vector<Tensor> split_by_sizes(const Tensor& x, const Dims& sizes, int64_t dim);

@@ -187,16 +187,11 @@ template <class F> Tensor squeezed(const Tensor& x, F chosen) {
     return alias(x, sizes, strides, 0);
 }
 
-struct SqueezeOne : Reshaped {
-    int64_t dim;
-    void parameters(auto show) const { show("dim", dim); }
-};
+struct SqueezeOne : Reshaped, AlongDim {};
 
-struct Unsqueeze {
+struct Unsqueeze : AlongDim {
     static constexpr auto node = "UnsqueezeBackward0";
-    int64_t dim;
     auto backward(auto g, auto, auto) const { return squeeze(g, Dims{dim}); }
-    void parameters(auto show) const { show("dim", dim); }
 };
 struct UnsqueezeInPlace : Unsqueeze {
     static constexpr auto node = "UnsqueezeBackward1";
@@ -226,7 +221,7 @@ Tensor squeeze(const Tensor& x, const Dims& dims) {
     Tensor view = squeezed(x, dims);
     if (dims.size() != 1) return recorded_view(std::move(view), Reshaped{"SqueezeBackward2"}, x);
     return recorded_view(std::move(view),
-                         SqueezeOne{{"SqueezeBackward1"}, wrap_dim(dims[0], x.dim())}, x);
+                         SqueezeOne{{"SqueezeBackward1"}, {wrap_dim(dims[0], x.dim())}}, x);
 }
 
 const Tensor& squeeze_(const Tensor& x) {
@@ -236,7 +231,7 @@ const Tensor& squeeze_(const Tensor& x, const Dims& dims) {
     const InPlace change(x);
     const Tensor window = squeezed(x, dims);
     if (dims.size() != 1) return change.show(window, Reshaped{"SqueezeBackward5"});
-    return change.show(window, SqueezeOne{{"SqueezeBackward4"}, wrap_dim(dims[0], x.dim())});
+    return change.show(window, SqueezeOne{{"SqueezeBackward4"}, {wrap_dim(dims[0], x.dim())}});
 }
 
 Tensor unsqueeze(const Tensor& x, int64_t dim) {
