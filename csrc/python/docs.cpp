@@ -18,10 +18,6 @@ constexpr Docstring kDocstrings[] = {
 };
 bool is_operator[std::size(kDocstrings)];
 
-void set_attribute(PyObject* object, const char* name, PyObject* value) {
-    if (!object || PyObject_SetAttrString(object, name, value) < 0) throw py::error_already_set();
-}
-
 void attach(PyObject* object, const Docstring& entry) {
     if (!object) fail("the docs tables have ", entry.name, ", which does not exist");
     // Methods bound with pybind11 hide their self, which the others have as first parameter.

@@ -80,10 +80,6 @@ template <Binary Op, Name N, Name InPlace> void bind_binary(PyObject* m) {
         def_method<InPlace>(m, binary_in<Op>);
     }
 }
-template <Integer Op, Name N, Name InPlace> void bind_integer(PyObject* m) {
-    def<N>(m, integer_of<Op>);
-    def_method<InPlace>(m, integer_in<Op>);
-}
 
 }  // namespace
 
@@ -96,11 +92,26 @@ void bind_elementwise(PyObject* m) {
     bind_binary<Binary::Op, snake_case(#Op), snake_case(#Op, true)>(m);
     TAPEGRAD_BINARY(TAPEGRAD_BIND)
 #undef TAPEGRAD_BIND
+#define TAPEGRAD_BIND(Op, name)                  \
+    def<#name>(m, compared<Comparison::Op>);     \
+    def_method<#name "_">(m, compared_in<Comparison::Op>);
+    TAPEGRAD_COMPARISON(TAPEGRAD_BIND)
+#undef TAPEGRAD_BIND
+#define TAPEGRAD_BIND(Op, name)           \
+    def<#name>(m, integer_of<Integer::Op>); \
+    def_method<#name "_">(m, integer_in<Integer::Op>);
+    TAPEGRAD_INTEGER(TAPEGRAD_BIND)
+#undef TAPEGRAD_BIND
     constexpr std::pair<const char*, const char*> aliases[] = {
-        {"negative", "neg"}, {"negative_", "neg_"}, {"absolute", "abs"},  {"absolute_", "abs_"},
-        {"arcsin", "asin"},  {"arcsin_", "asin_"},  {"arccos", "acos"},   {"arccos_", "acos_"},
-        {"arctan", "atan"},  {"arctan_", "atan_"},  {"fix", "trunc"},     {"fix_", "trunc_"},
-        {"multiply", "mul"}, {"multiply_", "mul_"}, {"arctan2", "atan2"}, {"arctan2_", "atan2_"}};
+        {"negative", "neg"},     {"negative_", "neg_"},    {"absolute", "abs"},
+        {"absolute_", "abs_"},   {"arcsin", "asin"},       {"arcsin_", "asin_"},
+        {"arccos", "acos"},      {"arccos_", "acos_"},     {"arctan", "atan"},
+        {"arctan_", "atan_"},    {"fix", "trunc"},         {"fix_", "trunc_"},
+        {"multiply", "mul"},     {"multiply_", "mul_"},    {"arctan2", "atan2"},
+        {"arctan2_", "atan2_"},  {"not_equal", "ne"},      {"not_equal_", "ne_"},
+        {"less", "lt"},          {"less_", "lt_"},         {"less_equal", "le"},
+        {"less_equal_", "le_"},  {"greater", "gt"},        {"greater_", "gt_"},
+        {"greater_equal", "ge"}, {"greater_equal_", "ge_"}};
     for (const auto& [alias, name] : aliases) find_operator(name).alias(alias);
 
     def<"add">(m, binary_of<Binary::Add>, add_scaled)
@@ -127,31 +138,7 @@ void bind_elementwise(PyObject* m) {
     def<"gelu">(m, gelu_with).without_out();
     def<"softplus">(m, softplus).without_out();
 
-    def<"eq">(m, compared<Comparison::Eq>);
-    def<"ne">(m, compared<Comparison::Ne>).alias("not_equal");
-    def<"lt">(m, compared<Comparison::Lt>).alias("less");
-    def<"le">(m, compared<Comparison::Le>).alias("less_equal");
-    def<"gt">(m, compared<Comparison::Gt>).alias("greater");
-    def<"ge">(m, compared<Comparison::Ge>).alias("greater_equal");
-    def<"logical_and">(m, compared<Comparison::LogicalAnd>);
-    def<"logical_or">(m, compared<Comparison::LogicalOr>);
-    def<"logical_xor">(m, compared<Comparison::LogicalXor>);
-    def_method<"eq_">(m, compared_in<Comparison::Eq>);
-    def_method<"ne_">(m, compared_in<Comparison::Ne>).alias("not_equal_");
-    def_method<"lt_">(m, compared_in<Comparison::Lt>).alias("less_");
-    def_method<"le_">(m, compared_in<Comparison::Le>).alias("less_equal_");
-    def_method<"gt_">(m, compared_in<Comparison::Gt>).alias("greater_");
-    def_method<"ge_">(m, compared_in<Comparison::Ge>).alias("greater_equal_");
-    def_method<"logical_and_">(m, compared_in<Comparison::LogicalAnd>);
-    def_method<"logical_or_">(m, compared_in<Comparison::LogicalOr>);
-    def_method<"logical_xor_">(m, compared_in<Comparison::LogicalXor>);
     def_method<"logical_not_">(m, logical_not_);
-    bind_integer<Integer::FloorDivide, "floor_divide", "floor_divide_">(m);
-    bind_integer<Integer::BitwiseAnd, "bitwise_and", "bitwise_and_">(m);
-    bind_integer<Integer::BitwiseOr, "bitwise_or", "bitwise_or_">(m);
-    bind_integer<Integer::BitwiseXor, "bitwise_xor", "bitwise_xor_">(m);
-    bind_integer<Integer::LeftShift, "bitwise_left_shift", "bitwise_left_shift_">(m);
-    bind_integer<Integer::RightShift, "bitwise_right_shift", "bitwise_right_shift_">(m);
     def<"bitwise_not">(m, bitwise_not);
     def_method<"bitwise_not_">(m, bitwise_not_);
     def<"isnan">(m, predicate_of<Predicate::IsNan>).without_out();
@@ -192,8 +179,7 @@ void bind_elementwise(PyObject* m) {
         .without_out();
     def_method<"contiguous">(m, overload<Tensor(const Tensor&)>(contiguous),
                              overload<Tensor(const Tensor&, OptionalFormat)>(contiguous));
-    def_method<"_to_dtype">(m,
-                            overload<Tensor(const Tensor&, DType, bool, OptionalFormat)>(to_copy));
+    def_method<"_to_dtype">(m, to_copy);
     def_method<"copy_">(m, copy_);
     def_method<"fill_">(m, fill_);
     def<"zero_">(m, zero_);

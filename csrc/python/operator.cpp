@@ -65,7 +65,7 @@ void set_types(Form& form) {
     }
     const Call call{&form, form.defaults, nullptr, 0};
     for (int i = 0; i < form.count; ++i) {
-        const Parameter& parameter = form.parameters[static_cast<size_t>(i)];
+        const Parameter& parameter = form.parameter(i);
         if (parameter.type && parameter.value && !parameter.type->accepts(call, i))
             disagree("the function cannot take the default of ", parameter.name);
     }
@@ -95,7 +95,7 @@ Form make_form(const Operator* owner, std::string_view signature, const Function
     form.count = static_cast<int>(form.parameters.size());
     if (form.count > kMaxSlots) fail(owner->name(), signature, " has too many parameters");
     for (int i = 0; i < form.count; ++i) {
-        const Parameter& parameter = form.parameters[static_cast<size_t>(i)];
+        const Parameter& parameter = form.parameter(i);
         form.defaults[i] = parameter.value;
         if (!parameter.keyword_only) form.positional = i + 1;
         if (!parameter.value) form.required = i + 1;
@@ -105,7 +105,7 @@ Form make_form(const Operator* owner, std::string_view signature, const Function
     set_types(form);
     // Tensors and shapes can be none at all; a size is at least ().
     if (form.is_variadic() && form.required == form.variadic + 1 &&
-        std::string_view(form.parameters[static_cast<size_t>(form.variadic)].type->stub) != "_Dims")
+        std::string_view(form.parameter(form.variadic).type->stub) != "_Dims")
         form.required = form.variadic;
     return form;
 }
@@ -149,15 +149,6 @@ std::vector<Tensor> tensors_of(const Call& call) {
     return tensors;
 }
 
-// Whether each argument is what its parameter takes.
-bool fits(const Call& call) {
-    for (int i = 0; i < call.form->count; ++i) {
-        const Type* type = call.form->parameters[static_cast<size_t>(i)].type;
-        if (type && !type->accepts(call, i)) return false;
-    }
-    return true;
-}
-
 // The tensors that out= names.
 std::vector<Tensor> read_out(const Form& form, PyObject* out) {
     const auto refuse = [&](const char* expected) {
@@ -189,7 +180,7 @@ void check_out_rules(unsigned rules, const char* name, const Tensor& out, const 
 // Calls the function and puts its result into what out= names. Another form may take what does not fit.
 PyObject* call_into(const Call& call, PyObject** slots, PyObject* out) {
     const Form& form = *call.form;
-    if (!fits(call)) return nullptr;
+    if (unfit_slot(call) >= 0) return nullptr;
     const std::vector<Tensor> outs = read_out(form, out), inputs = tensors_of(call);
     refuse_recorded_out(form.owner->name(), inputs, outs);
     unsigned rules = form.owner->out_rules();
@@ -271,11 +262,9 @@ Operator::Operator(PyObject* module, const char* name, const Function* functions
 }
 
 void Operator::add(const char* name) {
-    if (function_object_ && PyObject_SetAttrString(module_, name, function_object_) < 0)
-        throw py::error_already_set();
-    if (method_object_ &&
-        PyObject_SetAttrString(reinterpret_cast<PyObject*>(tensor_type), name, method_object_) < 0)
-        throw py::error_already_set();
+    if (function_object_) set_attribute(module_, name, function_object_);
+    if (method_object_)
+        set_attribute(reinterpret_cast<PyObject*>(tensor_type), name, method_object_);
 }
 
 Operator& Operator::add_deprecated(const char* signature, const Function& function) {
@@ -289,37 +278,35 @@ Operator& Operator::alias(const char* name) {
     return *this;
 }
 
-PyObject* Operator::call_function(PyObject* const* args, Py_ssize_t count,
-                                  PyObject* names) const noexcept {
+// kFirst: 1 for methods, whose tensor is not among args.
+template <int kFirst>
+[[gnu::always_inline]] inline PyObject* Operator::call_plain(PyObject* self, PyObject* const* args,
+                                                             Py_ssize_t count,
+                                                             PyObject* names) const noexcept {
     const Form& form = *first_;
-    if (names || count < form.required) return call_any(nullptr, args, count, names);
-    if (is_spread(form, 0, args, count)) return call_spread(nullptr, args, count);
-    if (count <= form.positional) {
+    if (names || count + kFirst < form.required) return call_any(self, args, count, names);
+    if (is_spread(form, kFirst, args, count)) return call_spread(self, args, count);
+    if (count + kFirst <= form.positional) {
         PyObject* slots[kMaxSlots];
         PyObject* const* given = args;
-        if (count < form.count) {
+        if (kFirst == 1 || count < form.count) {
             copy_defaults(form, slots);
-            for (Py_ssize_t i = 0; i < count; ++i) slots[i] = args[i];
+            if (kFirst == 1) slots[0] = self;
+            for (Py_ssize_t i = 0; i < count; ++i) slots[i + kFirst] = args[i];
             given = slots;
         }
         if (PyObject* result = form.function.invoke(form, given, nullptr, 0)) return result;
     }
-    return call_any(nullptr, args, count, names);
+    return call_any(self, args, count, names);
 }
 
+PyObject* Operator::call_function(PyObject* const* args, Py_ssize_t count,
+                                  PyObject* names) const noexcept {
+    return call_plain<0>(nullptr, args, count, names);
+}
 PyObject* Operator::call_method(PyObject* self, PyObject* const* args, Py_ssize_t count,
                                 PyObject* names) const noexcept {
-    const Form& form = *first_;
-    if (names || count + 1 < form.required) return call_any(self, args, count, names);
-    if (is_spread(form, 1, args, count)) return call_spread(self, args, count);
-    if (count + 1 <= form.positional) {
-        PyObject* slots[kMaxSlots];
-        copy_defaults(form, slots);
-        slots[0] = self;
-        for (Py_ssize_t i = 0; i < count; ++i) slots[i + 1] = args[i];
-        if (PyObject* result = form.function.invoke(form, slots, nullptr, 0)) return result;
-    }
-    return call_any(self, args, count, names);
+    return call_plain<1>(self, args, count, names);
 }
 
 // The items of *name one by one.
@@ -356,7 +343,8 @@ PyObject* Operator::call_any(PyObject* self, PyObject* const* args, Py_ssize_t c
             // Of methods, the first parameter is the tensor itself.
             if (self && PyUnicode_CompareWithASCIIString(form.parameters[0].name, "input") != 0)
                 continue;
-            if (!bind_arguments(form, self, args, count, names, slots, call, out) || !fits(call))
+            if (!bind_arguments(form, self, args, count, names, slots, call, out) ||
+                unfit_slot(call) >= 0)
                 continue;
             warn(text("This overload of ", name_, " is deprecated: ", name_, form.signature,
                       ". Use ", name_, forms_.back().signature, " instead."));
@@ -407,6 +395,14 @@ PyObject* imported(const char* module, const char* name) {
     PyObject* attribute = found ? PyObject_GetAttrString(found.ptr(), name) : nullptr;
     if (!attribute) throw py::error_already_set();
     return attribute;
+}
+
+int unfit_slot(const Call& call) {
+    for (int slot = 0; slot < call.form->count; ++slot) {
+        const Type* type = call.form->parameter(slot).type;
+        if (type && !type->accepts(call, slot)) return slot;
+    }
+    return -1;
 }
 
 bool bind_arguments(const Form& form, PyObject* self, PyObject* const* args, Py_ssize_t count,

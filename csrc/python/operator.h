@@ -61,6 +61,7 @@ struct Form {
     const char* signature;
     bool is_variadic() const { return variadic < kMaxSlots; }
     bool takes_out() const;
+    const Parameter& parameter(int slot) const { return parameters[static_cast<size_t>(slot)]; }
 };
 
 using VectorCall = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*);
@@ -109,6 +110,9 @@ public:
     void attach_docstring();
 
 private:
+    template <int kFirst>
+    PyObject* call_plain(PyObject* self, PyObject* const* args, Py_ssize_t count,
+                         PyObject* names) const noexcept;
     PyObject* call_spread(PyObject* self, PyObject* const* args, Py_ssize_t count) const noexcept;
     PyObject* call_any(PyObject* self, PyObject* const* args, Py_ssize_t count,
                        PyObject* names) const noexcept;
@@ -133,6 +137,8 @@ Operator& find_operator(std::string_view name);
 // Puts the arguments into their slots, out= beside them. False where their number or names do not fit.
 bool bind_arguments(const Form& form, PyObject* self, PyObject* const* args, Py_ssize_t count,
                     PyObject* names, PyObject** slots, Call& call, PyObject*& out);
+// The first argument that is not what its parameter takes; -1 if all are.
+int unfit_slot(const Call& call);
 // Raises a TypeError that says why no form fits.
 [[noreturn]] void fail_call(const Operator& op, PyObject* self, PyObject* const* args,
                             Py_ssize_t count, PyObject* names);

@@ -71,7 +71,7 @@ std::pair<PyObject*, Py_ssize_t> unfit_item(const Type* type, PyObject* const* i
 // Of an argument that its parameter cannot take.
 std::string type_problem(const Call& call, int slot, const Given& given) {
     const Form& form = *call.form;
-    const Parameter& parameter = form.parameters[static_cast<size_t>(slot)];
+    const Parameter& parameter = form.parameter(slot);
     const int place = slot + (given.self ? 0 : 1);
     std::string start = text(form.owner->name(), "(): argument '", utf8(parameter.name), "'");
     PyObject* object = call.slots[slot];
@@ -129,12 +129,8 @@ std::string problem(const Form& form, const Given& given) {
     PyObject* slots[kMaxSlots];
     Call call;
     PyObject* out = nullptr;
-    if (bind_arguments(form, given.self, given.args, given.count, given.names, slots, call, out)) {
-        for (int slot = 0; slot < form.count; ++slot) {
-            const Type* type = form.parameters[static_cast<size_t>(slot)].type;
-            if (type && !type->accepts(call, slot)) return type_problem(call, slot, given);
-        }
-    }
+    if (bind_arguments(form, given.self, given.args, given.count, given.names, slots, call, out))
+        if (const int slot = unfit_slot(call); slot >= 0) return type_problem(call, slot, given);
     if (PyObject* keyword = unknown_keyword(form, given))
         return text(name, "() got an unexpected keyword argument '", utf8(keyword), "'",
                     suggestion(utf8(keyword), accepted(form, given.self)));
@@ -144,7 +140,7 @@ std::string problem(const Form& form, const Given& given) {
                     " but ", given.count, given.count == 1 ? " was given" : " were given");
     std::vector<const char*> missing;
     for (int i = first; i < form.count; ++i) {
-        const Parameter& parameter = form.parameters[static_cast<size_t>(i)];
+        const Parameter& parameter = form.parameter(i);
         bool there = i - first < given.count;
         for (Py_ssize_t k = 0; k < given.keywords(); ++k) {
             PyObject* keyword = PyTuple_GET_ITEM(given.names, k);

@@ -8,12 +8,12 @@ namespace {
 bool takes_none(const Form& form, int slot) {
     PyObject* slots[kMaxSlots];
     slots[slot] = Py_None;
-    const Type* type = form.parameters[static_cast<size_t>(slot)].type;
+    const Type* type = form.parameter(slot).type;
     return type && type->accepts({&form, slots, nullptr, 0}, slot);
 }
 
 py::dict describe(const Form& form, int slot) {
-    const Parameter& parameter = form.parameters[static_cast<size_t>(slot)];
+    const Parameter& parameter = form.parameter(slot);
     py::dict result;
     result["name"] = py::reinterpret_borrow<py::object>(parameter.name);
     result["type"] = parameter.type ? parameter.type->stub : "object";

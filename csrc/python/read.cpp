@@ -38,7 +38,7 @@ struct Items {
 };
 
 [[noreturn]] void fail_item(const Call& call, int slot, Py_ssize_t place, const char* problem) {
-    PyObject* name = call.form->parameters[static_cast<size_t>(slot)].name;
+    PyObject* name = call.form->parameter(slot).name;
     fail<TypeError>(call.form->owner->name(), "(): argument '", PyUnicode_AsUTF8(name),
                     "' failed to unpack the object at pos ", place + 1, " with error \"", problem,
                     "\"");
@@ -55,6 +55,21 @@ bool read_items(const Call& call, int slot, Items& items, Dims& result) {
         } catch (const ValueError& error) {
             fail_item(call, slot, i, error.what());
         }
+    }
+    return true;
+}
+
+// One item after the other; read(item, value) says whether it fits.
+template <class T, class F>
+bool read_each(const Call& call, int slot, std::vector<T>& result, F read) {
+    Items items(call, slot);
+    if (!items) return false;
+    items.hold();
+    result.reserve(static_cast<size_t>(items.count));
+    for (Py_ssize_t i = 0; i < items.count; ++i) {
+        T value{};
+        if (!read(items.items[i], value)) return false;
+        result.push_back(std::move(value));
     }
     return true;
 }
@@ -85,6 +100,13 @@ bool read_number(PyObject* object, Scalar& result) {
     return true;
 }
 
+bool read_float(PyObject* object, double& result) {
+    Scalar number(0);
+    if (!read_number(object, number)) return false;
+    result = number.to_double();
+    return true;
+}
+
 bool read_bool(PyObject* object, bool& result) {
     const char* type = Py_TYPE(object)->tp_name;
     if (std::strcmp(type, "numpy.bool_") != 0 && std::strcmp(type, "numpy.bool") != 0) return false;
@@ -95,7 +117,7 @@ bool read_bool(PyObject* object, bool& result) {
 bool read_dims(const Call& call, int slot, Dims& result) {
     if (Items items(call, slot); items) return read_items(call, slot, items, result);
     if (call.form->has_options) return false;
-    if (call.form->parameters[static_cast<size_t>(slot)].variadic) {
+    if (call.form->parameter(slot).variadic) {
         Items single(call.slots + slot, 1);
         return read_items(call, slot, single, result);
     }
@@ -116,39 +138,20 @@ bool read_tensors(const Call& call, int slot, bool holes, std::vector<Tensor>& r
 }
 
 bool read_sizes(const Call& call, int slot, std::vector<Dims>& result) {
-    Items items(call, slot);
-    if (!items) return false;
-    items.hold();
-    result.resize(static_cast<size_t>(items.count));
-    for (size_t i = 0; i < result.size(); ++i) {
-        const Call single{call.form, items.items + i, nullptr, 0};
-        if (!read_dims(single, 0, result[i])) return false;
-    }
-    return true;
+    return read_each(call, slot, result, [&](PyObject* item, Dims& sizes) {
+        return read_dims({call.form, &item, nullptr, 0}, 0, sizes);
+    });
 }
 
 bool read_numbers(const Call& call, int slot, std::vector<double>& result) {
-    Items items(call, slot);
-    if (!items) return false;
-    items.hold();
-    result.reserve(static_cast<size_t>(items.count));
-    for (Py_ssize_t i = 0; i < items.count; ++i) {
-        Scalar number(0);
-        if (!read_number(items.items[i], number)) return false;
-        result.push_back(number.to_double());
-    }
-    return true;
+    return read_each(call, slot, result, read_float);
 }
 
 bool read_flags(const Call& call, int slot, std::vector<bool>& result) {
-    const Items items(call, slot);
-    if (!items) return false;
-    result.reserve(static_cast<size_t>(items.count));
-    for (Py_ssize_t i = 0; i < items.count; ++i) {
-        if (!PyBool_Check(items.items[i])) return false;
-        result.push_back(items.items[i] == Py_True);
-    }
-    return true;
+    return read_each(call, slot, result, [](PyObject* item, bool& flag) {
+        flag = item == Py_True;
+        return PyBool_Check(item);
+    });
 }
 
 bool read_device(PyObject* object) {

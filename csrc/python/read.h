@@ -24,6 +24,7 @@ bool read_other_tensor(const Call& call, int slot, const Tensor*& result);
 bool read_other_operand(PyObject* object, Arg& result);
 bool read_dims(const Call& call, int slot, Dims& result);
 bool read_number(PyObject* object, Scalar& result);
+bool read_float(PyObject* object, double& result);
 bool read_bool(PyObject* object, bool& result);
 bool read_tensors(const Call& call, int slot, bool holes, std::vector<Tensor>& result);
 bool read_sizes(const Call& call, int slot, std::vector<Dims>& result);
@@ -36,8 +37,7 @@ bool read_memory_format(PyObject* object, MemoryFormat& result);
 
 // Whether None is the default, and so a value.
 inline bool is_none(const Call& call, int slot) {
-    return call.slots[slot] == Py_None &&
-           call.form->parameters[static_cast<size_t>(slot)].value == Py_None;
+    return call.slots[slot] == Py_None && call.form->parameter(slot).value == Py_None;
 }
 
 // An int of Python that fits into one of its digits.
@@ -78,6 +78,12 @@ struct Nothing {};
 struct IndexList : std::vector<Tensor> {};
 
 template <class T> struct Read;
+
+// Where a reader puts what it has read.
+template <class T> struct Holds {
+    const T& value() const { return result; }
+    T result;
+};
 
 template <> struct Read<Tensor> {
     static constexpr const char *name = "Tensor", *stub = "Tensor";
@@ -123,39 +129,30 @@ template <> struct Read<Scalar> {
     Scalar number{0};
 };
 
-template <> struct Read<double> {
+template <> struct Read<double> : Holds<double> {
     static constexpr const char *name = "float", *stub = "_float";
     bool read(const Call& call, int slot) {
         PyObject* object = call.slots[slot];
         if (PyFloat_CheckExact(object)) {
-            number = PyFloat_AS_DOUBLE(object);
+            result = PyFloat_AS_DOUBLE(object);
             return true;
         }
-        Scalar scalar(0);
-        if (!read_number(object, scalar)) return false;
-        number = scalar.to_double();
-        return true;
+        return read_float(object, result);
     }
-    double value() const { return number; }
-    double number;
 };
 
-template <> struct Read<int64_t> {
+template <> struct Read<int64_t> : Holds<int64_t> {
     static constexpr const char *name = "int", *stub = "_int";
-    bool read(const Call& call, int slot) { return read_integer(call.slots[slot], number); }
-    int64_t value() const { return number; }
-    int64_t number;
+    bool read(const Call& call, int slot) { return read_integer(call.slots[slot], result); }
 };
 
-template <> struct Read<bool> {
+template <> struct Read<bool> : Holds<bool> {
     static constexpr const char *name = "bool", *stub = "_bool";
     bool read(const Call& call, int slot) {
         PyObject* object = call.slots[slot];
-        flag = object == Py_True;
-        return flag || object == Py_False || read_bool(object, flag);
+        result = object == Py_True;
+        return result || object == Py_False || read_bool(object, result);
     }
-    bool value() const { return flag; }
-    bool flag;
 };
 
 // A flag that tells forms apart.
@@ -169,7 +166,7 @@ template <bool B> struct Read<std::bool_constant<B>> {
 };
 
 // An int or a sequence of ints; None, where it is the default, is an empty list.
-template <> struct Read<Dims> {
+template <> struct Read<Dims> : Holds<Dims> {
     static constexpr const char *name = "tuple of ints", *stub = "_Dims";
     bool read(const Call& call, int slot) {
         if (is_none(call, slot)) return true;
@@ -177,58 +174,44 @@ template <> struct Read<Dims> {
         // What makes tensors takes a sequence: a number would be one of the numbers before the size.
         if (!call.slots[slot] || call.form->has_options ||
             !read_small_integer(call.slots[slot], size))
-            return read_dims(call, slot, dims);
-        dims.push_back(size);
+            return read_dims(call, slot, result);
+        result.push_back(size);
         return true;
     }
-    const Dims& value() const { return dims; }
-    Dims dims;
 };
 
-template <> struct Read<std::vector<Dims>> {
+template <> struct Read<std::vector<Dims>> : Holds<std::vector<Dims>> {
     static constexpr const char *name = "tuple of ints", *stub = "Sequence[_Dims]";
-    bool read(const Call& call, int slot) { return read_sizes(call, slot, sizes); }
-    const std::vector<Dims>& value() const { return sizes; }
-    std::vector<Dims> sizes;
+    bool read(const Call& call, int slot) { return read_sizes(call, slot, result); }
 };
 
-template <> struct Read<std::vector<double>> {
+template <> struct Read<std::vector<double>> : Holds<std::vector<double>> {
     static constexpr const char *name = "tuple of floats", *stub = "Sequence[_float]";
-    bool read(const Call& call, int slot) { return read_numbers(call, slot, numbers); }
-    const std::vector<double>& value() const { return numbers; }
-    std::vector<double> numbers;
+    bool read(const Call& call, int slot) { return read_numbers(call, slot, result); }
 };
 
-template <> struct Read<std::vector<bool>> {
+template <> struct Read<std::vector<bool>> : Holds<std::vector<bool>> {
     static constexpr const char *name = "tuple of bools", *stub = "Sequence[_bool]";
-    bool read(const Call& call, int slot) { return read_flags(call, slot, flags); }
-    const std::vector<bool>& value() const { return flags; }
-    std::vector<bool> flags;
+    bool read(const Call& call, int slot) { return read_flags(call, slot, result); }
 };
 
-template <> struct Read<DType> {
+template <> struct Read<DType> : Holds<DType> {
     static constexpr const char *name = "tapegrad.dtype", *stub = "_DType";
     bool read(const Call& call, int slot) {
         const auto found = dtype_from_object(call.slots[slot]);
-        if (found) dtype = *found;
+        if (found) result = *found;
         return found.has_value();
     }
-    DType value() const { return dtype; }
-    DType dtype;
 };
 
-template <> struct Read<std::vector<Tensor>> {
+template <> struct Read<std::vector<Tensor>> : Holds<std::vector<Tensor>> {
     static constexpr const char *name = "tuple of Tensors", *stub = "Sequence[Tensor]";
-    bool read(const Call& call, int slot) { return read_tensors(call, slot, false, tensors); }
-    const std::vector<Tensor>& value() const { return tensors; }
-    std::vector<Tensor> tensors;
+    bool read(const Call& call, int slot) { return read_tensors(call, slot, false, result); }
 };
 
-template <> struct Read<IndexList> {
+template <> struct Read<IndexList> : Holds<IndexList> {
     static constexpr const char *name = "tuple of Tensors", *stub = "Sequence[Tensor | None]";
-    bool read(const Call& call, int slot) { return read_tensors(call, slot, true, tensors); }
-    const IndexList& value() const { return tensors; }
-    IndexList tensors;
+    bool read(const Call& call, int slot) { return read_tensors(call, slot, true, result); }
 };
 
 template <> struct Read<Generator> {
@@ -250,63 +233,53 @@ template <> struct Read<Nothing> {
     Nothing value() const { return {}; }
 };
 
-template <> struct Read<AnyObject> {
+template <> struct Read<AnyObject> : Holds<AnyObject> {
     static constexpr const char *name = "object", *stub = "Any";
     bool read(const Call& call, int slot) {
-        any.object = call.slots[slot];
+        result.object = call.slots[slot];
         return true;
     }
-    const AnyObject& value() const { return any; }
-    AnyObject any;
 };
 
 // Options that Python names by strings: from_text, which stands beside their type, knows these.
 template <class T>
     requires std::is_enum_v<T>
-struct Read<T> {
+struct Read<T> : Holds<T> {
     static constexpr const char *name = "str", *stub = "str";
     bool read(const Call& call, int slot) {
         std::string_view text;
         if (!read_text(call.slots[slot], text)) return false;
-        from_text(text, option);
+        from_text(text, this->result);
         return true;
     }
-    T value() const { return option; }
-    T option;
 };
 
-template <> struct Read<MemoryFormat> {
+template <> struct Read<MemoryFormat> : Holds<MemoryFormat> {
     static constexpr const char *name = "tapegrad.memory_format", *stub = "object";
-    bool read(const Call& call, int slot) { return read_memory_format(call.slots[slot], format); }
-    MemoryFormat value() const { return format; }
-    MemoryFormat format;
+    bool read(const Call& call, int slot) { return read_memory_format(call.slots[slot], result); }
 };
 
-template <> struct Read<NormOrder> {
+template <> struct Read<NormOrder> : Holds<NormOrder> {
     static constexpr const char *name = "Number", *stub = "_float | str";
     bool read(const Call& call, int slot) {
         std::string_view text;
         Read<double> number;
-        if (read_text(call.slots[slot], text)) from_text(text, order);
-        else if (number.read(call, slot)) order.p = number.value();
+        if (read_text(call.slots[slot], text)) from_text(text, result);
+        else if (number.read(call, slot)) result.p = number.value();
         else return false;
         return true;
     }
-    const NormOrder& value() const { return order; }
-    NormOrder order;
 };
 
-template <class T> struct Read<std::optional<T>> {
+template <class T> struct Read<std::optional<T>> : Holds<std::optional<T>> {
     static constexpr const char *name = Read<T>::name, *stub = Read<T>::stub;
     bool read(const Call& call, int slot) {
         if (call.slots[slot] == Py_None) return true;
         Read<T> reader;
         if (!reader.read(call, slot)) return false;
-        optional = reader.value();
+        this->result = reader.value();
         return true;
     }
-    const std::optional<T>& value() const { return optional; }
-    std::optional<T> optional;
 };
 
 template <class T> bool accepts(const Call& call, int slot) { return Read<T>().read(call, slot); }
@@ -314,7 +287,7 @@ template <class T>
 inline constexpr Type parameter_type{Read<T>::name, Read<T>::stub, accepts<T>, nullptr, 1};
 
 // dtype, device and requires_grad.
-template <> struct Read<TensorOptions> {
+template <> struct Read<TensorOptions> : Holds<TensorOptions> {
     static constexpr const Type* parts[] = {&parameter_type<std::optional<DType>>,
                                             &parameter_type<Device>, &parameter_type<bool>};
     bool read(const Call& call, int slot) {
@@ -324,19 +297,17 @@ template <> struct Read<TensorOptions> {
         if (!dtype.read(call, slot) || (device != Py_None && !read_device(device)) ||
             !flag.read(call, slot + 2))
             return false;
-        options.dtype = dtype.value();
-        options.requires_grad = flag.value();
+        result.dtype = dtype.value();
+        result.requires_grad = flag.value();
         return true;
     }
-    const TensorOptions& value() const { return options; }
-    TensorOptions options;
 };
 template <>
 inline constexpr Type parameter_type<TensorOptions>{"", "", accepts<TensorOptions>,
                                                     Read<TensorOptions>::parts, 3};
 
 // The same and memory_format.
-template <> struct Read<LikeOptions> {
+template <> struct Read<LikeOptions> : Holds<LikeOptions> {
     static constexpr const Type* parts[] = {&parameter_type<std::optional<DType>>,
                                             &parameter_type<Device>, &parameter_type<bool>,
                                             &parameter_type<OptionalFormat>};
@@ -344,12 +315,10 @@ template <> struct Read<LikeOptions> {
         Read<TensorOptions> usual;
         Read<OptionalFormat> format;
         if (!usual.read(call, slot) || !format.read(call, slot + 3)) return false;
-        static_cast<TensorOptions&>(options) = usual.value();
-        options.format = format.value();
+        static_cast<TensorOptions&>(result) = usual.value();
+        result.format = format.value();
         return true;
     }
-    const LikeOptions& value() const { return options; }
-    LikeOptions options;
 };
 template <>
 inline constexpr Type parameter_type<LikeOptions>{"", "", accepts<LikeOptions>,

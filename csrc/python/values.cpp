@@ -56,8 +56,8 @@ PyObject* size_numel(PyObject* self, PyObject*) {
     return count;
 }
 PyObject* size_reduce(PyObject* self, PyObject*) {
-    py::tuple plain = py::reinterpret_steal<py::tuple>(PySequence_Tuple(PySequence_List(self)));
-    return Py_BuildValue("(O(O))", reinterpret_cast<PyObject*>(size_type), plain.ptr());
+    PyObject* plain = PySequence_Tuple(self);
+    return plain ? Py_BuildValue("(O(N))", reinterpret_cast<PyObject*>(size_type), plain) : nullptr;
 }
 
 // ------------------------------------------------------------------------------------ dtype
@@ -81,10 +81,6 @@ PyObject* dtype_itemsize(PyObject* self, void*) {
     return PyLong_FromSize_t(item_size(value_of(self)));
 }
 
-void set_attribute(PyObject* object, const char* name, PyObject* value) {
-    if (PyObject_SetAttrString(object, name, value) < 0) throw py::error_already_set();
-}
-
 template <class F> void* slot(F* function) { return reinterpret_cast<void*>(function); }
 
 }  // namespace
@@ -98,6 +94,10 @@ PyObject* wrap_size(const Dims& sizes) {
 }
 
 PyObject* dtype_object(DType dtype) { return dtype_objects[static_cast<int>(dtype)]; }
+
+void set_attribute(PyObject* object, const char* name, PyObject* value) {
+    if (!object || PyObject_SetAttrString(object, name, value) < 0) throw py::error_already_set();
+}
 
 bool truth_of(PyObject* object) {
     const int truth = PyObject_IsTrue(object);
@@ -117,24 +117,21 @@ std::optional<DType> dtype_from_object(PyObject* object) {
 bool is_size(PyObject* object) { return Py_TYPE(object) == size_type; }
 
 bool to_integer(PyObject* object, int64_t& result) {
-    if (PyLong_CheckExact(object)) {
-        int overflow = 0;
-        result = PyLong_AsLongLongAndOverflow(object, &overflow);
-        if (overflow) fail<ValueError>("Overflow when unpacking long long");
-        return true;
-    }
-    if (PyBool_Check(object) || PyFloat_Check(object)) return false;
-    if (is_tensor(object) && (unwrap(object).is_floating() || unwrap(object).numel() != 1))
-        return false;
-    if (!PyIndex_Check(object)) return false;
-    py::object integer = py::reinterpret_steal<py::object>(PyNumber_Index(object));
-    if (!integer) {
-        if (!PyErr_ExceptionMatches(PyExc_TypeError)) throw py::error_already_set();
-        PyErr_Clear();
-        return false;
+    py::object integer;
+    if (!PyLong_CheckExact(object)) {
+        if (PyBool_Check(object) || PyFloat_Check(object) || !PyIndex_Check(object)) return false;
+        if (is_tensor(object) && (unwrap(object).is_floating() || unwrap(object).numel() != 1))
+            return false;
+        integer = py::reinterpret_steal<py::object>(PyNumber_Index(object));
+        if (!integer) {
+            if (!PyErr_ExceptionMatches(PyExc_TypeError)) throw py::error_already_set();
+            PyErr_Clear();
+            return false;
+        }
+        object = integer.ptr();
     }
     int overflow = 0;
-    result = PyLong_AsLongLongAndOverflow(integer.ptr(), &overflow);
+    result = PyLong_AsLongLongAndOverflow(object, &overflow);
     if (overflow) fail<ValueError>("Overflow when unpacking long long");
     return true;
 }

@@ -13,6 +13,8 @@ namespace tapegrad::python {
 PyObject* dtype_object(DType dtype);
 std::optional<DType> dtype_from_object(PyObject* object);
 
+// object.name = value; throws what that raises.
+void set_attribute(PyObject* object, const char* name, PyObject* value);
 // bool(object); what that raises is thrown.
 bool truth_of(PyObject* object);
 bool is_size(PyObject* object);
