@@ -8,36 +8,21 @@ from typing import Any
 
 import pytest
 
-from both import both, leaf
+from both import both, function, leaf
 from support import raises
 
 pytestmark = both
 
 
-def nan_in_backward(lib: Any) -> Any:
-    class BadBackward(lib.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            return x * 1
-
-        @staticmethod
-        def backward(ctx, g):
-            return g * float("nan")
-
-    return BadBackward
+def nan_in_backward(lib: Any, name: str = "BadBackward") -> Any:
+    return function(lib, lambda ctx, x: x * 1, lambda ctx, g: g * float("nan"), name)
 
 
 def failing_backward(lib: Any) -> Any:
-    class Failing(lib.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            return x * 1
+    def backward(ctx: Any, g: Any) -> None:
+        raise ValueError("from backward")
 
-        @staticmethod
-        def backward(ctx, g):
-            raise ValueError("from backward")
-
-    return Failing
+    return function(lib, lambda ctx, x: x * 1, backward, "Failing")
 
 
 def watch() -> warnings.catch_warnings:
@@ -176,25 +161,8 @@ def test_without_the_mode(lib) -> None:
 
 def test_nested_derivatives_show_both_calls(lib) -> None:
     """The node that fails was made by another node's backward: both forward calls are shown."""
-
-    class Inner(lib.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            return x * 1
-
-        @staticmethod
-        def backward(ctx, g):
-            return g * float("nan")
-
-    class Outer(lib.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            return x * 1
-
-        @staticmethod
-        def backward(ctx, g):
-            return Inner.apply(g)
-
+    Inner = nan_in_backward(lib, "Inner")
+    Outer = function(lib, lambda ctx, x: x * 1, lambda ctx, g: Inner.apply(g), "Outer")
     x = leaf(lib, 1.0)
     with watch() as seen:
         warnings.simplefilter("always")

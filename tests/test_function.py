@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import tapegrad
-from both import both, leaf
+from both import both, function, leaf
 from support import raises
 
 pytestmark = both
@@ -30,14 +30,6 @@ def cube(lib: Any) -> Any:
             return 3 * x**2 * grad
 
     return Cube
-
-
-def function(lib: Any, forward: Any, backward: Any = None, name: str = "Made") -> Any:
-    """A Function made of two plain functions."""
-    members = {"forward": staticmethod(forward)}
-    if backward is not None:
-        members["backward"] = staticmethod(backward)
-    return type(lib.autograd.Function)(name, (lib.autograd.Function,), members)
 
 
 # The two styles --------------------------------------------------------------------------
@@ -124,7 +116,7 @@ def test_keywords_with_ctx(lib) -> None:
     assert (x.grad.item(), y.grad.item()) == (2.0, 3.0)
 
 
-def test_vjp_instead_of_backward(lib) -> None:
+def twice(lib: Any) -> Any:
     class Twice(lib.autograd.Function):
         @staticmethod
         def forward(ctx, x):
@@ -134,21 +126,17 @@ def test_vjp_instead_of_backward(lib) -> None:
         def vjp(ctx, grad):
             return grad * 2
 
+    return Twice
+
+
+def test_vjp_instead_of_backward(lib) -> None:
     x = leaf(lib, 3.0)
-    Twice.apply(x).backward()
+    twice(lib).apply(x).backward()
     assert x.grad.item() == 2.0
 
 
 def test_vjp_and_backward(lib) -> None:
-    class Twice(lib.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            return x * 2
-
-        @staticmethod
-        def vjp(ctx, grad):
-            return grad * 2
-
+    class Twice(twice(lib)):
         @staticmethod
         def backward(ctx, grad):
             return grad * 2

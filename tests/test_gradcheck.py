@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tapegrad
+from both import function
 from tapegrad.autograd import Function, gradcheck, gradgradcheck
 from tapegrad.autograd.gradcheck import GradcheckError
 
@@ -17,14 +18,7 @@ def leaf(*shape, seed=0):
     return tapegrad.tensor(values, requires_grad=True)
 
 
-class Wrong(Function):
-    @staticmethod
-    def forward(ctx, x):
-        return x * 2
-
-    @staticmethod
-    def backward(ctx, grad):
-        return grad * 3
+Wrong = function(tapegrad, lambda ctx, x: x * 2, lambda ctx, grad: grad * 3)
 
 
 @both_modes
@@ -280,16 +274,11 @@ def test_outputs_that_change(what, changed, fast_mode):
 def test_nondeterministic_backward(fast_mode):
     state = []
 
-    class Jitter(Function):
-        @staticmethod
-        def forward(ctx, x):
-            return x * 2
+    def backward(ctx, grad):
+        state.append(1)
+        return grad * (2 + 1e-7 * len(state) * grad.ne(0).to(grad.dtype))
 
-        @staticmethod
-        def backward(ctx, grad):
-            state.append(1)
-            return grad * (2 + 1e-7 * len(state) * grad.ne(0).to(grad.dtype))
-
+    Jitter = function(tapegrad, lambda ctx, x: x * 2, backward)
     x = leaf(3)
     with pytest.raises(GradcheckError) as caught:
         gradcheck(Jitter.apply, x, fast_mode=fast_mode)

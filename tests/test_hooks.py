@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import tapegrad
-from both import both, leaf
+from both import both, function, leaf
 from support import counts, raises, repeat
 
 # Hooks on tensors --------------------------------------------------------------------------
@@ -591,15 +591,7 @@ def test_node_hook_mistakes(lib) -> None:
 def test_node_hooks_run_though_no_gradient_arrives(lib) -> None:
     """Hooks on tensors do not, as there is no gradient to be seen."""
 
-    class Nothing(lib.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            return x * 1
-
-        @staticmethod
-        def backward(ctx, g):
-            return None
-
+    Nothing = function(lib, lambda ctx, x: x * 1, lambda ctx, g: None)
     seen = []
     x = leaf(lib, 2.0)
     y = x * 3

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tapegrad
+from both import function
 from tapegrad._tensor_str import get_printoptions, printoptions, set_printoptions, tensor_str
 
 DTYPES = ["float32", "float64", "int64", "int32", "uint8", "bool"]
@@ -133,15 +134,7 @@ def test_suffix_moves_to_a_new_line():
 
 
 def test_name_of_a_custom_function():
-    class Double(tapegrad.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            return x * 2
-
-        @staticmethod
-        def backward(ctx, grad):
-            return grad * 2
-
+    Double = function(tapegrad, lambda ctx, x: x * 2, lambda ctx, grad: grad * 2, "Double")
     x = tapegrad.tensor([1.5], requires_grad=True)
     assert tensor_str(Double.apply(x)) == "tensor([3.], grad_fn=<DoubleBackward>)"
 

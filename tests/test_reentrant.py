@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import tapegrad
-from both import both, leaf
+from both import both, function, leaf
 from support import raises
 
 SECOND = "Trying to backward through the graph a second time"
@@ -367,16 +367,11 @@ def test_functions_and_hooks_on_several_threads(lib) -> None:
 def test_functions_on_a_shared_leaf(lib) -> None:
     """Python code in between lets the threads take turns in the middle of a pass."""
 
-    class Slow(lib.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            return x * 1
+    def backward(ctx, g):
+        threading.Event().wait(0.0002)
+        return g * 2
 
-        @staticmethod
-        def backward(ctx, g):
-            threading.Event().wait(0.0002)
-            return g * 2
-
+    Slow = function(lib, lambda ctx, x: x * 1, backward)
     x = leaf(lib, 0.0)
 
     def work(k: int) -> None:
