@@ -299,18 +299,12 @@ void bind_autograd(py::module_& m) {
 
     m.def("_run_backward", run);
     m.def("_queue_callback", queue_callback);
-    m.def(
-        "is_grad_enabled", [] { return thread_state.grad_enabled; },
-        "Whether operations are recorded on this thread.");
+    m.def("is_grad_enabled", [] { return thread_state.grad_enabled; });
     m.def("_set_grad_enabled", [](bool enabled) { thread_state.grad_enabled = enabled; });
-    m.def(
-        "is_inference_mode_enabled", [] { return inference_mode(); },
-        "Whether inference mode is on.");
+    m.def("is_inference_mode_enabled", [] { return inference_mode(); });
     m.def("_set_inference_mode", [](bool enabled) { inference_tensors = enabled; });
-    m.def("is_anomaly_enabled", [] { return thread_state.anomaly; }, "Whether anomaly mode is on.");
-    m.def(
-        "is_anomaly_check_nan_enabled", [] { return thread_state.anomaly_check_nan; },
-        "Whether anomaly mode looks for NaN.");
+    m.def("is_anomaly_enabled", [] { return thread_state.anomaly; });
+    m.def("is_anomaly_check_nan_enabled", [] { return thread_state.anomaly_check_nan; });
     m.def(
         "_set_anomaly_enabled",
         [](bool enabled, bool check_nan) {

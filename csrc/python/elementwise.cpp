@@ -1,13 +1,9 @@
 // Element-wise functions and methods, driven by the lists in csrc/formulas.
 #include "ops/elementwise.h"
-#include "ops/masks.h"
-#include "ops/nonzero.h"
-#include "ops/views.h"
 
 #include "ops/activations.h"
 #include "ops/arithmetic.h"
-#include "ops/copy.h"
-#include "ops/indexing.h"
+#include "ops/nonzero.h"
 #include "python/bind.h"
 
 namespace tapegrad::python {
@@ -51,13 +47,6 @@ template <Integer Op> const Tensor& integer_in(const Tensor& a, const Arg& b) {
     return integer_in_place(Op, a, b);
 }
 template <Predicate Op> Tensor predicate_of(const Tensor& x) { return predicate(Op, x); }
-template <DType To> Tensor converted(const Tensor& x) { return to_dtype(x, To); }
-template <DType To> Tensor converted_in(const Tensor& x, OptionalFormat format) {
-    return to_copy(x, To, false, format);
-}
-template <Name N, DType To> void bind_conversion(PyObject* m) {
-    def_method<N>(m, converted<To>, converted_in<To>);
-}
 
 // Operators that are bound below, with parameters of their own, or not at all.
 constexpr bool is_plain(Unary op) {
@@ -172,27 +161,6 @@ void bind_elementwise(PyObject* m) {
     def_function<"result_type">(m, result_type);
     def_function<"promote_types">(m, promote);
     def_function<"can_cast">(m, can_cast);
-
-    // Copies and conversions.
-    def<"clone">(m, overload<Tensor(const Tensor&)>(clone),
-                 overload<Tensor(const Tensor&, OptionalFormat)>(clone))
-        .without_out();
-    def_method<"contiguous">(m, overload<Tensor(const Tensor&)>(contiguous),
-                             overload<Tensor(const Tensor&, OptionalFormat)>(contiguous));
-    def_method<"_to_dtype">(m, to_copy);
-    def_method<"copy_">(m, copy_);
-    def_method<"fill_">(m, fill_);
-    def<"zero_">(m, zero_);
-    bind_conversion<"float", DType::Float32>(m);
-    bind_conversion<"double", DType::Float64>(m);
-    bind_conversion<"half", DType::Float16>(m);
-    bind_conversion<"bfloat16", DType::BFloat16>(m);
-    bind_conversion<"long", DType::Int64>(m);
-    bind_conversion<"int", DType::Int32>(m);
-    bind_conversion<"short", DType::Int16>(m);
-    bind_conversion<"char", DType::Int8>(m);
-    bind_conversion<"bool", DType::Bool>(m);
-    bind_conversion<"byte", DType::UInt8>(m);
 }
 
 }  // namespace tapegrad::python

@@ -73,7 +73,7 @@ void bind_generator(py::module_& m) {
             default_generator().manual_seed(read_seed(seed));
             return py::cast(Ref<Generator>(&default_generator()));
         },
-        py::arg("seed"), "Starts the default generator's stream of a seed.");
+        py::arg("seed"));
     m.def("seed", [] { return default_generator().seed(); });
     m.def("initial_seed", [] { return default_generator().initial_seed(); });
     for (const char* name : {"get_rng_state", "_get_rng_state"})

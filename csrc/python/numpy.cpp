@@ -413,13 +413,10 @@ void release_buffer(PyObject*, Py_buffer* view) {
 }
 
 void bind_numpy(py::module_& m) {
-    m.def("from_numpy", from_numpy, py::arg("ndarray"), py::pos_only(),
-          "A tensor on the memory of a NumPy array.");
+    m.def("from_numpy", from_numpy, py::arg("ndarray"), py::pos_only());
     m.def("frombuffer", frombuffer, py::arg("buffer"), py::kw_only(), py::arg("dtype"),
-          py::arg("count") = -1, py::arg("offset") = 0, py::arg("requires_grad") = false,
-          "A 1-d tensor on the memory of an object with the buffer protocol.");
-    def_plain_method("numpy", numpy_method, py::kw_only(), py::arg("force") = false,
-                     "A NumPy array on the memory of this tensor.");
+          py::arg("count") = -1, py::arg("offset") = 0, py::arg("requires_grad") = false);
+    def_plain_method("numpy", numpy_method, py::kw_only(), py::arg("force") = false);
     def_plain_method("__array__", array_method, py::arg("dtype") = py::none(),
                      py::arg("copy") = py::none());
     def_plain_method("__array_wrap__", array_wrap, py::arg("array"),

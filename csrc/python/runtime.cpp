@@ -76,14 +76,14 @@ void bind_runtime(py::module_& m) {
          }});
     // What daemon threads still compute uses libraries that the end of the process shuts down.
     Py_AtExit(wait_for_regions);
-    m.def("get_num_threads", num_threads, "The number of threads that a long operation may use.");
+    m.def("get_num_threads", num_threads);
     m.def(
         "set_num_threads",
         [](int count) {
             if (count < 1) fail("set_num_threads expects a positive integer");
             set_num_threads(count);
         },
-        py::arg("count"), "Sets the number of threads that a long operation may use.");
+        py::arg("count"));
     m.def("_isa", kernels::instruction_set);
     m.def("_available_isas", kernels::available_instruction_sets);
     m.def("_memory_stats", [] {
@@ -96,8 +96,8 @@ void bind_runtime(py::module_& m) {
         result["cache_hits"] = stats.cache_hits;
         return result;
     });
-    m.def("reset_peak_memory", reset_peak_memory, "Starts the peak of memory_stats() anew.");
-    m.def("empty_cache", empty_cache, "Gives memory that lies idle back to the system.");
+    m.def("reset_peak_memory", reset_peak_memory);
+    m.def("empty_cache", empty_cache);
 }
 
 }  // namespace tapegrad::python
