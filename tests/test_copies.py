@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
 import random
 
@@ -217,6 +218,17 @@ def test_a_pickle_has_no_more_than_the_tensor():
     assert len(pickle.dumps(big[:2])) < 1000
     assert len(pickle.dumps(big[::5000])) < 1500
     assert len(pickle.dumps(big[:1].expand(100_000))) < 1000
+
+
+@ways
+def test_copies_of_a_size(way):
+    size = tg.ones(2, 3).shape
+    assert type(way(size)) is tg.Size and way(size) == (2, 3)
+    gc.collect()
+    before = len(gc.get_objects())
+    for _ in range(100):
+        way(size)
+    assert len(gc.get_objects()) < before + 50
 
 
 @both

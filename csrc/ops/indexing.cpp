@@ -14,13 +14,13 @@
 
 namespace tapegrad {
 
-// -------------------------------------------------------------------------- planning an access
-
-namespace {
-
 bool is_mask(const Tensor& index) {
     return index.dtype() == DType::Bool || index.dtype() == DType::UInt8;
 }
+
+// -------------------------------------------------------------------------- planning an access
+
+namespace {
 
 void check_mask_shape(const Tensor& x, const Tensor& mask, int at) {
     for (int d = 0; d < mask.dim(); ++d)

@@ -7,6 +7,8 @@
 
 namespace tapegrad {
 
+// Whether an index is a mask: bools, or bytes as in older programs.
+bool is_mask(const Tensor& index);
 // x[i0, i1, ...] with integer or bool tensors; an undefined one takes the whole dimension. A mask takes as
 // many dimensions of x as it has itself.
 Tensor index(const Tensor& x, const std::vector<Tensor>& indices);

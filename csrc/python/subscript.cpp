@@ -61,9 +61,7 @@ std::vector<py::object> items_of(PyObject* index) {
 
 // Whether an item selects with a tensor (so that the result is a copy).
 bool is_advanced(PyObject* item) {
-    if (is_tensor(item))
-        return unwrap(item).dim() > 0 || unwrap(item).dtype() == DType::Bool ||
-               unwrap(item).dtype() == DType::UInt8;
+    if (is_tensor(item)) return unwrap(item).dim() > 0 || is_mask(unwrap(item));
     return is_sequence_index(item) || is_array(item);
 }
 
@@ -78,8 +76,7 @@ Tensor apply_slice(const Tensor& x, int64_t dim, PyObject* item) {
 int consumed(PyObject* item) {
     if (item == Py_None || item == Py_Ellipsis || PyBool_Check(item)) return 0;
     if (is_tensor(item)) {
-        const Tensor t = unwrap(item);
-        if (t.dtype() == DType::Bool || t.dtype() == DType::UInt8) return t.dim();
+        if (is_mask(unwrap(item))) return unwrap(item).dim();
     } else if (is_sequence_index(item) || is_array(item)) {
         const Tensor t = index_tensor(item);
         if (t.dtype() == DType::Bool) return t.dim();
@@ -125,13 +122,18 @@ Selection apply_index(const Tensor& x, PyObject* index, bool to_write) {
     Tensor& view = result.view;
     int dim = 0;       // of the view
     int real_dim = 0;  // of x, which messages name
+    int further =
+        0;  // dimensions of masks beyond the first ones, which have no place among the indices
     auto set_index = [&](const Tensor& t) {
         if (t.dtype() == DType::UInt8)
             warn(
                 "indexing with dtype tapegrad.uint8 is now deprecated, please use a dtype "
                 "tapegrad.bool instead.");
-        result.indices.resize(static_cast<size_t>(dim));
+        result.indices.resize(static_cast<size_t>(dim - further));
         result.indices.push_back(t);
+        const int dims = is_mask(t) ? std::max(t.dim(), 1) : 1;
+        dim += dims;
+        further += dims - 1;
     };
     for (const py::object& object : items) {
         PyObject* item = object.ptr();
@@ -151,18 +153,13 @@ Selection apply_index(const Tensor& x, PyObject* index, bool to_write) {
             Tensor mask = empty({1}, DType::Bool);
             *mask.data<bool>() = item == Py_True;
             set_index(mask);
-            ++dim;
         } else if (is_advanced(item)) {
             const Tensor t = index_tensor(item);
-            if (t.dim() == 0 && (t.dtype() == DType::Bool || t.dtype() == DType::UInt8)) {
+            if (t.dim() == 0 && is_mask(t)) {
                 view = unsqueeze(view, dim);
-                set_index(reshape(t.dtype() == DType::Bool ? t : to_dtype(t, DType::Bool), {1}));
-                ++dim;
+                set_index(reshape(to_dtype(t, DType::Bool), {1}));
             } else {
                 set_index(t);
-                dim += t.dtype() == DType::Bool || t.dtype() == DType::UInt8 ? std::max(t.dim(), 1)
-                                                                             : 1;
-                // A mask over several dimensions stands for as many index tensors.
             }
         } else if (to_integer(item, number)) {
             const int64_t size = x.sizes()[own_dim];
@@ -179,28 +176,8 @@ Selection apply_index(const Tensor& x, PyObject* index, bool to_write) {
     return result;
 }
 
-// The masks among the indices take up several dimensions; between them lie undefined tensors that only
-// kept count of positions.
-std::vector<Tensor> compact(const std::vector<Tensor>& indices) {
-    std::vector<Tensor> result;
-    size_t skip = 0;
-    for (const Tensor& t : indices) {
-        if (skip > 0) {
-            --skip;
-            continue;
-        }
-        result.push_back(t);
-        if (t.defined() && (t.dtype() == DType::Bool || t.dtype() == DType::UInt8) && t.dim() > 1)
-            skip = static_cast<size_t>(t.dim() - 1);
-    }
-    return result;
-}
-
 // Whether the indices are one mask and nothing else.
 bool is_only_mask(const std::vector<Tensor>& indices) {
-    const auto is_mask = [](const Tensor& t) {
-        return t.dtype() == DType::Bool || t.dtype() == DType::UInt8;
-    };
     int masks = 0, others = 0;
     for (const Tensor& t : indices)
         if (t.defined()) (is_mask(t) ? masks : others) += 1;
@@ -239,8 +216,7 @@ PyObject* get_item(PyObject* self, PyObject* item) {
     return guarded([&]() -> PyObject* {
         const Tensor x = unwrap(self);
         const Selection selection = apply_index(x, item, false);
-        if (!selection.indices.empty())
-            return wrap(index(selection.view, compact(selection.indices)));
+        if (!selection.indices.empty()) return wrap(index(selection.view, selection.indices));
         return wrap(selection.view.is_same(x) ? view_alias(x) : selection.view);
     });
 }
@@ -252,7 +228,7 @@ int set_item(PyObject* self, PyObject* item, PyObject* value) {
         const Tensor source = value_tensor(value, x.dtype());
         const Selection selection = apply_index(x, item, true);
         if (!selection.indices.empty()) {
-            const std::vector<Tensor> indices = compact(selection.indices);
+            const std::vector<Tensor>& indices = selection.indices;
             Tensor values = trimmed(source, 0);
             // One value under a mask fills, and is converted as such.
             if (values.numel() == 1 && is_only_mask(indices)) {
