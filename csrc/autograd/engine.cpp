@@ -14,7 +14,10 @@ namespace tapegrad {
 
 void (*run_on_new_thread)(void (*f)(void* context), void* context) = nullptr;
 
-void add_gradient(Tensor& into, Tensor grad) {
+namespace {
+
+// into += grad, in place where nobody else can see it. Both are defined.
+[[gnu::noinline]] void add_gradient(Tensor& into, Tensor grad) {
     if (grad_enabled() && (into.requires_grad() || grad.requires_grad())) {
         into = tape_operations.add(into, grad);
         return;
@@ -31,8 +34,6 @@ void add_gradient(Tensor& into, Tensor grad) {
     GradMode off(false);
     into = tape_operations.add(into, grad);
 }
-
-namespace {
 
 uint64_t run_counter = 0;
 // The run that keeps its marks inside the nodes. Runs that start while it is active (from hooks, or on
@@ -225,7 +226,8 @@ private:
             }
             finish_program();
         }
-        accumulate_gradient(into, std::move(grad));
+        if (into.defined()) add_gradient(into, std::move(grad));
+        else into = std::move(grad);
     }
 
     // Large gradients that pass through several element-wise nodes in a row are computed block by block:

@@ -34,11 +34,4 @@ inline bool is_sole_owner(const Tensor& tensor) noexcept {
            storage.owns_memory();
 }
 
-// into += grad, in place where nobody else can see it. Both are defined.
-void add_gradient(Tensor& into, Tensor grad);
-inline void accumulate_gradient(Tensor& into, Tensor grad) {
-    if (into.defined()) add_gradient(into, std::move(grad));
-    else into = std::move(grad);
-}
-
 }  // namespace tapegrad

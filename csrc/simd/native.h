@@ -61,8 +61,6 @@ template <> struct Native<double> {
 
 using VecF = Native<float>::Vec;
 using VecD = Native<double>::Vec;
-using IntF = Native<float>::IntVec;
-using IntD = Native<double>::IntVec;
 
 // --- square root, rounding, fused multiply-add -------------------------------------------------
 
