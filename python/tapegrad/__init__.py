@@ -25,18 +25,8 @@ from ._device import (
     preserve_format,
 )
 from ._tensor import Tensor, is_tensor
-from ._legacy import (
-    BFloat16Tensor,
-    BoolTensor,
-    ByteTensor,
-    CharTensor,
-    DoubleTensor,
-    FloatTensor,
-    HalfTensor,
-    IntTensor,
-    LongTensor,
-    ShortTensor,
-)
+from . import _legacy
+from ._legacy import *  # noqa: F403
 from ._tensor_str import get_printoptions, printoptions, set_printoptions
 from ._version import __version__
 from . import return_types
@@ -63,16 +53,6 @@ __getattr__, __dir__ = lazy(
 )
 
 __all__ = [
-    "BFloat16Tensor",
-    "BoolTensor",
-    "ByteTensor",
-    "CharTensor",
-    "DoubleTensor",
-    "FloatTensor",
-    "HalfTensor",
-    "IntTensor",
-    "LongTensor",
-    "ShortTensor",
     "Tensor",
     "__config__",
     "__version__",
@@ -101,3 +81,4 @@ __all__ = [
     "utils",
 ]
 __all__ += _C.__all__
+__all__ += _legacy.__all__

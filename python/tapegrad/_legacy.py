@@ -18,9 +18,6 @@ __all__ = [
     "IntTensor",
     "LongTensor",
     "ShortTensor",
-    "TensorType",
-    "dtype_of",
-    "type_name",
 ]
 
 
