@@ -334,18 +334,15 @@ void backward(const void* gradv, const void* xv, const void* weightv, const void
         x, grad);
 }
 
-template <class T> void fill_dtype(kernels::BatchNormKernels& k, DType dtype) {
-    k.forward[dtype] = forward<T>;
-    k.apply[dtype] = apply<T>;
-    k.backward[dtype] = backward<T>;
-}
-
 }  // namespace
 
 void fill(kernels::BatchNormKernels& k) {
     k = {};
-    fill_dtype<float>(k, DType::Float32);
-    fill_dtype<double>(k, DType::Float64);
+    kernels::each_type<float, double>([&]<class T>(DType dtype) {
+        k.forward[dtype] = forward<T>;
+        k.apply[dtype] = apply<T>;
+        k.backward[dtype] = backward<T>;
+    });
 }
 
 }  // namespace tapegrad::TAPEGRAD_ISA
