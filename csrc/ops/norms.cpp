@@ -10,6 +10,13 @@
 #include "ops/views.h"
 
 namespace tapegrad {
+
+void refuse_matrix_dims(const Dims& dims) {
+    std::string list;
+    for (int64_t d : dims) list += " " + std::to_string(d);
+    fail("linalg.matrix_norm: dim must be a 2-tuple. Got", list);
+}
+
 namespace {
 
 // The tensor in the dtype of the computation, which must hold its values.
@@ -32,11 +39,7 @@ Tensor in_dtype(const char* name, const Tensor& x, OptionalDType dtype) {
 std::pair<int, int> matrix_dims(const Tensor& a, const Dims& dims) {
     constexpr auto name = "linalg.matrix_norm: ";
     if (a.dim() < 2) fail(name, "The input tensor A must have at least 2 dimensions.");
-    if (dims.size() != 2) {
-        std::string list;
-        for (int64_t d : dims) list += " " + std::to_string(d);
-        fail(name, "dim must be a 2-tuple. Got", list);
-    }
+    if (dims.size() != 2) refuse_matrix_dims(dims);
     const int rows = wrap_dim(dims[0], a.dim()), columns = wrap_dim(dims[1], a.dim());
     if (rows == columns) fail(name, "dims must be different. Got (", dims[0], ", ", dims[1], ")");
     return {rows, columns};

@@ -362,6 +362,7 @@ Tensor norm_of(const Tensor& x, const std::optional<NormOrder>& order, const Dim
                bool keepdim, OptionalDType dtype) {
     const Tensor data = dtype ? to_dtype(x, *dtype) : x;
     if (order && order->nuclear) return nuclear_norm(data, dims, keepdim);
+    if (order && order->frobenius && dims.size() > 2) refuse_matrix_dims(dims);
     return norm(data, order ? order->p : 2, dims, keepdim);
 }
 

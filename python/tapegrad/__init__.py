@@ -38,6 +38,7 @@ from ._runtime import memory_stats
 
 if TYPE_CHECKING:
     from . import linalg, nn, optim, special, utils
+    from ._ops import ops
     from .serialization import load, save
 
 __getattr__, __dir__ = lazy(
@@ -45,6 +46,7 @@ __getattr__, __dir__ = lazy(
     {
         "linalg": "linalg",
         "nn": "nn",
+        "ops": "_ops",
         "optim": "optim",
         "special": "special",
         "utils": "utils",
@@ -72,6 +74,7 @@ __all__ = [
     "memory_stats",
     "nn",
     "no_grad",
+    "ops",
     "optim",
     "preserve_format",
     "printoptions",
@@ -82,5 +85,5 @@ __all__ = [
     "special",
     "utils",
 ]
-__all__ += _C.__all__
 __all__ += _legacy.__all__
+__all__ += _C.__all__
