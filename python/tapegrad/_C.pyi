@@ -27,6 +27,12 @@ __all__ = [
     "absolute_",
     "acos",
     "acos_",
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
     "add",
     "addmm",
     "all",
@@ -54,6 +60,9 @@ __all__ = [
     "atan2",
     "atan_",
     "atleast_1d",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
     "batch_norm",
     "bernoulli",
     "bfloat16",
@@ -73,7 +82,9 @@ __all__ = [
     "cat",
     "ceil",
     "ceil_",
+    "channel_shuffle",
     "chunk",
+    "circular_pad",
     "clamp",
     "clamp_max",
     "clamp_max_",
@@ -81,8 +92,16 @@ __all__ = [
     "clamp_min_",
     "clip",
     "clone",
+    "col2im",
     "concat",
     "concatenate",
+    "constant_pad_nd",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "cos",
     "cos_",
     "cosh",
@@ -146,6 +165,7 @@ __all__ = [
     "group_norm",
     "gt",
     "half",
+    "im2col",
     "index_add",
     "index_copy",
     "index_fill",
@@ -207,6 +227,15 @@ __all__ = [
     "masked_select",
     "matmul",
     "max",
+    "max_pool1d",
+    "max_pool1d_with_indices",
+    "max_pool2d",
+    "max_pool2d_with_indices",
+    "max_pool3d",
+    "max_pool3d_with_indices",
+    "max_unpool1d",
+    "max_unpool2d",
+    "max_unpool3d",
     "maximum",
     "mean",
     "median",
@@ -236,6 +265,8 @@ __all__ = [
     "ones_like",
     "outer",
     "permute",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "positive",
     "pow",
     "prod",
@@ -250,9 +281,15 @@ __all__ = [
     "ravel",
     "reciprocal",
     "reciprocal_",
+    "reflection_pad1d",
+    "reflection_pad2d",
+    "reflection_pad3d",
     "relu",
     "relu_",
     "remainder",
+    "replication_pad1d",
+    "replication_pad2d",
+    "replication_pad3d",
     "reset_peak_memory",
     "reshape",
     "resize_as_",
@@ -322,6 +359,7 @@ __all__ = [
     "unflatten",
     "unsafe_split",
     "unsqueeze",
+    "upsample",
     "var",
     "var_mean",
     "where",
@@ -1272,6 +1310,12 @@ def absolute(input: Tensor, *, out: Tensor | None = None) -> Tensor: ...
 def absolute_(input: Tensor) -> Tensor: ...
 def acos(input: Tensor, *, out: Tensor | None = None) -> Tensor: ...
 def acos_(input: Tensor) -> Tensor: ...
+def adaptive_avg_pool1d(input: Tensor, output_size: _Dims) -> Tensor: ...
+def adaptive_avg_pool2d(input: Tensor, output_size: _Dims) -> Tensor: ...
+def adaptive_avg_pool3d(input: Tensor, output_size: _Dims) -> Tensor: ...
+def adaptive_max_pool1d(input: Tensor, output_size: _Dims) -> tuple[Tensor, ...]: ...
+def adaptive_max_pool2d(input: Tensor, output_size: _Dims) -> tuple[Tensor, ...]: ...
+def adaptive_max_pool3d(input: Tensor, output_size: _Dims) -> tuple[Tensor, ...]: ...
 def add(
     input: _Operand, other: _Operand, *, alpha: _Number = 1, out: Tensor | None = None
 ) -> Tensor: ...
@@ -1355,6 +1399,32 @@ def atan_(input: Tensor) -> Tensor: ...
 def atleast_1d(input: Tensor) -> Tensor: ...
 @overload
 def atleast_1d(*tensors: Tensor) -> tuple[Tensor, ...]: ...
+def avg_pool1d(
+    input: Tensor,
+    kernel_size: _Dims,
+    stride: _Dims | None = None,
+    padding: _Dims = 0,
+    ceil_mode: _bool = False,
+    count_include_pad: _bool = True,
+) -> Tensor: ...
+def avg_pool2d(
+    input: Tensor,
+    kernel_size: _Dims,
+    stride: _Dims | None = None,
+    padding: _Dims = 0,
+    ceil_mode: _bool = False,
+    count_include_pad: _bool = True,
+    divisor_override: _int | None = None,
+) -> Tensor: ...
+def avg_pool3d(
+    input: Tensor,
+    kernel_size: _Dims,
+    stride: _Dims | None = None,
+    padding: _Dims = 0,
+    ceil_mode: _bool = False,
+    count_include_pad: _bool = True,
+    divisor_override: _int | None = None,
+) -> Tensor: ...
 def batch_norm(
     input: Tensor,
     weight: Tensor | None = None,
@@ -1394,7 +1464,9 @@ def can_cast(from_: _DType, to: _DType) -> _bool: ...
 def cat(tensors: Sequence[Tensor], dim: _int = 0, *, out: Tensor | None = None) -> Tensor: ...
 def ceil(input: Tensor, *, out: Tensor | None = None) -> Tensor: ...
 def ceil_(input: Tensor) -> Tensor: ...
+def channel_shuffle(input: Tensor, groups: _int) -> Tensor: ...
 def chunk(input: Tensor, chunks: _int, dim: _int = 0) -> tuple[Tensor, ...]: ...
+def circular_pad(input: Tensor, pad: _Dims) -> Tensor: ...
 def clamp(
     input: Tensor,
     min: _Operand | None = None,
@@ -1414,9 +1486,75 @@ def clip(
     out: Tensor | None = None,
 ) -> Tensor: ...
 def clone(input: Tensor, *, memory_format: object = None) -> Tensor: ...
+def col2im(
+    input: Tensor,
+    output_size: _Dims,
+    kernel_size: _Dims,
+    dilation: _Dims,
+    padding: _Dims,
+    stride: _Dims,
+) -> Tensor: ...
 def concat(tensors: Sequence[Tensor], dim: _int = 0, *, out: Tensor | None = None) -> Tensor: ...
 def concatenate(
     tensors: Sequence[Tensor], dim: _int = 0, *, out: Tensor | None = None
+) -> Tensor: ...
+def constant_pad_nd(input: Tensor, pad: _Dims, value: _Number = 0) -> Tensor: ...
+def conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: _Dims = 1,
+    padding: _Dims | str = 0,
+    dilation: _Dims = 1,
+    groups: _int = 1,
+) -> Tensor: ...
+def conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: _Dims = 1,
+    padding: _Dims | str = 0,
+    dilation: _Dims = 1,
+    groups: _int = 1,
+) -> Tensor: ...
+def conv3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: _Dims = 1,
+    padding: _Dims | str = 0,
+    dilation: _Dims = 1,
+    groups: _int = 1,
+) -> Tensor: ...
+def conv_transpose1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: _Dims = 1,
+    padding: _Dims = 0,
+    output_padding: _Dims = 0,
+    groups: _int = 1,
+    dilation: _Dims = 1,
+) -> Tensor: ...
+def conv_transpose2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: _Dims = 1,
+    padding: _Dims = 0,
+    output_padding: _Dims = 0,
+    groups: _int = 1,
+    dilation: _Dims = 1,
+) -> Tensor: ...
+def conv_transpose3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: _Dims = 1,
+    padding: _Dims = 0,
+    output_padding: _Dims = 0,
+    groups: _int = 1,
+    dilation: _Dims = 1,
 ) -> Tensor: ...
 def cos(input: Tensor, *, out: Tensor | None = None) -> Tensor: ...
 def cos_(input: Tensor) -> Tensor: ...
@@ -1547,6 +1685,9 @@ def group_norm(
     cudnn_enabled: _bool = True,
 ) -> Tensor: ...
 def gt(input: Tensor, other: _Operand, *, out: Tensor | None = None) -> Tensor: ...
+def im2col(
+    input: Tensor, kernel_size: _Dims, dilation: _Dims, padding: _Dims, stride: _Dims
+) -> Tensor: ...
 def index_add(
     input: Tensor,
     dim: _int,
@@ -1688,6 +1829,57 @@ def max(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor: .
 def max(
     input: Tensor, dim: _int, keepdim: _bool = False, *, out: tuple[Tensor, Tensor] | None = None
 ) -> return_types.max: ...
+def max_pool1d(
+    input: Tensor,
+    kernel_size: _Dims,
+    stride: _Dims | None = None,
+    padding: _Dims = 0,
+    dilation: _Dims = 1,
+    ceil_mode: _bool = False,
+) -> Tensor: ...
+def max_pool1d_with_indices(
+    input: Tensor,
+    kernel_size: _Dims,
+    stride: _Dims | None = None,
+    padding: _Dims = 0,
+    dilation: _Dims = 1,
+    ceil_mode: _bool = False,
+) -> tuple[Tensor, ...]: ...
+def max_pool2d(
+    input: Tensor,
+    kernel_size: _Dims,
+    stride: _Dims | None = None,
+    padding: _Dims = 0,
+    dilation: _Dims = 1,
+    ceil_mode: _bool = False,
+) -> Tensor: ...
+def max_pool2d_with_indices(
+    input: Tensor,
+    kernel_size: _Dims,
+    stride: _Dims | None = None,
+    padding: _Dims = 0,
+    dilation: _Dims = 1,
+    ceil_mode: _bool = False,
+) -> tuple[Tensor, ...]: ...
+def max_pool3d(
+    input: Tensor,
+    kernel_size: _Dims,
+    stride: _Dims | None = None,
+    padding: _Dims = 0,
+    dilation: _Dims = 1,
+    ceil_mode: _bool = False,
+) -> Tensor: ...
+def max_pool3d_with_indices(
+    input: Tensor,
+    kernel_size: _Dims,
+    stride: _Dims | None = None,
+    padding: _Dims = 0,
+    dilation: _Dims = 1,
+    ceil_mode: _bool = False,
+) -> tuple[Tensor, ...]: ...
+def max_unpool1d(input: Tensor, indices: Tensor, output_size: _Dims) -> Tensor: ...
+def max_unpool2d(input: Tensor, indices: Tensor, output_size: _Dims) -> Tensor: ...
+def max_unpool3d(input: Tensor, indices: Tensor, output_size: _Dims) -> Tensor: ...
 def maximum(input: _Operand, other: _Operand, *, out: Tensor | None = None) -> Tensor: ...
 def mean(
     input: Tensor,
@@ -1832,6 +2024,8 @@ def outer(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor: 
 def permute(input: Tensor, *dims: _int) -> Tensor: ...
 @overload
 def permute(input: Tensor, dims: Sequence[_int]) -> Tensor: ...
+def pixel_shuffle(input: Tensor, upscale_factor: _int) -> Tensor: ...
+def pixel_unshuffle(input: Tensor, downscale_factor: _int) -> Tensor: ...
 def positive(input: Tensor) -> Tensor: ...
 def pow(input: _Operand, exponent: _Operand, *, out: Tensor | None = None) -> Tensor: ...
 @overload
@@ -1960,9 +2154,15 @@ def randperm(
 def ravel(input: Tensor) -> Tensor: ...
 def reciprocal(input: Tensor, *, out: Tensor | None = None) -> Tensor: ...
 def reciprocal_(input: Tensor) -> Tensor: ...
+def reflection_pad1d(input: Tensor, padding: _Dims) -> Tensor: ...
+def reflection_pad2d(input: Tensor, padding: _Dims) -> Tensor: ...
+def reflection_pad3d(input: Tensor, padding: _Dims) -> Tensor: ...
 def relu(input: Tensor, *, out: Tensor | None = None) -> Tensor: ...
 def relu_(input: Tensor) -> Tensor: ...
 def remainder(input: _Operand, other: _Operand, *, out: Tensor | None = None) -> Tensor: ...
+def replication_pad1d(input: Tensor, padding: _Dims) -> Tensor: ...
+def replication_pad2d(input: Tensor, padding: _Dims) -> Tensor: ...
+def replication_pad3d(input: Tensor, padding: _Dims) -> Tensor: ...
 @overload
 def reshape(input: Tensor, *shape: _int) -> Tensor: ...
 @overload
@@ -2152,6 +2352,14 @@ def unbind(input: Tensor, dim: _int = 0) -> tuple[Tensor, ...]: ...
 def unflatten(input: Tensor, dim: _int, sizes: _Dims) -> Tensor: ...
 def unsafe_split(input: Tensor, split_size: _int, dim: _int = 0) -> tuple[Tensor, ...]: ...
 def unsqueeze(input: Tensor, dim: _int) -> Tensor: ...
+def upsample(
+    input: Tensor,
+    size: _Dims,
+    mode: str = "nearest",
+    align_corners: _bool = False,
+    scales: Sequence[_float] | None = None,
+    antialias: _bool = False,
+) -> Tensor: ...
 @overload
 def var(
     input: Tensor,

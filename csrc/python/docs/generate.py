@@ -19,6 +19,7 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+import convolution
 import creation
 import elementwise
 import optim
@@ -126,7 +127,7 @@ def as_method(signatures: str) -> str:
 def table() -> Iterator[tuple[str, str, str, str]]:
     """Rows (kind, name, signatures, text), from all tables."""
     functions: dict[str, Entry] = {}
-    for module in (elementwise, reductions, shapes, creation, optim):
+    for module in (elementwise, reductions, shapes, creation, convolution, optim):
         functions |= split(module.DOCS)
     changing = {*elementwise.FLOAT_UNARY, *elementwise.NUMBER_UNARY, *elementwise.BINARY}
     for name in (*changing, *tensor.IN_PLACE_EXAMPLES):

@@ -10,6 +10,8 @@ import tapegrad
 from .. import _C
 from .._C import Tensor
 from ..utils._names import typename
+from . import _images
+from ._images import *  # noqa: F403
 
 __all__ = [
     "binary_cross_entropy",
@@ -38,6 +40,7 @@ __all__ = [
     "softplus",
     "tanh",
 ]
+__all__ += _images.__all__
 
 
 def _old_reduction(size_average: bool | None, reduce: bool | None) -> str:

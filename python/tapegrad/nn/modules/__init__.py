@@ -1,22 +1,43 @@
 """The layers, by topic; each file lists its own in `__all__`."""
 
-from . import activation, batchnorm, container, dropout, flatten, linear, loss, normalization
+from . import (
+    activation,
+    batchnorm,
+    container,
+    convolution,
+    dropout,
+    flatten,
+    images,
+    linear,
+    loss,
+    normalization,
+    padding,
+    pooling,
+)
 from .activation import *
 from .batchnorm import *
 from .container import *
+from .convolution import *
 from .dropout import *
 from .flatten import *
+from .images import *
 from .linear import *
 from .loss import *
 from .normalization import *
+from .padding import *
+from .pooling import *
 
 __all__ = (
     activation.__all__
     + batchnorm.__all__
     + container.__all__
+    + convolution.__all__
     + dropout.__all__
     + flatten.__all__
+    + images.__all__
     + linear.__all__
     + loss.__all__
     + normalization.__all__
+    + padding.__all__
+    + pooling.__all__
 )
