@@ -43,10 +43,17 @@ def _statement(text: str) -> Build:
     return lambda engine: engine.statement(text)
 
 
-def _gradients(function: Callable[..., object], *shapes: Shape, result: Shape = ()) -> Build:
-    """Value and gradients of `function` at random arrays; `result` is the shape of its value."""
+def _gradients(
+    function: Callable[..., object], *shapes: Shape, result: Shape = (), needs: str = ""
+) -> Build:
+    """Value and gradients of `function` at random arrays; `result` is the shape of its value.
+
+    Engines without the function that it `needs` leave it out.
+    """
 
     def build(engine: Engine) -> Case | None:
+        if needs and not hasattr(engine.f, needs):
+            return None
         inputs = expressions.arrays(2, *shapes)
         cotangent = expressions.arrays(3, result)[0] if result else None
         return engine.gradients(Gradients(function, inputs, cotangent))
@@ -217,6 +224,45 @@ def _products() -> list[Workload]:
     return found
 
 
+def _convolutions() -> list[Workload]:
+    found = []
+    for images, channels, size in ((1, 8, 8), (8, 8, 8), (16, 64, 32)):
+        shape = (images, channels, size, size)
+        found.append(
+            Workload(
+                f"conv2d-{images}x{channels}x{size}",
+                f"conv2d 3x3, {channels} to {channels} channels, {size}x{size}, batch {images}, "
+                "forward + backward",
+                _gradients(
+                    expressions.conv2d,
+                    shape,
+                    (channels, channels, 3, 3),
+                    result=shape,
+                    needs="conv2d",
+                ),
+            )
+        )
+    found.append(
+        Workload(
+            "lenet",
+            "LeNet on 28x28, batch 64, forward + backward",
+            _gradients(
+                expressions.lenet,
+                (64, 1, 28, 28),
+                (6, 1, 5, 5),
+                (16, 6, 5, 5),
+                (784, 120),
+                (120, 84),
+                (84, 10),
+                (64, 10),
+                needs="conv2d",
+            ),
+            tolerance=1e-3,
+        )
+    )
+    return found
+
+
 def _graphs() -> list[Workload]:
     model = Training((64, 64, 10), 32, activation="tanh")
     return [
@@ -270,6 +316,7 @@ WORKLOADS: tuple[Workload, ...] = (
     *_elementwise(),
     *_reductions(),
     *_products(),
+    *_convolutions(),
     *_graphs(),
     *_sweep(),
 )

@@ -27,6 +27,8 @@ class MirrorEngine(Engine):
             mean=lambda x, dim: x.mean() if dim is None else x.mean(dim),
             max=lambda x, dim: x.max() if dim is None else x.max(dim).values,
             cross_entropy=m.nn.functional.cross_entropy,
+            conv2d=lambda x, w: m.nn.functional.conv2d(x, w, padding="same"),
+            max_pool2d=lambda x: m.nn.functional.max_pool2d(x, 2),
         )
 
     def version(self) -> str:

@@ -14,6 +14,7 @@
     void fill(kernels::CrossEntropyKernels&);    \
     void fill(kernels::LayerNormKernels&);       \
     void fill(kernels::BatchNormKernels&);       \
+    void fill(kernels::ConvolutionKernels&);     \
     void fill(kernels::OptimKernels&);           \
     void fill(kernels::RandomKernels&);          \
     void fill(kernels::SmallMatrixKernels&);     \
@@ -25,6 +26,7 @@
         fill(k.cross_entropy);                   \
         fill(k.layer_norm);                      \
         fill(k.batch_norm);                      \
+        fill(k.convolution);                     \
         fill(k.optim);                           \
         fill(k.random);                          \
         fill(k.small_matrix);                    \

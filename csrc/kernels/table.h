@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/batch_norm.h"
+#include "kernels/convolution.h"
 #include "kernels/cross_entropy.h"
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
@@ -25,6 +26,7 @@ struct Kernels {
     CrossEntropyKernels cross_entropy{};
     LayerNormKernels layer_norm{};
     BatchNormKernels batch_norm{};
+    ConvolutionKernels convolution{};
     OptimKernels optim{};
     RandomKernels random{};
     SmallMatrixKernels small_matrix{};

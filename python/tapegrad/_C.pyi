@@ -27,6 +27,12 @@ __all__ = [
     "absolute_",
     "acos",
     "acos_",
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
     "add",
     "addmm",
     "all",
@@ -54,7 +60,12 @@ __all__ = [
     "atan2",
     "atan_",
     "atleast_1d",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
+    "batch_norm",
     "bernoulli",
+    "bfloat16",
     "binary_cross_entropy_with_logits",
     "bitwise_and",
     "bitwise_left_shift",
@@ -71,7 +82,9 @@ __all__ = [
     "cat",
     "ceil",
     "ceil_",
+    "channel_shuffle",
     "chunk",
+    "circular_pad",
     "clamp",
     "clamp_max",
     "clamp_max_",
@@ -79,8 +92,16 @@ __all__ = [
     "clamp_min_",
     "clip",
     "clone",
+    "col2im",
     "concat",
     "concatenate",
+    "constant_pad_nd",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "cos",
     "cos_",
     "cosh",
@@ -121,6 +142,7 @@ __all__ = [
     "flatten",
     "flip",
     "float",
+    "float16",
     "float32",
     "float64",
     "floor",
@@ -140,7 +162,10 @@ __all__ = [
     "get_rng_state",
     "greater",
     "greater_equal",
+    "group_norm",
     "gt",
+    "half",
+    "im2col",
     "index_add",
     "index_copy",
     "index_fill",
@@ -149,9 +174,12 @@ __all__ = [
     "index_select",
     "initial_seed",
     "inner",
+    "instance_norm",
     "int",
+    "int16",
     "int32",
     "int64",
+    "int8",
     "is_anomaly_check_nan_enabled",
     "is_anomaly_enabled",
     "is_complex",
@@ -199,6 +227,15 @@ __all__ = [
     "masked_select",
     "matmul",
     "max",
+    "max_pool1d",
+    "max_pool1d_with_indices",
+    "max_pool2d",
+    "max_pool2d_with_indices",
+    "max_pool3d",
+    "max_pool3d_with_indices",
+    "max_unpool1d",
+    "max_unpool2d",
+    "max_unpool3d",
     "maximum",
     "mean",
     "median",
@@ -228,6 +265,8 @@ __all__ = [
     "ones_like",
     "outer",
     "permute",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "positive",
     "pow",
     "prod",
@@ -242,13 +281,20 @@ __all__ = [
     "ravel",
     "reciprocal",
     "reciprocal_",
+    "reflection_pad1d",
+    "reflection_pad2d",
+    "reflection_pad3d",
     "relu",
     "relu_",
     "remainder",
+    "replication_pad1d",
+    "replication_pad2d",
+    "replication_pad3d",
     "reset_peak_memory",
     "reshape",
     "resize_as_",
     "result_type",
+    "rms_norm",
     "roll",
     "round",
     "rsqrt",
@@ -262,6 +308,7 @@ __all__ = [
     "set_default_dtype",
     "set_num_threads",
     "set_rng_state",
+    "short",
     "sigmoid",
     "sigmoid_",
     "sign",
@@ -312,6 +359,7 @@ __all__ = [
     "unflatten",
     "unsafe_split",
     "unsqueeze",
+    "upsample",
     "var",
     "var_mean",
     "where",
@@ -352,13 +400,19 @@ class dtype:
     @property
     def itemsize(self) -> _int: ...
 
+float16: dtype
+bfloat16: dtype
 float32: dtype
 float64: dtype
+int8: dtype
+int16: dtype
 int32: dtype
 int64: dtype
 uint8: dtype
+half: dtype
 float: dtype
 double: dtype
+short: dtype
 int: dtype
 long: dtype
 bool: dtype
@@ -559,7 +613,6 @@ class Tensor:
     ) -> None: ...
     def cpu(self) -> Tensor: ...
     def item(self) -> Any: ...
-    def new(self, *args: Any, **kwargs: Any) -> Tensor: ...
     def numpy(self, *, force: _bool = False) -> npt.NDArray[Any]: ...
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle: ...
     def register_post_accumulate_grad_hook(
@@ -631,6 +684,7 @@ class Tensor:
         self, p: _float | None = None, *, generator: Generator | None = None
     ) -> Tensor: ...
     def bernoulli_(self, p: _Operand = 0.5, *, generator: Generator | None = None) -> Self: ...
+    def bfloat16(self, *, memory_format: object = None) -> Tensor: ...
     def bitwise_and(self, other: _Operand) -> Tensor: ...
     def bitwise_and_(self, other: _Operand) -> Self: ...
     def bitwise_left_shift(self, other: _Operand) -> Tensor: ...
@@ -648,6 +702,7 @@ class Tensor:
     def byte(self, *, memory_format: object = None) -> Tensor: ...
     def ceil(self) -> Tensor: ...
     def ceil_(self) -> Self: ...
+    def char(self, *, memory_format: object = None) -> Tensor: ...
     def chunk(self, chunks: _int, dim: _int = 0) -> tuple[Tensor, ...]: ...
     def clamp(self, min: _Operand | None = None, max: _Operand | None = None) -> Tensor: ...
     def clamp_(self, min: _Operand | None = None, max: _Operand | None = None) -> Self: ...
@@ -726,6 +781,7 @@ class Tensor:
     def greater_equal_(self, other: _Operand) -> Self: ...
     def gt(self, other: _Operand) -> Tensor: ...
     def gt_(self, other: _Operand) -> Self: ...
+    def half(self, *, memory_format: object = None) -> Tensor: ...
     def index_add(
         self, dim: _int, index: Tensor, source: Tensor, *, alpha: _Number = 1
     ) -> Tensor: ...
@@ -971,7 +1027,7 @@ class Tensor:
     def resize_(self, *size: _int, memory_format: object = None) -> Self: ...
     @overload
     def resize_(self, size: Sequence[_int], *, memory_format: object = None) -> Self: ...
-    def resize_as_(self, other: Tensor, *, memory_format: object = None) -> Self: ...
+    def resize_as_(self, other: Tensor) -> Self: ...
     def roll(self, shifts: _Dims, dims: _Dims | None = None) -> Tensor: ...
     def round(self, *, decimals: _int = 0) -> Tensor: ...
     def round_(self, *, decimals: _int = 0) -> Self: ...
@@ -1004,6 +1060,7 @@ class Tensor:
     ) -> Self: ...
     def select(self, dim: _int, index: _int) -> Tensor: ...
     def set_(self, source: Tensor) -> Self: ...
+    def short(self, *, memory_format: object = None) -> Tensor: ...
     def sigmoid(self) -> Tensor: ...
     def sigmoid_(self) -> Self: ...
     def sign(self) -> Tensor: ...
@@ -1116,8 +1173,6 @@ class Tensor:
     def view(self, *size: _int) -> Tensor: ...
     @overload
     def view(self, size: Sequence[_int]) -> Tensor: ...
-    @overload
-    def view(self, dtype: _DType) -> Tensor: ...
     def view_as(self, other: Tensor) -> Tensor: ...
     def where(self, condition: Tensor, other: _Operand) -> Tensor: ...
     def zero_(self) -> Self: ...
@@ -1151,11 +1206,6 @@ def _run_backward(
     accumulate_grad: _bool,
     /,
 ) -> tuple[Any, ...]: ...
-def _refuse_derivative(values: tuple[Any, ...], message: str, /) -> tuple[Any, ...]: ...
-def _begin_watching(handler: Callable[[str, tuple[Any, ...], dict[str, Any]], Any], /) -> None: ...
-def _end_watching() -> None: ...
-def _set_dispatching(on: _bool, /) -> None: ...
-def _innermost_saved_tensors_hooks() -> tuple[Callable[..., Any], Callable[..., Any]] | None: ...
 def _saved_tensors_hooks_disabled() -> str | None: ...
 def _set_anomaly_enabled(enabled: _bool, check_nan: _bool = True) -> None: ...
 def _set_grad_enabled(enabled: _bool, /) -> None: ...
@@ -1163,8 +1213,6 @@ def _set_grad_enabled(enabled: _bool, /) -> None: ...
 class _ModuleBase:
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
     def __getattr__(self, name: str, /) -> Any: ...
-    @staticmethod
-    def _watch(*tables: dict[_int, Any]) -> None: ...
 
 class _NoGrad:
     @overload
@@ -1262,6 +1310,12 @@ def absolute(input: Tensor, *, out: Tensor | None = None) -> Tensor: ...
 def absolute_(input: Tensor) -> Tensor: ...
 def acos(input: Tensor, *, out: Tensor | None = None) -> Tensor: ...
 def acos_(input: Tensor) -> Tensor: ...
+def adaptive_avg_pool1d(input: Tensor, output_size: _Dims) -> Tensor: ...
+def adaptive_avg_pool2d(input: Tensor, output_size: _Dims) -> Tensor: ...
+def adaptive_avg_pool3d(input: Tensor, output_size: _Dims) -> Tensor: ...
+def adaptive_max_pool1d(input: Tensor, output_size: _Dims) -> tuple[Tensor, ...]: ...
+def adaptive_max_pool2d(input: Tensor, output_size: _Dims) -> tuple[Tensor, ...]: ...
+def adaptive_max_pool3d(input: Tensor, output_size: _Dims) -> tuple[Tensor, ...]: ...
 def add(
     input: _Operand, other: _Operand, *, alpha: _Number = 1, out: Tensor | None = None
 ) -> Tensor: ...
@@ -1345,6 +1399,43 @@ def atan_(input: Tensor) -> Tensor: ...
 def atleast_1d(input: Tensor) -> Tensor: ...
 @overload
 def atleast_1d(*tensors: Tensor) -> tuple[Tensor, ...]: ...
+def avg_pool1d(
+    input: Tensor,
+    kernel_size: _Dims,
+    stride: _Dims | None = None,
+    padding: _Dims = 0,
+    ceil_mode: _bool = False,
+    count_include_pad: _bool = True,
+) -> Tensor: ...
+def avg_pool2d(
+    input: Tensor,
+    kernel_size: _Dims,
+    stride: _Dims | None = None,
+    padding: _Dims = 0,
+    ceil_mode: _bool = False,
+    count_include_pad: _bool = True,
+    divisor_override: _int | None = None,
+) -> Tensor: ...
+def avg_pool3d(
+    input: Tensor,
+    kernel_size: _Dims,
+    stride: _Dims | None = None,
+    padding: _Dims = 0,
+    ceil_mode: _bool = False,
+    count_include_pad: _bool = True,
+    divisor_override: _int | None = None,
+) -> Tensor: ...
+def batch_norm(
+    input: Tensor,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    training: _bool = False,
+    momentum: _float = 0.1,
+    eps: _float = 1e-05,
+    cudnn_enabled: _bool = True,
+) -> Tensor: ...
 def bernoulli(
     input: Tensor,
     p: _float | None = None,
@@ -1373,7 +1464,9 @@ def can_cast(from_: _DType, to: _DType) -> _bool: ...
 def cat(tensors: Sequence[Tensor], dim: _int = 0, *, out: Tensor | None = None) -> Tensor: ...
 def ceil(input: Tensor, *, out: Tensor | None = None) -> Tensor: ...
 def ceil_(input: Tensor) -> Tensor: ...
+def channel_shuffle(input: Tensor, groups: _int) -> Tensor: ...
 def chunk(input: Tensor, chunks: _int, dim: _int = 0) -> tuple[Tensor, ...]: ...
+def circular_pad(input: Tensor, pad: _Dims) -> Tensor: ...
 def clamp(
     input: Tensor,
     min: _Operand | None = None,
@@ -1393,9 +1486,75 @@ def clip(
     out: Tensor | None = None,
 ) -> Tensor: ...
 def clone(input: Tensor, *, memory_format: object = None) -> Tensor: ...
+def col2im(
+    input: Tensor,
+    output_size: _Dims,
+    kernel_size: _Dims,
+    dilation: _Dims,
+    padding: _Dims,
+    stride: _Dims,
+) -> Tensor: ...
 def concat(tensors: Sequence[Tensor], dim: _int = 0, *, out: Tensor | None = None) -> Tensor: ...
 def concatenate(
     tensors: Sequence[Tensor], dim: _int = 0, *, out: Tensor | None = None
+) -> Tensor: ...
+def constant_pad_nd(input: Tensor, pad: _Dims, value: _Number = 0) -> Tensor: ...
+def conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: _Dims = 1,
+    padding: _Dims | str = 0,
+    dilation: _Dims = 1,
+    groups: _int = 1,
+) -> Tensor: ...
+def conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: _Dims = 1,
+    padding: _Dims | str = 0,
+    dilation: _Dims = 1,
+    groups: _int = 1,
+) -> Tensor: ...
+def conv3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: _Dims = 1,
+    padding: _Dims | str = 0,
+    dilation: _Dims = 1,
+    groups: _int = 1,
+) -> Tensor: ...
+def conv_transpose1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: _Dims = 1,
+    padding: _Dims = 0,
+    output_padding: _Dims = 0,
+    groups: _int = 1,
+    dilation: _Dims = 1,
+) -> Tensor: ...
+def conv_transpose2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: _Dims = 1,
+    padding: _Dims = 0,
+    output_padding: _Dims = 0,
+    groups: _int = 1,
+    dilation: _Dims = 1,
+) -> Tensor: ...
+def conv_transpose3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: _Dims = 1,
+    padding: _Dims = 0,
+    output_padding: _Dims = 0,
+    groups: _int = 1,
+    dilation: _Dims = 1,
 ) -> Tensor: ...
 def cos(input: Tensor, *, out: Tensor | None = None) -> Tensor: ...
 def cos_(input: Tensor) -> Tensor: ...
@@ -1517,7 +1676,18 @@ def ge(input: Tensor, other: _Operand, *, out: Tensor | None = None) -> Tensor: 
 def gelu(input: Tensor, *, approximate: str = "none") -> Tensor: ...
 def greater(input: Tensor, other: _Operand, *, out: Tensor | None = None) -> Tensor: ...
 def greater_equal(input: Tensor, other: _Operand, *, out: Tensor | None = None) -> Tensor: ...
+def group_norm(
+    input: Tensor,
+    num_groups: _int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: _float = 1e-05,
+    cudnn_enabled: _bool = True,
+) -> Tensor: ...
 def gt(input: Tensor, other: _Operand, *, out: Tensor | None = None) -> Tensor: ...
+def im2col(
+    input: Tensor, kernel_size: _Dims, dilation: _Dims, padding: _Dims, stride: _Dims
+) -> Tensor: ...
 def index_add(
     input: Tensor,
     dim: _int,
@@ -1548,6 +1718,17 @@ def index_select(
     input: Tensor, dim: _int, index: Tensor, *, out: Tensor | None = None
 ) -> Tensor: ...
 def inner(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor: ...
+def instance_norm(
+    input: Tensor,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    use_input_stats: _bool = True,
+    momentum: _float = 0.1,
+    eps: _float = 1e-05,
+    cudnn_enabled: _bool = True,
+) -> Tensor: ...
 def is_complex(input: Tensor) -> _bool: ...
 def is_floating_point(input: Tensor) -> _bool: ...
 def is_inference(input: Tensor) -> _bool: ...
@@ -1585,6 +1766,7 @@ def layer_norm(
     weight: Tensor | None = None,
     bias: Tensor | None = None,
     eps: _float = 1e-05,
+    cudnn_enable: _bool = True,
 ) -> Tensor: ...
 def le(input: Tensor, other: _Operand, *, out: Tensor | None = None) -> Tensor: ...
 def leaky_relu(input: Tensor, negative_slope: _float = 0.01) -> Tensor: ...
@@ -1647,6 +1829,57 @@ def max(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor: .
 def max(
     input: Tensor, dim: _int, keepdim: _bool = False, *, out: tuple[Tensor, Tensor] | None = None
 ) -> return_types.max: ...
+def max_pool1d(
+    input: Tensor,
+    kernel_size: _Dims,
+    stride: _Dims | None = None,
+    padding: _Dims = 0,
+    dilation: _Dims = 1,
+    ceil_mode: _bool = False,
+) -> Tensor: ...
+def max_pool1d_with_indices(
+    input: Tensor,
+    kernel_size: _Dims,
+    stride: _Dims | None = None,
+    padding: _Dims = 0,
+    dilation: _Dims = 1,
+    ceil_mode: _bool = False,
+) -> tuple[Tensor, ...]: ...
+def max_pool2d(
+    input: Tensor,
+    kernel_size: _Dims,
+    stride: _Dims | None = None,
+    padding: _Dims = 0,
+    dilation: _Dims = 1,
+    ceil_mode: _bool = False,
+) -> Tensor: ...
+def max_pool2d_with_indices(
+    input: Tensor,
+    kernel_size: _Dims,
+    stride: _Dims | None = None,
+    padding: _Dims = 0,
+    dilation: _Dims = 1,
+    ceil_mode: _bool = False,
+) -> tuple[Tensor, ...]: ...
+def max_pool3d(
+    input: Tensor,
+    kernel_size: _Dims,
+    stride: _Dims | None = None,
+    padding: _Dims = 0,
+    dilation: _Dims = 1,
+    ceil_mode: _bool = False,
+) -> Tensor: ...
+def max_pool3d_with_indices(
+    input: Tensor,
+    kernel_size: _Dims,
+    stride: _Dims | None = None,
+    padding: _Dims = 0,
+    dilation: _Dims = 1,
+    ceil_mode: _bool = False,
+) -> tuple[Tensor, ...]: ...
+def max_unpool1d(input: Tensor, indices: Tensor, output_size: _Dims) -> Tensor: ...
+def max_unpool2d(input: Tensor, indices: Tensor, output_size: _Dims) -> Tensor: ...
+def max_unpool3d(input: Tensor, indices: Tensor, output_size: _Dims) -> Tensor: ...
 def maximum(input: _Operand, other: _Operand, *, out: Tensor | None = None) -> Tensor: ...
 def mean(
     input: Tensor,
@@ -1791,6 +2024,8 @@ def outer(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor: 
 def permute(input: Tensor, *dims: _int) -> Tensor: ...
 @overload
 def permute(input: Tensor, dims: Sequence[_int]) -> Tensor: ...
+def pixel_shuffle(input: Tensor, upscale_factor: _int) -> Tensor: ...
+def pixel_unshuffle(input: Tensor, downscale_factor: _int) -> Tensor: ...
 def positive(input: Tensor) -> Tensor: ...
 def pow(input: _Operand, exponent: _Operand, *, out: Tensor | None = None) -> Tensor: ...
 @overload
@@ -1919,15 +2154,24 @@ def randperm(
 def ravel(input: Tensor) -> Tensor: ...
 def reciprocal(input: Tensor, *, out: Tensor | None = None) -> Tensor: ...
 def reciprocal_(input: Tensor) -> Tensor: ...
+def reflection_pad1d(input: Tensor, padding: _Dims) -> Tensor: ...
+def reflection_pad2d(input: Tensor, padding: _Dims) -> Tensor: ...
+def reflection_pad3d(input: Tensor, padding: _Dims) -> Tensor: ...
 def relu(input: Tensor, *, out: Tensor | None = None) -> Tensor: ...
 def relu_(input: Tensor) -> Tensor: ...
 def remainder(input: _Operand, other: _Operand, *, out: Tensor | None = None) -> Tensor: ...
+def replication_pad1d(input: Tensor, padding: _Dims) -> Tensor: ...
+def replication_pad2d(input: Tensor, padding: _Dims) -> Tensor: ...
+def replication_pad3d(input: Tensor, padding: _Dims) -> Tensor: ...
 @overload
 def reshape(input: Tensor, *shape: _int) -> Tensor: ...
 @overload
 def reshape(input: Tensor, shape: Sequence[_int]) -> Tensor: ...
-def resize_as_(input: Tensor, other: Tensor, *, memory_format: object = None) -> Tensor: ...
+def resize_as_(input: Tensor, other: Tensor) -> Tensor: ...
 def result_type(tensor: _Operand, other: _Operand) -> _dtype: ...
+def rms_norm(
+    input: Tensor, normalized_shape: _Dims, weight: Tensor | None = None, eps: _float | None = None
+) -> Tensor: ...
 def roll(input: Tensor, shifts: _Dims, dims: _Dims | None = None) -> Tensor: ...
 def round(input: Tensor, *, decimals: _int = 0, out: Tensor | None = None) -> Tensor: ...
 def rsqrt(input: Tensor, *, out: Tensor | None = None) -> Tensor: ...
@@ -2108,6 +2352,14 @@ def unbind(input: Tensor, dim: _int = 0) -> tuple[Tensor, ...]: ...
 def unflatten(input: Tensor, dim: _int, sizes: _Dims) -> Tensor: ...
 def unsafe_split(input: Tensor, split_size: _int, dim: _int = 0) -> tuple[Tensor, ...]: ...
 def unsqueeze(input: Tensor, dim: _int) -> Tensor: ...
+def upsample(
+    input: Tensor,
+    size: _Dims,
+    mode: str = "nearest",
+    align_corners: _bool = False,
+    scales: Sequence[_float] | None = None,
+    antialias: _bool = False,
+) -> Tensor: ...
 @overload
 def var(
     input: Tensor,

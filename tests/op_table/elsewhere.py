@@ -23,6 +23,18 @@ ELSEWHERE: dict[str, str] = {
         "test_special.py": "polygamma_ float_power_",
         "test_activations.py": "elu_ leaky_relu_",
         "test_views.py": "as_strided set_",
+        "test_convolution.py": (
+            "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d"
+        ),
+        "test_images.py": (
+            "max_pool1d max_pool2d max_pool3d max_pool1d_with_indices max_pool2d_with_indices "
+            "max_pool3d_with_indices avg_pool1d avg_pool2d avg_pool3d adaptive_max_pool1d "
+            "adaptive_max_pool2d adaptive_max_pool3d adaptive_avg_pool1d adaptive_avg_pool2d "
+            "adaptive_avg_pool3d max_unpool1d max_unpool2d max_unpool3d constant_pad_nd "
+            "reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d "
+            "replication_pad3d circular_pad upsample im2col col2im pixel_shuffle pixel_unshuffle "
+            "channel_shuffle"
+        ),
     }.items()
     for name in names.split()
 }

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import activations
+import convolution
 import creation
 import elementwise
 import linalg
@@ -158,6 +159,7 @@ def table() -> Iterator[tuple[str, str, str, str]]:
         linalg,
         shapes,
         creation,
+        convolution,
         optim,
     ):
         functions |= split(module.DOCS)

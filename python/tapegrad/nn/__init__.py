@@ -5,12 +5,16 @@ from .modules.activation import *
 from .modules.activation_more import *
 from .modules.batchnorm import *
 from .modules.container import *
+from .modules.convolution import *
 from .modules.dropout import *
 from .modules.flatten import *
+from .modules.images import *
 from .modules.linear import *
 from .modules.loss import *
 from .modules.module import Module as Module
 from .modules.normalization import *
+from .modules.padding import *
+from .modules.pooling import *
 from .parameter import Buffer, Parameter
 
 __all__ = [

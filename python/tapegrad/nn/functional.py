@@ -10,8 +10,9 @@ import tapegrad
 from .. import _C
 from .._C import Tensor
 from ..utils._names import typename
-from . import _activations
+from . import _activations, _images
 from ._activations import *  # noqa: F403
+from ._images import *  # noqa: F403
 
 __all__ = [
     "binary_cross_entropy",
@@ -40,7 +41,7 @@ __all__ = [
     "softplus",
     "tanh",
 ]
-__all__ += _activations.__all__
+__all__ += _activations.__all__ + _images.__all__
 
 
 def _old_reduction(size_average: bool | None, reduce: bool | None) -> str:

@@ -2,25 +2,34 @@
 
 from . import (
     activation,
+    activation,
     activation_more,
     batchnorm,
     container,
+    convolution,
     dropout,
     flatten,
+    images,
     linear,
     loss,
     normalization,
+    padding,
+    pooling,
 )
 from .activation import *
 from .activation_more import *
 from .batchnorm import *
 from .container import *
+from .convolution import *
 from .dropout import *
 from .flatten import *
+from .images import *
 from .linear import *
 from .loss import *
 from .module import Module
 from .normalization import *
+from .padding import *
+from .pooling import *
 
 __all__ = [
     "Module",
@@ -28,9 +37,13 @@ __all__ = [
     *activation_more.__all__,
     *batchnorm.__all__,
     *container.__all__,
+    *convolution.__all__,
     *dropout.__all__,
     *flatten.__all__,
+    *images.__all__,
     *linear.__all__,
     *loss.__all__,
     *normalization.__all__,
+    *padding.__all__,
+    *pooling.__all__,
 ]
