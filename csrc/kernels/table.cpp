@@ -16,6 +16,8 @@
     void fill(kernels::BatchNormKernels&);       \
     void fill(kernels::OptimKernels&);           \
     void fill(kernels::RandomKernels&);          \
+    void fill(kernels::RecurrentKernels&);       \
+    void fill(kernels::AttentionKernels&);       \
     static void fill_all(kernels::Kernels& k) {  \
         fill(k.elementwise);                     \
         fill(k.gemm);                            \
@@ -26,6 +28,8 @@
         fill(k.batch_norm);                      \
         fill(k.optim);                           \
         fill(k.random);                          \
+        fill(k.recurrent);                       \
+        fill(k.attention);                       \
     }                                            \
     }
 #ifdef TAPEGRAD_HAS_V2

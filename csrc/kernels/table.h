@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/attention.h"
 #include "kernels/batch_norm.h"
 #include "kernels/cross_entropy.h"
 #include "kernels/elementwise.h"
@@ -11,6 +12,7 @@
 #include "kernels/layer_norm.h"
 #include "kernels/optim.h"
 #include "kernels/random.h"
+#include "kernels/recurrent.h"
 #include "kernels/reduce.h"
 #include "kernels/softmax.h"
 
@@ -26,6 +28,8 @@ struct Kernels {
     BatchNormKernels batch_norm{};
     OptimKernels optim{};
     RandomKernels random{};
+    RecurrentKernels recurrent{};
+    AttentionKernels attention{};
 };
 
 extern Kernels active_kernels;

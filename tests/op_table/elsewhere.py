@@ -21,6 +21,11 @@ ELSEWHERE: dict[str, str] = {
             "ge_ logical_and_ logical_or_ logical_xor_ logical_not_"
         ),
         "test_views.py": "as_strided set_",
+        "test_recurrent.py": (
+            "lstm gru rnn_tanh rnn_relu lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell"
+        ),
+        "test_attention.py": "scaled_dot_product_attention",
+        "test_embedding.py": "embedding embedding_renorm_",
     }.items()
     for name in names.split()
 }

@@ -23,6 +23,7 @@ import creation
 import elementwise
 import optim
 import reductions
+import sequences
 import shapes
 import tensor
 
@@ -126,7 +127,7 @@ def as_method(signatures: str) -> str:
 def table() -> Iterator[tuple[str, str, str, str]]:
     """Rows (kind, name, signatures, text), from all tables."""
     functions: dict[str, Entry] = {}
-    for module in (elementwise, reductions, shapes, creation, optim):
+    for module in (elementwise, reductions, sequences, shapes, creation, optim):
         functions |= split(module.DOCS)
     changing = {*elementwise.FLOAT_UNARY, *elementwise.NUMBER_UNARY, *elementwise.BINARY}
     for name in (*changing, *tensor.IN_PLACE_EXAMPLES):
