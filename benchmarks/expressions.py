@@ -78,6 +78,26 @@ def composed_layer_norm(x: Any, weight: Any, bias: Any) -> Any:
     return centred * (variance + 1e-5) ** -0.5 * weight + bias
 
 
+def recurrent(name: str) -> Callable[..., Any]:
+    """Return one recurrent layer, `lstm` or `gru`, as a function of input and weights."""
+
+    def layer(f: Functions, x: Any, *weights: Any) -> Any:
+        return getattr(f, name)(x, weights)
+
+    return layer
+
+
+def attention(f: Functions, query: Any, key: Any, value: Any) -> Any:
+    """Averages of values, weighted by keys and queries."""
+    return f.attention(query, key, value)
+
+
+def embedding(f: Functions, table: Any) -> Any:
+    """Rows of a table by 32x50 indices."""
+    index = np.random.default_rng(0).integers(0, table.shape[0], (32, 50))
+    return f.embedding(index, table)
+
+
 def reduction(name: str, dim: int | None) -> Callable[..., Any]:
     """Return the reduction `name` over `dim` as a function of one array."""
 

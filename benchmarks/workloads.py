@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from . import expressions
 from .engines import Case, Engine, Gradients, HessianVector, Training
 
@@ -44,17 +46,21 @@ def _statement(text: str) -> Build:
 
 
 def _gradients(
-    function: Callable[..., object], *shapes: Shape, result: Shape = (), needs: str = ""
+    function: Callable[..., object],
+    *shapes: Shape,
+    result: Shape = (),
+    needs: str = "",
+    scale: float = 1,
 ) -> Build:
     """Value and gradients of `function` at random arrays; `result` is the shape of its value.
 
-    Engines without the function that it `needs` leave it out.
+    `needs` names a function that not every engine has, and `scale` multiplies the arrays.
     """
 
     def build(engine: Engine) -> Case | None:
         if needs and not hasattr(engine.f, needs):
             return None
-        inputs = expressions.arrays(2, *shapes)
+        inputs = [array * np.float32(scale) for array in expressions.arrays(2, *shapes)]
         cotangent = expressions.arrays(3, result)[0] if result else None
         return engine.gradients(Gradients(function, inputs, cotangent))
 
@@ -263,6 +269,48 @@ def _convolutions() -> list[Workload]:
     return found
 
 
+def _sequences() -> list[Workload]:
+    found = []
+    for name, gates in (("lstm", 4), ("gru", 3)):
+        for units, batch in ((64, 16), (256, 64)):
+            sums, steps = gates * units, 50
+            found.append(
+                Workload(
+                    f"{name}-{units}",
+                    f"{name.upper()}, {units} units, {steps} steps, batch {batch}, forward + "
+                    "backward",
+                    _gradients(
+                        expressions.recurrent(name),
+                        (steps, batch, units),
+                        (sums, units),
+                        (sums, units),
+                        (sums,),
+                        (sums,),
+                        result=(steps, batch, units),
+                        needs=name,
+                        scale=units**-0.5,
+                    ),
+                    tolerance=1e-3,
+                )
+            )
+    heads = (16, 4, 64, 16)
+    found.append(
+        Workload(
+            "attention",
+            "attention, 4 heads of 16, length 64, batch 16, forward + backward",
+            _gradients(expressions.attention, *[heads] * 3, result=heads, needs="attention"),
+        )
+    )
+    found.append(
+        Workload(
+            "embedding",
+            "embedding, 1000 rows of 64, 32x50 indices, forward + backward",
+            _gradients(expressions.embedding, (1000, 64), result=(32, 50, 64), needs="embedding"),
+        )
+    )
+    return found
+
+
 def _graphs() -> list[Workload]:
     model = Training((64, 64, 10), 32, activation="tanh")
     return [
@@ -317,6 +365,7 @@ WORKLOADS: tuple[Workload, ...] = (
     *_reductions(),
     *_products(),
     *_convolutions(),
+    *_sequences(),
     *_graphs(),
     *_sweep(),
 )

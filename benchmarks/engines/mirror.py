@@ -29,7 +29,19 @@ class MirrorEngine(Engine):
             cross_entropy=m.nn.functional.cross_entropy,
             conv2d=lambda x, w: m.nn.functional.conv2d(x, w, padding="same"),
             max_pool2d=lambda x: m.nn.functional.max_pool2d(x, 2),
+            lstm=self._lstm,
+            gru=self._gru,
+            attention=m.nn.functional.scaled_dot_product_attention,
+            embedding=lambda index, w: m.nn.functional.embedding(m.from_numpy(index), w),
         )
+
+    def _lstm(self, x: Any, weights: Any) -> Any:
+        zeros = self.m.zeros(1, x.shape[1], weights[1].shape[1])
+        return self.m.lstm(x, (zeros, zeros), weights, True, 1, 0.0, True, False, False)[0]
+
+    def _gru(self, x: Any, weights: Any) -> Any:
+        zeros = self.m.zeros(1, x.shape[1], weights[1].shape[1])
+        return self.m.gru(x, zeros, weights, True, 1, 0.0, True, False, False)[0]
 
     def version(self) -> str:
         return f"{self.m.__name__} {self.m.__version__}"

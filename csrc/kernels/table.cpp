@@ -18,6 +18,8 @@
     void fill(kernels::OptimKernels&);           \
     void fill(kernels::RandomKernels&);          \
     void fill(kernels::SmallMatrixKernels&);     \
+    void fill(kernels::RecurrentKernels&);       \
+    void fill(kernels::AttentionKernels&);       \
     static void fill_all(kernels::Kernels& k) {  \
         fill(k.elementwise);                     \
         fill(k.gemm);                            \
@@ -30,6 +32,8 @@
         fill(k.optim);                           \
         fill(k.random);                          \
         fill(k.small_matrix);                    \
+        fill(k.recurrent);                       \
+        fill(k.attention);                       \
     }                                            \
     }
 #ifdef TAPEGRAD_HAS_V2

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/attention.h"
 #include "kernels/batch_norm.h"
 #include "kernels/convolution.h"
 #include "kernels/cross_entropy.h"
@@ -12,6 +13,7 @@
 #include "kernels/layer_norm.h"
 #include "kernels/optim.h"
 #include "kernels/random.h"
+#include "kernels/recurrent.h"
 #include "kernels/reduce.h"
 #include "kernels/small_matrix.h"
 #include "kernels/softmax.h"
@@ -30,6 +32,8 @@ struct Kernels {
     OptimKernels optim{};
     RandomKernels random{};
     SmallMatrixKernels small_matrix{};
+    RecurrentKernels recurrent{};
+    AttentionKernels attention{};
 };
 
 extern Kernels active_kernels;

@@ -35,6 +35,11 @@ ELSEWHERE: dict[str, str] = {
             "replication_pad3d circular_pad upsample im2col col2im pixel_shuffle pixel_unshuffle "
             "channel_shuffle"
         ),
+        "test_recurrent.py": (
+            "lstm gru rnn_tanh rnn_relu lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell"
+        ),
+        "test_attention.py": "scaled_dot_product_attention",
+        "test_embedding.py": "embedding embedding_renorm_",
     }.items()
     for name in names.split()
 }

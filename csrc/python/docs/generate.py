@@ -26,6 +26,7 @@ import elementwise
 import linalg
 import optim
 import reductions
+import sequences
 import shapes
 import special
 import tensor
@@ -160,6 +161,7 @@ def table() -> Iterator[tuple[str, str, str, str]]:
         shapes,
         creation,
         convolution,
+        sequences,
         optim,
     ):
         functions |= split(module.DOCS)

@@ -3,10 +3,13 @@
 from . import functional, init, modules, parameter, utils
 from .modules.activation import *
 from .modules.activation_more import *
+from .modules.attention import *
 from .modules.batchnorm import *
 from .modules.container import *
 from .modules.convolution import *
+from .modules.distance import *
 from .modules.dropout import *
+from .modules.embedding import *
 from .modules.flatten import *
 from .modules.images import *
 from .modules.linear import *
@@ -15,6 +18,8 @@ from .modules.module import Module as Module
 from .modules.normalization import *
 from .modules.padding import *
 from .modules.pooling import *
+from .modules.rnn import *
+from .modules.transformer import *
 from .parameter import Buffer, Parameter
 
 __all__ = [

@@ -9,18 +9,29 @@ import tapegrad
 
 from .. import _C
 from .._C import Tensor
-from ..utils._names import typename
 from . import _activations, _images
 from ._activations import *  # noqa: F403
+from ._attention import multi_head_attention_forward, scaled_dot_product_attention
 from ._images import *  # noqa: F403
+from ._tables import (
+    bilinear,
+    cosine_similarity,
+    embedding,
+    embedding_bag,
+    normalize,
+    pairwise_distance,
+)
 
 __all__ = [
+    "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "cosine_similarity",
     "cross_entropy",
     "dropout",
     "elu",
     "embedding",
+    "embedding_bag",
     "gelu",
     "l1_loss",
     "layer_norm",
@@ -29,10 +40,13 @@ __all__ = [
     "log_softmax",
     "logsigmoid",
     "mse_loss",
+    "multi_head_attention_forward",
     "nll_loss",
     "normalize",
     "one_hot",
+    "pairwise_distance",
     "relu",
+    "scaled_dot_product_attention",
     "sigmoid",
     "silu",
     "smooth_l1_loss",
@@ -120,47 +134,6 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     """
     result = _C.dropout(input, p, training)
     return input.copy_(result) if inplace and training else result
-
-
-def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
-    """Rows of a table by their indices.
-
-    Args:
-        input: integer tensor of any shape.
-        weight: the table, of shape (num_embeddings, embedding_dim).
-        padding_idx: an index whose row gets no gradient. Default: none.
-
-    Returns:
-        A tensor of shape (*input.shape, embedding_dim).
-
-    Raises:
-        IndexError: if an index is out of range.
-
-    Example:
-        >>> import tapegrad
-        >>> from tapegrad.nn import functional as F
-        >>> table = tapegrad.tensor([[0.0, 0.0], [1.0, 2.0]])
-        >>> F.embedding(tapegrad.tensor([1, 0]), table)
-        tensor([[1., 2.],
-                [0., 0.]])
-    """
-    if weight.dim() != 2:
-        raise RuntimeError("'weight' must be 2-D")
-    if input.dtype not in (tapegrad.int64, tapegrad.int32):
-        raise RuntimeError(
-            "Expected tensor for argument #1 'indices' to have one of the following scalar types: "
-            f"Long, Int; but got {typename(input)} instead (while checking arguments for embedding)"
-        )
-    if padding_idx is not None:
-        count = weight.shape[0]
-        if not -count <= padding_idx < count:
-            raise AssertionError("Padding_idx must be within num_embeddings")
-        padding_idx %= count
-    rows = weight.index_select(0, input.reshape(-1))
-    result = rows.reshape(*input.shape, weight.shape[1])
-    if padding_idx is None or not result.requires_grad:
-        return result
-    return tapegrad.where((input == padding_idx).unsqueeze(-1), result.detach(), result)
 
 
 def layer_norm(
@@ -340,23 +313,6 @@ def instance_norm(
     return _C.instance_norm(
         input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps
     )
-
-
-def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
-    """Divide by the p-norm over a dimension, or by eps where the norm is smaller.
-
-    Example:
-        >>> import tapegrad
-        >>> from tapegrad.nn import functional as F
-        >>> F.normalize(tapegrad.tensor([[3.0, 4.0]]))
-        tensor([[0.6000, 0.8000]])
-    """
-    norm = input.norm(p, dim, keepdim=True)
-    overflows = norm.isinf()
-    if overflows.any():  # of a part of the input the norm may still be a number
-        input = input * tapegrad.where(overflows, 2.0**-64, 1.0)
-        norm = input.norm(p, dim, keepdim=True)
-    return input / norm.clamp(min=eps)
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:

@@ -2,12 +2,14 @@
 
 from . import (
     activation,
-    activation,
     activation_more,
+    attention,
     batchnorm,
     container,
     convolution,
+    distance,
     dropout,
+    embedding,
     flatten,
     images,
     linear,
@@ -15,13 +17,18 @@ from . import (
     normalization,
     padding,
     pooling,
+    rnn,
+    transformer,
 )
 from .activation import *
 from .activation_more import *
+from .attention import *
 from .batchnorm import *
 from .container import *
 from .convolution import *
+from .distance import *
 from .dropout import *
+from .embedding import *
 from .flatten import *
 from .images import *
 from .linear import *
@@ -30,15 +37,20 @@ from .module import Module
 from .normalization import *
 from .padding import *
 from .pooling import *
+from .rnn import *
+from .transformer import *
 
 __all__ = [
     "Module",
     *activation.__all__,
     *activation_more.__all__,
+    *attention.__all__,
     *batchnorm.__all__,
     *container.__all__,
     *convolution.__all__,
+    *distance.__all__,
     *dropout.__all__,
+    *embedding.__all__,
     *flatten.__all__,
     *images.__all__,
     *linear.__all__,
@@ -46,4 +58,6 @@ __all__ = [
     *normalization.__all__,
     *padding.__all__,
     *pooling.__all__,
+    *rnn.__all__,
+    *transformer.__all__,
 ]

@@ -12,8 +12,8 @@ from ... import _C
 from ..._C import Tensor
 from .. import functional as F
 from .. import init
-from .module import Module
 from ..parameter import Parameter
+from .module import Module
 
 __all__ = [
     "Conv1d",

@@ -14,7 +14,7 @@ from .. import init
 from ..parameter import Parameter
 from .module import Module
 
-__all__ = ["Embedding", "Identity", "Linear"]
+__all__ = ["Bilinear", "Identity", "Linear"]
 
 
 class Identity(Module):
@@ -97,67 +97,62 @@ class Linear(Module):
         )
 
 
-class Embedding(Module):
-    """A table of vectors, looked up by index.
+class Bilinear(Module):
+    """A bilinear map: ``y[k] = x1 @ weight[k] @ x2 + bias[k]``.
+
+    Weight and bias are drawn uniformly from ``[-k, k]`` with ``k = 1 / sqrt(in1_features)``.
 
     Args:
-        num_embeddings: number of rows.
-        embedding_dim: length of a row.
-        padding_idx: an index whose row starts as zeros and gets no gradient. Default: none.
-        dtype: dtype of the table. Default: the default dtype.
-
-    Shapes: input (*) of integers, output (*, embedding_dim).
+        in1_features, in2_features: sizes of the last dimensions of both inputs.
+        out_features: size of the last dimension of the output.
+        bias: whether to add a bias. Default: True.
+        dtype: dtype of the parameters. Default: the default dtype.
 
     Example:
         >>> import tapegrad
-        >>> m = tapegrad.nn.Embedding(10, 3)
-        >>> tuple(m(tapegrad.tensor([[1, 2], [4, 5]])).shape)
-        (2, 2, 3)
+        >>> m = tapegrad.nn.Bilinear(2, 3, 4)
+        >>> tuple(m(tapegrad.ones(5, 2), tapegrad.ones(5, 3)).shape)
+        (5, 4)
     """
 
     weight: Tensor
+    bias: Tensor | None
 
     def __init__(
         self,
-        num_embeddings: int,
-        embedding_dim: int,
-        padding_idx: int | None = None,
+        in1_features: int,
+        in2_features: int,
+        out_features: int,
+        bias: bool = True,
         device: Any = None,
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        self.num_embeddings = num_embeddings
-        self.embedding_dim = embedding_dim
-        if padding_idx is not None:
-            if not -num_embeddings <= padding_idx < num_embeddings:
-                raise AssertionError("Padding_idx must be within num_embeddings")
-            padding_idx %= num_embeddings
-        self.padding_idx = padding_idx
-        self.weight = Parameter(tapegrad.empty(num_embeddings, embedding_dim, dtype=dtype))
+        if in1_features <= 0:
+            raise ValueError(f"in1_features must be > 0, but got (in1_features={in1_features})")
+        self.in1_features = in1_features
+        self.in2_features = in2_features
+        self.out_features = out_features
+        self.weight = Parameter(
+            tapegrad.empty(out_features, in1_features, in2_features, dtype=dtype)
+        )
+        self.register_parameter(
+            "bias", Parameter(tapegrad.empty(out_features, dtype=dtype)) if bias else None
+        )
         self.reset_parameters()
 
-    @classmethod
-    def from_pretrained(
-        cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None
-    ) -> Embedding:
-        """A layer with the given table, of shape (num_embeddings, embedding_dim)."""
-        if embeddings.dim() != 2:
-            raise AssertionError("Embeddings parameter is expected to be 2-dimensional")
-        rows, size = embeddings.shape
-        layer = cls(rows, size, padding_idx)
-        layer.weight = Parameter(embeddings, requires_grad=not freeze)
-        return layer
-
     def reset_parameters(self) -> None:
-        """Draw new values from the standard normal distribution."""
-        init.normal_(self.weight)
-        if self.padding_idx is not None:
-            with tapegrad.no_grad():
-                self.weight[self.padding_idx].fill_(0)
+        """Draw new initial values."""
+        bound = 1 / math.sqrt(self.in1_features)
+        init.uniform_(self.weight, -bound, bound)
+        if self.bias is not None:
+            init.uniform_(self.bias, -bound, bound)
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.embedding(input, self.weight, self.padding_idx)
+    def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
+        return F.bilinear(input1, input2, self.weight, self.bias)
 
     def extra_repr(self) -> str:
-        extra = f"{self.num_embeddings}, {self.embedding_dim}"
-        return extra if self.padding_idx is None else f"{extra}, padding_idx={self.padding_idx}"
+        return (
+            f"in1_features={self.in1_features}, in2_features={self.in2_features}, "
+            f"out_features={self.out_features}, bias={self.bias is not None}"
+        )
