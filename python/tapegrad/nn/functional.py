@@ -12,6 +12,7 @@ from .._C import Tensor
 from ..utils._names import typename
 
 __all__ = [
+    "batch_norm",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
@@ -19,6 +20,8 @@ __all__ = [
     "elu",
     "embedding",
     "gelu",
+    "group_norm",
+    "instance_norm",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
@@ -30,6 +33,7 @@ __all__ = [
     "normalize",
     "one_hot",
     "relu",
+    "rms_norm",
     "sigmoid",
     "silu",
     "smooth_l1_loss",
@@ -811,3 +815,10 @@ def binary_cross_entropy_with_logits(
             f"Target size ({target.shape}) must be the same as input size ({input.shape})"
         )
     return _C.binary_cross_entropy_with_logits(input, target, weight, pos_weight, reduction)
+
+
+# Losses that are put together from others.
+from ._losses import *  # noqa: E402  (they use what stands above)
+from ._losses import __all__ as _of_losses  # noqa: E402
+
+__all__ += _of_losses
