@@ -9,10 +9,11 @@ import tapegrad
 
 from .. import _C
 from .._C import Tensor
-from . import _activations, _images
+from . import _activations, _images, _losses
 from ._activations import *  # noqa: F403
 from ._attention import multi_head_attention_forward, scaled_dot_product_attention
 from ._images import *  # noqa: F403
+from ._losses import *  # noqa: F403
 from ._tables import (
     bilinear,
     cosine_similarity,
@@ -23,6 +24,7 @@ from ._tables import (
 )
 
 __all__ = [
+    "batch_norm",
     "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
@@ -33,6 +35,8 @@ __all__ = [
     "embedding",
     "embedding_bag",
     "gelu",
+    "group_norm",
+    "instance_norm",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
@@ -46,6 +50,7 @@ __all__ = [
     "one_hot",
     "pairwise_distance",
     "relu",
+    "rms_norm",
     "scaled_dot_product_attention",
     "sigmoid",
     "silu",
@@ -55,7 +60,7 @@ __all__ = [
     "softplus",
     "tanh",
 ]
-__all__ += _activations.__all__ + _images.__all__
+__all__ += _activations.__all__ + _images.__all__ + _losses.__all__
 
 
 def _old_reduction(size_average: bool | None, reduce: bool | None) -> str:
