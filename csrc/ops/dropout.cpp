@@ -7,8 +7,6 @@
 namespace tapegrad {
 namespace {
 
-// x where the mask is true, 1 / (1 - p) times as large; 0 elsewhere.
-Tensor masked_scale(const Tensor& x, const Tensor& mask, double p);
 TAPEGRAD_WORD(masked_scale)
 
 struct Dropout {
@@ -19,6 +17,8 @@ struct Dropout {
     void parameters(auto show) const { show("p", p); }
 };
 
+}  // namespace
+
 // Linear in x, so that the derivative is the same again.
 Tensor masked_scale(const Tensor& x_given, const Tensor& mask_given, double p) {
     const Tensor x = contiguous_values(x_given), mask = contiguous_values(mask_given);
@@ -27,8 +27,6 @@ Tensor masked_scale(const Tensor& x_given, const Tensor& mask_given, double p) {
                                                       x.numel(), p);
     return recorded(std::move(out), Dropout{p}, x_given, mask_given);
 }
-
-}  // namespace
 
 Tensor dropout(const Tensor& x, double p, bool train, Generator& generator) {
     if (!(p >= 0 && p <= 1))

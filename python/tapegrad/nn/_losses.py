@@ -436,8 +436,8 @@ def multilabel_margin_loss(
 ) -> Tensor:
     """Hinge loss for several classes at once: each of them against each other one.
 
-    The sum of ``max(0, 1 - (input[j] - input[i]))`` over all classes j that are named and all i that
-    are not, divided by the number of classes.
+    The sum of ``max(0, 1 - (input[j] - input[i]))`` over all classes j that are named and all i
+    that are not, divided by the number of classes.
 
     Args:
         input: scores of shape (N, C) or (C).

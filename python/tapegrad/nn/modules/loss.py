@@ -287,7 +287,8 @@ class KLDivLoss(_Loss):
 
     Example:
         >>> import tapegrad
-        >>> tapegrad.nn.KLDivLoss(reduction="sum")(tapegrad.zeros(1, 2), tapegrad.tensor([[0.5, 0.5]]))
+        >>> target = tapegrad.tensor([[0.5, 0.5]])
+        >>> tapegrad.nn.KLDivLoss(reduction="sum")(tapegrad.zeros(1, 2), target)
         tensor(-0.6931)
     """
 
