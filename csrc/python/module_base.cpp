@@ -98,8 +98,23 @@ PyObject* init_subclass(PyObject* cls, PyObject* args, PyObject* kwargs) {
     return result;
 }
 
+// The tables of hooks of all modules, which live as long as the process.
+PyObject* watched[4];
+
+PyObject* watch(PyObject*, PyObject* const* tables, Py_ssize_t count) {
+    if (count != 4) return PyErr_Format(PyExc_TypeError, "_watch() takes 4 tables");
+    for (int i = 0; i < 4; ++i) {
+        if (!PyDict_Check(tables[i])) return PyErr_Format(PyExc_TypeError, "_watch() takes dicts");
+        Py_SETREF(watched[i], Py_NewRef(tables[i]));
+    }
+    Py_RETURN_NONE;
+}
+
 // 1 or 0; -1 with an error.
 int has_hooks(PyObject* self, PyObject* dict) {
+    Py_ssize_t of_all = 0;
+    for (PyObject* hooks : watched) of_all += PyDict_GET_SIZE(hooks);
+    if (of_all) return 1;
     for (PyObject* name : names.hooks) {
         PyObject* hooks = dict ? PyDict_GetItemWithError(dict, name) : nullptr;
         if (!hooks) {  // Module.__init__ was not called
@@ -108,7 +123,11 @@ int has_hooks(PyObject* self, PyObject* dict) {
                              Py_TYPE(self)->tp_name, name);
             return -1;
         }
-        if (const int has = PyObject_IsTrue(hooks)) return has;
+        if (PyDict_CheckExact(hooks) || PyODict_CheckExact(hooks)) [[likely]] {
+            if (PyDict_GET_SIZE(hooks)) return 1;
+        } else if (const int has = PyObject_IsTrue(hooks)) {
+            return has;
+        }
     }
     return 0;
 }
@@ -159,8 +178,11 @@ void bind_module_base(PyObject* m) {
              PyUnicode_InternFromString("_call_with_hooks"),
              PyUnicode_InternFromString("__getattr__"),
              PyUnicode_InternFromString("__getattribute__")};
+    for (PyObject*& hooks : watched) hooks = PyDict_New();
     static PyMethodDef methods[] = {
         {"__getattr__", getattr_method, METH_O, nullptr},
+        {"_watch", reinterpret_cast<PyCFunction>(slot(watch)), METH_FASTCALL | METH_STATIC,
+         nullptr},
         {"__init_subclass__", reinterpret_cast<PyCFunction>(slot(init_subclass)),
          METH_VARARGS | METH_KEYWORDS | METH_CLASS, nullptr},
         {nullptr, nullptr, 0, nullptr},

@@ -8,15 +8,17 @@ from .dropout import *
 from .flatten import *
 from .linear import *
 from .loss import *
+from .module import Module
 from .normalization import *
 
-__all__ = (
-    activation.__all__
-    + batchnorm.__all__
-    + container.__all__
-    + dropout.__all__
-    + flatten.__all__
-    + linear.__all__
-    + loss.__all__
-    + normalization.__all__
-)
+__all__ = [
+    "Module",
+    *activation.__all__,
+    *batchnorm.__all__,
+    *container.__all__,
+    *dropout.__all__,
+    *flatten.__all__,
+    *linear.__all__,
+    *loss.__all__,
+    *normalization.__all__,
+]

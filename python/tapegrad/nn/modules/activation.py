@@ -5,7 +5,7 @@ from __future__ import annotations
 from ... import _C
 from ..._C import Tensor
 from .. import functional as F
-from ..module import Module
+from .module import Module
 
 __all__ = [
     "ELU",

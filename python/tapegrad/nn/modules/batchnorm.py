@@ -10,7 +10,7 @@ import tapegrad
 from ..._C import Tensor
 from .. import functional as F
 from .. import init
-from ..module import Module
+from .module import Module
 from ..parameter import Parameter
 
 __all__ = [

@@ -7,7 +7,7 @@ import tapegrad
 from ... import _C
 from ..._C import Tensor
 from .. import functional as F
-from ..module import Module
+from .module import Module
 
 __all__ = ["Dropout"]
 

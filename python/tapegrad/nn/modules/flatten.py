@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..._C import Tensor
-from ..module import Module
+from .module import Module
 
 __all__ = ["Flatten", "Unflatten"]
 

@@ -11,8 +11,8 @@ from ..._C import Tensor
 from ..._C import linear as _linear
 from .. import functional as F
 from .. import init
-from ..module import Module
 from ..parameter import Parameter
+from .module import Module
 
 __all__ = ["Embedding", "Identity", "Linear"]
 

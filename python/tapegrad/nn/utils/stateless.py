@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..._C import Tensor
-from ..module import Module
+from ..modules.module import Module
 
 __all__ = ["functional_call"]
 

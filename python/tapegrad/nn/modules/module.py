@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
-import warnings
-import weakref
+import inspect
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import tapegrad
 
-from .._C import Tensor, _ModuleBase
-from ..utils._names import typename
-from ..utils.hooks import RemovableHandle
-from .parameter import Buffer, Parameter
+from ..._C import Tensor
+from ...utils._names import typename
+from .._module_hooks import (
+    buffer_registration_hooks,
+    module_registration_hooks,
+    parameter_registration_hooks,
+    register_module_backward_hook,
+    register_module_buffer_registration_hook,
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+    register_module_full_backward_hook,
+    register_module_full_backward_pre_hook,
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+    registered,
+)
+from .._state_dict import StateDicts
+from ..parameter import Buffer, Parameter
 
-__all__ = ["Module"]
+__all__ = [
+    "Module",
+    "register_module_backward_hook",
+    "register_module_buffer_registration_hook",
+    "register_module_forward_hook",
+    "register_module_forward_pre_hook",
+    "register_module_full_backward_hook",
+    "register_module_full_backward_pre_hook",
+    "register_module_module_registration_hook",
+    "register_module_parameter_registration_hook",
+]
 
 T = TypeVar("T", bound="Module")
-_EXTRA_STATE = "_extra_state"
 # The tables of hooks that a pickled module need not have.
 _LATER_TABLES = (
     "_forward_pre_hooks",
@@ -33,38 +55,16 @@ _LATER_TABLES = (
 )
 
 
-class _IncompatibleKeys(
-    NamedTuple("_IncompatibleKeys", [("missing_keys", list[str]), ("unexpected_keys", list[str])])
-):
-    """What ``load_state_dict`` found missing and unexpected."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        if not self.missing_keys and not self.unexpected_keys:
-            return "<All keys matched successfully>"
-        return super().__repr__()
-
-    __str__ = __repr__
-
-
 def _indent(text: str) -> str:
     """Indents all lines but the first by two columns."""
     return text.replace("\n", "\n  ")
 
 
-class _BoundHook:
-    """A hook with its module, which it does not keep alive; the copy's is that of the copy."""
-
-    def __init__(self, hook: Callable[..., None], module: Module) -> None:
-        self.hook = hook
-        self.module = weakref.ref(module)
-
-    def __call__(self, *args: Any) -> None:
-        return self.hook(self.module(), *args)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _BoundHook, (self.hook, self.module())
+def _takes_persistent(register_buffer: Any) -> bool:
+    """Whether a subclass has left the method's last parameter."""
+    if getattr(register_buffer, "__func__", None) is Module.register_buffer:
+        return True
+    return "persistent" in inspect.signature(register_buffer).parameters
 
 
 def _missing_forward(self: Module, *args: Any, **kwargs: Any) -> Any:
@@ -73,7 +73,7 @@ def _missing_forward(self: Module, *args: Any, **kwargs: Any) -> Any:
     )
 
 
-class Module(_ModuleBase):
+class Module(StateDicts):
     """The base class of all layers and models.
 
     A subclass calls ``super().__init__()``, assigns parameters, buffers and other modules as
@@ -105,19 +105,7 @@ class Module(_ModuleBase):
         ['hidden.weight', 'hidden.bias', 'out.weight', 'out.bias']
     """
 
-    _version = 1  # of the state dict, for subclasses that change theirs
     training: bool
-    _parameters: dict[str, Parameter | None]
-    _buffers: dict[str, Tensor | None]
-    _modules: dict[str, Module | None]
-    _non_persistent_buffers_set: set[str]
-    _forward_pre_hooks: OrderedDict[int, Callable[..., Any]]
-    _forward_pre_hooks_with_kwargs: OrderedDict[int, bool]
-    _forward_hooks: OrderedDict[int, Callable[..., Any]]
-    _forward_hooks_with_kwargs: OrderedDict[int, bool]
-    _forward_hooks_always_called: OrderedDict[int, bool]
-    _backward_pre_hooks: OrderedDict[int, Callable[..., Any]]
-    _backward_hooks: OrderedDict[int, Callable[..., Any]]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if kwargs:
@@ -174,14 +162,14 @@ class Module(_ModuleBase):
             if modules is None:
                 raise AttributeError("cannot assign module before Module.__init__() call")
             self._forget(name, "_parameters", "_buffers")
-            modules[name] = value
+            modules[name] = registered(module_registration_hooks, self, name, value)
         elif modules is not None and name in modules:
             if value is not None:
                 raise TypeError(
                     f"cannot assign '{typename(value)}' as child module '{name}' "
                     "(tapegrad.nn.Module or None expected)"
                 )
-            modules[name] = None
+            modules[name] = registered(module_registration_hooks, self, name, None)
         elif isinstance(value, Buffer) or (buffers is not None and name in buffers):
             if value is not None and not isinstance(value, Tensor):
                 raise TypeError(
@@ -192,7 +180,15 @@ class Module(_ModuleBase):
                 persistent = value.persistent
             else:
                 persistent = name not in self._non_persistent_buffers_set
-            self.register_buffer(name, value, persistent)
+            if _takes_persistent(self.register_buffer):
+                self.register_buffer(name, value, persistent)
+            elif persistent:
+                self.register_buffer(name, value)
+            else:
+                raise RuntimeError(
+                    "Registering a non-persistent buffer on a Module subclass that implements "
+                    "register_buffer() without the persistent argument is not allowed."
+                )
         else:
             super().__setattr__(name, value)
 
@@ -259,6 +255,7 @@ class Module(_ModuleBase):
                     "as a function of another Tensor, compute the value in "
                     "the forward() method."
                 )
+            param = registered(parameter_registration_hooks, self, name, param)
         self._parameters[name] = param
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
@@ -284,7 +281,7 @@ class Module(_ModuleBase):
                 f"cannot assign '{typename(tensor)}' object to buffer '{name}' "
                 "(tapegrad Tensor or None required)"
             )
-        self._buffers[name] = tensor
+        self._buffers[name] = registered(buffer_registration_hooks, self, name, tensor)
         if persistent:
             self._non_persistent_buffers_set.discard(name)
         else:
@@ -307,7 +304,7 @@ class Module(_ModuleBase):
         if not isinstance(module, Module) and module is not None:
             raise TypeError(f"{typename(module)} is not a Module subclass")
         self._check_name(name, "module", self._modules)
-        self._modules[name] = module
+        self._modules[name] = registered(module_registration_hooks, self, name, module)
 
     def register_module(self, name: str, module: Module | None) -> None:
         """The same as :meth:`add_module`."""
@@ -628,424 +625,6 @@ class Module(_ModuleBase):
             return t.to(wanted, memory_format=memory_format if t.dim() in (4, 5) else None)
 
         return self._apply(convert)
-
-    # ------------------------------------------------------------------ state
-
-    def get_extra_state(self) -> Any:
-        """What a subclass stores in the ``state_dict`` besides tensors; override both."""
-        raise NotImplementedError
-
-    def set_extra_state(self, state: Any) -> None:
-        """Takes what :meth:`get_extra_state` gave; override both."""
-        raise NotImplementedError
-
-    def state_dict(
-        self,
-        *,
-        destination: dict[str, Any] | None = None,
-        prefix: str = "",
-        keep_vars: bool = False,
-    ) -> dict[str, Any]:
-        """All parameters and persistent buffers by their dotted names, in an OrderedDict.
-
-        The tensors share memory with the module.
-
-        Args:
-            destination: a mapping to fill instead of a new one.
-            prefix: put before every name. Default: "".
-            keep_vars: give the parameters themselves rather than detached tensors.
-
-        Example:
-            >>> from tapegrad import nn
-            >>> list(nn.Sequential(nn.Linear(1, 1)).state_dict())
-            ['0.weight', '0.bias']
-        """
-        result: Any = destination
-        if result is None:
-            result = OrderedDict()
-            result._metadata = OrderedDict()
-        metadata = {"version": self._version}
-        if hasattr(result, "_metadata"):
-            result._metadata[prefix[:-1]] = metadata
-        for hook in list(self._state_dict_pre_hooks.values()):
-            hook(self, prefix, keep_vars)
-        for name, tensor in self._state_items():
-            result[prefix + name] = tensor if keep_vars else tensor.detach()
-        if type(self).get_extra_state is not Module.get_extra_state:
-            result[prefix + _EXTRA_STATE] = self.get_extra_state()
-        for name, module in self._modules.items():
-            if module is not None:
-                module.state_dict(
-                    destination=result, prefix=f"{prefix}{name}.", keep_vars=keep_vars
-                )
-        for hook in list(self._state_dict_hooks.values()):
-            answer = hook(self, result, prefix, metadata)
-            if answer is None:
-                continue
-            if getattr(hook, "_from_public_api", False):
-                raise RuntimeError("state_dict post-hook must return None")
-            result = answer
-        return result
-
-    def _state_items(self) -> Iterator[tuple[str, Tensor]]:
-        """This module's own parameters and persistent buffers."""
-        for name, param in self._parameters.items():
-            if param is not None:
-                yield name, param
-        for name, buffer in self._buffers.items():
-            if buffer is not None and name not in self._non_persistent_buffers_set:
-                yield name, buffer
-
-    def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> _IncompatibleKeys:
-        """Copy values from a mapping of dotted names to tensors.
-
-        Everything is checked first; if an error is raised, nothing has been changed (unless there
-        are hooks that run after loading, which have a say in what is an error).
-
-        Args:
-            state_dict: as made by :meth:`state_dict`.
-            strict: require exactly the names that the module has. Default: True.
-            assign: take the given tensors themselves instead of copying their values.
-
-        Returns:
-            A named tuple with the lists ``missing_keys`` and ``unexpected_keys``.
-
-        Raises:
-            TypeError: if `state_dict` is not a mapping.
-            RuntimeError: if names or shapes do not match.
-
-        Example:
-            >>> from tapegrad import nn
-            >>> nn.Linear(2, 1).load_state_dict(nn.Linear(2, 1).state_dict())
-            <All keys matched successfully>
-        """
-        if not isinstance(state_dict, Mapping):
-            raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
-        metadata = getattr(state_dict, "_metadata", {})
-        state_dict = dict(state_dict)  # hooks may change it
-        errors: list[str] = []
-        unexpected: list[str] = []
-        missing: list[str] = []
-        known: set[str] = set()
-        plan: list[tuple[Module, str, Tensor, Tensor]] = []
-        extra: list[tuple[Module, Any]] = []
-        for path, module in self.named_modules(remove_duplicate=False):
-            prefix = f"{path}." if path else ""
-            for hook in list(module._load_state_dict_pre_hooks.values()):
-                more = metadata.get(path, {})
-                hook(state_dict, prefix, more, True, missing, unexpected, errors)
-            for name, current in module._state_items():
-                key = prefix + name
-                known.add(key)
-                if key not in state_dict:
-                    missing.append(key)
-                    continue
-                value = state_dict[key]
-                if not isinstance(value, Tensor):
-                    errors.append(
-                        f'While copying the parameter named "{key}", expected tapegrad.Tensor or '
-                        f"Tensor-like object from checkpoint but received {type(value)}"
-                    )
-                elif value.shape != current.shape:
-                    errors.append(
-                        f"size mismatch for {key}: copying a param with shape {value.shape} from "
-                        f"checkpoint, the shape in current model is {current.shape}."
-                    )
-                else:
-                    plan.append((module, name, current, value))
-            if type(module).set_extra_state is not Module.set_extra_state:
-                key = prefix + _EXTRA_STATE
-                known.add(key)
-                if key in state_dict:
-                    extra.append((module, state_dict[key]))
-                else:
-                    missing.append(key)
-        unexpected += [key for key in state_dict if key not in known]
-        keys = _IncompatibleKeys(missing, unexpected)
-        hooks = [
-            (module, hook)
-            for module in self._children_first()
-            for hook in module._load_state_dict_post_hooks.values()
-        ]
-        if not hooks:
-            self._refuse(keys, errors, strict)
-        with tapegrad.no_grad():
-            for module, name, current, value in plan:
-                if not assign:
-                    current.copy_(value)
-                elif name in module._parameters:
-                    if not isinstance(value, Parameter):
-                        value = Parameter(value, current.requires_grad)
-                    module._parameters[name] = value
-                else:
-                    module._buffers[name] = value
-        for module, state in extra:
-            module.set_extra_state(state)
-        for module, hook in hooks:
-            if hook(module, keys) is not None:
-                raise AssertionError(
-                    "Hooks registered with ``register_load_state_dict_post_hook`` are not expected "
-                    "to return new values, if incompatible_keys need to be modified, it should be "
-                    "done inplace."
-                )
-        self._refuse(keys, errors, strict)
-        return keys
-
-    def _children_first(self) -> Iterator[Module]:
-        for module in self._modules.values():
-            if module is not None:
-                yield from module._children_first()
-        yield self
-
-    def _refuse(self, keys: _IncompatibleKeys, errors: list[str], strict: bool) -> None:
-        """Raises where loading has found errors, or other keys than the module's."""
-        problems = []
-        for kind, names in (("Missing", keys.missing_keys), ("Unexpected", keys.unexpected_keys)):
-            if strict and names:
-                quoted = ", ".join(f'"{name}"' for name in names)
-                problems.append(f"{kind} key(s) in state_dict: {quoted}. ")
-        if problems or errors:
-            raise RuntimeError(
-                "Error(s) in loading state_dict for {}:\n\t{}".format(
-                    type(self).__name__, "\n\t".join(problems + errors)
-                )
-            )
-
-    def register_state_dict_pre_hook(self, hook: Callable[..., None]) -> RemovableHandle:
-        """Call ``hook(module, prefix, keep_vars)`` before the module's state is collected."""
-        return self._add_hook("_state_dict_pre_hooks", hook, False, {})
-
-    def register_state_dict_post_hook(self, hook: Callable[..., None]) -> RemovableHandle:
-        """Call ``hook(module, state_dict, prefix, local_metadata)`` when the state is collected.
-
-        The hook may change the dict, which has the states of modules around it, too.
-
-        Raises:
-            RuntimeError: (from :meth:`state_dict`) if the hook returns something.
-
-        Example:
-            >>> from tapegrad import nn
-            >>> m = nn.Linear(1, 1)
-            >>> handle = m.register_state_dict_post_hook(
-            ...     lambda module, state, prefix, metadata: state.pop(prefix + "bias") and None
-            ... )
-            >>> list(m.state_dict())
-            ['weight']
-        """
-        hook._from_public_api = True  # type: ignore[attr-defined]
-        return self._add_hook("_state_dict_hooks", hook, False, {})
-
-    def _register_state_dict_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """As the public one, but what the hook of the outermost module returns is the result."""
-        if getattr(hook, "_from_public_api", False):
-            raise RuntimeError(
-                "Cannot register the same function as the state dict post hook that was "
-                "previously registered via register_state_dict_post_hook"
-            )
-        return self._add_hook("_state_dict_hooks", hook, False, {})
-
-    def register_load_state_dict_pre_hook(self, hook: Callable[..., None]) -> RemovableHandle:
-        """Call a hook before the module's entries are looked for in a state dict.
-
-        Args:
-            hook: called as ``hook(module, state_dict, prefix, local_metadata, strict,
-                missing_keys, unexpected_keys, error_msgs)``; it may change the dict, which is a
-                copy, and the three lists.
-
-        Example:
-            >>> from tapegrad import nn
-            >>> m = nn.Linear(1, 1, bias=False)
-            >>> def rename(module, state, prefix, *rest):
-            ...     state[prefix + "weight"] = state.pop(prefix + "old")
-            >>> handle = m.register_load_state_dict_pre_hook(rename)
-            >>> m.load_state_dict({"old": m.weight})
-            <All keys matched successfully>
-        """
-        return self._register_load_state_dict_pre_hook(hook, with_module=True)
-
-    def _register_load_state_dict_pre_hook(
-        self, hook: Callable[..., None], with_module: bool = False
-    ) -> RemovableHandle:
-        bound = _BoundHook(hook, self) if with_module else hook
-        return self._add_hook("_load_state_dict_pre_hooks", bound, False, {})
-
-    def register_load_state_dict_post_hook(self, hook: Callable[..., None]) -> RemovableHandle:
-        """Call ``hook(module, incompatible_keys)`` after a state dict was loaded.
-
-        `incompatible_keys` has the lists ``missing_keys`` and ``unexpected_keys``. What the hook
-        takes out of them is no error any more, what it adds is one.
-        """
-        return self._add_hook("_load_state_dict_post_hooks", hook, False, {})
-
-    # ------------------------------------------------------------------ hooks
-
-    def _add_hook(
-        self, hooks: str, hook: Callable[..., Any], prepend: bool, flags: dict[str, bool]
-    ) -> RemovableHandle:
-        table: OrderedDict[int, Any] = self.__dict__[hooks]
-        flagged = [self.__dict__[name] for name, on in flags.items() if on]
-        handle = RemovableHandle(table, extra_dict=flagged)
-        table[handle.id] = hook
-        for mapping in flagged:
-            mapping[handle.id] = True
-        if prepend:
-            table.move_to_end(handle.id, last=False)
-        return handle
-
-    def register_forward_pre_hook(
-        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
-    ) -> RemovableHandle:
-        """Call ``hook(module, args)`` before every ``forward``; it may return new arguments.
-
-        Args:
-            hook: returns None, a tuple of arguments, or one argument. With `with_kwargs` it is
-                called as ``hook(module, args, kwargs)`` and returns None or ``(args, kwargs)``.
-            prepend: run it before the hooks that are there. Default: False.
-            with_kwargs: see above. Default: False.
-
-        Example:
-            >>> import tapegrad
-            >>> m = tapegrad.nn.Identity()
-            >>> with m.register_forward_pre_hook(lambda module, args: args[0] + 1):
-            ...     m(tapegrad.tensor(1.0))
-            tensor(2.)
-        """
-        flags = {"_forward_pre_hooks_with_kwargs": with_kwargs}
-        return self._add_hook("_forward_pre_hooks", hook, prepend, flags)
-
-    def register_forward_hook(
-        self,
-        hook: Callable[..., Any],
-        *,
-        prepend: bool = False,
-        with_kwargs: bool = False,
-        always_call: bool = False,
-    ) -> RemovableHandle:
-        """Call ``hook(module, args, output)`` after every ``forward``; it may return a new output.
-
-        Args:
-            hook: returns None or the new output. With `with_kwargs` it is called as
-                ``hook(module, args, kwargs, output)``.
-            prepend: run it before the hooks that are there. Default: False.
-            with_kwargs: see above. Default: False.
-            always_call: run it even if ``forward`` raises (then the output is None).
-
-        Example:
-            >>> import tapegrad
-            >>> m = tapegrad.nn.Identity()
-            >>> handle = m.register_forward_hook(lambda module, args, output: output * 2)
-            >>> m(tapegrad.tensor(1.0))
-            tensor(2.)
-            >>> handle.remove()
-            >>> m(tapegrad.tensor(1.0))
-            tensor(1.)
-        """
-        flags = {
-            "_forward_hooks_with_kwargs": with_kwargs,
-            "_forward_hooks_always_called": always_call,
-        }
-        return self._add_hook("_forward_hooks", hook, prepend, flags)
-
-    def register_full_backward_pre_hook(
-        self, hook: Callable[..., Any], prepend: bool = False
-    ) -> RemovableHandle:
-        """Call ``hook(module, grad_output)`` before the module's backward.
-
-        `grad_output` is a tuple; the hook may return a new one.
-        """
-        return self._add_hook("_backward_pre_hooks", hook, prepend, {})
-
-    def register_full_backward_hook(
-        self, hook: Callable[..., Any], prepend: bool = False
-    ) -> RemovableHandle:
-        """Call ``hook(module, grad_input, grad_output)`` after the module's backward.
-
-        Both are tuples, with None for what is not a tensor or has no gradient; the hook may return
-        a new `grad_input`. If no input requires grad, it runs when the gradients of the outputs
-        are known, and `grad_input` is full of None.
-
-        Example:
-            >>> import tapegrad
-            >>> m = tapegrad.nn.Tanh()
-            >>> handle = m.register_full_backward_hook(lambda m, gi, go: print(gi, go))
-            >>> x = tapegrad.tensor(0.0, requires_grad=True)
-            >>> m(x).backward()
-            (tensor(1.),) (tensor(1.),)
-        """
-        return self._add_hook("_backward_hooks", hook, prepend, {})
-
-    def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        called: set[int] = set()
-        result = None
-        try:
-            args, kwargs = self._run_pre_hooks(args, kwargs)
-            backward = None
-            if self._backward_hooks or self._backward_pre_hooks:
-                from ._backward_hook import BackwardHooks
-
-                backward = BackwardHooks(
-                    self,
-                    list(self._backward_pre_hooks.values()),
-                    list(self._backward_hooks.values()),
-                )
-                args = backward.wrap_inputs(args)
-            result = self.forward(*args, **kwargs)
-            for key in list(self._forward_hooks):
-                called.add(key)
-                result = self._run_forward_hook(key, args, kwargs, result)
-            if backward is not None:
-                if not isinstance(result, (Tensor, tuple)):
-                    warnings.warn(
-                        "For backward hooks to be called, module output should be a Tensor or a "
-                        f"tuple of Tensors but received {type(result)}",
-                        stacklevel=3,
-                    )
-                result = backward.wrap_outputs(result)
-            return result
-        except Exception:
-            for key in list(self._forward_hooks_always_called):
-                if key in called:
-                    continue
-                try:
-                    result = self._run_forward_hook(key, args, kwargs, result)
-                except Exception as error:
-                    warnings.warn(
-                        "module forward hook with ``always_call=True`` raised an exception that "
-                        f"was silenced as another error was raised in forward: {error}",
-                        stacklevel=3,
-                    )
-            raise
-
-    def _run_pre_hooks(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        for key, hook in list(self._forward_pre_hooks.items()):
-            if key in self._forward_pre_hooks_with_kwargs:
-                answer = hook(self, args, kwargs)
-                if answer is not None:
-                    if not (isinstance(answer, tuple) and len(answer) == 2):
-                        raise RuntimeError(
-                            "forward pre-hook must return None or a tuple "
-                            f"of (new_args, new_kwargs), but got {answer}."
-                        )
-                    args, kwargs = answer
-            else:
-                answer = hook(self, args)
-                if answer is not None:
-                    args = answer if isinstance(answer, tuple) else (answer,)
-        return args, kwargs
-
-    def _run_forward_hook(
-        self, key: int, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
-    ) -> Any:
-        hook = self._forward_hooks[key]
-        if key in self._forward_hooks_with_kwargs:
-            answer = hook(self, args, kwargs, result)
-        else:
-            answer = hook(self, args, result)
-        return result if answer is None else answer
 
     # ------------------------------------------------------------------ printing
 
