@@ -38,6 +38,106 @@ def test_nodes_are_instances_of_node(lib):
         Node()
 
 
+def expect_name(lib, node, name):
+    """Of a node that stands for no operator."""
+    assert node.name() == f"{lib.__name__}::autograd::{name}"
+    assert type(node).__name__ == name and repr(node).startswith(f"<{name} object at ")
+
+
+@both
+def test_names_of_nodes_that_stand_for_no_operator(lib):
+    x = leaf(lib, 1.0, 2.0)
+    y = x * 1
+    expect_name(lib, y.grad_fn.next_functions[0][0], "AccumulateGrad")
+    y[0].mul_(2)
+    expect_name(lib, y.grad_fn, "CopySlices")
+    expect_name(lib, lib.zeros(2).copy_(x).grad_fn, "CopyBackwards")
+
+
+@both
+def test_results_of_a_once_differentiable_backward(lib):
+    class Product(lib.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, y, n):
+            ctx.save_for_backward(x, y)
+            return x * y
+
+        @staticmethod
+        @lib.autograd.function.once_differentiable
+        def backward(ctx, grad):
+            x, y = ctx.saved_tensors
+            return grad * y, grad * x, None
+
+    x, y, one = leaf(lib, 2.0), leaf(lib, 3.0), leaf(lib, 1.0)
+    grads = lib.autograd.grad(Product.apply(x, y, 1), (x, y), one, create_graph=True)
+    assert [g.item() for g in grads] == [3, 2] and grads[0].grad_fn is grads[1].grad_fn
+    assert [g.output_nr for g in grads] == [0, 1] and all(g.requires_grad for g in grads)
+    node = grads[0].grad_fn
+    expect_name(lib, node, "Error")
+    leaves = [next_ for next_, _ in node.next_functions]
+    assert leaves[2] is None and x.view_as(x).grad_fn.next_functions[0][0] not in leaves
+    for accumulate in leaves[:2]:
+        expect_name(lib, accumulate, "AccumulateGrad")
+    with pytest.raises(RuntimeError, match="trying to differentiate twice a function that was"):
+        (grads[0] * 2).backward()
+
+
+@both
+@pytest.mark.parametrize("name", ["var_mean", "std_mean"])
+def test_spread_and_mean_have_one_node(lib, name):
+    x = leaf(lib, 1.0, 2.0, 4.0, 8.0).detach().reshape(2, 2).requires_grad_()
+    function = getattr(lib, name)
+    expected = {"var_mean": "VarMeanBackward0", "std_mean": "StdMeanBackward0"}[name]
+    for arguments in ({}, {"dim": 1}, {"dim": 0, "correction": 0, "keepdim": True}):
+        spread, mean = function(x, **arguments)
+        assert spread.grad_fn is mean.grad_fn and spread.grad_fn.name() == expected
+        assert (spread.output_nr, mean.output_nr) == (0, 1)
+        apart = (
+            getattr(lib, name[:3])(x, **arguments),
+            x.mean(**{k: v for k, v in arguments.items() if k != "correction"}),
+        )
+        for weights in ((1, 0), (0, 1), (1, 1)):
+            got = derivatives(lib, x, (spread, mean), weights)
+            want = derivatives(lib, x, apart, weights)
+            for g, w in zip(got, want, strict=True):
+                np.testing.assert_allclose(g, w, rtol=1e-12)
+    hooked = []
+    spread, mean = function(x)
+    spread.grad_fn.register_hook(lambda gi, go: hooked.append([g is not None for g in go]))
+    spread.backward()
+    assert hooked == [[True, False]]
+    assert function(x.detach())[0].grad_fn is None
+    with pytest.raises(RuntimeError, match="directly access saved tensors after"):
+        spread.grad_fn._saved_self
+
+
+def derivatives(lib, x, results, weights):
+    """The first two derivatives of a sum of cubes, as lists."""
+    total = sum(((r**3).sum() for r, w in zip(results, weights) if w), start=x.sum() * 0)
+    (first,) = lib.autograd.grad(total, x, create_graph=True)
+    (second,) = lib.autograd.grad((first**2).sum(), x, retain_graph=True)
+    return first.tolist(), second.tolist()
+
+
+@both
+@pytest.mark.filterwarnings("ignore:index_reduce")
+def test_index_reduce_has_a_node_of_its_own(lib):
+    x, source, index = leaf(lib, 1.0, 2.0, 3.0), leaf(lib, 5.0, 7.0), lib.tensor([2, 0])
+    for reduce in ("prod", "mean", "amax", "amin"):
+        out = x.index_reduce(0, index, source, reduce)
+        assert out.grad_fn.name() == "IndexReduceBackward0"
+        assert out.grad_fn._saved_reduce == reduce and out.grad_fn._saved_dim == 0
+        assert out.grad_fn._saved_index.tolist() == [2, 0]
+        base = x * 1
+        base[:].index_reduce_(0, index, source, reduce)
+        weights = lib.tensor([1.0, 2.0, 3.0], dtype=lib.float64)
+        want = lib.autograd.grad((out * weights).sum(), (x, source))
+        got = lib.autograd.grad((base * weights).sum(), (x, source))
+        assert [g.tolist() for g in got] == [g.tolist() for g in want]
+    with pytest.raises(RuntimeError, match="directly access saved tensors after"):
+        out.grad_fn._saved_index
+
+
 @both
 def test_calling_a_node(lib):
     x, y = leaf(lib, 1.0, 2.0), leaf(lib, 3.0, 4.0)

@@ -10,7 +10,7 @@ public:
     explicit AccumulateGrad(const Tensor& leaf);
     ~AccumulateGrad() override;
 
-    const char* name() const noexcept override { return "AccumulateGrad"; }
+    const char* name() const noexcept override { return "tapegrad::autograd::AccumulateGrad"; }
     void backward(GradList& grads, TensorList& inputs) override;
     bool accepts_undefined() const noexcept override;
     const Tensor& variable() const noexcept { return variable_; }

@@ -43,6 +43,7 @@ public:
     virtual void value(const char* name, int64_t value) = 0;
     virtual void value(const char* name, bool value) = 0;
     virtual void value(const char* name, const Dims& value) = 0;
+    virtual void value(const char* name, const std::string& value) = 0;
     void value(const char* name, const Scalar& number) {
         if (number.is_floating()) value(name, number.to_double());
         else value(name, number.to_int());
@@ -66,7 +67,8 @@ public:
         ++live_count;
     }
 
-    // PyTorch's name of the operation's derivative: "TanhBackward0".
+    // PyTorch's name of the operation's derivative: "TanhBackward0". Nodes that stand for no operator have a
+    // namespace before it, which the Python type leaves out: "tapegrad::autograd::CopySlices".
     virtual const char* name() const noexcept = 0;
     // grads has the gradient of each result (undefined: zero). Fills in the gradient of each input whose
     // edge is valid; undefined again means zero. grads may be moved from.

@@ -174,7 +174,7 @@ public:
         // The first input of an in-place operation is the tensor itself: its gradient goes into the base.
         for (size_t i = 1; i < node->edges.size(); ++i) add_edge(node->edges[i]);
     }
-    const char* name() const noexcept override { return "CopySlices"; }
+    const char* name() const noexcept override { return "tapegrad::autograd::CopySlices"; }
     bool accepts_undefined() const noexcept override { return false; }
     void release_saved() override {
         if (node_) node_->release_saved();

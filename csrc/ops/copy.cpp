@@ -189,7 +189,7 @@ const Tensor& copy_(const Tensor& self, const Tensor& source) {
         copy_values(self, from);
     };
     if (!self.is_floating()) return change.apply(Ref<Node>(), write);
-    return change.apply(OverwrittenBy{"CopyBackwards"}, write,
+    return change.apply(OverwrittenBy{"tapegrad::autograd::CopyBackwards"}, write,
                         source.is_floating() ? source : Tensor());
 }
 

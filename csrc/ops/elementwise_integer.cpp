@@ -36,7 +36,7 @@ BlockFn integer_kernel(Integer op, DType dtype) {
 // Floor division is recorded so that asking for its derivative is an error and not a silent zero.
 template <class... Args> Ref<Node> refusing(const Args&... args) {
     return refusing_node(
-        "NotImplemented",
+        kNotImplementedNode,
         [] { fail<NotImplementedError>("derivative for aten::floor_divide is not implemented"); },
         args...);
 }

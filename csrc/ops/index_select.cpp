@@ -101,8 +101,6 @@ Tensor index_select(const Tensor& x_given, int64_t dim_given, const Tensor& inde
     return recorded(std::move(out), IndexSelect{dim}, x_given, index_given);
 }
 
-namespace {
-
 void check_slices(const char* name, const Tensor& x, int dim, const Tensor& index,
                   const Tensor& source) {
     if (index.dim() > 1)
@@ -135,6 +133,8 @@ void check_slices(const char* name, const Tensor& x, int dim, const Tensor& inde
     if (!in_bounds(values.data<int64_t>(), values.numel(), size))
         refuse_index(values.data<int64_t>(), values.numel(), size, dim);
 }
+
+namespace {
 
 // x += alpha * source at index; x is contiguous.
 void add_slices(const Tensor& x, int dim, const Tensor& index, const Tensor& source,
@@ -206,43 +206,6 @@ const Tensor& index_add_(const Tensor& x, int64_t dim_given, const Tensor& index
         if (!direct) copy_values(x, target);
     };
     return change.apply(IndexAdd{dim, alpha, source.dim()}, write, source, index);
-}
-
-namespace {
-
-// The index of a slice as one for each of its elements, for scatter_reduce.
-Tensor index_of_elements(int dim, const Tensor& index, const Tensor& source) {
-    Dims one(source.dim(), 1);
-    if (source.dim()) one[dim] = index.numel();
-    return expand(reshape(int64_values(index), one), source.sizes());
-}
-
-void check_index_reduce(const Tensor& x, int dim, const Tensor& index, const Tensor& source,
-                        Reduce reduce, bool include_self) {
-    if (reduce == Reduce::Sum)
-        fail("index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got sum.");
-    check_slices("index_reduce_", x, dim, index, source);
-    if (x.dtype() == DType::Bool && !include_self)
-        fail<NotImplementedError>(
-            "\"index_reduce_func_exclude_input_init\" not implemented for 'Bool'");
-}
-
-}  // namespace
-
-Tensor index_reduce(const Tensor& x, int64_t dim_given, const Tensor& index, const Tensor& source,
-                    Reduce reduce, bool include_self) {
-    const int dim = wrap_dim(dim_given, x.dim());
-    check_index_reduce(x, dim, index, source, reduce, include_self);
-    return scatter_reduce(x, dim, index_of_elements(dim, index, source), source, reduce,
-                          include_self);
-}
-
-const Tensor& index_reduce_(const Tensor& x, int64_t dim_given, const Tensor& index,
-                            const Tensor& source, Reduce reduce, bool include_self) {
-    const int dim = wrap_dim(dim_given, x.dim());
-    check_index_reduce(x, dim, index, source, reduce, include_self);
-    return scatter_reduce_(x, dim, index_of_elements(dim, index, source), source, reduce,
-                           include_self);
 }
 
 }  // namespace tapegrad

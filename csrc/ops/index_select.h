@@ -2,7 +2,6 @@
 #pragma once
 
 #include "ops/arg.h"
-#include "ops/scatter.h"
 
 namespace tapegrad {
 
@@ -11,10 +10,8 @@ Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor
                  const Scalar& alpha = 1);
 const Tensor& index_add_(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
                          const Scalar& alpha = 1);
-// By one of scatter_reduce's ways, but sums.
-Tensor index_reduce(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
-                    Reduce reduce, bool include_self);
-const Tensor& index_reduce_(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
-                            Reduce reduce, bool include_self);
+// What a source of slices and their index have to be.
+void check_slices(const char* name, const Tensor& x, int dim, const Tensor& index,
+                  const Tensor& source);
 
 }  // namespace tapegrad

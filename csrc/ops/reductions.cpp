@@ -10,6 +10,7 @@
 #include "ops/copy.h"
 #include "ops/elementwise.h"
 #include "ops/joining.h"
+#include "ops/pair_rule.h"
 #include "ops/rearranging.h"
 #include "ops/reduced.h"
 #include "ops/reshape.h"
@@ -182,16 +183,17 @@ void require_floating(const Tensor& x, const char* name) {
 }
 
 // The variance or the deviation.
-Tensor spread_values(const ReductionPlan& plan, double correction, Spread spread) {
+Tensor spread_values(const ReductionPlan& plan, double correction, Spread spread,
+                     const char* name) {
     Tensor out = empty(plan.result_sizes, plan.data.dtype());
     const auto& [outer, n, inner] = plan.extents;
     const double divisor = std::max(static_cast<double>(n) - correction, 0.0);
     kernel_table().reduce.spread[out.dtype()](plan.data.data(), out.data(), outer, n, inner,
                                               divisor, spread);
     if (divisor == 0 && out.numel())
-        warn(
-            "var(): degrees of freedom is <= 0. Correction should be strictly less than the "
-            "reduction factor (input numel divided by output numel).");
+        warn(text(name,
+                  "(): degrees of freedom is <= 0. Correction should be strictly less than the "
+                  "reduction factor (input numel divided by output numel)."));
     return out;
 }
 
@@ -233,15 +235,48 @@ struct Std : Var {
 Tensor var(const Tensor& x, const Dims& dims, double correction, bool keepdim) {
     require_floating(x, "std and var");
     const ReductionPlan plan(x, dims, keepdim);
-    return recorded(spread_values(plan, correction, Spread::Variance),
+    return recorded(spread_values(plan, correction, Spread::Variance, "var"),
                     Var{{plan, keepdim}, correction}, x);
 }
 
 Tensor stddev(const Tensor& x, const Dims& dims, double correction, bool keepdim) {
     require_floating(x, "std and var");
     const ReductionPlan plan(x, dims, keepdim);
-    return recorded(spread_values(plan, correction, Spread::Deviation),
+    return recorded(spread_values(plan, correction, Spread::Deviation, "std"),
                     Std{{{plan, keepdim}, correction}}, x);
+}
+
+namespace {
+
+struct VarMean : Var {
+    static constexpr auto node = "VarMeanBackward0";
+};
+struct StdMean : Std {
+    static constexpr auto node = "StdMeanBackward0";
+};
+
+template <class Rule>
+std::vector<Tensor> with_mean(const Tensor& x, const ReductionPlan& plan, Tensor spread,
+                              const Rule& rule) {
+    return recorded_pair(
+        {std::move(spread), plan.run(kernel_table().reduce.mean, "mean", x.dtype())}, rule,
+        Mean{{plan, rule.keepdim}}, x);
+}
+
+}  // namespace
+
+std::vector<Tensor> var_mean(const Tensor& x, const Dims& dims, double correction, bool keepdim) {
+    require_floating(x, "var_mean");
+    const ReductionPlan plan(x, dims, keepdim);
+    return with_mean(x, plan, spread_values(plan, correction, Spread::Variance, "var_mean"),
+                     VarMean{{{plan, keepdim}, correction}});
+}
+
+std::vector<Tensor> std_mean(const Tensor& x, const Dims& dims, double correction, bool keepdim) {
+    require_floating(x, "std_mean");
+    const ReductionPlan plan(x, dims, keepdim);
+    return with_mean(x, plan, spread_values(plan, correction, Spread::Deviation, "std_mean"),
+                     StdMean{{{{plan, keepdim}, correction}}});
 }
 
 namespace {

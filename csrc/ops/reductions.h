@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "core/tensor.h"
 
@@ -16,6 +17,9 @@ Tensor prod(const Tensor& x, OptionalDType dtype);
 Tensor prod(const Tensor& x, int64_t dim, bool keepdim, OptionalDType dtype);
 Tensor var(const Tensor& x, const Dims& dims, double correction, bool keepdim);
 Tensor stddev(const Tensor& x, const Dims& dims, double correction, bool keepdim);
+// With the mean as the second result.
+std::vector<Tensor> var_mean(const Tensor& x, const Dims& dims, double correction, bool keepdim);
+std::vector<Tensor> std_mean(const Tensor& x, const Dims& dims, double correction, bool keepdim);
 Tensor norm(const Tensor& x, double p, const Dims& dims, bool keepdim);
 // The order of a norm as its callers name it: a number, "fro" for 2, as is none, or "nuc".
 struct NormOrder {

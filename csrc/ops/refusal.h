@@ -18,6 +18,9 @@ private:
     void (*const refuse_)();
 };
 
+inline constexpr auto kErrorNode = "tapegrad::autograd::Error";
+inline constexpr auto kNotImplementedNode = "tapegrad::autograd::NotImplemented";
+
 // Null where nothing is recorded. inputs: tensors, or numbers, which have no place on the tape.
 template <class... Inputs>
 Ref<Node> refusing_node(const char* name, void (*refuse)(), const Inputs&... inputs) {

@@ -9,6 +9,7 @@
 #include "ops/elementwise.h"
 #include "ops/gather.h"
 #include "ops/index_access.h"
+#include "ops/index_select.h"
 #include "ops/masks.h"
 #include "ops/overlap.h"
 #include "ops/reductions.h"
@@ -220,10 +221,14 @@ const Tensor& scatter_add_(const Tensor& x, int64_t dim_given, const Tensor& ind
 
 // ---------------------------------------------------------------------------- scatter_reduce
 
-std::string as_text(Reduce reduce) {
-    constexpr const char* names[] = {"'sum'", "'prod'", "'mean'", "'amax'", "'amin'"};
+namespace {
+std::string name_of(Reduce reduce) {
+    constexpr const char* names[] = {"sum", "prod", "mean", "amax", "amin"};
     return names[static_cast<int>(reduce)];
 }
+}  // namespace
+
+std::string as_text(Reduce reduce) { return "'" + name_of(reduce) + "'"; }
 
 namespace {
 
@@ -253,7 +258,7 @@ Tensor refuse_second_derivative(const Tensor& g, const Tensor& zeros_there) {
     if (!recording(g) || !any_values(zeros_there > 1)) return g;
     const Tensor values = detach(g);
     set_history(values, refusing_node(
-                            "Error",
+                            kErrorNode,
                             [] {
                                 fail(
                                     "scatter_reduce(): Double backward is unsupported for src when "
@@ -280,7 +285,9 @@ struct ScatterReduce {
             },
             [=, this] { return of_source(g, x, src, index, y); });
     }
-    void parameters(auto show) const { show("dim", dim, "include_self", include_self); }
+    void parameters(auto show) const {
+        show("dim", dim, "include_self", include_self, "reduce", name_of(reduce));
+    }
 
 private:
     template <class T>
@@ -329,6 +336,25 @@ private:
     }
 };
 
+// The index of a slice as one for each of the elements that come from a source of these sizes.
+Tensor index_of_elements(int64_t dim, const Tensor& index, const Dims& source) {
+    Dims one(source.size(), 1);
+    if (!source.empty()) one[static_cast<int>(dim)] = index.numel();
+    return expand(reshape(int64_values(index), one), source);
+}
+
+TAPEGRAD_WORD(index_of_elements)
+
+// The same for whole slices.
+struct IndexReduce : ScatterReduce {
+    static constexpr auto node = "IndexReduceBackward0";
+    static constexpr std::array arguments{"self", "source", "index"};
+    auto backward(auto g, auto x, auto source, auto index, auto y) const {
+        return ScatterReduce::backward(g, x, source, index_of_elements(dim, index, source.sizes()),
+                                       y);
+    }
+};
+
 // The leading part of the source that has the sizes of the index.
 Tensor fitting(const Tensor& source, const Tensor& index) {
     if (source.dim() != index.dim()) return source;
@@ -364,32 +390,71 @@ Tensor write_reduced(const Tensor& x, int dim, const Tensor& index, const Tensor
     return out;
 }
 
+// given: the index as the rule takes it.
+template <class Rule>
+Tensor reduced(const Tensor& x, const Rule& rule, const Tensor& index, const Tensor& source,
+               const Tensor& given) {
+    Tensor out = write_reduced(x, static_cast<int>(rule.dim), index, source, rule.reduce,
+                               rule.include_self, false, [&] { return copy_of(x); });
+    return recorded(std::move(out), rule, x, fitting(source, index), given);
+}
+
+template <class Rule>
+const Tensor& reduce_into(const InPlace& change, const Tensor& x, const Rule& rule,
+                          const Tensor& index, const Tensor& source, const Tensor& given) {
+    if (change.recorded() && is_view(x)) {  // the rule uses the result
+        refuse_overlaps(x, index, source);
+        return copy_(x, reduced(clone(x), rule, index, source, given));
+    }
+    return change.apply(
+        rule,
+        [&] {
+            write_reduced(x, static_cast<int>(rule.dim), index, source, rule.reduce,
+                          rule.include_self, true, [&] { return x; });
+        },
+        fitting(source, index), given);
+}
+
+void check_index_reduce(const Tensor& x, int dim, const Tensor& index, const Tensor& source,
+                        Reduce reduce, bool include_self) {
+    if (reduce == Reduce::Sum)
+        fail("index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got sum.");
+    check_slices("index_reduce_", x, dim, index, source);
+    if (x.dtype() == DType::Bool && !include_self)
+        fail<NotImplementedError>(
+            "\"index_reduce_func_exclude_input_init\" not implemented for 'Bool'");
+}
+
 }  // namespace
 
 Tensor scatter_reduce(const Tensor& x, int64_t dim_given, const Tensor& index, const Tensor& source,
                       Reduce reduce, bool include_self) {
     const int dim = wrap_dim(dim_given, x.dim());
-    Tensor out = write_reduced(x, dim, index, source, reduce, include_self, false,
-                               [&] { return copy_of(x); });
-    if (!recording(x, source)) return out;
-    return recorded(std::move(out), ScatterReduce{dim, reduce, include_self}, x,
-                    fitting(source, index), index);
+    return reduced(x, ScatterReduce{dim, reduce, include_self}, index, source, index);
 }
 
 const Tensor& scatter_reduce_(const Tensor& x, int64_t dim_given, const Tensor& index,
                               const Tensor& source, Reduce reduce, bool include_self) {
     const InPlace change(x, source);
     const int dim = wrap_dim(dim_given, x.dim());
-    if (change.recorded() && is_view(x)) {  // the rule uses the result
-        refuse_overlaps(x, index, source);
-        return copy_(x, scatter_reduce(clone(x), dim, index, source, reduce, include_self));
-    }
-    return change.apply(
-        ScatterReduce{dim, reduce, include_self},
-        [&] {
-            write_reduced(x, dim, index, source, reduce, include_self, true, [&] { return x; });
-        },
-        fitting(source, index), index);
+    return reduce_into(change, x, ScatterReduce{dim, reduce, include_self}, index, source, index);
+}
+
+Tensor index_reduce(const Tensor& x, int64_t dim_given, const Tensor& index, const Tensor& source,
+                    Reduce reduce, bool include_self) {
+    const int dim = wrap_dim(dim_given, x.dim());
+    check_index_reduce(x, dim, index, source, reduce, include_self);
+    return reduced(x, IndexReduce{{dim, reduce, include_self}},
+                   index_of_elements(dim, index, source.sizes()), source, index);
+}
+
+const Tensor& index_reduce_(const Tensor& x, int64_t dim_given, const Tensor& index,
+                            const Tensor& source, Reduce reduce, bool include_self) {
+    const InPlace change(x, source);
+    const int dim = wrap_dim(dim_given, x.dim());
+    check_index_reduce(x, dim, index, source, reduce, include_self);
+    return reduce_into(change, x, IndexReduce{{dim, reduce, include_self}},
+                       index_of_elements(dim, index, source.sizes()), source, index);
 }
 
 // ------------------------------------------------------------------- the older form of it
@@ -414,7 +479,7 @@ Tensor scatter(const Tensor& x, int64_t dim_given, const Tensor& index, const Ar
     warn_of_reduce(source);
     const Tensor out =
         write_scattered(x, dim, index, source, reduce, false, [&] { return copy_of(x); });
-    if (const Ref<Node> node = refusing_node("NotImplemented", refuse_derivative, x, source))
+    if (const Ref<Node> node = refusing_node(kNotImplementedNode, refuse_derivative, x, source))
         set_history(out, node);
     return out;
 }
@@ -424,7 +489,7 @@ const Tensor& scatter_(const Tensor& x, int64_t dim_given, const Tensor& index, 
     const InPlace change(x, source);
     const int dim = wrap_dim(dim_given, x.dim());
     warn_of_reduce(source);
-    return change.apply(refusing_node("NotImplemented", refuse_derivative, x, source), [&] {
+    return change.apply(refusing_node(kNotImplementedNode, refuse_derivative, x, source), [&] {
         write_scattered(x, dim, index, source, reduce, true, [&] { return x; });
     });
 }

@@ -26,6 +26,11 @@ Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const T
                       Reduce reduce, bool include_self);
 const Tensor& scatter_reduce_(const Tensor& x, int64_t dim, const Tensor& index,
                               const Tensor& source, Reduce reduce, bool include_self);
+// The same for whole slices, of which an index names the places; no sums.
+Tensor index_reduce(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
+                    Reduce reduce, bool include_self);
+const Tensor& index_reduce_(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
+                            Reduce reduce, bool include_self);
 // The older form of it, which has no derivative: a sum or a product.
 Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Arg& source, Reduce reduce);
 const Tensor& scatter_(const Tensor& x, int64_t dim, const Tensor& index, const Arg& source,

@@ -5,6 +5,7 @@
 #include "autograd/saved_tensor.h"
 #include "autograd/variable.h"
 #include "ops/copy.h"
+#include "ops/refusal.h"
 #include "ops/views.h"
 #include "python/errors.h"
 #include "python/interpreter.h"
@@ -429,6 +430,29 @@ PyObject* context_repr(PyObject* self) {
 
 template <class F> void* slot(F* function) { return reinterpret_cast<void*>(function); }
 
+// What a backward gave that was not recorded, behind a node that refuses to be run. As in PyTorch each value is
+// the start of a graph of its own.
+py::tuple refuse_second_derivative(const py::tuple& values) {
+    const Ref<Node> node(new RefusingNode(kErrorNode, [] {
+        fail("trying to differentiate twice a function that was marked with @once_differentiable");
+    }));
+    py::tuple result(values.size());
+    for (size_t i = 0; i < values.size(); ++i) {
+        const py::handle value = values[i];
+        if (!is_tensor(value.ptr())) {
+            node->add_edge({});
+            result[i] = value;
+            continue;
+        }
+        const Tensor leaf = detach(unwrap(value.ptr())), out = detach(leaf);
+        set_requires_grad(leaf, true);
+        node->add_edge(gradient_edge(leaf));
+        set_history(out, node);
+        result[i] = py::cast(out);
+    }
+    return result;
+}
+
 }  // namespace
 
 void bind_custom_functions(py::module_& m) {
@@ -472,6 +496,7 @@ void bind_custom_functions(py::module_& m) {
     m.attr("_FunctionBase") =
         py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(context_type));
     m.def("_apply_function", apply);
+    m.def("_refuse_second_derivative", refuse_second_derivative);
 }
 
 }  // namespace tapegrad::python

@@ -7,8 +7,6 @@ void bind_index_select(PyObject* m) {
     def<"index_select">(m, index_select).out_has(kSameType | kApart);
     def<"index_add">(m, index_add).out_has(kSameType | kApartFromOthers);
     def_method<"index_add_">(m, index_add_);
-    def<"index_reduce">(m, index_reduce).out_has(kSameType | kApartFromOthers);
-    def_method<"index_reduce_">(m, index_reduce_);
 }
 
 }  // namespace tapegrad::python

@@ -30,14 +30,16 @@ Node& node_behind(PyObject* self) {
 // The types MulBackward0, ... made when first seen.
 PyTypeObject* type_of(const Node& node) {
     static std::unordered_map<std::string, PyTypeObject*> types;
-    PyTypeObject*& type = types[node.name()];
+    const std::string name = node.name();
+    PyTypeObject*& type = types[name];
     if (!type) {
+        const size_t colon = name.rfind(':');
         py::dict attributes;
         attributes["__slots__"] = py::tuple();
         attributes["__module__"] = "tapegrad.autograd.graph";
         py::object made = py::type::of(py::handle(reinterpret_cast<PyObject*>(node_type)))(
-            node.name(), py::make_tuple(py::handle(reinterpret_cast<PyObject*>(node_type))),
-            attributes);
+            colon == std::string::npos ? name : name.substr(colon + 1),
+            py::make_tuple(py::handle(reinterpret_cast<PyObject*>(node_type))), attributes);
         type = reinterpret_cast<PyTypeObject*>(made.release().ptr());
     }
     return type;
@@ -80,9 +82,7 @@ PyObject* refuse_new(PyTypeObject* type, PyObject*, PyObject*) {
 }
 
 PyObject* node_repr(PyObject* self) {
-    const Node* node = as_object(self)->node;
-    return PyUnicode_FromFormat("<%s object at %p>", node ? node->name() : Py_TYPE(self)->tp_name,
-                                self);
+    return PyUnicode_FromFormat("<%s object at %p>", Py_TYPE(self)->tp_name, self);
 }
 
 PyObject* get_next_functions(PyObject* self, void*) {
@@ -141,6 +141,9 @@ public:
     void value(const char* name, const Dims& value) override {
         if (wanted(name) && !raw_) found = py::tuple(py::cast(value));
     }
+    void value(const char* name, const std::string& value) override {
+        if (wanted(name) && !raw_) found = py::str(value);
+    }
     py::object found;
 
 private:
@@ -157,6 +160,7 @@ public:
     void value(const char* name, int64_t) override { add(name); }
     void value(const char* name, bool) override { add(name); }
     void value(const char* name, const Dims&) override { add(name); }
+    void value(const char* name, const std::string&) override { add(name); }
     py::list names;
 
 private:

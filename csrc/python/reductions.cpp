@@ -17,11 +17,6 @@ template <auto F> struct Spread {
     }
 };
 
-template <auto F>
-std::vector<Tensor> with_mean(const Tensor& x, const Dims& dims, double correction, bool keepdim) {
-    return {F(x, dims, correction, keepdim), mean(x, dims, keepdim)};
-}
-
 }  // namespace
 
 void bind_reductions(PyObject* m) {
@@ -33,8 +28,8 @@ void bind_reductions(PyObject* m) {
                 overload<Tensor(const Tensor&, int64_t, bool, OptionalDType)>(prod));
     def<"var">(m, Var::corrected, Var::over_all, Var::along);
     def<"std">(m, Std::corrected, Std::over_all, Std::along);
-    using VarMean = Spread<with_mean<var>>;
-    using StdMean = Spread<with_mean<stddev>>;
+    using VarMean = Spread<var_mean>;
+    using StdMean = Spread<std_mean>;
     def_function<"var_mean">(m, VarMean::corrected, VarMean::over_all, VarMean::along);
     def_function<"std_mean">(m, StdMean::corrected, StdMean::over_all, StdMean::along);
     def<"norm">(m, norm_of).out_has(kSameType);

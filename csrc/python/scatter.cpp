@@ -38,6 +38,8 @@ void bind_scatter(PyObject* m) {
                            InPlace::reduced_value);
     def<"scatter_reduce">(m, scatter_reduce).out_has(kSameType | kApartFromOthers);
     def_method<"scatter_reduce_">(m, scatter_reduce_);
+    def<"index_reduce">(m, index_reduce).out_has(kSameType | kApartFromOthers);
+    def_method<"index_reduce_">(m, index_reduce_);
     def<"scatter_add">(m, scatter_add).out_has(kSameType | kApartFromOthers);
     def_method<"scatter_add_">(m, scatter_add_);
 }

@@ -216,26 +216,7 @@ def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
         if not any(isinstance(a, _C.Tensor) and a.requires_grad for a in args):
             return outputs
         if not isinstance(outputs, tuple):
-            return _NotDifferentiable.apply(_as_leaf(outputs))
-        return _NotDifferentiable.apply(*map(_as_leaf, outputs))
+            return _C._refuse_second_derivative((outputs,))[0]
+        return _C._refuse_second_derivative(outputs)
 
     return wrapper
-
-
-def _as_leaf(value: Any) -> Any:
-    """The value as the start of a graph of its own."""
-    return value.detach().requires_grad_() if isinstance(value, _C.Tensor) else value
-
-
-class _NotDifferentiable(Function):
-    """Stands behind the gradients of a once-differentiable backward, and raises when it is run."""
-
-    @staticmethod
-    def forward(ctx: Any, *values: Any) -> Any:
-        return values if len(values) > 1 else values[0]
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> NoReturn:
-        raise RuntimeError(
-            "trying to differentiate twice a function that was marked with @once_differentiable"
-        )
