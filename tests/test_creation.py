@@ -404,3 +404,71 @@ def test_tensor_as_a_constructor(lib: Any) -> None:
         assert lib.Tensor([1]).dtype is lib.Tensor(2).dtype is lib.float64
     finally:
         lib.set_default_dtype(lib.float32)
+
+
+@both
+def test_new_is_the_type_of_the_tensor(lib: Any) -> None:
+    x, i = lib.arange(6.0).reshape(2, 3), lib.arange(3)
+    assert x.new().shape == (0,) and x.new(2, 3).shape == x.new(lib.Size([2, 3])).shape == (2, 3)
+    assert x.new([1, 2]).tolist() == x.new((1, 2)).tolist() == [1.0, 2.0]
+    assert x.new([1, 2]).dtype is lib.float32 and i.new(2).dtype is lib.int64
+    assert i.new([1.5, 2]).tolist() == [1, 2] and (x > 1).new([0, 2]).tolist() == [False, True]
+    assert x.new(size=(2,)).shape == x.new(2, device="cpu").shape == (2,)
+    assert x.new(x).data_ptr() == x.data_ptr()
+    assert not lib.ones(1, requires_grad=True).new([1.0]).requires_grad
+    assert x.new(np.ones(2)).dtype is lib.float32
+    for wrong in (("a",), (1.5,), (1, 2.5), (None,), (i,)):
+        with pytest.raises(TypeError):
+            x.new(*wrong)
+    with pytest.raises(TypeError):
+        x.new(nonsense=1)
+    with pytest.raises(RuntimeError, match="negative dimension -1"):
+        x.new(-1)
+
+
+@both
+def test_default_tensor_type(lib: Any) -> None:
+    try:
+        lib.set_default_tensor_type(lib.DoubleTensor)
+        assert lib.tensor(1.0).dtype is lib.get_default_dtype() is lib.float64
+        lib.set_default_tensor_type(f"{lib.__name__}.FloatTensor")
+        assert lib.tensor(1.0).dtype is lib.float32
+    finally:
+        lib.set_default_dtype(lib.float32)
+    for wrong in (lib.LongTensor, 3, lib.float64, lib.Tensor, None):
+        with pytest.raises(TypeError, match="only floating-point types are supported as the def"):
+            lib.set_default_tensor_type(wrong)
+    with pytest.raises((TypeError, AttributeError)):
+        lib.set_default_tensor_type(f"{lib.__name__}.NonsenseTensor")
+    assert lib.get_default_dtype() is lib.float32
+
+
+@both
+@pytest.mark.parametrize(
+    ("args", "dtype", "want"),
+    [
+        ((0, 5, 1.5), "int32", [0, 1, 2, 3]),
+        ((0, 5, 1.5), "int64", [0, 1, 2, 3, 4]),
+        ((0.9, 5, 1.9), "int32", [0, 1, 2]),
+        ((0.9, 5, 1.9), "int64", [0, 1, 2, 3, 4]),
+        ((-0.9, 5, 1.9), "int32", [0, 1, 2, 3]),
+        ((5, 0, -1.9), "int32", [5, 4, 3]),
+        ((5, 0, -0.9), "int32", [5] * 6),
+        ((0, 3, 0.5), "uint8", [0] * 6),
+        ((0, 2.5), "int64", [0, 1]),
+        ((-2.5, 2.5), "int64", [-2, -1, 0, 1]),
+        ((0, 5, 0.5), "int64", ValueError),
+        ((5, 0, -0.5), "int64", ValueError),
+        ((0, 5, 0), "int64", RuntimeError),
+        ((5, 0, 0.5), "int64", RuntimeError),
+        ((5, 0, 0.5), "int32", RuntimeError),
+        ((2**63, 2**63), "int64", RuntimeError),
+        ((2**63, 2**63), "float64", []),
+    ],
+)
+def test_arange_cuts_fractions_off(lib: Any, args: tuple, dtype: str, want: Any) -> None:
+    if isinstance(want, type):
+        with pytest.raises(want):
+            lib.arange(*args, dtype=getattr(lib, dtype))
+    else:
+        assert lib.arange(*args, dtype=getattr(lib, dtype)).tolist() == want

@@ -413,3 +413,26 @@ def test_zeros_for_inputs_that_are_not_used(lib, create_graph, allow_unused):
     )
     assert tuple(rows[0].shape) == (2, 2) and rows[1].sum().item() == 0
     assert not any(g.requires_grad for g in rows)
+
+
+@both
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("Mul", lambda lib, x: x * 1),
+        ("T1", lambda lib, x: (x * 1).t_()),
+        ("Transpose1", lambda lib, x: (x * 1).transpose_(0, 1)),
+        ("Sum1", lambda lib, x: x.sum(0)),
+        ("VarMean", lambda lib, x: lib.var_mean(x)[0]),
+        ("{}::autograd::CopyBackwards", lambda lib, x: lib.zeros_like(x).copy_(x)),
+    ],
+)
+def test_names_of_operations_in_messages(lib, name, make):
+    x = leaf(lib, 1.0, 2.0).detach().reshape(1, 2).requires_grad_()
+    y = make(lib, x)
+    z = y.sin().sum()
+    with lib.no_grad():
+        y.add_(1)
+    name = name.format(lib.__name__)
+    with pytest.raises(RuntimeError, match=rf"which is output 0 of {name}, is at version \d; exp"):
+        z.backward()

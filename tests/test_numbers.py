@@ -28,6 +28,7 @@ INF, NAN = math.inf, math.nan
 VALUES: tuple[Any, ...] = (
     *(True, 0, 1, 2, 2.0, 2.5, -1, -1.5, 255, 255.5, 256, -255, -256, 2**31 - 1, 2**31, -(2**31)),
     *(-(2**31) - 1, 2**40, 2**53 + 1, 2**63 - 1, -(2**63), 2.0**31, -(2.0**31) - 1, 2.0**62),
+    *(2**63, 2**63 + 2**60 + 1, 2**64 - 1),
     *(2.0**63, -(2.0**63), 1e30, 1e39, -1e39, 3.4028235677973366e38, 1e300, NAN, INF, -INF),
 )
 
@@ -135,13 +136,13 @@ def compared(name: str, parameter: str, dtype: str, value: Any, want: Any) -> bo
     if dtype == "int64" and value == 2.0**63 and not isinstance(want, type):
         return False  # is not an int64
     if name in COMPARISONS:
-        return dtype not in INTS or not isinstance(value, int)  # see below
+        return dtype not in (*INTS, "bool") or not isinstance(value, int)  # see below
     if name in ("linspace", "logspace"):  # ends that are not finite, or that a double does not hold
         return math.isfinite(value) and abs(value) < 2**31
     if name == "isin" and dtype in INTS:
         return not isinstance(value, int) or 0 <= value < 256
     if name in ("sub", "rsub"):
-        return abs(value) not in (2**31, 2**63)  # PyTorch looks at -alpha
+        return abs(value) != 2**31 and not abs(value) >= 2**63  # PyTorch looks at -alpha
     if name == "elu":
         return math.isfinite(value)  # PyTorch: 0 * inf is 0
     if name in ("var", "std", "var_mean", "std_mean"):
@@ -362,3 +363,40 @@ def test_derivatives_of_numbers_beyond_float32(lib: Any) -> None:
     x = lib.zeros(2, requires_grad=True)
     (gradient,) = lib.autograd.grad((x * 1e39).sum(), x, create_graph=True)
     assert gradient.tolist() == [INF, INF]
+
+
+@both
+def test_integers_beyond_int64(lib: Any) -> None:
+    high, highest = 2**63, 2**64 - 1
+    x, i, small = lib.ones(2), lib.ones(2, dtype=lib.int64), lib.ones(2, dtype=lib.uint8)
+    assert (x * high).tolist() == [float(high)] * 2 and (highest - x).tolist() == [2.0**64] * 2
+    assert (x < high).all() and not (x == highest).any()
+    assert (i + high).tolist() == [-(2**63) + 1] * 2 and (i + highest).tolist() == [0, 0]
+    assert (i * highest).tolist() == [-1, -1] and (small + high).tolist() == [1, 1]
+    assert (i & highest).tolist() == [1, 1] and not (i == high).any() and (i != highest).all()
+    assert lib.full((1,), high, dtype=lib.float64).item() == x.new_full((), high).item() == 2.0**63
+    for call in (
+        *(lambda: i.fill_(high), lambda: small.fill_(high), lambda: i.clamp(max=high)),
+        *(lambda: lib.full((1,), high), lambda: lib.add(i, i, alpha=high), lambda: i**high),
+        *(lambda: i.masked_fill(i > 0, high), lambda: lib.arange(high, high)),
+    ):
+        with pytest.raises(RuntimeError, match=r"cannot be converted to type .* without"):
+            call()
+    assert i.tolist() == small.tolist() == [1, 1]
+    with pytest.raises(RuntimeError, match="attempted to promote Bool and UInt64"):
+        (i > 0) + high
+    assert (i > 0).fill_(high).all()
+    for beyond in (2**64, -(2**63) - 1):
+        with pytest.raises(OverflowError):
+            x + beyond
+    with pytest.raises(ValueError, match="Overflow when unpacking long long"):
+        lib.tensor(high)
+
+
+def test_integers_beyond_int64_are_above_all_integers() -> None:
+    """PyTorch takes them for negative ones in comparisons."""
+    for dtype in INTS:
+        x = tg.ones(2, dtype=dtype_of(dtype))
+        assert (x < 2**63).all() and not (x >= 2**64 - 1).any() and (x != 2**63).all()
+        assert not tg.isin(x, 2**63).any()
+    assert ((tg.ones(2) > 0) < 2**63).all()

@@ -448,3 +448,13 @@ def test_write_through_numpy_into_a_leaf() -> None:
     x = tg.ones(3, requires_grad=True)
     x.detach().numpy()[:] = 5
     assert x.tolist() == [5.0, 5.0, 5.0]
+
+
+@both
+def test_arrays_of_what_requires_grad_where_nothing_is_recorded(lib: Any) -> None:
+    x = lib.ones(2, requires_grad=True)
+    for off in (lib.no_grad, lib.inference_mode):
+        with off():
+            assert x.numpy().tolist() == np.asarray(x).tolist() == [1, 1]
+    with pytest.raises(RuntimeError, match=r"Can't call numpy\(\) on Tensor that requires grad"):
+        x.numpy()

@@ -495,7 +495,7 @@ def test_signatures_of_python() -> None:
     assert str(inspect.signature(tg.cumsum)) == "(input, dim, *, dtype=None, out=None)"
     assert str(inspect.signature(tg.Tensor.cumsum)) == "(self, /, dim, *, dtype=None)"
     assert str(inspect.signature(tg.transpose)) == "(input, dim0, dim1)"
-    assert str(inspect.signature(tg.Tensor.view)) == "(self, /, *size)"
+    assert str(inspect.signature(tg.Tensor.expand)) == "(self, /, *size)"
 
 
 @both

@@ -538,3 +538,103 @@ def test_memory_formats_that_do_not_fit(lib: Any) -> None:
     x = lib.ones(3, 2).T
     assert x.to(memory_format=lib.preserve_format) is x
     assert x.to(lib.float32, False, True) is not x
+
+
+# ---------------------------------------------------------------------- as another dtype
+
+
+@both
+def test_view_as_another_dtype(lib: Any) -> None:
+    x = lib.arange(4.0).reshape(2, 2)
+    ints = x.view(lib.int32)
+    assert ints.tolist() == [[0, 0x3F800000], [0x40000000, 0x40400000]]
+    assert x.view(dtype=lib.uint8).shape == (2, 8) and x.view(lib.int64).shape == (2, 1)
+    assert ints.view(lib.float32).tolist() == x.tolist()
+    assert x.t().view(lib.int32).stride() == (1, 2)
+    wide = lib.arange(16.0).reshape(2, 8)[:, 2:6].view(lib.float64)
+    assert wide.shape == (2, 2) and wide.stride() == (4, 1) and wide.storage_offset() == 1
+    assert lib.tensor(1.0).view(lib.int32).item() == 0x3F800000
+    assert lib.zeros(0).view(lib.uint8).shape == (0,)
+    ints.fill_(0)
+    assert x.tolist() == [[0, 0], [0, 0]] and x._version == ints._version == 1
+    leaf = lib.ones(2, requires_grad=True)
+    for y in (leaf.view(lib.int32), leaf.view(lib.float32), (leaf * 2).view(lib.float32)):
+        assert not y.requires_grad and y.grad_fn is None
+    mask = lib.tensor([True, False])
+    assert mask.view(lib.uint8).view(lib.bool).tolist() == [True, False]
+
+
+@both
+def test_memory_that_another_dtype_does_not_fit(lib: Any) -> None:
+    x = lib.arange(6.0).reshape(2, 3)
+    bytes_, doubles = "to view Float as Byte (different element sizes)", "to view Float as Double"
+    for make, text in (
+        (lambda: lib.tensor(1.0).view(lib.uint8), f"self.dim() cannot be 0 {bytes_}"),
+        (lambda: x.view(lib.float64), f"self.size(-1) must be divisible by 2 {doubles}"),
+        (lambda: x.t().view(lib.uint8), f"self.stride(-1) must be 1 {bytes_}, but got 3"),
+        (lambda: x[:, ::2].view(lib.uint8), f"self.stride(-1) must be 1 {bytes_}, but got 2"),
+        (lambda: x.t().view(lib.float64), f"self.stride(-1) must be 1 {doubles}"),
+        (
+            lambda: lib.arange(5.0)[1:].view(lib.float64),
+            f"self.storage_offset() must be divisible by 2 {doubles}",
+        ),
+        (
+            lambda: lib.arange(10.0).reshape(2, 5)[:, :4].view(lib.float64),
+            f"self.stride(0) must be divisible by 2 {doubles}",
+        ),
+        (lambda: lib.ones(1).expand(4).view(lib.float64), "self.stride(-1) must be 1"),
+    ):
+        with raises(RuntimeError, text):
+            make()
+
+
+def test_bytes_that_are_no_bools() -> None:
+    """PyTorch lets them be, and computes with bools of any value."""
+    with raises(RuntimeError, "a view as Bool needs memory that has nothing but 0 and 1"):
+        tg.tensor([0, 1, 2], dtype=tg.uint8).view(tg.bool)
+
+
+# ---------------------------------------------------------------------- other sizes
+
+
+@both
+def test_resize_in_a_memory_format(lib: Any) -> None:
+    last = {"memory_format": lib.channels_last}
+    assert lib.zeros(0).resize_(1, 2, 3, 4, **last).stride() == (24, 1, 8, 2)
+    assert lib.zeros(1, 2, 3, 4).resize_(1, 2, 3, 4, **last).stride() == (24, 1, 8, 2)
+    last_3d = lib.zeros(0).resize_((1, 2, 3, 4, 5), memory_format=lib.channels_last_3d)
+    assert last_3d.stride() == (120, 1, 40, 10, 2)
+    rows = lib.arange(4.0).resize_(2, 2, memory_format=lib.contiguous_format)
+    assert rows.tolist() == [[0, 1], [2, 3]] and rows._version == 1
+    other = lib.zeros(1, 2, 3, 4).contiguous(**last)
+    assert lib.zeros(0).resize_as_(other).stride() == (24, 12, 4, 1)
+    assert lib.zeros(0).resize_as_(other, **last).stride() == (24, 1, 8, 2)
+    like = {"memory_format": lib.preserve_format}
+    assert lib.zeros(0).resize_as_(other, **like).stride() == (24, 1, 8, 2)
+    assert lib.zeros(0).resize_as_(lib.zeros(2, 2).t(), **like).stride() == (2, 1)
+    x = lib.zeros(2)
+    with raises(RuntimeError, "required rank 4 tensor to use channels_last format"):
+        x.resize_(2, 3, **last)
+    with raises(RuntimeError, "required rank 4 tensor to use channels_last format"):
+        x.resize_(2, **last)
+    with raises(RuntimeError, "Unsupported memory formatPreserve"):
+        x.resize_(2, 3, **like)
+    if lib is tg:  # PyTorch has changed it before
+        assert x.shape == (2,) and x.stride() == (1,)
+
+
+@both
+def test_memory_that_is_shared_does_not_grow_for_a_result(lib: Any) -> None:
+    base = lib.zeros(6)
+    view = base[4:]
+    lib.add(lib.ones(1), 1, out=view)
+    assert view.tolist() == [2] and base.tolist() == [0, 0, 0, 0, 2, 0]
+    if lib is tg:
+        with raises(RuntimeError, "Trying to resize storage that is not resizable"):
+            lib.add(lib.ones(3), 1, out=base[4:])
+        with raises(RuntimeError, "Trying to resize storage that is not resizable"):
+            base[4:].resize_(3)
+        assert base.tolist() == [0, 0, 0, 0, 2, 0]
+    alone = lib.zeros(2)
+    lib.add(lib.ones(3), 1, out=alone)
+    assert alone.tolist() == [2, 2, 2]

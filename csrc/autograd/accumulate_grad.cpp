@@ -21,6 +21,7 @@ AccumulateGrad::~AccumulateGrad() {
     }
     AutogradExtra& extra = make_extra(variable_);
     if (extra.accumulator == this) extra.accumulator = nullptr;
+    if (extra.former_accumulator == this) extra.former_accumulator = nullptr;
 }
 
 bool AccumulateGrad::park() noexcept {
@@ -53,7 +54,7 @@ void AccumulateGrad::backward(GradList& grads, TensorList&) {
     } else if (!variable_->grad) {
         // A gradient that nobody else holds becomes .grad as it is.
         const bool mine =
-            !grad_enabled() && is_sole_owner(grad) && grad.strides() == variable_.strides();
+            !grad_enabled() && is_sole_owner(grad) && same_layout(grad.shape(), variable_.shape());
         if (mine) {
             grad->grad_fn.reset();
             grad->requires_grad = false;

@@ -1,5 +1,7 @@
 #include "autograd/node.h"
 
+#include <string_view>
+
 #include "autograd/grad_mode.h"
 
 namespace tapegrad {
@@ -17,6 +19,16 @@ void Node::DeleteExtras::operator()(NodeExtras* extras) const noexcept { delete 
 
 void Node::refuse_result() {
     fail("An operation can't have more than ", uint64_t{1} << TensorImpl::kOutputBits, " results");
+}
+
+std::string Node::operation() const {
+    constexpr std::string_view mark = "Backward";
+    const std::string all = name();
+    const size_t start = all.rfind(mark);
+    if (start == std::string::npos) return all;
+    const std::string number = all.substr(start + mark.size());
+    if (number.find_first_not_of("0123456789") != std::string::npos) return all;
+    return all.substr(0, start) + (number == "0" ? "" : number);
 }
 
 NodeExtras& Node::extras() {

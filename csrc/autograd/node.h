@@ -83,6 +83,8 @@ public:
     virtual void release_saved() {}
     // Whether backward wants to run although no gradient arrived.
     virtual bool accepts_undefined() const noexcept { return false; }
+    // The operation, as PyTorch names it in messages: "Tanh" of TanhBackward0, "Sum1" of SumBackward1.
+    std::string operation() const;
     // The derivative as text; empty where there is no formula.
     virtual std::string formula() const { return {}; }
     virtual void visit_saved(SavedVisitor&) const {}

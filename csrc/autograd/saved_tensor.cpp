@@ -21,12 +21,7 @@ namespace {
         "one of the variables needed for gradient computation has been modified by an inplace "
         "operation: [tapegrad.",
         scalar_type_name(tensor.dtype()), "Tensor ", to_string(tensor.sizes()), "]");
-    if (maker) {
-        // PyTorch names the operation here and not its derivative: "Exp".
-        const std::string node = maker->name();
-        message += text(", which is output ", result_nr, " of ",
-                        node.substr(0, node.rfind("Backward")), ",");
-    }
+    if (maker) message += text(", which is output ", result_nr, " of ", maker->operation(), ",");
     message += text(" is at version ", Storage::changes(tensor.version()), "; expected version ",
                     Storage::changes(saved), " instead.");
     if (!thread_state.anomaly)

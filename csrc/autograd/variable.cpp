@@ -17,6 +17,12 @@ void AutogradExtra::forget_accumulator() noexcept {
     accumulator_parked = false;
 }
 
+void AutogradExtra::retire_accumulator() noexcept {
+    Node* former = accumulator_parked || lent_accumulator ? former_accumulator : accumulator;
+    forget_accumulator();
+    former_accumulator = former;
+}
+
 AutogradExtra& make_extra(const Tensor& tensor) {
     if (!tensor->autograd_extra) tensor->autograd_extra = make_ref<AutogradExtra>();
     return *extra_of(tensor);
@@ -40,11 +46,7 @@ namespace {
     const char* change = indirect ? "its base or another view of its base has been" : "is being";
     const Node* node = node_of(view);
     std::string message;
-    if (node) {
-        const std::string name = node->name();
-        message = text("Output ", view->output_nr, " of ", name.substr(0, name.rfind("Backward")),
-                       " is a view ");
-    }
+    if (node) message = text("Output ", view->output_nr, " of ", node->operation(), " is a view ");
     const bool inference = extra.origin == ViewOrigin::Inference;
     if (inference || extra.origin == ViewOrigin::NoGrad || !node)
         message +=
@@ -133,6 +135,13 @@ Ref<Node> gradient_accumulator(const Tensor& leaf) {
     return node;
 }
 
+Edge sought_edge(const Tensor& tensor) {
+    const AutogradExtra* extra = extra_of(tensor);
+    if (!node_of(tensor) && extra && !extra->accumulator && extra->former_accumulator)
+        return {Ref<Node>(extra->former_accumulator)};
+    return gradient_edge(tensor);
+}
+
 void set_leaf_hook(const Tensor& leaf, const Ref<TensorHook>& hook) {
     AutogradExtra& extra = make_extra(leaf);
     extra.leaf_hook = hook;
@@ -197,7 +206,7 @@ void rebase_history(const Tensor& tensor, const Ref<Node>& node) {
 
 void change_window(const Tensor& tensor, const Tensor& window, const Ref<Node>& node) {
     AutogradExtra* extra = extra_of(tensor);
-    if (extra) extra->forget_accumulator();  // it knows the old shape
+    if (extra) extra->retire_accumulator();
     tensor->data = window->data;
     tensor->shape = window.shape();
     tensor.bump_version();
@@ -262,9 +271,9 @@ void replace_data(const Tensor& tensor, const Tensor& source) {
     if (tensor.requires_grad() && !source.is_floating())
         fail(
             "data set to a tensor that requires gradients must be floating point or complex dtype");
-    if (AutogradExtra* extra = extra_of(tensor))
-        extra->forget_accumulator();  // it knows the old shape
-    if (tensor.storage() != source.storage()) tensor->storage = Storage::alias(source.storage());
+    if (AutogradExtra* extra = extra_of(tensor)) extra->retire_accumulator();
+    if (tensor.storage() != source.storage())
+        tensor->storage = Storage::alias(source.storage(), tensor.version());
     tensor->data = source->data;
     tensor->dtype = source.dtype();
     tensor->shape = source.shape();

@@ -17,6 +17,8 @@ void keep_forward_trace(Node& node);
 struct AutogradExtra final : Counted {
     // Leaves: the node that adds to .grad, while the graph holds one; it keeps the tensor, not the reverse.
     Node* accumulator = nullptr;
+    // The one from before the leaf got another shape, while a graph holds it.
+    Node* former_accumulator = nullptr;
     Ref<Node> lent_accumulator;  // another leaf's, for a tensor that stands in for that leaf
     bool accumulator_parked =
         false;                  // no graph holds it: it is this leaf's own until one does again
@@ -35,6 +37,8 @@ struct AutogradExtra final : Counted {
     uint64_t detached_at = 0;
     ~AutogradExtra() override;
     void forget_accumulator() noexcept;
+    // The leaf gets another shape: what is recorded from now on needs another one.
+    void retire_accumulator() noexcept;
 };
 
 inline AutogradExtra* extra_of(const Tensor& tensor) noexcept {
@@ -73,6 +77,10 @@ inline Edge gradient_edge(const Tensor& tensor) {
         edge.node = gradient_accumulator(tensor);
     return edge;
 }
+
+// Where a backward pass looks for the gradient of the tensor: in a graph from before it got another shape, as
+// long as it has no place in another one.
+Edge sought_edge(const Tensor& tensor);
 
 // Whether an operation on these is to be recorded.
 template <class... Tensors> bool recording(const Tensors&... tensors) noexcept {

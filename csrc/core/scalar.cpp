@@ -21,8 +21,9 @@ Scalar Scalar::as(DType dtype) const {
 }
 
 bool Scalar::is_held_by(DType dtype) const {
-    return visit_dtype(
-        dtype, [&]<class T>() -> bool { return static_cast<int64_t>(wrapped<T>()) == to_int(); });
+    return !is_large_ && visit_dtype(dtype, [&]<class T>() -> bool {
+        return static_cast<int64_t>(wrapped<T>()) == to_int();
+    });
 }
 
 }  // namespace tapegrad

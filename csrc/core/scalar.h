@@ -47,23 +47,35 @@ public:
     Scalar(int value) : kind_(DType::Int64), int_(value) {}
     Scalar(int64_t value) : kind_(DType::Int64), int_(value) {}
     Scalar(double value) : kind_(DType::Float64), float_(value) {}
+    // Python's integers go on to 2^64 - 1. What no int64 holds is a number for floats, wraps around in the
+    // arithmetic of integers, and is an error where a tensor of integers is to hold it.
+    explicit Scalar(uint64_t value)
+        : kind_(DType::Int64),
+          is_large_(value > uint64_t{INT64_MAX}),
+          int_(static_cast<int64_t>(value)) {}
 
     // Bool, Int64 or Float64: the kind of number it is.
     DType kind() const noexcept { return kind_; }
     bool is_floating() const noexcept { return kind_ == DType::Float64; }
-    double to_double() const noexcept { return is_floating() ? float_ : static_cast<double>(int_); }
+    bool is_large() const noexcept { return is_large_; }  // an integer beyond int64
+    double to_double() const noexcept { return is_floating() ? float_ : rounded<double>(); }
     int64_t to_int() const { return to<int64_t>(); }
     bool to_bool() const noexcept { return is_floating() ? float_ != 0 : int_ != 0; }
 
     // What a tensor takes as its value, a factor or a bound: raises where T does not hold it.
     template <class T> T to() const {
+        if (is_large_) [[unlikely]] {
+            if constexpr (__is_same(T, bool)) return true;
+            else if constexpr (is_floating_type<T>) return convert<T>(rounded<double>());
+            else refuse_conversion(dtype_of<T>);
+        }
         return is_floating() ? convert<T>(float_) : convert<T>(int_);
     }
     // What arithmetic takes, in which integers wrap around and floats overflow to infinity.
     template <class T> T wrapped() const {
         if constexpr (__is_same(T, bool)) return to_bool();
         else if constexpr (is_floating_type<T>)
-            return is_floating() ? static_cast<T>(float_) : static_cast<T>(int_);
+            return is_floating() ? static_cast<T>(float_) : rounded<T>();
         else return is_floating() ? convert<T>(float_) : static_cast<T>(int_);
     }
     // The number that a tensor of the dtype holds for this one; raises where it holds none.
@@ -77,7 +89,13 @@ public:
     }
 
 private:
+    template <class T> T rounded() const noexcept {
+        if (!is_large_) return static_cast<T>(int_);
+        return static_cast<T>(static_cast<double>(static_cast<uint64_t>(int_)));
+    }
+
     DType kind_;
+    bool is_large_ = false;
     union {
         int64_t int_;
         double float_;

@@ -43,4 +43,8 @@ inline bool same_sizes(const Ref<Shape>& a, const Ref<Shape>& b) noexcept {
     return a == b || a->sizes == b->sizes;
 }
 
+inline bool same_layout(const Ref<Shape>& a, const Ref<Shape>& b) noexcept {
+    return a == b || (a->sizes == b->sizes && a->strides == b->strides);
+}
+
 }  // namespace tapegrad

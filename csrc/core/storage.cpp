@@ -19,11 +19,13 @@ Ref<Storage> Storage::borrow(void* data, size_t bytes, void* owner, void (*free)
                             Storage(data, bytes, owner, free, read_only));
 }
 
-Ref<Storage> Storage::alias(const Ref<Storage>& storage) {
+Ref<Storage> Storage::alias(const Ref<Storage>& storage, uint32_t version) {
     storage->retain();
-    return Ref<Storage>(new (Pool::take(sizeof(Storage))) Storage(
+    Ref<Storage> other(new (Pool::take(sizeof(Storage))) Storage(
         storage->data(), storage->bytes(), storage.get(),
         [](void* owner) { static_cast<Storage*>(owner)->release(); }, storage->read_only()));
+    other->version_ = version;
+    return other;
 }
 
 Ref<Storage> Storage::enlarged(const Ref<Storage>& storage, size_t bytes) {

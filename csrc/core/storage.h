@@ -25,7 +25,7 @@ public:
     static Ref<Storage> borrow(void* data, size_t bytes, void* owner, void (*free)(void*),
                                bool read_only);
     // The same memory with a version counter of its own, as behind Tensor.data.
-    static Ref<Storage> alias(const Ref<Storage>& storage);
+    static Ref<Storage> alias(const Ref<Storage>& storage, uint32_t version = 0);
     // A larger copy, whose further bytes are zero, with the same version.
     static Ref<Storage> enlarged(const Ref<Storage>& storage, size_t bytes);
 

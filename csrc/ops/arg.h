@@ -27,6 +27,9 @@ private:
 // The type of a op b: tensors with dimensions count before 0-d tensors, and these before numbers; among
 // equals the higher category and then the wider type wins.
 DType result_type(const Arg& a, const Arg& b);
+// In a comparison with other, what arg stands for: above all integers and bools are those beyond int64, as
+// infinity is.
+Arg comparable(const Arg& arg, const Arg& other);
 // The type in which both are compared: an integer that the tensor's type does not hold is still smaller or
 // larger than its values.
 DType comparison_type(const Arg& a, const Arg& b);

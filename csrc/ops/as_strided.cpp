@@ -138,25 +138,32 @@ const Tensor& as_strided_(const Tensor& x, const Dims& sizes, const Dims& stride
     return x;
 }
 
-const Tensor& resize_(const Tensor& x, const Dims& sizes) {
+bool make_room(const Tensor& x, const Dims& sizes) {
+    const int64_t item = static_cast<int64_t>(x.item_size()), count = element_count(sizes);
+    int64_t bytes = 0;
+    if (count && (__builtin_add_overflow(x.storage_offset(), count, &bytes) ||
+                  __builtin_mul_overflow(bytes, item, &bytes)))
+        refuse_storage_size(sizes, contiguous_strides(sizes));
+    const Ref<Storage>& storage = x.storage();
+    if (bytes <= static_cast<int64_t>(storage->bytes())) return true;
+    if (!storage->owns_memory() || storage->use_count() > 1) return false;
+    const int64_t offset = x.storage_offset();
+    x->storage = Storage::enlarged(storage, static_cast<size_t>(bytes));
+    x->data = x.storage()->data() + offset * item;
+    return true;
+}
+
+const Tensor& resize_(const Tensor& x, const Dims& sizes, OptionalFormat format) {
     if (x.requires_grad()) fail("cannot resize variables that require grad");
     check_inplace(x, false);
-    if (x.sizes() == sizes) return x;
-    const Ref<Shape> shape = Shape::row_major(sizes);
-    const int64_t offset = x.storage_offset();
-    int64_t bytes = 0;
-    if (shape->numel && (__builtin_add_overflow(offset, shape->numel, &bytes) ||
-                         __builtin_mul_overflow(bytes, int64_t(x.item_size()), &bytes)))
-        refuse_storage_size(sizes, shape->strides);
-    const Ref<Storage>& storage = x.storage();
-    if (bytes > static_cast<int64_t>(storage->bytes())) {
-        if (!storage->owns_memory() || storage->use_count() > 1)
-            fail("Trying to resize storage that is not resizable",
-                 storage->owns_memory() ? ": other tensors share it" : "");
-        x->storage = Storage::enlarged(storage, static_cast<size_t>(bytes));
-        x->data = x.storage()->data() + offset * static_cast<int64_t>(x.item_size());
-    }
-    change_window(x, Tensor(new TensorImpl(shape, x.dtype(), x.storage(), x->data)), nullptr);
+    if (format == MemoryFormat::Preserve) fail("Unsupported memory formatPreserve");
+    if (x.sizes() == sizes && !format) return x;
+    const Ref<Shape> rows = Shape::row_major(sizes);
+    const Dims strides = strides_in(sizes, format.value_or(MemoryFormat::Contiguous));
+    if (!make_room(x, sizes))
+        fail("Trying to resize storage that is not resizable",
+             x.storage()->owns_memory() ? ": other tensors share it" : "");
+    change_window(x, alias(x, rows->sizes, strides, 0), nullptr);
     return x;
 }
 

@@ -15,10 +15,18 @@ constexpr int64_t kGrain = 32768;
     fail("upper bound and lower bound inconsistent with step sign");
 }
 
+template <class T> void check_direction(T start, T end, T step) {
+    if (!(step > 0 || step < 0)) fail("step must be nonzero");
+    if constexpr (std::is_floating_point_v<T>)
+        if (!std::isfinite(start) || !std::isfinite(end))
+            fail("unsupported range: ", start, " -> ", end);
+    if (step > 0 ? start > end : start < end) refuse_direction();
+}
+
 // The number of steps in whole numbers; no difference of int64 values overflows here.
 int64_t integer_count(int64_t start, int64_t end, int64_t step) {
-    if (step == 0) fail("step must be nonzero");
-    if (step > 0 ? start > end : start < end) refuse_direction();
+    if (start == end) return 0;
+    if (step == 0) fail<ValueError>("step must be nonzero");  // its fraction was cut off
     const uint64_t distance =
         step > 0 ? uint64_t(end) - uint64_t(start) : uint64_t(start) - uint64_t(end);
     const uint64_t width = step > 0 ? uint64_t(step) : 0 - uint64_t(step);
@@ -28,10 +36,6 @@ int64_t integer_count(int64_t start, int64_t end, int64_t step) {
 }
 
 int64_t real_count(double start, double end, double step) {
-    if (!(step > 0 || step < 0)) fail("step must be nonzero");
-    if (!std::isfinite(start) || !std::isfinite(end))
-        fail("unsupported range: ", start, " -> ", end);
-    if (step > 0 ? start > end : start < end) refuse_direction();
     const double count = std::ceil((end - start) / step);
     if (!(count >= 0 && count < 9223372036854775808.0)) fail("invalid size, possible overflow?");
     return static_cast<int64_t>(count);
@@ -42,15 +46,15 @@ int64_t real_count(double start, double end, double step) {
 Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, DType dtype) {
     if (dtype == DType::Bool)
         fail<NotImplementedError>("\"arange_cpu\" not implemented for 'Bool'");
-    const bool integers =
-        !is_floating(dtype) || !(start.is_floating() || end.is_floating() || step.is_floating());
-    if (integers && !is_floating(dtype))  // NaN and infinity have no integer
-        for (const Scalar* bound : {&start, &end})
-            if (!std::isfinite(bound->to_double()))
-                fail("unsupported range: ", start.to_double(), " -> ", end.to_double());
-    if (integers)
+    bool fractions = false;
+    for (const Scalar* number : {&start, &end, &step})
+        fractions = fractions || number->is_floating() || number->is_large();
+    if (fractions) check_direction(start.to_double(), end.to_double(), step.to_double());
+    else check_direction(start.to_int(), end.to_int(), step.to_int());
+    if (!is_floating(dtype))
         for (const Scalar* number : {&start, &end, &step}) check_convertible(*number, DType::Int64);
-    const int64_t count = integers
+    // As in PyTorch int64 cuts fractions off first, and smaller integers count the steps before that.
+    const int64_t count = !fractions || dtype == DType::Int64
                               ? integer_count(start.to_int(), end.to_int(), step.to_int())
                               : real_count(start.to_double(), end.to_double(), step.to_double());
     Tensor out = empty({count}, dtype);

@@ -13,7 +13,8 @@ namespace tapegrad {
 
 using kernels::Operand;
 
-Tensor compare(Comparison op, const Arg& a, const Arg& b) {
+Tensor compare(Comparison op, const Arg& given_a, const Arg& given_b) {
+    const Arg a = comparable(given_a, given_b), b = comparable(given_b, given_a);
     const DType dtype = comparison_type(a, b);
     Tensor out = empty_result(broadcast_shape(a, b), DType::Bool, a, b);
     Prepared pa(a, dtype), pb(b, dtype);

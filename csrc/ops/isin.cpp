@@ -11,15 +11,19 @@
 namespace tapegrad {
 
 // Whether the elements are known to be different makes no difference to a search in sorted values.
-Tensor isin(const Arg& elements, const Arg& test_elements, bool, bool invert) {
+Tensor isin(const Arg& given, const Arg& given_test, bool, bool invert) {
+    const Arg elements = comparable(given, given_test),
+              test_elements = comparable(given_test, given);
     const DType dtype = comparison_type(elements, test_elements);
     for (const Arg* arg : {&elements, &test_elements})
         if ((arg->is_tensor() ? arg->tensor().dtype() : arg->scalar().kind()) == DType::Bool)
             fail("Unsupported input type encountered for isin(): Bool");
     const auto values_of = [&](const Arg& arg) {
-        return arg.is_tensor()
-                   ? contiguous_values(cast_values(arg.tensor(), dtype))
-                   : cast_values(scalar_tensor(arg.scalar(), arg.scalar().kind()), dtype);
+        return arg.is_tensor() ? contiguous_values(cast_values(arg.tensor(), dtype))
+                               : cast_values(scalar_tensor(arg.scalar(), arg.scalar().is_large()
+                                                                             ? DType::Float64
+                                                                             : arg.scalar().kind()),
+                                             dtype);
     };
     const Tensor x = values_of(elements), others = values_of(test_elements);
     Tensor out = empty(x.sizes(), DType::Bool);

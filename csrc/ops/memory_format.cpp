@@ -34,9 +34,8 @@ bool is_contiguous(const Tensor& x, MemoryFormat format) {
     return result;
 }
 
-Tensor empty(const Dims& sizes, DType dtype, MemoryFormat format) {
-    if (format == MemoryFormat::Preserve) fail("unsupported memory format Preserve");
-    if (format == MemoryFormat::Contiguous) return empty(sizes, dtype);
+Dims strides_in(const Dims& sizes, MemoryFormat format) {
+    if (!is_channels_last(format)) return contiguous_strides(sizes);
     const int rank = rank_of(format);
     if (sizes.size() != rank)
         fail("required rank ", rank, " tensor to use channels_last", rank == 5 ? "_3d" : "",
@@ -47,7 +46,19 @@ Tensor empty(const Dims& sizes, DType dtype, MemoryFormat format) {
         strides[d] = next;
         next = saturating_mul(next, sizes[d]);
     });
-    return empty_strided(sizes, strides, dtype);
+    return strides;
+}
+
+MemoryFormat suggested_format(const Tensor& x) {
+    for (const MemoryFormat format : {MemoryFormat::ChannelsLast, MemoryFormat::ChannelsLast3d})
+        if (!x.is_contiguous() && is_contiguous(x, format)) return format;
+    return MemoryFormat::Contiguous;
+}
+
+Tensor empty(const Dims& sizes, DType dtype, MemoryFormat format) {
+    if (format == MemoryFormat::Preserve) fail("unsupported memory format Preserve");
+    if (format == MemoryFormat::Contiguous) return empty(sizes, dtype);
+    return empty_strided(sizes, strides_in(sizes, format), dtype);
 }
 
 Tensor empty_like(const Tensor& x, DType dtype, OptionalFormat format) {

@@ -18,7 +18,13 @@ struct LikeOptions : TensorOptions {
 // Whether the elements of x lie as a fresh tensor of the format has them.
 bool is_contiguous(const Tensor& x, MemoryFormat format);
 
-// Fresh memory in a format; raises where the number of dimensions is not that of the format.
+// The strides of a tensor whose memory is in a format; raises where the number of dimensions is not that of
+// the format.
+Dims strides_in(const Dims& sizes, MemoryFormat format);
+// The format of what is made like x: that of its channels, where they come last.
+MemoryFormat suggested_format(const Tensor& x);
+
+// Fresh memory in a format.
 Tensor empty(const Dims& sizes, DType dtype, MemoryFormat format);
 Tensor empty_like(const Tensor& x, DType dtype, OptionalFormat format);
 

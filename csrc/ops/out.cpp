@@ -1,7 +1,7 @@
 #include "ops/out.h"
 
 #include "autograd/variable.h"
-#include "core/checked.h"
+#include "ops/as_strided.h"
 #include "ops/copy.h"
 #include "ops/overlap.h"
 
@@ -31,20 +31,13 @@ void check_out(const Tensor& out, const Tensor& result, const std::vector<Tensor
 
 namespace {
 
-// Other sizes in the order of the dimensions: in the memory that the tensor has, if that is enough, or else
-// in new memory. Whoever shares too small a memory would be cut off.
+// Other sizes, in the order of the dimensions. Whoever shares too small a memory would be cut off.
 void resize(const Tensor& out, const Dims& sizes) {
-    const int64_t bytes = checked_mul(element_count(sizes), static_cast<int64_t>(out.item_size()));
-    const Storage& storage = *out.storage();
-    if (out->data + bytes <= storage.data() + storage.bytes()) {
-        replace_data(out, alias(out, sizes, contiguous_strides(sizes), 0));
-        return;
-    }
-    if (storage.use_count() > 1 || !storage.owns_memory())
+    if (!make_room(out, sizes))
         fail("Trying to resize storage that is not resizable. The tensor given as out= has shape ",
              to_string(out.sizes()), " and shares its memory; give one of shape ", to_string(sizes),
              ".");
-    replace_data(out, empty(sizes, out.dtype()));
+    replace_data(out, alias(out, sizes, contiguous_strides(sizes), 0));
 }
 
 }  // namespace

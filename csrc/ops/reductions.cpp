@@ -355,13 +355,14 @@ Tensor norm(const Tensor& x, double p, const Dims& dims, bool keepdim) {
 
 void from_text(std::string_view text, NormOrder& order) {
     if (text != "fro" && text != "nuc") fail("linalg.matrix_norm: Order ", text, " not supported.");
-    order = {2, text == "nuc"};
+    order = {2, text == "nuc", text == "fro"};
 }
 
 Tensor norm_of(const Tensor& x, const std::optional<NormOrder>& order, const Dims& dims,
                bool keepdim, OptionalDType dtype) {
     const Tensor data = dtype ? to_dtype(x, *dtype) : x;
     if (order && order->nuclear) return nuclear_norm(data, dims, keepdim);
+    if (order && order->frobenius && dims.size() > 2) refuse_matrix_dims(dims);
     return norm(data, order ? order->p : 2, dims, keepdim);
 }
 

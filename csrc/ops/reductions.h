@@ -24,7 +24,7 @@ Tensor norm(const Tensor& x, double p, const Dims& dims, bool keepdim);
 // The order of a norm as its callers name it: a number, "fro" for 2, as is none, or "nuc".
 struct NormOrder {
     double p;
-    bool nuclear = false;
+    bool nuclear = false, frobenius = false;
 };
 void from_text(std::string_view text, NormOrder& order);
 Tensor norm_of(const Tensor& x, const std::optional<NormOrder>& order, const Dims& dims,

@@ -1,6 +1,8 @@
 // The node of an operation whose derivative is not there: to ask for it is an error, not a silent zero.
 #pragma once
 
+#include <functional>
+
 #include "autograd/node.h"
 #include "autograd/variable.h"
 #include "ops/record.h"
@@ -9,13 +11,15 @@ namespace tapegrad {
 
 class RefusingNode final : public Node {
 public:
-    RefusingNode(const char* name, void (*refuse)()) : name_(name), refuse_(refuse) {}
+    RefusingNode(const char* name, std::function<void()> refuse)
+        : name_(name),
+          refuse_(std::move(refuse)) {}
     const char* name() const noexcept override { return name_; }
     void backward(GradList&, TensorList&) override { refuse_(); }
 
 private:
     const char* const name_;
-    void (*const refuse_)();
+    const std::function<void()> refuse_;
 };
 
 inline constexpr auto kErrorNode = "tapegrad::autograd::Error";

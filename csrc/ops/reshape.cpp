@@ -1,6 +1,12 @@
 #include "ops/reshape.h"
 
+#include <algorithm>
+#include <string>
+
+#include "core/checked.h"
 #include "ops/copy.h"
+#include "ops/elementwise.h"
+#include "ops/reductions.h"
 #include "ops/rule.h"
 
 namespace tapegrad {
@@ -76,6 +82,43 @@ Tensor view(const Tensor& x, const Dims& sizes) {
             "view size is not compatible with input tensor's size and stride (at least one "
             "dimension spans across two contiguous subspaces). Use .reshape(...) instead.");
     return recorded_view(alias(x, inferred, strides, 0), Reshaped{"ViewBackward0"}, x);
+}
+
+Tensor view_of_type(const Tensor& x, DType dtype) {
+    const auto from = static_cast<int64_t>(x.item_size()),
+               to = static_cast<int64_t>(item_size(dtype));
+    Dims sizes = x.sizes(), strides = x.strides();
+    if (from != to) {
+        const std::string how = text(" to view ", scalar_type_name(x.dtype()), " as ",
+                                     scalar_type_name(dtype), " (different element sizes)");
+        if (x.dim() == 0) fail("self.dim() cannot be 0", how);
+        const int last = x.dim() - 1;
+        const int64_t ratio = std::max(from, to) / std::min(from, to);
+        const auto divide = [&](const std::string& name, int64_t& value) {
+            if (value % ratio)
+                fail(name, " must be divisible by ", ratio, how, ", but got ", value);
+            value /= ratio;
+        };
+        if (to > from) {
+            int64_t offset = x.storage_offset();
+            divide("self.size(-1)", sizes[last]);
+            divide("self.storage_offset()", offset);
+        } else {
+            sizes[last] = checked_mul(sizes[last], ratio);
+        }
+        if (strides[last] != 1) fail("self.stride(-1) must be 1", how, ", but got ", strides[last]);
+        for (int d = 0; d < last; ++d) {
+            if (to > from) divide("self.stride(" + std::to_string(d) + ")", strides[d]);
+            else strides[d] = checked_mul(strides[d], ratio);
+        }
+    }
+    Tensor view(
+        new TensorImpl(Shape::strided(sizes, strides), dtype, x.storage(), x->data, x->inference));
+    // Bytes that are neither 0 nor 1 are no bools.
+    if (dtype == DType::Bool && from == to && x.dtype() != DType::Bool && x.numel())
+        if (any_values(view_of_type(x, DType::UInt8) > 1))
+            fail("a view as Bool needs memory that has nothing but 0 and 1");
+    return view;
 }
 
 Tensor reshape(const Tensor& x, const Dims& sizes) {

@@ -7,6 +7,8 @@ namespace tapegrad {
 
 // -1 stands for the size that remains.
 Tensor view(const Tensor& x, const Dims& sizes);
+// The memory read as another dtype, which is not recorded.
+Tensor view_of_type(const Tensor& x, DType dtype);
 Tensor reshape(const Tensor& x, const Dims& sizes);
 Tensor flatten(const Tensor& x, int64_t start, int64_t end);
 Tensor unflatten(const Tensor& x, int64_t dim, const Dims& sizes);

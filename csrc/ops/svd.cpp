@@ -250,16 +250,18 @@ Tensor singular_values(const Tensor& x) {
     return values_of(x, known.u, known.s, known.v);
 }
 
+void refuse_matrix_dims(const Dims& dims) {
+    std::string list;
+    for (int64_t d : dims) list += " " + std::to_string(d);
+    fail("linalg.matrix_norm: dim must be a 2-tuple. Got", list);
+}
+
 Tensor nuclear_norm(const Tensor& x, const Dims& given, bool keepdim) {
     constexpr auto name = "linalg.matrix_norm: ";
     if (x.dim() < 2) fail(name, "The input tensor A must have at least 2 dimensions.");
     Dims dims = given;
     for (int d = 0; given.empty() && d < x.dim(); ++d) dims.push_back(d);
-    if (dims.size() != 2) {
-        std::string list;
-        for (int64_t d : dims) list += " " + std::to_string(d);
-        fail(name, "dim must be a 2-tuple. Got", list);
-    }
+    if (dims.size() != 2) refuse_matrix_dims(dims);
     const int rows = wrap_dim(dims[0], x.dim()), columns = wrap_dim(dims[1], x.dim());
     if (rows == columns) fail(name, "dims must be different. Got (", dims[0], ", ", dims[1], ")");
     const Tensor out = sum(singular_values(movedim(x, {rows, columns}, {-2, -1})), {-1});

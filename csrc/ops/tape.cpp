@@ -6,19 +6,40 @@
 #include "ops/copy.h"
 #include "ops/elementwise.h"
 #include "ops/reductions.h"
+#include "ops/reshape.h"
 #include "ops/views.h"
 
 namespace tapegrad {
 
 namespace {
 
+Dims without_ones(const Dims& sizes) {
+    Dims rest;
+    for (const int64_t size : sizes)
+        if (size != 1) rest.push_back(size);
+    return rest;
+}
+
+// A gradient that was on its way when its leaf got another shape. Dimensions of size 1 make no difference;
+// anything else would be the gradient of other numbers.
+Tensor reshaped_like(const Tensor& grad, const Tensor& variable) {
+    const Dims& sizes = variable.sizes();
+    if (without_ones(sizes) == without_ones(grad.sizes())) return reshape(grad, sizes);
+    if (!(broadcast(sizes, grad.sizes()) == sizes))
+        fail("output with shape ", to_string(sizes), " doesn't match the broadcast shape ",
+             to_string(grad.sizes()));
+    fail("a gradient of shape ", to_string(grad.sizes()),
+         " has arrived at a leaf that was given the shape ", to_string(sizes), " meanwhile");
+}
+
 // A copy of a gradient in the layout of the variable that it belongs to.
-Tensor clone_like(const Tensor& grad, const Tensor& variable) {
+Tensor clone_like(const Tensor& given, const Tensor& variable) {
+    const bool fits = same_sizes(variable.shape(), given.shape());
+    const Tensor grad = fits ? given : reshaped_like(given, variable);
     if (grad_enabled() && grad.requires_grad()) return clone(grad);
-    Tensor out =
-        is_non_overlapping_and_dense(variable) && same_sizes(variable.shape(), grad.shape())
-            ? empty_strided(variable.sizes(), variable.strides(), grad.dtype())
-            : empty(grad.sizes(), grad.dtype());
+    Tensor out = is_non_overlapping_and_dense(variable)
+                     ? empty_strided(variable.sizes(), variable.strides(), grad.dtype())
+                     : empty(grad.sizes(), grad.dtype());
     copy_values(out, grad);
     return out;
 }

@@ -139,7 +139,7 @@ py::tuple run(const py::tuple& roots, const py::tuple& grads, bool keep_graph, b
             if (!wants_gradient(input))
                 fail("One of the differentiated Tensors does not require grad");
             if (accumulate && !input.is_leaf()) retain_grad(input);
-            edge = gradient_edge(input);
+            edge = sought_edge(input);
         }
         input_edges.push_back(std::move(edge));
     }

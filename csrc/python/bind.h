@@ -13,6 +13,7 @@
 #include <tuple>
 #include <utility>
 
+#include "python/dispatch.h"
 #include "python/errors.h"
 #include "python/read.h"
 
@@ -168,15 +169,24 @@ template <Name N, Bound B, auto F = nullptr> struct Thunk {
             }
         });
     }
+    static PyObject* watched_function(PyObject*, PyObject* const* args, Py_ssize_t count,
+                                      PyObject* names) {
+        return call_watched(*op, nullptr, args, count, names);
+    }
+    static PyObject* watched_method(PyObject* self, PyObject* const* args, Py_ssize_t count,
+                                    PyObject* names) {
+        return call_watched(*op, self, args, count, names);
+    }
     static inline const Operator* op = nullptr;
 };
 
 template <class T, class... F>
 Operator& bind(PyObject* m, const char* name, Bound where, F... functions) {
     const Function forms[] = {make_function(+functions)...};
-    auto* op = new Operator(m, name, forms, static_cast<int>(sizeof...(F)),
-                            where == Bound::Method ? nullptr : T::function,
-                            where == Bound::Function ? nullptr : T::method);
+    auto* op =
+        new Operator(m, name, forms, static_cast<int>(sizeof...(F)),
+                     where == Bound::Method ? Thunks{} : Thunks{T::function, T::watched_function},
+                     where == Bound::Function ? Thunks{} : Thunks{T::method, T::watched_method});
     T::op = op;
     return *op;
 }

@@ -430,12 +430,11 @@ PyObject* context_repr(PyObject* self) {
 
 template <class F> void* slot(F* function) { return reinterpret_cast<void*>(function); }
 
-// What a backward gave that was not recorded, behind a node that refuses to be run. As in PyTorch each value is
+// Values that were made without recording, behind a node that refuses to be run. As in PyTorch each value is
 // the start of a graph of its own.
-py::tuple refuse_second_derivative(const py::tuple& values) {
-    const Ref<Node> node(new RefusingNode(kErrorNode, [] {
-        fail("trying to differentiate twice a function that was marked with @once_differentiable");
-    }));
+py::tuple refuse_derivative(const py::tuple& values, std::string message) {
+    const Ref<Node> node(
+        new RefusingNode(kErrorNode, [message = std::move(message)] { fail(message); }));
     py::tuple result(values.size());
     for (size_t i = 0; i < values.size(); ++i) {
         const py::handle value = values[i];
@@ -496,7 +495,7 @@ void bind_custom_functions(py::module_& m) {
     m.attr("_FunctionBase") =
         py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(context_type));
     m.def("_apply_function", apply);
-    m.def("_refuse_second_derivative", refuse_second_derivative);
+    m.def("_refuse_derivative", refuse_derivative);
 }
 
 }  // namespace tapegrad::python

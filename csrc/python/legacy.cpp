@@ -59,6 +59,8 @@ Tensor make_tensor(DType dtype, bool any_dtype, const py::tuple& args) {
                             dtype_name(given.dtype()), ")");
         return view_alias(given);
     }
+    if (PyUnicode_Check(first.ptr()) || PyBytes_Check(first.ptr()))
+        fail<TypeError>("new(): invalid data type '", Py_TYPE(first.ptr())->tp_name, "'");
     if (!PySequence_Check(first.ptr()))
         fail<TypeError>("new(): data must be a sequence (got ", Py_TYPE(first.ptr())->tp_name, ")");
     return tensor_from_data(first.ptr(), dtype);
@@ -74,6 +76,18 @@ PyObject* construct_tensor(PyTypeObject* type, PyObject* args, PyObject* kwargs)
 }
 
 void bind_legacy(py::module_& m) {
+    def_plain_method(
+        "new",
+        [](const Tensor& self, const py::args& args, const py::kwargs& kwargs) {
+            return make_tensor(self.dtype(), false, with_keywords(args, kwargs));
+        },
+        "A tensor of the same dtype, of a size or of data, as the types of old programs make "
+        "them:\n"
+        "``new_empty`` and ``new_tensor`` say which is meant.\n\n"
+        "Example:\n"
+        "    >>> import tapegrad\n"
+        "    >>> tapegrad.zeros(2).new([1, 2])\n"
+        "    tensor([1., 2.])\n");
     m.def(
         "_legacy_tensor",
         [](DType dtype, const py::tuple& args, const py::dict& kwargs) {

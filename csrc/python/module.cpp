@@ -24,5 +24,6 @@ PYBIND11_MODULE(_C, m) {
     bind_legacy(m);
     bind_runtime(m);
     bind_operator_table(m);
+    bind_dispatch(m);
     bind_docs(m.ptr());
 }

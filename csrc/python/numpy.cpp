@@ -102,7 +102,7 @@ Tensor from_numpy(const py::handle& array) {
 }
 
 py::object array_method(const Tensor& self, const py::object& dtype, const py::object& copy) {
-    if (self.requires_grad()) fail(kDetachFirst);
+    if (recording(self)) fail(kDetachFirst);
     py::object array = to_array(self);
     const bool must_copy = !copy.is_none() && copy.cast<bool>(),
                may_copy = copy.is_none() || must_copy;
@@ -118,7 +118,7 @@ py::object array_method(const Tensor& self, const py::object& dtype, const py::o
 }
 
 py::object numpy_method(const Tensor& self, bool force) {
-    if (self.requires_grad() && !force) fail(kDetachFirst);
+    if (recording(self) && !force) fail(kDetachFirst);
     return to_array(self);
 }
 
@@ -206,7 +206,7 @@ constexpr const char* kFormats[kDTypeCount] = {
 void fill_buffer(PyObject* self, Py_buffer* view, int flags) {
     const auto wants = [flags](int flag) { return (flags & flag) == flag; };
     const Tensor tensor = unwrap(self);
-    if (tensor.requires_grad()) throw py::buffer_error(kDetachFirst);
+    if (recording(tensor)) throw py::buffer_error(kDetachFirst);
     if (!kFormats[static_cast<int>(tensor.dtype())])
         throw py::buffer_error("buffers have no format for bfloat16");
     const bool read_only = tensor.storage()->read_only();
@@ -253,7 +253,7 @@ void fill_buffer(PyObject* self, Py_buffer* view, int flags) {
 // A tensor as an array, whose values may only be computed with where nothing is recorded.
 py::object operand_array(PyObject* operand, bool may_require_grad) {
     if (!is_tensor(operand)) return py::reinterpret_borrow<py::object>(operand);
-    if (!may_require_grad && unwrap(operand).requires_grad())
+    if (!may_require_grad && recording(unwrap(operand)))
         fail(kDetachFirst,
              " Make a tensor of the array, with tapegrad.from_numpy, to record the operation.");
     return to_array(unwrap(operand));
@@ -300,7 +300,7 @@ PyObject* compare_through_numpy(PyObject* left, PyObject* right, int op) {
 }
 
 Tensor array_operand(const Tensor& self, PyObject* array) {
-    if (self.requires_grad()) fail(kDetachFirst);
+    if (recording(self)) fail(kDetachFirst);
     // A copy, in the order of the dimensions: the array may show the tensor's own memory.
     return convert_array(py::handle(array).attr("copy")(), false);
 }
@@ -314,7 +314,7 @@ PyObject* call_by_numpy(PyObject* self, const char* name, PyObject* const* args,
     if (!by_numpy) return nullptr;
     const py::object array = to_array(unwrap(self));
     if (!py::hasattr(array, name)) return nullptr;
-    if (unwrap(self).requires_grad()) fail(kDetachFirst);
+    if (recording(unwrap(self))) fail(kDetachFirst);
     const py::object method = array.attr(name);
     return wrap_result(PyObject_Vectorcall(method.ptr(), args, static_cast<size_t>(count), names));
 }

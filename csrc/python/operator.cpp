@@ -234,11 +234,17 @@ Operator& find_operator(std::string_view name) {
     fail("no operator ", name);
 }
 
+static PyCFunction as_method(VectorCall call) {
+    return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(call));
+}
+
 Operator::Operator(PyObject* module, const char* name, const Function* functions, int count,
-                   VectorCall function, VectorCall method)
+                   Thunks function, Thunks method)
     : module_(module),
-      name_(name) {
-    const auto signatures = lines(docstring_of(name, function == nullptr).signatures);
+      name_(name),
+      function_thunks_(function),
+      method_thunks_(method) {
+    const auto signatures = lines(docstring_of(name, !function).signatures);
     const auto given = static_cast<int>(signatures.size());
     if (given != 1 && given != count)
         fail(name, " has ", given, " signatures for ", count, " functions");
@@ -252,9 +258,8 @@ Operator::Operator(PyObject* module, const char* name, const Function* functions
             fail(name, form.signature, ": no method, its tensor has no parameter of its own");
     first_ = forms_.data();
     takes_out_ = gives_tensors(functions[0]);
-    const auto define = [&](VectorCall call) {
-        return PyMethodDef{name, reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(call)),
-                           METH_FASTCALL | METH_KEYWORDS, nullptr};
+    const auto define = [&](const Thunks& thunks) {
+        return PyMethodDef{name, as_method(thunks.usual), METH_FASTCALL | METH_KEYWORDS, nullptr};
     };
     if (function) {
         function_ = define(function);
@@ -268,6 +273,14 @@ Operator::Operator(PyObject* module, const char* name, const Function* functions
     }
     add(name);
     all_operators().push_back(this);
+}
+
+void Operator::watch(bool on) {
+    const auto exchange = [&](PyMethodDef& method, const Thunks& thunks) {
+        if (thunks) method.ml_meth = as_method(on ? thunks.watched : thunks.usual);
+    };
+    exchange(function_, function_thunks_);
+    exchange(method_, method_thunks_);
 }
 
 void Operator::add(const char* name) {

@@ -64,6 +64,11 @@ struct Form {
 };
 
 using VectorCall = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*);
+// What Python calls, and what it calls while a dispatch mode is on.
+struct Thunks {
+    VectorCall usual = nullptr, watched = nullptr;
+    explicit operator bool() const { return usual; }
+};
 
 class Operator {
 public:
@@ -71,7 +76,7 @@ public:
     // of C++ has a signature of its own, or all have the same. In that case one with fewer parameters
     // serves calls that leave the rest at their defaults.
     Operator(PyObject* module, const char* name, const Function* functions, int count,
-             VectorCall function, VectorCall method);
+             Thunks function, Thunks method);
     Operator(const Operator&) = delete;
 
     // Called from Python: arguments by position and defaults for the first form, or else any that fits. The
@@ -107,6 +112,8 @@ public:
     // A pair as this operator's class in tapegrad.return_types.
     PyObject* wrap_pair(Tensor first, Tensor second) const;
     void attach_docstring();
+    // Exchanges what Python calls.
+    void watch(bool on);
 
 private:
     PyObject* call_spread(PyObject* self, PyObject* const* args, Py_ssize_t count) const noexcept;
@@ -120,6 +127,7 @@ private:
     const char* name_;
     std::vector<const char*> aliases_;
     PyMethodDef function_{}, method_{};
+    Thunks function_thunks_, method_thunks_;
     PyObject *function_object_ = nullptr, *method_object_ = nullptr;
     mutable PyTypeObject* pair_type_ = nullptr;
     bool takes_out_, has_one_signature_;

@@ -4,7 +4,7 @@
 namespace tapegrad::python {
 
 void bind_reshape(PyObject* m) {
-    def_method<"view">(m, view);
+    def_method<"view">(m, view, view_of_type);
     def<"reshape">(m, reshape).without_out();
     def_method<"view_as">(m, [](const Tensor& x, const Tensor& y) { return view(x, y.sizes()); });
     def_method<"reshape_as">(

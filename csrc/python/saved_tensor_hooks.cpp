@@ -111,6 +111,11 @@ void bind_saved_tensor_hooks(py::module_& m) {
             std::make_unique<PythonSavedTensorHooks>(std::move(pack), std::move(unpack)));
         use_innermost();
     });
+    m.def("_innermost_saved_tensors_hooks", []() -> py::object {
+        if (stack().hooks.empty()) return py::none();
+        const PythonSavedTensorHooks& hooks = *stack().hooks.back();
+        return py::make_tuple(hooks.pack_hook, hooks.unpack_hook);
+    });
     m.def("_watch_writes", watch_writes);
     m.def("_pop_saved_tensors_hooks", [] {
         if (!stack().hooks.empty()) stack().hooks.pop_back();

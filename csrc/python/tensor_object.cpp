@@ -306,9 +306,15 @@ bool to_scalar(PyObject* object, Scalar& result) {
         return true;
     }
     if (PyLong_Check(object)) {
-        const long long value = PyLong_AsLongLong(object);
-        if (value == -1 && PyErr_Occurred()) throw py::error_already_set();
-        result = Scalar(static_cast<int64_t>(value));
+        int overflow;
+        const long long value = PyLong_AsLongLongAndOverflow(object, &overflow);
+        if (overflow == 0) {
+            result = Scalar(static_cast<int64_t>(value));
+        } else {
+            if (overflow < 0) PyLong_AsLongLong(object);  // for the error
+            else result = Scalar(uint64_t{PyLong_AsUnsignedLongLong(object)});
+        }
+        if (PyErr_Occurred()) throw py::error_already_set();
         return true;
     }
     // NumPy's scalars: np.float32(2) * x. Arrays are left to NumPy.

@@ -25,18 +25,8 @@ from ._device import (
     preserve_format,
 )
 from ._tensor import Tensor, is_tensor
-from ._legacy import (
-    BFloat16Tensor,
-    BoolTensor,
-    ByteTensor,
-    CharTensor,
-    DoubleTensor,
-    FloatTensor,
-    HalfTensor,
-    IntTensor,
-    LongTensor,
-    ShortTensor,
-)
+from . import _legacy
+from ._legacy import *  # noqa: F403
 from ._tensor_str import get_printoptions, printoptions, set_printoptions
 from ._version import __version__
 from . import return_types
@@ -48,6 +38,7 @@ from ._runtime import memory_stats
 
 if TYPE_CHECKING:
     from . import linalg, nn, optim, utils
+    from ._ops import ops
     from .serialization import load, save
 
 __getattr__, __dir__ = lazy(
@@ -55,6 +46,7 @@ __getattr__, __dir__ = lazy(
     {
         "linalg": "linalg",
         "nn": "nn",
+        "ops": "_ops",
         "optim": "optim",
         "utils": "utils",
         "load": "serialization",
@@ -63,16 +55,6 @@ __getattr__, __dir__ = lazy(
 )
 
 __all__ = [
-    "BFloat16Tensor",
-    "BoolTensor",
-    "ByteTensor",
-    "CharTensor",
-    "DoubleTensor",
-    "FloatTensor",
-    "HalfTensor",
-    "IntTensor",
-    "LongTensor",
-    "ShortTensor",
     "Tensor",
     "__config__",
     "__version__",
@@ -91,6 +73,7 @@ __all__ = [
     "memory_stats",
     "nn",
     "no_grad",
+    "ops",
     "optim",
     "preserve_format",
     "printoptions",
@@ -100,4 +83,5 @@ __all__ = [
     "set_printoptions",
     "utils",
 ]
+__all__ += _legacy.__all__
 __all__ += _C.__all__

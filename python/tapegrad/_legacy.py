@@ -7,6 +7,7 @@ from typing import Any
 from . import _C
 from ._C import Tensor
 
+# The package exports these names.
 __all__ = [
     "BFloat16Tensor",
     "BoolTensor",
@@ -18,9 +19,7 @@ __all__ = [
     "IntTensor",
     "LongTensor",
     "ShortTensor",
-    "TensorType",
-    "dtype_of",
-    "type_name",
+    "set_default_tensor_type",
 ]
 
 
@@ -68,18 +67,7 @@ CharTensor = _make("CharTensor", _C.int8)
 ByteTensor = _make("ByteTensor", _C.uint8)
 BoolTensor = _make("BoolTensor", _C.bool)
 
-_TYPES = (
-    FloatTensor,
-    DoubleTensor,
-    HalfTensor,
-    BFloat16Tensor,
-    LongTensor,
-    IntTensor,
-    ShortTensor,
-    CharTensor,
-    ByteTensor,
-    BoolTensor,
-)
+_TYPES = [kind for kind in list(globals().values()) if isinstance(kind, TensorType)]
 
 
 def type_name(dtype: _C.dtype) -> str:
@@ -110,3 +98,34 @@ def dtype_of(kind: Any) -> Any:
                 return known.dtype
         raise ValueError(f"invalid type: '{kind}'")
     return kind
+
+
+def set_default_tensor_type(t: Any, /) -> None:
+    """Set the default dtype by the type of its tensors, or by the name of that.
+
+    ``tapegrad.set_default_dtype`` is the newer form.
+
+    Raises:
+        TypeError: if it is not the type of a floating-point dtype.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.set_default_tensor_type(tapegrad.DoubleTensor)
+        >>> tapegrad.tensor(1.0).dtype
+        tapegrad.float64
+        >>> tapegrad.set_default_tensor_type("tapegrad.FloatTensor")
+    """
+    if isinstance(t, str):
+        try:
+            dtype = dtype_of(t)
+        except ValueError as error:
+            raise TypeError(str(error)) from None
+    elif isinstance(t, TensorType):
+        dtype = t.dtype
+    else:
+        raise TypeError(
+            "invalid type object: only floating-point types are supported as the default type"
+        )
+    if not dtype.is_floating_point:
+        raise TypeError("only floating-point types are supported as the default type")
+    _C.set_default_dtype(dtype)

@@ -322,12 +322,13 @@ Example:
     >>> tapegrad.diagonal(tapegrad.tensor([[1, 2], [3, 4]]))
     tensor([1, 4])
 """,
-    "resize_as_(input, other)": """\
+    "resize_as_(input, other, *, memory_format=None)": """\
 Give a tensor the size of another one, in place, as ``Tensor.resize_`` does.
 
 Args:
     input: the tensor that is changed.
     other: a tensor.
+    memory_format: as for ``Tensor.resize_``; ``preserve_format`` is that of the other tensor.
 
 Returns:
     The tensor ``input`` itself.

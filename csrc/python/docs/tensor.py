@@ -64,14 +64,16 @@ Example:
     >>> x.where(x > 0, 0.0)
     tensor([1., 0.])
 """,
-    "view(*size)": f"""\
-The same memory in another shape.
+    "view(*size)\nview(dtype)": f"""\
+The same memory in another shape, or read as numbers of another dtype.
 
 Args:
     size: the sizes, of which one may be -1 and follows from the others: {FLAT}
+    dtype: what the memory is read as. Where its numbers have another size, the last dimension has
+        more or fewer of them.
 
 Returns:
-    A view.
+    A view; one of another dtype is not recorded.
 
 Raises:
     RuntimeError: if the number of elements differs, or the strides do not allow a view; ``reshape``
@@ -480,7 +482,7 @@ Give the tensor another size, in place: it shows the first elements of its memor
 Args:
     size: the new size. Where it has more elements than the memory, the memory grows, and the
         further elements have any value.
-    memory_format: ignored.
+    memory_format: the order of the elements in memory. Default: rows.
 
 Returns:
     The tensor itself.

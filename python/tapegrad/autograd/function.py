@@ -192,6 +192,9 @@ class InplaceFunction(Function):
         self.inplace = inplace
 
 
+_ONCE = "trying to differentiate twice a function that was marked with @once_differentiable"
+
+
 def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
     """Mark a backward whose results cannot be differentiated again: trying to raises an error.
 
@@ -216,7 +219,7 @@ def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
         if not any(isinstance(a, _C.Tensor) and a.requires_grad for a in args):
             return outputs
         if not isinstance(outputs, tuple):
-            return _C._refuse_second_derivative((outputs,))[0]
-        return _C._refuse_second_derivative(outputs)
+            return _C._refuse_derivative((outputs,), _ONCE)[0]
+        return _C._refuse_derivative(outputs, _ONCE)
 
     return wrapper

@@ -10,8 +10,8 @@ import tapegrad
 from ..._C import Tensor
 from .. import functional as F
 from .. import init
-from .module import Module
 from ..parameter import Parameter
+from .module import Module
 
 __all__ = [
     "BatchNorm1d",
