@@ -565,3 +565,26 @@ def test_multi_grad_hook_mode():
 def test_multi_grad_hook_needs_a_graph():
     with pytest.raises(AssertionError, match="Expected gradient function to be set"):
         register_multi_grad_hook((tapegrad.ones(1),), print)
+
+
+@both
+def test_saved_operands_in_the_memory_that_is_written(lib):
+    x = lib.tensor([0.5, -1.0, 1.5], dtype=lib.float64, requires_grad=True)
+    with lib.autograd.graph.allow_mutation_on_saved_tensors():
+        square = x * 2
+        square.mul_(square)
+        backwards = x * 2
+        backwards.div_(backwards[[2, 1, 0]].detach())
+        part = x * 2
+        part[1:].mul_(part[:1])
+        index = x * 2
+        index.masked_fill_(index > 0, index[1] * 3)
+        for out, slope in (
+            (square, [4.0, -8.0, 12.0]),
+            (backwards, [2 / 3, -1.0, 2.0]),
+            (part, [2.0 + -4.0 + 6.0, 2.0, 2.0]),
+        ):
+            (grad,) = lib.autograd.grad(out.sum(), x)
+            assert grad.tolist() == pytest.approx(slope)
+        (grad,) = lib.autograd.grad(index.sum(), x)
+        assert grad.tolist() == [0, 2 + 12, 0]

@@ -29,10 +29,12 @@ CHANGES = {
     "a view of the data": lambda lib, x: x.data.unsqueeze_(0).resize_(1),
     "resize_": lambda lib, x: x.resize_(4),
 }
+REFORMED = {"set_", *(name for name in CHANGES if name.startswith(("data of", "doubles")))}
 GRAPHS = {
     "product": lambda x: (x * 2).sum(),
     "sum": lambda x: x.sum(),
     "exp": lambda x: x.exp().sum(),
+    "square": lambda x: (x * x).sum(),
     "part": lambda x: (x.view(-1)[1:] * 3).sum(),
     "two paths": lambda x: (x * 2).sum() + (x * 3).sum(),
     "row": lambda x: (x[0] * 2).sum(),
@@ -75,6 +77,10 @@ def test_gradients_arrive_as_in_pytorch(change):
     torch = pytest.importorskip("torch")
     for graph, mode in itertools.product(GRAPHS, MODES):
         got, want = (outcome(lib, change, graph, mode) for lib in (tg, torch))
+        if graph == "square" and change in REFORMED:
+            # What was saved has another form; PyTorch computes with it where the shapes allow that.
+            assert got[0][-1][0] == "RuntimeError", (graph, mode)
+            continue
         if mode == "grad" and want[0] == [[None]]:
             # PyTorch has forgotten where the gradient went.
             assert got[0][0][0] is not None, (graph, mode)

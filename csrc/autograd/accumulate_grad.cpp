@@ -67,8 +67,7 @@ void AccumulateGrad::backward(GradList& grads, TensorList&) {
         if (grad_enabled()) {
             variable_->grad = Ref<TensorImpl>(tape_operations.add(sum, grad).impl());
         } else {
-            if (thread_state.write_watch) [[unlikely]]
-                thread_state.write_watch->about_to_write(sum);
+            announce_write(sum);
             KeepLock keep;  // other threads may add to the same leaf
             tape_operations.add_in_place(sum, grad);
         }

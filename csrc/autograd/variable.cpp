@@ -187,8 +187,7 @@ void check_inplace(const Tensor& tensor, bool recorded) {
         if (tensor.requires_grad() && tensor.is_leaf())
             fail("a leaf Variable that requires grad is being used in an in-place operation.");
     }
-    if (thread_state.write_watch) [[unlikely]]
-        thread_state.write_watch->about_to_write(tensor);
+    announce_write(tensor);
 }
 
 void rebase_history(const Tensor& tensor, const Ref<Node>& node) {
@@ -272,8 +271,11 @@ void replace_data(const Tensor& tensor, const Tensor& source) {
         fail(
             "data set to a tensor that requires gradients must be floating point or complex dtype");
     if (AutogradExtra* extra = extra_of(tensor)) extra->retire_accumulator();
-    if (tensor.storage() != source.storage())
+    const bool alike =
+        tensor.dtype() == source.dtype() && same_sizes(tensor.shape(), source.shape());
+    if (tensor.storage() != source.storage() || !alike)
         tensor->storage = Storage::alias(source.storage(), tensor.version());
+    if (!alike) tensor.storage()->start_generation();  // what was saved of it has another form
     tensor->data = source->data;
     tensor->dtype = source.dtype();
     tensor->shape = source.shape();

@@ -82,6 +82,13 @@ inline Edge gradient_edge(const Tensor& tensor) {
 // long as it has no place in another one.
 Edge sought_edge(const Tensor& tensor);
 
+// Tells who watches the thread's writes (allow_mutation_on_saved_tensors) of one; check_inplace does, and so does
+// an operation in place that has saved an operand since, which may lie in the same memory.
+inline void announce_write(const Tensor& tensor) {
+    if (thread_state.write_watch) [[unlikely]]
+        thread_state.write_watch->about_to_write(tensor);
+}
+
 // Whether an operation on these is to be recorded.
 template <class... Tensors> bool recording(const Tensors&... tensors) noexcept {
     return grad_enabled() && (tensors.requires_grad() || ...);

@@ -404,6 +404,7 @@ const Tensor& binary_in_place(Binary op, const Tensor& a, const Arg& b) {
     if (recorded) {
         node = Ref<BinaryNode>(new BinaryNode(op, a, b));
         node->save_operands(node->uses_a() ? Arg(original = clone(a)) : Arg(a), b);
+        if (!plain) announce_write(a);
     }
     if (plain) {
         const void* in[] = {a.data(), b.tensor().data()};

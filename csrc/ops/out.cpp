@@ -37,7 +37,8 @@ void resize(const Tensor& out, const Dims& sizes) {
         fail("Trying to resize storage that is not resizable. The tensor given as out= has shape ",
              to_string(out.sizes()), " and shares its memory; give one of shape ", to_string(sizes),
              ".");
-    replace_data(out, alias(out, sizes, contiguous_strides(sizes), 0));
+    if (AutogradExtra* extra = extra_of(out)) extra->retire_accumulator();
+    out->shape = Shape::row_major(sizes);
 }
 
 }  // namespace

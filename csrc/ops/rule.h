@@ -328,6 +328,7 @@ public:
             node = rules::make_node(rule, x_, given...);
             if (node->uses_first_value()) node->save_arguments(clone(x_), given...);
             else node->save_arguments(x_, given...);
+            announce_write(x_);
         }
         apply(Ref<Node>(node), write);
         if (node) node->save_result(x_);
