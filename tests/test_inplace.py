@@ -1068,3 +1068,23 @@ def test_assigning_to_whole_dimensions_makes_no_view(lib: Any, name: str) -> Non
     d = x * 1
     d[-2:] = v
     assert type(d.grad_fn).__name__ == "CopySlices"
+
+
+def test_products_added_in_place() -> None:
+    def check(x: Any, change: Any, expected: Any) -> None:
+        for beta, alpha in ((1, 1), (0.5, 2), (0, 3)):
+            y = x.clone()
+            result = change(y, beta, alpha)
+            assert result is y
+            np.testing.assert_allclose(array(y), array(x * beta + expected * alpha), rtol=1e-6)
+            with raises(
+                RuntimeError, "Bad in-place call: input tensor size [1] and output tensor size"
+            ):
+                change(tg.ones(1), beta, alpha)
+
+    a, b, v, w = tg.randn(2, 3), tg.randn(3, 4), tg.randn(3), tg.randn(2)
+    many = tg.randn(5, 2, 3), tg.randn(5, 3, 4)
+    check(w, lambda x, f, g: x.addmv_(a, v, beta=f, alpha=g), a @ v)
+    check(a, lambda x, f, g: x.addr_(w, v, beta=f, alpha=g), tg.outer(w, v))
+    check(tg.randn(5, 2, 4), lambda x, f, g: x.baddbmm_(*many, beta=f, alpha=g), tg.bmm(*many))
+    check(a @ b, lambda x, f, g: x.addbmm_(*many, beta=f, alpha=g), tg.bmm(*many).sum(0))

@@ -17,7 +17,8 @@ ELSEWHERE: dict[str, str] = {
         "test_dtypes.py": "bool byte char short int long half bfloat16 float double type type_as",
         "test_numpy.py": "as_tensor from_numpy from_dlpack frombuffer numpy",
         "test_inplace.py": (
-            "zero_ fill_ copy_ detach_ resize_ resize_as_ as_strided_ swapaxes_ addmm_ eq_ ne_ lt_ le_ gt_ "
+            "zero_ fill_ copy_ detach_ resize_ resize_as_ as_strided_ swapaxes_ "
+            "addmm_ addmv_ addr_ baddbmm_ addbmm_ eq_ ne_ lt_ le_ gt_ "
             "ge_ logical_and_ logical_or_ logical_xor_ logical_not_"
         ),
         "test_special.py": "polygamma_ float_power_",

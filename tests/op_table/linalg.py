@@ -11,9 +11,29 @@ import numpy as np
 from op_row import E, Make, S, Sample, Samples
 from support import FLOATS, NUMBERS
 
-from .build import BROADCAST, add_row
+from .build import BROADCAST
+from .build import add_row as add_any_row
 
 MATRIX: dict[str, Any] = {"kind": "linalg", "dtypes": FLOATS, "tol": 200}
+MANY = 4_001  # matrices that keep several threads busy
+
+
+def many(samples: Samples) -> Samples:
+    """The first sample many times, in one batch."""
+
+    def large(m: Make) -> list[Sample]:
+        first = next(iter(samples(m)))
+        if not all(isinstance(a, np.ndarray) for a in first.args):
+            return []
+        args = (np.repeat(a[None], MANY, 0) for a in first.args)
+        return [S(*args, **first.kwargs)]
+
+    return large
+
+
+def add_row(name: str, ref: Callable[..., Any], samples: Samples, **options: Any) -> None:
+    """A row whose large inputs are batches."""
+    add_any_row(name, ref, samples, **{"large": many(samples), **options})
 
 
 def regular(m: Make, *shape: int) -> np.ndarray:
@@ -427,9 +447,10 @@ def nuclear(x: np.ndarray, dim: Any = (0, 1), keepdim: bool = False) -> Any:
 
 
 add_row("nuclear_norm", nuclear, lambda m: [S(apart(m, 3, 2)), S(apart(m, 2, 3, 3), (1, 2)), S(apart(m, 2, 2, 3), (1, 2), True)],
-        **MATRIX, method=None)
+        **MATRIX, method=None, large=lambda m: [S(apart(m, 2001, 3, 3), (1, 2))])
 add_row("frobenius_norm", lambda x, dim, keepdim=False: np.sqrt((x * x).sum(tuple(dim), keepdims=keepdim)),
-        lambda m: [S(m(3, 2), (0, 1)), S(m(2, 3, 3), (0, 2)), S(m(2, 3), (1,), True)], **MATRIX, method=None)
+        lambda m: [S(m(3, 2), (0, 1)), S(m(2, 3, 3), (0, 2)), S(m(2, 3), (1,), True)], **MATRIX, method=None,
+        large=lambda m: [S(m(301, 1003), (0, 1))])
 linalg_row("pinv", lambda x, **_: np.linalg.pinv(x),
            lambda m: [*each(apart, SPECTRA)(m), S(apart(m, 4, 3), rtol=0.01)])
 add_row("pinverse", np.linalg.pinv, each(apart, ((3, 3), (4, 2), (2, 4))), **MATRIX)
@@ -462,19 +483,21 @@ def power_samples(m: Make) -> Iterable[Sample]:
 
 for path in ("linalg.matrix_power", "matrix_power"):
     add_row(path.replace(".", "_"), np.linalg.matrix_power, power_samples, path=path, kind="linalg", dtypes=NUMBERS,
-            tol=100)
+            tol=100, large=lambda m: [S(m(701, 9, 9), 3)])
 linalg_row("multi_dot", lambda x: np.linalg.multi_dot(x),
            lambda m: [S([m(2, 3), m(3, 4)]), S([m(3), m(3, 4), m(4)]), S([m(2, 3), m(3, 1), m(1, 4), m(4)]),
-                      S([m(3), m(3)])], dtypes=NUMBERS,
+                      S([m(3), m(3)])], dtypes=NUMBERS, large=lambda m: [S([m(40, 50), m(50, 60), m(60, 30)])],
            errors=(E(lambda t: t.linalg.multi_dot([t.ones(2, 2)]), RuntimeError,
                      "multi_dot(): expected at least 2 tensors but got 1"),
                    E(lambda t: t.linalg.multi_dot([t.ones(2, 2), t.ones(3, 2)]), RuntimeError,
                      "multi_dot(): tensors 0 and 1 with shapes [2, 2] and [3, 2] cannot be multiplied")))
-add_row("chain_matmul", lambda *x: x[0] if len(x) == 1 else np.linalg.multi_dot(x),
-        lambda m: [S(m(2, 3), m(3, 4)), S(m(2, 3), m(3, 1), m(1, 4)), S(m(2, 2))], kind="linalg", method=None, tol=10)
-linalg_row("tensorinv", np.linalg.tensorinv, lambda m: [S(regular(m, 6, 6).reshape(2, 3, 6)), S(regular(m, 4, 4).reshape(4, 2, 2), ind=1)])
+add_any_row("chain_matmul", lambda *x: x[0] if len(x) == 1 else np.linalg.multi_dot(x),
+        lambda m: [S(m(2, 3), m(3, 4)), S(m(2, 3), m(3, 1), m(1, 4)), S(m(2, 2))], kind="linalg", method=None, tol=10,
+            large=lambda m: [S(m(40, 50), m(50, 60), m(60, 30))])
+linalg_row("tensorinv", np.linalg.tensorinv, large=lambda m: [S(regular(m, 60, 60).reshape(6, 10, 60))], samples=lambda m: [S(regular(m, 6, 6).reshape(2, 3, 6)), S(regular(m, 4, 4).reshape(4, 2, 2), ind=1)])
 linalg_row("tensorsolve", lambda a, b: np.linalg.tensorsolve(a, b),
-           lambda m: [S(regular(m, 6, 6).reshape(2, 3, 6), m(2, 3)), S(regular(m, 3, 3), m(3))])
+           large=lambda m: [S(regular(m, 60, 60).reshape(6, 10, 60), m(6, 10))],
+           samples=lambda m: [S(regular(m, 6, 6).reshape(2, 3, 6), m(2, 3)), S(regular(m, 3, 3), m(3))])
 
 
 def cond(x: np.ndarray, p: Any = None) -> np.ndarray:

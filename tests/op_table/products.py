@@ -145,48 +145,55 @@ def scaled_samples(shape: tuple, left: tuple, right: tuple) -> Samples:
     return samples
 
 
-add_row("addmv", scaled(np.matmul), scaled_samples((2,), (2, 3), (3,)), **PRODUCT, inplace="addmv_",
+add_row("addmv", scaled(np.matmul), scaled_samples((2,), (2, 3), (3,)), **PRODUCT,
+        large=lambda m: [S(m(3001), m(3001, 1003), m(1003))],
         errors=(E(lambda t: t.addmv(t.ones(2), t.ones(3, 3), t.ones(3)), RuntimeError,
                   "size mismatch, got input (2), mat (3x3), vec (3)"),
                 E(lambda t: t.addmv(t.ones(3), t.ones(3), t.ones(3)), RuntimeError,
                   "vector + matrix @ vector expected, got 1, 1, 1"),
                 E(lambda t: t.addmv(t.ones(3), t.ones(3, 3), t.ones(3, dtype=t.float64)), RuntimeError,
                   "addmv input tensors must have the same dtype, but got Float, Float, and Double")))
-add_row("addr", scaled(np.outer), scaled_samples((2, 3), (2,), (3,)), **PRODUCT, inplace="addr_",
+add_row("addr", scaled(np.outer), scaled_samples((2, 3), (2,), (3,)), **PRODUCT,
+        large=lambda m: [S(m(301, 1003), m(301), m(1003))],
         errors=(E(lambda t: t.addr(t.ones(3), t.ones(3, 3), t.ones(3)), RuntimeError,
                   "addr: Expected 1-D argument vec1, but got 2-D"),
                 E(lambda t: t.addr(t.ones(2), t.ones(3), t.ones(3)), RuntimeError,
                   "The expanded size of the tensor (3) must match the existing size (2) at non-singleton dimension "
                   "1.  Target sizes: [3, 3].  Tensor sizes: [2]")))
-add_row("baddbmm", scaled(np.matmul), scaled_samples((2, 3, 4), (2, 3, 2), (2, 2, 4)), **PRODUCT, inplace="baddbmm_",
+add_row("baddbmm", scaled(np.matmul), scaled_samples((2, 3, 4), (2, 3, 2), (2, 2, 4)), **PRODUCT,
+        large=lambda m: [S(m(40, 50), m(9, 40, 30), m(9, 30, 50))],
         errors=(E(lambda t: t.baddbmm(t.ones(3), t.ones(2, 2, 3), t.ones(2, 2, 3)), RuntimeError,
                   "Expected size for first two dimensions of batch2 tensor to be: [2, 3] but got: [2, 2]."),
                 E(lambda t: t.baddbmm(t.ones(2), t.ones(2, 2, 3), t.ones(2, 3, 2).double()), RuntimeError,
                   "expected scalar type Float but found Double")))
 add_row("addbmm", scaled(lambda a, b: (a @ b).sum(0)), scaled_samples((3, 4), (2, 3, 2), (2, 2, 4)), **PRODUCT,
-        inplace="addbmm_",
+        large=lambda m: [S(m(40, 50), m(9, 40, 30), m(9, 30, 50))],
         errors=(E(lambda t: t.addbmm(t.ones(2, 2), t.ones(2, 2, 3), t.ones(3, 3, 2)), RuntimeError,
                   "batch1 and batch2 must have same number of batches, got 2 and 3"),
                 E(lambda t: t.addbmm(t.ones(3), t.ones(2, 2, 3), t.ones(2, 2, 3)), RuntimeError,
                   "Incompatible matrix sizes for bmm (2x3 and 2x3)")))
-add_row("vdot", np.vdot, pairs(((3,), (3,)), ((0,), (0,))), **PRODUCT)
-add_row("ger", np.outer, pairs(((3,), (2,)), ((0,), (2,))), **PRODUCT)
-add_row("linalg_matmul", np.matmul, pairs(*PRODUCTS[:9]), path="linalg.matmul", **PRODUCT)
-add_row("kron", np.kron, pairs(((2,), (3,)), ((2, 3), (2,)), ((), (2, 2)), ((2, 1, 2), (3, 2)), ((0, 2), (2, 2))), **PRODUCT)
+add_row("vdot", np.vdot, pairs(((3,), (3,)), ((0,), (0,))), **PRODUCT, large=pairs(((300_001,), (300_001,))))
+add_row("ger", np.outer, pairs(((3,), (2,)), ((0,), (2,))), **PRODUCT, large=pairs(((301,), (1003,))))
+add_row("linalg_matmul", np.matmul, pairs(*PRODUCTS[:9]), path="linalg.matmul", **PRODUCT,
+        large=pairs(((257, 311), (311, 403))))
+add_row("kron", np.kron, pairs(((2,), (3,)), ((2, 3), (2,)), ((), (2, 2)), ((2, 1, 2), (3, 2)), ((0, 2), (2, 2))), **PRODUCT,
+        large=pairs(((30, 40), (20, 30))))
 add_row("trace", np.trace, pairs(((3, 3),), ((2, 4),), ((4, 2),), ((0, 3),)), kind="product", dtypes=NUMBERS, out="sum",
+        large=pairs(((1003, 1003),)),
         errors=(E(lambda t: t.trace(t.ones(3)), RuntimeError, "trace: expected a matrix, but got tensor with dim 1"),))
 CROSSED = (((3,), (3,)), ((2, 3), (2, 3)), ((2, 3), (1, 3)), ((0, 3), (0, 3)))
-add_row("linalg_cross", np.cross, pairs(*CROSSED), path="linalg.cross", **PRODUCT,
+add_row("linalg_cross", np.cross, pairs(*CROSSED), path="linalg.cross", **PRODUCT, large=pairs(((100_003, 3), (100_003, 3))),
         errors=(E(lambda t: t.linalg.cross(t.ones(2), t.ones(2)), RuntimeError,
                   "linalg.cross: inputs dimension -1 must have length 3. Got 2 and 2"),
                 E(lambda t: t.linalg.cross(t.ones(3, 3), t.ones(3)), RuntimeError,
                   "linalg.cross: inputs must have the same number of dimensions.")))
 add_row("cross", lambda a, b, dim=-1: np.cross(a, b, axis=dim),
         lambda m: [S(m(2, 3), m(2, 3), dim=1), S(m(3, 2), m(3, 2), dim=0)], **PRODUCT,
+        large=lambda m: [S(m(3, 100_003), m(3, 100_003), dim=0)],
         errors=(E(lambda t: t.cross(t.ones(2, 2), t.ones(2, 2)), RuntimeError, "no dimension of size 3 in input"),))
 add_row("linalg_vecdot", lambda a, b, dim=-1: (a * b).sum(dim),
         lambda m: [S(m(3), m(3)), S(m(2, 3), m(2, 3)), S(m(2, 3), m(3)), S(m(2, 3), m(2, 1), dim=0), S(m(0, 3), m(0, 3))],
-        path="linalg.vecdot", kind="product", tol=5,
+        path="linalg.vecdot", kind="product", tol=5, large=pairs(((301, 1003), (301, 1003))),
         errors=(E(lambda t: t.linalg.vecdot(t.ones(2), t.ones(2).double()), RuntimeError,
                   "linalg.vecdot: Expected x and y to have the same dtype, but found x of type Float and y of type "
                   "Double instead"),))
@@ -201,6 +208,7 @@ add_row("tensordot", tensordot,
                    S(m(2, 3, 4), m(4, 2, 3), dims=([1, 2], [2, 0])), S(m(2, 3), m(3, 2), dims=([-1], [0])),
                    S(m(0, 3), m(3, 2), dims=1), S(m(2, 0), m(0, 2), dims=1)],
         kind="product", method=None, dtypes=NUMBERS, tol=5,
+        large=lambda m: [S(m(30, 20, 40), m(20, 40, 50))],
         errors=(E(lambda t: t.tensordot(t.ones(3, 3), t.ones(2, 3), 1), RuntimeError,
                   "contracted dimensions need to match, but first has size 3 in dim -1 and second has size 2 in dim 0"),
                 E(lambda t: t.tensordot(t.ones(3), t.ones(3), -1), RuntimeError,
@@ -220,16 +228,18 @@ def block_diag(*blocks: np.ndarray) -> np.ndarray:
 
 
 add_row("block_diag", block_diag, lambda m: [S(m(2, 3), m(1, 2)), S(m(2), m(), m(2, 2)), S(m(2, 0), m(1, 1))],
-        kind="product", method=None, dtypes=NUMBERS,
+        kind="product", method=None, dtypes=NUMBERS, large=pairs(((300, 400), (500, 200))),
         errors=(E(lambda t: t.block_diag(t.ones(1, 2, 3)), RuntimeError,
                   "torch.block_diag: Input tensors must have 2 or fewer dimensions. Input 0 has 3 dimensions"),))
 add_row("vander", lambda x, N=None, increasing=False: np.vander(x, N, increasing),
         lambda m: [S(m(3)), S(m(3), N=5), S(m(3), N=1), S(m(3), N=0), S(m(2), increasing=True), S(m(0))],
         # Without gradients, which PyTorch cannot compute: tests/test_linalg.py has them.
         kind="product", method=None, dtypes=NUMBERS, out="sum", tol=5, diff=False,
+        large=lambda m: [S(m(30_001, lo=-1, hi=1), N=9)],
         errors=(E(lambda t: t.vander(t.ones(2, 2)), RuntimeError, "x must be a one-dimensional tensor."),))
 add_row("linalg_vander", lambda x, N=None: x[..., None] ** np.arange(N or x.shape[-1]),
         lambda m: [S(m(3)), S(m(2, 3), N=5)], path="linalg.vander", kind="product", tol=5,
+        large=lambda m: [S(m(301, 103, lo=-1, hi=1), N=9)],
         errors=(E(lambda t: t.linalg.vander(t.ones(3), N=1), RuntimeError, "N must be greater than 1."),))
 
 EQUATIONS: tuple[tuple[str, tuple[tuple[int, ...], ...]], ...] = (
