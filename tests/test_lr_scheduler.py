@@ -456,24 +456,23 @@ def test_averaged_models(use_buffers, kind):
 
 
 def test_statistics_of_batches_anew():
-    class _BatchNorm(tg.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.momentum = 0.1
-            self.register_buffer("batches", tg.tensor(7))
+    def run(lib):
+        nn, rng = lib.nn, np.random.default_rng(0)
+        model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.InstanceNorm1d(3)).eval()
+        with lib.no_grad():
+            for p in model[0].parameters():
+                p.copy_(lib.from_numpy(rng.normal(size=tuple(p.shape))))
+        batches = [lib.from_numpy(rng.normal(size=(n, 2)).astype(np.float32)) for n in (4, 3, 5)]
+        loader = [batches[0], [batches[1], 3], (batches[2],)]
+        lib.optim.swa_utils.update_bn(loader, model[:2], device="cpu")
+        assert model[1].momentum == 0.1 and not model[1].training
+        lib.optim.swa_utils.update_bn([None], model[:1])  # which has none, and is not called
+        return {k: v.numpy() for k, v in model.state_dict().items()}
 
-        def reset_running_stats(self):
-            self.batches.zero_()
-
-        def forward(self, x):
-            assert self.training and self.momentum is None and not tg.is_grad_enabled()
-            self.batches += 1
-            return x
-
-    model = tg.nn.Sequential(tg.nn.Linear(2, 2), _BatchNorm()).eval()
-    tg.optim.swa_utils.update_bn([tg.ones(1, 2), [tg.ones(1, 2), 3]], model, device="cpu")
-    assert model[1].batches.item() == 2 and model[1].momentum == 0.1 and not model[1].training
-    tg.optim.swa_utils.update_bn([None], model[:1])  # which has none, and is not called
+    ours, theirs = run(tg), run(torch)
+    assert list(ours) == list(theirs)
+    for key, value in theirs.items():
+        np.testing.assert_allclose(ours[key], value, rtol=1e-5, atol=1e-6, err_msg=key)
 
 
 @both

@@ -641,6 +641,32 @@ def test_a_step_that_is_refused_changes_nothing():
     assert q.tolist() == before[2]
 
 
+def test_a_first_step_that_is_refused_changes_nothing():
+    p = ones(tg, 2)
+    opt = tg.optim.SGD([p], lr=1.0, momentum=0.5, dampening=0.75)
+    p.grad = tg.ones(2)
+    p.data = tg.ones(3)
+    with pytest.raises(RuntimeError, match="expected size"):
+        opt.step()
+    assert not opt.state[p]
+    p.grad = tg.ones(3)
+    opt.step()
+    assert p.tolist() == [0, 0, 0]  # by the whole first gradient
+
+
+def test_options_may_change_between_steps():
+    p = ones(tg, 2)
+    opt = tg.optim.Adam([p], lr=0.1)
+    p.grad = tg.ones(2)
+    opt.step()
+    opt.param_groups[0]["differentiable"] = True
+    with pytest.raises(RuntimeError, match="a leaf Variable that requires grad"):
+        opt.step()
+    opt.param_groups[0].update(differentiable=False, amsgrad=True, lr=tg.tensor(0.2))
+    opt.step()
+    assert opt.state[p]["step"].item() == 2 and "max_exp_avg_sq" in opt.state[p]
+
+
 def test_an_optimizer_goes_through_a_file():
     p = ones(tg, 2)
     opt = tg.optim.RAdam([p], lr=0.1)

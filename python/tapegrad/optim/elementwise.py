@@ -149,10 +149,9 @@ class ElementwiseOptimizer(Optimizer):
             self._write_counters(plan)
 
     def _write_counters(self, plan: _Plan) -> None:
-        if self._counters:
-            for cohort in plan.cohorts:
-                for p in cohort.params:
-                    self._write(p, cohort.counters)
+        for cohort in plan.cohorts:
+            for p in cohort.params:
+                self._write(p, cohort.counters)
 
     # ------------------------------------------------------------------ steps
 
@@ -169,6 +168,7 @@ class ElementwiseOptimizer(Optimizer):
         if (
             plan is None
             or plan.rule != rule
+            or options["differentiable"]
             or len(plan.active) != len(params)
             or not all(map(is_, params, plan.active))
         ):
@@ -178,7 +178,7 @@ class ElementwiseOptimizer(Optimizer):
                     f"If capturable=True, {self._on_devices} must be on supported devices: "
                     "['cuda', 'xpu', 'hpu', 'privateuseone', 'xla']."
                 )
-            if options.get("differentiable"):
+            if options["differentiable"]:
                 for p in params:
                     self._step_recorded(options, p, names)
                 return
@@ -201,7 +201,7 @@ class ElementwiseOptimizer(Optimizer):
 
     def _options(self, group: Group) -> Group:
         """The group's options, with numbers in the place of tensors where nothing is recorded."""
-        convert = Tensor.squeeze if group.get("differentiable") else Tensor.item
+        convert = Tensor.squeeze if group["differentiable"] else Tensor.item
         return {
             name: convert(value) if isinstance(value, Tensor) else value
             for name, value in group.items()
@@ -217,11 +217,10 @@ class ElementwiseOptimizer(Optimizer):
             turn = turns[id(p)] = turns.get(id(p), -1) + 1
             counters = self._read(options, p)
             for _ in range(turn):
-                counters, _ = self._advance(options, counters)
+                counters = self._advance(options, counters)[0]
             rows_of.setdefault((turn, counters), []).append(row)
         cohorts = []
-        for _, counters in sorted(rows_of):
-            rows = rows_of[_, counters]
+        for (_, counters), rows in sorted(rows_of.items()):
             members = [params[row] for row in rows]
             states = self._states_of(options, members, names)
             whole = len(rows) == len(params)
@@ -243,8 +242,7 @@ class ElementwiseOptimizer(Optimizer):
                 before = before * keep
             after, states_after = self._formula(before, g, states, *rest)
             p.copy_(after)
-            if self._counters:
-                self._write(p, counters)
+            self._write(p, counters)
             if names:
                 self._state[p].update(zip(names, states_after, strict=True))
 

@@ -316,11 +316,10 @@ class Optimizer:
             self._set_up()
         for name, value in state.items():
             setattr(self, name, value)
-        self.defaults.setdefault("differentiable", False)
         for group in self.param_groups:  # saved by a version that had fewer options
             for name, value in self.defaults.items():
-                if name != "differentiable":
-                    group.setdefault(name, value)
+                group.setdefault(name, value)
+        self.defaults.setdefault("differentiable", False)
 
     # ------------------------------------------------------------------ groups
 

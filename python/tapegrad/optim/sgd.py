@@ -92,6 +92,10 @@ class SGD(ElementwiseOptimizer):
         state = self._state.get(p)
         return (0.0 if not state or state.get("momentum_buffer") is None else 1.0,)
 
+    def _write(self, p: Tensor, counters: Counters) -> None:
+        if counters[0] == 0:  # the step that would have filled it was refused
+            self._state.get(p, {}).pop("momentum_buffer", None)
+
     def _advance(self, options: Group, counters: Counters) -> tuple[Counters, tuple[Any, ...]]:
         lr, momentum = options["lr"], options["momentum"]
         shared = (options["maximize"], options["weight_decay"], 1.0)

@@ -11,7 +11,12 @@ from typing import Any
 import tapegrad
 
 from .._C import Tensor
+<<<<<<< ours
 from ..nn.modules.module import Module
+=======
+from ..nn.module import Module
+from ..nn.modules.batchnorm import _BatchNorm
+>>>>>>> theirs
 from .lr_scheduler import LRScheduler, Rate, _per_group
 from .optimizer import Optimizer
 
@@ -194,12 +199,15 @@ def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
 
     Example:
         >>> import tapegrad
-        >>> model = tapegrad.nn.Linear(1, 1)
-        >>> tapegrad.optim.swa_utils.update_bn([tapegrad.zeros(2, 1)], model)  # has none
+        >>> model = tapegrad.nn.BatchNorm1d(1)
+        >>> batches = [tapegrad.tensor([[1.0], [3.0]]), tapegrad.tensor([[5.0], [7.0]])]
+        >>> tapegrad.optim.swa_utils.update_bn(batches, model)
+        >>> model.running_mean
+        tensor([4.])
     """
     norms = {}
     for module in model.modules():
-        if any(cls.__name__ == "_BatchNorm" for cls in type(module).__mro__):
+        if isinstance(module, _BatchNorm):
             module.reset_running_stats()
             norms[module] = module.momentum
     if not norms:
