@@ -251,11 +251,6 @@ def test_a_step_is_not_recorded_but_counted_as_a_change():
             TypeError,
             "param_group must be a dict",
         ),
-        (
-            lambda: optim.Adam([leaf(1.0)], differentiable=True),
-            NotImplementedError,
-            "not supported",
-        ),
     ],
 )
 def test_mistakes(make, kind, message):
@@ -268,7 +263,7 @@ def test_duplicate_parameters_are_refused():
     a, b = leaf(1.0), leaf(2.0)
     with pytest.raises(ValueError, match="some parameters appear in more than one parameter group"):
         optim.SGD([{"params": [a]}, {"params": [b, a]}])
-    with pytest.raises(ValueError, match="more than once"):
+    with pytest.warns(UserWarning, match="a parameter group with duplicate parameters"):
         optim.SGD([a, a])
 
 
@@ -468,8 +463,7 @@ def scheduled_program(lib, name, options, seed):
         seen.append([kind, len(caught), scheduler.last_epoch, scheduler._step_count])
         seen.append([group["lr"] for group in opt.param_groups])
         seen.append(list(scheduler.get_last_lr()))
-    ours = {"_steps_before"}
-    seen.append(sorted(set(scheduler.state_dict()) - ours))
+    seen.append(sorted(scheduler.state_dict()))
     return seen
 
 

@@ -443,30 +443,23 @@ template <DType narrow> void fill_layers(Kernels& k) {
 
 // --- optimisers ---
 
-template <DType narrow>
-void sgd_step(void* param, const void* grad, void* momentum_buffer, int64_t n,
-              const SgdOptions& options) {
-    active_kernels.optim.sgd_step[wide_of(narrow)](
-        Out(narrow, param, n, Use::ReadAndWrite), In(narrow, grad, n),
-        Out(narrow, momentum_buffer, n, Use::ReadAndWrite), n, options);
+template <int rule, DType narrow>
+void optim_step(char* const* data, int64_t n, const double* coefficients) {
+    const OptimRuleKernels& k = active_kernels.optim.rules[rule];
+    const In grad(narrow, data[1], n);
+    const auto changed = [&](int column) {
+        char* there = column < 2 + k.states ? data[column] : nullptr;
+        return Out(narrow, there, n, Use::ReadAndWrite);
+    };
+    const Out param = changed(0), first = changed(2), second = changed(3), third = changed(4);
+    const auto bytes = [](const void* x) { return static_cast<char*>(const_cast<void*>(x)); };
+    char* const wide[] = {bytes(param), bytes(grad), bytes(first), bytes(second), bytes(third)};
+    k.step[wide_of(narrow)](wide, n, coefficients);
 }
 
-template <DType narrow>
-void adam_step(void* param, const void* grad, void* exp_avg, void* exp_avg_sq, void* max_exp_avg_sq,
-               int64_t n, const AdamOptions& options) {
-    active_kernels.optim.adam_step[wide_of(narrow)](
-        Out(narrow, param, n, Use::ReadAndWrite), In(narrow, grad, n),
-        Out(narrow, exp_avg, n, Use::ReadAndWrite), Out(narrow, exp_avg_sq, n, Use::ReadAndWrite),
-        Out(narrow, max_exp_avg_sq, n, Use::ReadAndWrite), n, options);
-}
-
-template <DType narrow>
-void rmsprop_step(void* param, const void* grad, void* square_avg, void* grad_avg,
-                  void* momentum_buffer, int64_t n, const RmspropOptions& options) {
-    active_kernels.optim.rmsprop_step[wide_of(narrow)](
-        Out(narrow, param, n, Use::ReadAndWrite), In(narrow, grad, n),
-        Out(narrow, square_avg, n, Use::ReadAndWrite), Out(narrow, grad_avg, n, Use::ReadAndWrite),
-        Out(narrow, momentum_buffer, n, Use::ReadAndWrite), n, options);
+template <DType narrow, int... rule>
+void fill_rules(OptimKernels& k, std::integer_sequence<int, rule...>) {
+    ((k.rules[rule].step[narrow] = optim_step<rule, narrow>), ...);
 }
 
 template <DType narrow> void scale(void* x, double factor, int64_t n) {
@@ -474,9 +467,7 @@ template <DType narrow> void scale(void* x, double factor, int64_t n) {
 }
 
 template <DType narrow> void fill_optimisers(OptimKernels& k) {
-    k.sgd_step[narrow] = sgd_step<narrow>;
-    k.adam_step[narrow] = adam_step<narrow>;
-    k.rmsprop_step[narrow] = rmsprop_step<narrow>;
+    fill_rules<narrow>(k, std::make_integer_sequence<int, kOptimRuleCount>{});
     k.scale[narrow] = scale<narrow>;
 }
 

@@ -2,28 +2,27 @@
 // Everything is checked before anything is written.
 #pragma once
 
-#include <optional>
+#include <string_view>
 #include <vector>
 
+#include "kernels/optim.h"
 #include "ops/arg.h"
 
 namespace tapegrad {
 
 using Tensors = std::vector<Tensor>;
 
-// In each list there is one tensor for each parameter; lists that the options do not need are none.
-void sgd_step(const Tensors& params, const Tensors& grads,
-              const std::optional<Tensors>& momentum_buffers, double lr, double momentum,
-              double dampening, double weight_decay, bool nesterov, bool maximize,
-              const std::vector<bool>& first_step);
-void adam_step(const Tensors& params, const Tensors& grads, const Tensors& exp_avgs,
-               const Tensors& exp_avg_sqs, const std::optional<Tensors>& max_exp_avg_sqs,
-               const std::vector<double>& steps, double lr, double beta1, double beta2, double eps,
-               double weight_decay, bool decoupled, bool amsgrad, bool maximize);
-void rmsprop_step(const Tensors& params, const Tensors& grads, const Tensors& square_avgs,
-                  const std::optional<Tensors>& grad_avgs,
-                  const std::optional<Tensors>& momentum_buffers, double lr, double alpha,
-                  double eps, double weight_decay, double momentum, bool centered, bool maximize);
+enum class OptimRule : uint8_t {
+#define TAPEGRAD_OPTIM_ENTRY_(Rule, name) Rule,
+    TAPEGRAD_OPTIM_RULES(TAPEGRAD_OPTIM_ENTRY_)
+#undef TAPEGRAD_OPTIM_ENTRY_
+};
+void from_text(std::string_view text, OptimRule& rule);
+
+// One step of all parameters. `states` has the first state of each of them, then the second of each, and so
+// on; the coefficients are those of the rule's struct (csrc/kernels/optim.cpp) and hold for all.
+void optim_step(OptimRule rule, const Tensors& params, const Tensors& grads, const Tensors& states,
+                const std::vector<double>& coefficients);
 
 // The norm of the norms of the tensors, which is that of all their elements together.
 Tensor grad_norm(const Tensors& tensors, double order);

@@ -5,9 +5,7 @@
 namespace tapegrad::python {
 
 void bind_optim(PyObject* m) {
-    def_function<"_optim_sgd">(m, sgd_step);
-    def_function<"_optim_adam">(m, adam_step);
-    def_function<"_optim_rmsprop">(m, rmsprop_step);
+    def_function<"_optim_step">(m, optim_step);
     def_function<"_grad_norm">(m, grad_norm).without_out();
     def_function<"_scale_">(m, scale_);
 }

@@ -1222,47 +1222,12 @@ def set_default_dtype(d: _DType) -> None: ...
 def set_num_threads(count: _int) -> None: ...
 def set_rng_state(new_state: Tensor) -> None: ...
 def _grad_norm(tensors: Sequence[Tensor], norm_type: _float) -> Tensor: ...
-def _optim_adam(
+def _optim_step(
+    rule: str,
     params: Sequence[Tensor],
     grads: Sequence[Tensor],
-    exp_avgs: Sequence[Tensor],
-    exp_avg_sqs: Sequence[Tensor],
-    max_exp_avg_sqs: Sequence[Tensor] | None,
-    steps: Sequence[_float],
-    lr: _float,
-    beta1: _float,
-    beta2: _float,
-    eps: _float,
-    weight_decay: _float,
-    decoupled: _bool,
-    amsgrad: _bool,
-    maximize: _bool,
-) -> None: ...
-def _optim_rmsprop(
-    params: Sequence[Tensor],
-    grads: Sequence[Tensor],
-    square_avgs: Sequence[Tensor],
-    grad_avgs: Sequence[Tensor] | None,
-    momentum_buffers: Sequence[Tensor] | None,
-    lr: _float,
-    alpha: _float,
-    eps: _float,
-    weight_decay: _float,
-    momentum: _float,
-    centered: _bool,
-    maximize: _bool,
-) -> None: ...
-def _optim_sgd(
-    params: Sequence[Tensor],
-    grads: Sequence[Tensor],
-    momentum_buffers: Sequence[Tensor] | None,
-    lr: _float,
-    momentum: _float,
-    dampening: _float,
-    weight_decay: _float,
-    nesterov: _bool,
-    maximize: _bool,
-    first_step: Sequence[_bool],
+    states: Sequence[Tensor],
+    coefficients: Sequence[_float],
 ) -> None: ...
 def _scale_(tensors: Sequence[Tensor], factor: _Operand) -> None: ...
 def _svdvals(input: Tensor) -> Tensor: ...

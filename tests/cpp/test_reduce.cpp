@@ -369,6 +369,61 @@ void check_cross_entropy(int64_t rows, int64_t classes, DType dtype, bool weight
     }
 }
 
+// What the optimisers' rules are checked with; csrc/kernels/optim.cpp has their coefficients.
+struct SgdOptions {
+    double lr, momentum, dampening, weight_decay;
+    bool nesterov, maximize, first_step;
+};
+struct AdamOptions {
+    double lr, beta1, beta2, eps, weight_decay;
+    bool decoupled, amsgrad, maximize;
+    double step;
+};
+struct RmspropOptions {
+    double lr, alpha, eps, weight_decay, momentum;
+    bool centered, maximize;
+};
+
+void optim_step(const std::string& rule, DType dtype, std::vector<const void*> arrays, int64_t n,
+                const std::vector<double>& coefficients) {
+    static const std::vector<std::string> names = {
+#define TAPEGRAD_NAME(Rule, name) name,
+        TAPEGRAD_OPTIM_RULES(TAPEGRAD_NAME)
+#undef TAPEGRAD_NAME
+    };
+    const auto place = std::find(names.begin(), names.end(), rule) - names.begin();
+    const kernels::OptimRuleKernels& kernels = optim.rules[place];
+    if (arrays.size() != static_cast<size_t>(kernels.states) + 2 ||
+        coefficients.size() != static_cast<size_t>(kernels.coefficients))
+        report("a rule of an optimiser wants other arguments");
+    std::vector<char*> data;
+    for (const void* array : arrays) data.push_back(static_cast<char*>(const_cast<void*>(array)));
+    kernels.step[dtype](data.data(), n, coefficients.data());
+}
+
+void sgd_step(DType dtype, std::vector<const void*> arrays, int64_t n, const SgdOptions& o) {
+    if (o.momentum == 0)
+        return optim_step("sgd", dtype, arrays, n, {double(o.maximize), o.weight_decay, 1, o.lr});
+    optim_step("sgd_momentum", dtype, arrays, n,
+               {double(o.maximize), o.weight_decay, 1, o.lr, o.first_step ? 0 : o.momentum,
+                o.first_step ? 1 : 1 - o.dampening, o.nesterov ? o.momentum : 0});
+}
+
+void adam_step(DType dtype, std::vector<const void*> arrays, int64_t n, const AdamOptions& o) {
+    optim_step(o.amsgrad ? "amsgrad" : "adam", dtype, arrays, n,
+               {double(o.maximize), o.decoupled ? 0 : o.weight_decay,
+                o.decoupled ? 1 - o.lr * o.weight_decay : 1, o.beta1, o.beta2,
+                o.lr / (1 - std::pow(o.beta1, o.step)),
+                1 / std::sqrt(1 - std::pow(o.beta2, o.step)), o.eps});
+}
+
+void rmsprop_step(DType dtype, std::vector<const void*> arrays, int64_t n,
+                  const RmspropOptions& o) {
+    const std::string centered = o.centered ? "_centered" : "";
+    optim_step("rmsprop" + centered + (o.momentum != 0 ? "_momentum" : ""), dtype, arrays, n,
+               {double(o.maximize), o.weight_decay, 1, o.lr, o.alpha, o.eps, o.momentum});
+}
+
 template <class T> void check_optim(int64_t n, DType dtype) {
     const auto p = make<T>(n, Values::Plain), g = make<T>(n, Values::Plain);
     auto positive = make<T>(n, Values::Plain), larger = make<T>(n, Values::Plain);
@@ -389,26 +444,31 @@ template <class T> void check_optim(int64_t n, DType dtype) {
     };
     for (int variant = 0; variant < 16; ++variant) {
         const bool bit0 = variant & 1, bit1 = variant & 2, bit2 = variant & 4, bit3 = variant & 8;
-        kernels::SgdOptions so{0.1,
-                               bit0 ? 0.9 : 0.0,
-                               bit1 && bit0 ? 0.3 : 0.0,
-                               bit2 ? 0.01 : 0.0,
-                               bit3 && bit0 && !bit1,
-                               bit3,
-                               bit2 && bit0};
+        const SgdOptions so{0.1,
+                            bit0 ? 0.9 : 0.0,
+                            bit1 && bit0 ? 0.3 : 0.0,
+                            bit2 ? 0.01 : 0.0,
+                            bit3 && bit0 && !bit1,
+                            bit3,
+                            bit2 && bit0};
         const auto sgd = step("sgd", {&p, &average}, [&](T* out) {
-            optim.sgd_step[dtype](out, g.data(), bit0 ? out + n : nullptr, n, so);
+            std::vector<const void*> arrays{out, g.data()};
+            if (bit0) arrays.push_back(out + n);
+            sgd_step(dtype, arrays, n, so);
         });
-        kernels::AdamOptions ao{0.1,  0.9, bit1 ? 0.4 : 0.999, 1e-8, bit2 ? 0.01 : 0.0, bit3, bit0,
-                                bit1, 7.0};
+        const AdamOptions ao{0.1,  0.9, bit1 ? 0.4 : 0.999, 1e-8, bit2 ? 0.01 : 0.0, bit3, bit0,
+                             bit1, 7.0};
         const auto adam = step("adam", {&p, &average, &positive, &larger}, [&](T* out) {
-            optim.adam_step[dtype](out, g.data(), out + n, out + 2 * n,
-                                   bit0 ? out + 3 * n : nullptr, n, ao);
+            std::vector<const void*> arrays{out, g.data(), out + n, out + 2 * n};
+            if (bit0) arrays.push_back(out + 3 * n);
+            adam_step(dtype, arrays, n, ao);
         });
-        kernels::RmspropOptions ro{0.1, 0.9, 1e-8, bit2 ? 0.01 : 0.0, bit0 ? 0.9 : 0.0, bit1, bit3};
+        const RmspropOptions ro{0.1, 0.9, 1e-8, bit2 ? 0.01 : 0.0, bit0 ? 0.9 : 0.0, bit1, bit3};
         const auto rms = step("rmsprop", {&p, &positive, &average, &average}, [&](T* out) {
-            optim.rmsprop_step[dtype](out, g.data(), out + n, bit1 ? out + 2 * n : nullptr,
-                                      bit0 ? out + 3 * n : nullptr, n, ro);
+            std::vector<const void*> arrays{out, g.data(), out + n};
+            if (bit1) arrays.push_back(out + 2 * n);
+            if (bit0) arrays.push_back(out + 3 * n);
+            rmsprop_step(dtype, arrays, n, ro);
         });
         for (int64_t i = 0; i < n; ++i) {
             const auto k = static_cast<size_t>(i);
@@ -631,10 +691,12 @@ void bench() {
     std::vector<float> p(1000000, 1), g(1000000, 0.1f), m(1000000, 0), v(1000000, 0);
     for (int64_t count : {1000000, 100000, 4000})
         print_time(("adam " + std::to_string(count)).c_str(), static_cast<double>(count) * 28, [&] {
-            optim.adam_step[f32](p.data(), g.data(), m.data(), v.data(), nullptr, count, {});
+            adam_step(f32, {p.data(), g.data(), m.data(), v.data()}, count,
+                      {1e-3, 0.9, 0.999, 1e-8, 0, false, false, false, 1});
         });
     print_time("sgd momentum 1000000", 20e6, [&] {
-        optim.sgd_step[f32](p.data(), g.data(), m.data(), 1000000, {.lr = 1e-3, .momentum = 0.9});
+        sgd_step(f32, {p.data(), g.data(), m.data()}, 1000000,
+                 {1e-3, 0.9, 0, 0, false, false, false});
     });
     for (int64_t count : {1, 4, 16, 64, 1024}) {
         const int repeats = 100000;

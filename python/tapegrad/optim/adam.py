@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from .. import _C
+from typing import Any
+
 from .._C import Tensor
-from .optimizer import Buffers, Group, Optimizer, Params, check_non_negative, check_options
+from .elementwise import (
+    Counters,
+    ElementwiseOptimizer,
+    Formula,
+    check_betas,
+    check_fused,
+    common,
+    mean_of,
+    mean_square,
+)
+from .optimizer import Group, Params, check_non_negative, check_rate
 
 __all__ = ["Adam", "AdamW"]
 
 
-class Adam(Optimizer):
+class Adam(ElementwiseOptimizer):
     """Adam (Kingma and Ba, 2015).
 
     With gradient g in step t: ``m = b1 * m + (1 - b1) * g``, ``v = b2 * v + (1 - b2) * g**2``,
@@ -17,15 +28,15 @@ class Adam(Optimizer):
 
     Args:
         params: see :class:`Optimizer`.
-        lr: learning rate. Default: 1e-3.
+        lr: learning rate, a number or a tensor of one element. Default: 1e-3.
         betas: b1 and b2. Default: (0.9, 0.999).
         eps: default 1e-8.
         weight_decay: added to the gradient as ``weight_decay * p``. Default: 0.
         amsgrad: use the largest v so far (Reddi et al.). Default: False.
         foreach: accepted for compatibility.
         maximize: go up instead of down. Default: False.
-        capturable: accepted for compatibility.
-        differentiable: not supported.
+        capturable: for devices that this library does not have.
+        differentiable: record the steps, so that gradients flow through them. Default: False.
         fused: accepted for compatibility.
         decoupled_weight_decay: decay the parameters instead of the gradient, as AdamW does.
 
@@ -45,8 +56,8 @@ class Adam(Optimizer):
     def __init__(
         self,
         params: Params,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0,
         amsgrad: bool = False,
@@ -58,15 +69,28 @@ class Adam(Optimizer):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:
-        check_non_negative(lr=("learning rate", lr), eps=("epsilon value", eps))
+        if foreach and not capturable and isinstance(lr, Tensor):
+            raise ValueError(
+                "lr as a Tensor is not supported for capturable=False and foreach=True"
+            )
+        check_rate(lr)
+        check_non_negative(("Invalid epsilon value:", eps))
+        check_betas(betas)
+        check_non_negative(("Invalid weight_decay value:", weight_decay))
+        if not any(all(isinstance(beta, kind) for beta in betas) for kind in (float, Tensor)):
+            raise ValueError("betas must be either both floats or both Tensors")
         for place, beta in enumerate(betas):
-            if not 0.0 <= beta < 1.0:
-                raise ValueError(f"Invalid beta parameter at index {place}: {beta}")
-        check_non_negative(weight_decay=("weight_decay value", weight_decay))
-        check_options(differentiable, foreach, fused)
+            if isinstance(beta, Tensor):
+                if foreach and not capturable:
+                    raise ValueError(
+                        f"betas[{place}] as a Tensor is not supported for capturable=False and "
+                        "foreach=True"
+                    )
+                if beta.numel() != 1:
+                    raise ValueError(f"Tensor betas[{place}] must be 1-element")
         defaults = {
             "lr": lr,
-            "betas": tuple(betas),
+            "betas": tuple(b.squeeze() if isinstance(b, Tensor) else b for b in betas),
             "eps": eps,
             "weight_decay": weight_decay,
             "amsgrad": amsgrad,
@@ -78,42 +102,29 @@ class Adam(Optimizer):
             "decoupled_weight_decay": decoupled_weight_decay,
         }
         super().__init__(params, defaults)
+        check_fused(fused, foreach, differentiable)
 
-    def _lists(self, group: Group, params: list[Tensor]) -> Buffers:
-        steps = self._steps(params)
-        means = self._state_tensors(params, "exp_avg")
-        squares = self._state_tensors(params, "exp_avg_sq")
-        largest = self._state_tensors(params, "max_exp_avg_sq") if group["amsgrad"] else None
-        return Buffers(params, steps, (means, squares, largest))
+    def _rule(self, options: Group) -> tuple[str, tuple[str, ...]]:
+        if options["amsgrad"]:
+            return "amsgrad", ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+        return "adam", ("exp_avg", "exp_avg_sq")
 
-    def _update(self, index: int, group: Group) -> None:
-        buffers, grads = self._gather(index, group, self._lists)
-        means, squares, largest = buffers.lists
-        amsgrad = group["amsgrad"]
-        if (largest is None) == amsgrad:  # it was switched on or off
-            self._write_back(index)
-            buffers, grads = self._gather(index, group, self._lists)
-            means, squares, largest = buffers.lists
-        if not grads:
-            return
-        buffers.steps = steps = [count + 1.0 for count in buffers.steps]
-        beta1, beta2 = group["betas"]
-        _C._optim_adam(
-            buffers.params,
-            grads,
-            means,
-            squares,
-            largest,
-            steps,
-            float(group["lr"]),
-            beta1,
-            beta2,
-            group["eps"],
-            group["weight_decay"],
-            group["decoupled_weight_decay"],
-            amsgrad,
-            group["maximize"],
-        )
+    def _advance(self, options: Group, counters: Counters) -> tuple[Counters, tuple[Any, ...]]:
+        step = counters[0] + 1.0
+        beta1, beta2 = options["betas"]
+        step_size = options["lr"] / (1 - beta1**step)
+        root_scale = (1 - beta2**step) ** -0.5
+        own = (beta1, beta2, step_size, root_scale, options["eps"])
+        return (step,), (*common(options), *own)
+
+    def _formula(self, p: Tensor, g: Tensor, states: list[Tensor], *coefficients: Any) -> Formula:
+        beta1, beta2, step_size, root_scale, eps = coefficients
+        mean = mean_of(states[0], g, beta1)
+        square = mean_square(states[1], g, beta2)
+        after = [mean, square]
+        if len(states) == 3:
+            after.append(square.maximum(states[2]))
+        return p - mean / (after[-1].sqrt() * root_scale + eps) * step_size, tuple(after)
 
 
 class AdamW(Adam):
@@ -123,15 +134,15 @@ class AdamW(Adam):
 
     Args:
         params: see :class:`Optimizer`.
-        lr: learning rate. Default: 1e-3.
+        lr: learning rate, a number or a tensor of one element. Default: 1e-3.
         betas: b1 and b2. Default: (0.9, 0.999).
         eps: default 1e-8.
         weight_decay: default 0.01.
         amsgrad: use the largest v so far. Default: False.
         maximize: go up instead of down. Default: False.
         foreach: accepted for compatibility.
-        capturable: accepted for compatibility.
-        differentiable: not supported.
+        capturable: for devices that this library does not have.
+        differentiable: record the steps, so that gradients flow through them. Default: False.
         fused: accepted for compatibility.
 
     Raises:
@@ -150,8 +161,8 @@ class AdamW(Adam):
     def __init__(
         self,
         params: Params,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
         amsgrad: bool = False,
@@ -177,8 +188,7 @@ class AdamW(Adam):
             decoupled_weight_decay=True,
         )
 
-    def load_state_dict(self, state_dict: dict[str, object]) -> None:
-        """As :meth:`Optimizer.load_state_dict`; the weight decay stays decoupled."""
-        super().load_state_dict(state_dict)
-        for group in self.param_groups:
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for group in self.param_groups:  # of a state that Adam saved
             group["decoupled_weight_decay"] = True

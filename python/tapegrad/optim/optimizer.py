@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import functools
+import warnings
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from copy import deepcopy
-from operator import is_
 from typing import Any
 
 import tapegrad
 
 from .._C import Tensor
 from ..utils._names import typename
+from ..utils.hooks import RemovableHandle
 
-__all__ = ["Optimizer"]
+__all__ = [
+    "Optimizer",
+    "register_optimizer_step_post_hook",
+    "register_optimizer_step_pre_hook",
+]
 
 Group = dict[str, Any]
 Closure = Callable[[], Any]
+Params = Iterable[Any]
+Hooks = OrderedDict[int, Callable[..., Any]]
 
 
 class _Required:
@@ -26,21 +34,80 @@ class _Required:
 
 required: Any = _Required()
 
+_pre_hooks: Hooks = OrderedDict()
+_post_hooks: Hooks = OrderedDict()
 
-class Buffers:
-    """The lists that one step of one parameter group hands to the core.
 
-    They are kept from step to step, as long as the group's parameters are the same and all of them
-    have gradients. `steps` counts the steps of each parameter; it is written back to the state of
-    the optimiser when somebody looks at that.
+def _register(hooks: Hooks, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+    handle = RemovableHandle(hooks)
+    hooks[handle.id] = hook
+    if prepend:
+        hooks.move_to_end(handle.id, last=False)
+    return handle
+
+
+def register_optimizer_step_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """Call ``hook(optimizer, args, kwargs)`` before each step of every optimiser.
+
+    It may return a pair of other arguments, of which the first is the optimiser.
+
+    Example:
+        >>> import tapegrad
+        >>> from tapegrad.optim.optimizer import register_optimizer_step_pre_hook
+        >>> opt = tapegrad.optim.SGD([tapegrad.zeros(1, requires_grad=True)])
+        >>> with register_optimizer_step_pre_hook(lambda opt, args, kwargs: print("a step")):
+        ...     opt.step()
+        a step
     """
+    return _register(_pre_hooks, hook)
 
-    __slots__ = ("lists", "params", "steps")
 
-    def __init__(self, params: list[Tensor], steps: list[float], lists: tuple[Any, ...]) -> None:
-        self.params = params
-        self.steps = steps
-        self.lists = lists
+def register_optimizer_step_post_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """Call ``hook(optimizer, args, kwargs)`` after each step of every optimiser.
+
+    Example:
+        >>> import tapegrad
+        >>> from tapegrad.optim.optimizer import register_optimizer_step_post_hook
+        >>> opt = tapegrad.optim.SGD([tapegrad.zeros(1, requires_grad=True)])
+        >>> with register_optimizer_step_post_hook(lambda opt, args, kwargs: print("done")):
+        ...     opt.step()
+        done
+    """
+    return _register(_post_hooks, hook)
+
+
+def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
+    """A class's ``step``, with the hooks around it."""
+
+    @functools.wraps(step)
+    def hooked(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        self._opt_called = True
+        before, after = self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks
+        # What calls the step of its base class has run them already.
+        if self._in_step or not (before or after or _pre_hooks or _post_hooks):
+            return step(self, *args, **kwargs)
+        args = (self, *args)
+        self._in_step = True
+        try:
+            for hook in [*_pre_hooks.values(), *before.values()]:
+                result = hook(self, args, kwargs)
+                if result is None:
+                    continue
+                if not (isinstance(result, tuple) and len(result) == 2):
+                    raise RuntimeError(
+                        f"{step} must return None or a tuple of (new_args, new_kwargs), but got "
+                        f"{result}."
+                    )
+                args, kwargs = result
+            out = step(*args, **kwargs)
+            for hook in [*after.values(), *_post_hooks.values()]:
+                hook(self, args, kwargs)
+        finally:
+            self._in_step = False
+        return out
+
+    hooked._wrapped_by_lr_sched = True  # type: ignore[attr-defined]  # it says that it was called
+    return hooked
 
 
 class Optimizer:
@@ -83,9 +150,8 @@ class Optimizer:
                 "but got " + typename(params)
             )
         self.defaults = defaults
+        self._set_up()
         self._state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
-        self._buffers: dict[int, Buffers] = {}
-        self._step_count = 0
         self.param_groups: list[Group] = []
         groups = list(params)
         if not groups:
@@ -95,65 +161,82 @@ class Optimizer:
         for group in groups:
             self.add_param_group(group)
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "step" in cls.__dict__:
+            cls.step = _with_hooks(cls.__dict__["step"])  # type: ignore[method-assign]
+
+    def _set_up(self) -> None:
+        """What is not saved with an optimiser."""
+        self._in_step = False
+        self._opt_called = False
+        self._scheduled = False  # whether a schedule watches it, and `step` as it found that
+        self._own_step: Any = None
+        self._optimizer_step_pre_hooks: Hooks = OrderedDict()
+        self._optimizer_step_post_hooks: Hooks = OrderedDict()
+        self._optimizer_state_dict_pre_hooks: Hooks = OrderedDict()
+        self._optimizer_state_dict_post_hooks: Hooks = OrderedDict()
+        self._optimizer_load_state_dict_pre_hooks: Hooks = OrderedDict()
+        self._optimizer_load_state_dict_post_hooks: Hooks = OrderedDict()
+
+    # ------------------------------------------------------------------ hooks
+
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(optimizer, args, kwargs)`` before each step.
+
+        It may return a pair of other arguments, of which the first is the optimiser.
+        """
+        return _register(self._optimizer_step_pre_hooks, hook)
+
+    def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(optimizer, args, kwargs)`` after each step."""
+        return _register(self._optimizer_step_post_hooks, hook)
+
+    def register_state_dict_pre_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(optimizer)`` before :meth:`state_dict` makes one.
+
+        With `prepend`, before the hooks that are there already.
+        """
+        return _register(self._optimizer_state_dict_pre_hooks, hook, prepend)
+
+    def register_state_dict_post_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(optimizer, state_dict)``, which may return another one, at the end."""
+        return _register(self._optimizer_state_dict_post_hooks, hook, prepend)
+
+    def register_load_state_dict_pre_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(optimizer, state_dict)``, which may return another one, before loading.
+
+        The hook gets a shallow copy, which it may change.
+        """
+        return _register(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
+
+    def register_load_state_dict_post_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(optimizer)`` after a state has been loaded."""
+        return _register(self._optimizer_load_state_dict_post_hooks, hook, prepend)
+
     # ------------------------------------------------------------------ state
 
     @property
     def state(self) -> defaultdict[Any, dict[str, Any]]:
         """What is remembered about each parameter, such as momentum."""
-        if self._buffers:
-            self._write_back()
+        self._flush()
         return self._state
 
     @state.setter
     def state(self, value: Any) -> None:
-        self._buffers.clear()
+        self._flush(forget=True)
         self._state = value
 
-    def _write_back(self, index: int | None = None) -> None:
-        """Puts counts of steps into the state and forgets the lists made from it.
-
-        With an index only those of that group.
-        """
-        for key in list(self._buffers) if index is None else [index]:
-            buffers = self._buffers.pop(key, None)
-            if buffers is not None and buffers.steps:
-                for param, count in zip(buffers.params, buffers.steps, strict=True):
-                    self._state[param]["step"] = tapegrad.tensor(count)
-
-    def _gather(
-        self, index: int, group: Group, make: Callable[[Group, list[Tensor]], Buffers]
-    ) -> tuple[Buffers, list[Tensor]]:
-        """The lists of a group's parameters that have gradients, and these gradients."""
-        params = group["params"]
-        grads = [grad for p in params if (grad := p.grad) is not None]
-        buffers = self._buffers.get(index)
-        if buffers is not None:
-            if len(grads) == len(params) == len(buffers.params) and all(
-                map(is_, params, buffers.params)
-            ):
-                return buffers, grads
-            self._write_back(index)
-        if len(grads) == len(params):
-            active = list(params)
-        else:
-            active = [p for p in params if p.grad is not None]
-        buffers = self._buffers[index] = make(group, active)
-        return buffers, grads
-
-    def _steps(self, params: list[Tensor]) -> list[float]:
-        """How many steps each parameter has made."""
-        return [float(self._state[p].get("step", 0)) for p in params]
-
-    def _state_tensors(self, params: list[Tensor], name: str) -> list[Tensor]:
-        """One tensor of the state for each parameter; zeros where there is none yet."""
-        tensors = []
-        for p in params:
-            state = self._state[p]
-            tensor = state.get(name)
-            if tensor is None:
-                tensor = state[name] = tapegrad.zeros_like(p.detach())
-            tensors.append(tensor)
-        return tensors
+    def _flush(self, forget: bool = False) -> None:
+        """Brings the state up to date, where an optimiser keeps some of it elsewhere."""
 
     def state_dict(self) -> dict[str, Any]:
         """The state and the options as a dict, with parameters replaced by numbers.
@@ -168,6 +251,8 @@ class Optimizer:
             >>> opt.state_dict()["param_groups"][0]["params"]
             [0]
         """
+        for hook in self._optimizer_state_dict_pre_hooks.values():
+            hook(self)
         numbers: dict[int, int] = {}
         groups = []
         for group in self.param_groups:
@@ -180,15 +265,25 @@ class Optimizer:
             (numbers[id(key)] if isinstance(key, Tensor) else key): value
             for key, value in self.state.items()
         }
-        return {"state": state, "param_groups": groups}
+        result = {"state": state, "param_groups": groups}
+        for hook in self._optimizer_state_dict_post_hooks.values():
+            changed = hook(self, result)
+            result = result if changed is None else changed
+        return result
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over a state made by :meth:`state_dict`; tensors are copied.
 
+        What is remembered takes the dtype of its parameter, but for counts of steps.
+
         Raises:
             ValueError: if the numbers of groups or of parameters differ.
         """
-        groups, saved = self.param_groups, state_dict["param_groups"]
+        state_dict = dict(state_dict)
+        for hook in self._optimizer_load_state_dict_pre_hooks.values():
+            changed = hook(self, state_dict)
+            state_dict = state_dict if changed is None else changed
+        groups, saved = self.param_groups, deepcopy(state_dict["param_groups"])
         if len(groups) != len(saved):
             raise ValueError("loaded state dict has a different number of parameter groups")
         if any(len(a["params"]) != len(b["params"]) for a, b in zip(groups, saved, strict=True)):
@@ -206,22 +301,25 @@ class Optimizer:
             else:
                 state[key] = deepcopy(value)
         for group, packed in zip(groups, saved, strict=True):
-            params, names = group["params"], group.get("param_names")
-            group.clear()
-            group.update({k: deepcopy(v) for k, v in packed.items() if k != "params"})
-            group["params"] = params
-            if names is not None:
-                group["param_names"] = names
-        self.state = state
+            packed["params"] = group["params"]
+            if "param_names" in group:
+                packed.setdefault("param_names", group["param_names"])
+        self.__setstate__({"state": state, "param_groups": saved})
+        for hook in self._optimizer_load_state_dict_post_hooks.values():
+            hook(self)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._buffers = {}
-        self._step_count = 0
-        self.__dict__.update({k: v for k, v in state.items() if k != "state"})
-        self._state = state["state"]
+        if "_in_step" not in self.__dict__:
+            self._set_up()
+        for name, value in state.items():
+            setattr(self, name, value)
+        for group in self.param_groups:  # saved by a version that had fewer options
+            for name, value in self.defaults.items():
+                group.setdefault(name, value)
+        self.defaults.setdefault("differentiable", False)
 
     # ------------------------------------------------------------------ groups
 
@@ -245,7 +343,7 @@ class Optimizer:
         """
         if not isinstance(param_group, dict):
             raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
-        group = dict(param_group)
+        group = param_group
         params = group["params"]
         if isinstance(params, Tensor):
             params = [params]
@@ -255,19 +353,22 @@ class Optimizer:
                 "ordering of tensors in sets will change between runs. Please use a list instead."
             )
         params = list(params)
-        if params and all(isinstance(p, tuple) for p in params):
-            group["param_names"] = [name for name, _ in params]
+        names = [p[0] for p in params if isinstance(p, tuple)]
+        if names:
+            if len(names) != len(params):
+                raise ValueError(
+                    "all optimizer params should be with/without names. Some param names are "
+                    "missing"
+                )
             params = [p for _, p in params]
-        elif any(isinstance(p, tuple) for p in params):
-            raise ValueError(
-                "all optimizer params should be with/without names. Some param names are missing"
-            )
+            group["param_names"] = names
+        group["params"] = params
         for p in params:
             if not isinstance(p, Tensor):
                 raise TypeError(
                     "optimizer can only optimize Tensors, but one of the params is " + typename(p)
                 )
-            if not (p.is_leaf or p.retains_grad):
+            if not (self.defaults.get("differentiable") or p.is_leaf or p.retains_grad):
                 raise ValueError("can't optimize a non-leaf Tensor")
         for name, default in self.defaults.items():
             if default is required and name not in group:
@@ -276,20 +377,23 @@ class Optimizer:
                     + name
                 )
             group.setdefault(name, default)
-        ids = [id(p) for p in params]
-        if len(set(ids)) != len(ids):
-            raise ValueError("some parameters appear more than once in a parameter group")
-        if self.param_groups and ("param_names" in group) != (
-            "param_names" in self.param_groups[0]
-        ):
-            current = "with names" if "param_names" in group else "without names"
-            raise ValueError(
-                "all optimizer param groups should be with/without names. "
-                f"cannot add param group {current} to the optimizer"
+        ids = {id(p) for p in params}
+        if len(ids) != len(params):
+            warnings.warn(
+                "optimizer contains a parameter group with duplicate parameters; in future, this "
+                "will cause an error; see github.com/pytorch/pytorch/issues/40967 for more "
+                "information",
+                stacklevel=3,
             )
+        named = "param_names" in group
+        for other in self.param_groups:
+            if named != ("param_names" in other):
+                raise ValueError(
+                    "all optimizer param groups should be with/without names. cannot add param "
+                    f"group {'with' if named else 'without'} names to the optimizer"
+                )
         if any(id(p) in ids for other in self.param_groups for p in other["params"]):
             raise ValueError("some parameters appear in more than one parameter group")
-        group["params"] = params
         self.param_groups.append(group)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -313,9 +417,15 @@ class Optimizer:
             return
         for group in self.param_groups:
             for p in group["params"]:
-                if p.grad is not None:
-                    p.grad = p.grad.detach().zero_()
+                grad = p.grad
+                if grad is not None:
+                    if grad.grad_fn is not None:
+                        grad.detach_()
+                    else:
+                        grad.requires_grad_(False)
+                    grad.zero_()
 
+    @_with_hooks
     def step(self, closure: Closure | None = None) -> Any:
         """Make one step.
 
@@ -329,7 +439,6 @@ class Optimizer:
         if closure is not None:
             with tapegrad.enable_grad():
                 loss = closure()
-        self._step_count += 1
         for index, group in enumerate(self.param_groups):
             self._update(index, group)
         return loss
@@ -347,6 +456,25 @@ class Optimizer:
         return f"{type(self).__name__} (\n" + "\n".join(groups) + ")"
 
 
+def check_rate(lr: Any, label: str = "Invalid learning rate:") -> None:
+    """ValueError for a learning rate that is negative, or a tensor of several elements."""
+    if isinstance(lr, Tensor) and lr.numel() != 1:
+        raise ValueError("Tensor lr must be 1-element")
+    check_non_negative((label, lr))
+
+
+def check_non_negative(*values: tuple[str, Any]) -> None:
+    """ValueError for the first of these (label, value) that is not >= 0."""
+    for label, value in values:
+        if not value >= 0:
+            raise ValueError(f"{label} {value}")
+
+
+def number(value: Any) -> float:
+    """A hyperparameter, which may be a tensor of one element, as a float."""
+    return value.item() if isinstance(value, Tensor) else value
+
+
 def _copy_for(param: Tensor, value: Any, key: str = "") -> Any:
     """A copy of a state entry, with floating tensors in the parameter's dtype."""
     if isinstance(value, Tensor):
@@ -359,24 +487,3 @@ def _copy_for(param: Tensor, value: Any, key: str = "") -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(_copy_for(param, v) for v in value)
     return deepcopy(value)
-
-
-def check_options(differentiable: bool, foreach: bool | None, fused: bool | None) -> None:
-    """The options of torch which choose an implementation: there is only one here."""
-    if differentiable:
-        raise NotImplementedError(
-            "differentiable optimizer steps are not supported: write the step with tensor "
-            "operations and call the model through tapegrad.nn.utils.functional_call"
-        )
-    if fused and foreach:
-        raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
-
-
-def check_non_negative(**values: tuple[str, float]) -> None:
-    """ValueError for the first value which is not >= 0; the values are (label, value)."""
-    for label, value in values.values():
-        if not value >= 0:
-            raise ValueError(f"Invalid {label}: {value}")
-
-
-Params = Iterable[Any]

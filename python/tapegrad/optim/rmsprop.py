@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from .. import _C
+from typing import Any
+
 from .._C import Tensor
-from .optimizer import Buffers, Group, Optimizer, Params, check_non_negative, check_options
+from .elementwise import Counters, ElementwiseOptimizer, Formula, mean_of, mean_square
+from .optimizer import Group, Params, check_non_negative, check_rate
 
 __all__ = ["RMSprop"]
 
 
-class RMSprop(Optimizer):
+class RMSprop(ElementwiseOptimizer):
     """RMSprop (Hinton's lecture notes; centred version by Graves, 2013).
 
     With gradient g: ``v = alpha * v + (1 - alpha) * g**2``, ``p -= lr * g / (sqrt(v) + eps)``.
@@ -18,16 +20,16 @@ class RMSprop(Optimizer):
 
     Args:
         params: see :class:`Optimizer`.
-        lr: learning rate. Default: 1e-2.
+        lr: learning rate, a number or a tensor of one element. Default: 1e-2.
         alpha: default 0.99.
         eps: default 1e-8.
         weight_decay: added to the gradient as ``weight_decay * p``. Default: 0.
         momentum: default 0.
         centered: see above. Default: False.
-        capturable: accepted for compatibility.
+        capturable: for devices that this library does not have.
         foreach: accepted for compatibility.
         maximize: go up instead of down. Default: False.
-        differentiable: not supported.
+        differentiable: record the steps, so that gradients flow through them. Default: False.
 
     Raises:
         ValueError: for a value out of range.
@@ -45,7 +47,7 @@ class RMSprop(Optimizer):
     def __init__(
         self,
         params: Params,
-        lr: float = 1e-2,
+        lr: float | Tensor = 1e-2,
         alpha: float = 0.99,
         eps: float = 1e-8,
         weight_decay: float = 0,
@@ -56,14 +58,13 @@ class RMSprop(Optimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ) -> None:
+        check_rate(lr)
         check_non_negative(
-            lr=("learning rate", lr),
-            eps=("epsilon value", eps),
-            momentum=("momentum value", momentum),
-            weight_decay=("weight_decay value", weight_decay),
-            alpha=("alpha value", alpha),
+            ("Invalid epsilon value:", eps),
+            ("Invalid momentum value:", momentum),
+            ("Invalid weight_decay value:", weight_decay),
+            ("Invalid alpha value:", alpha),
         )
-        check_options(differentiable, foreach, None)
         defaults = {
             "lr": lr,
             "momentum": momentum,
@@ -78,35 +79,28 @@ class RMSprop(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def _lists(self, group: Group, params: list[Tensor]) -> Buffers:
-        steps = self._steps(params)
-        squares = self._state_tensors(params, "square_avg")
-        momenta = self._state_tensors(params, "momentum_buffer") if group["momentum"] > 0 else None
-        means = self._state_tensors(params, "grad_avg") if group["centered"] else None
-        return Buffers(params, steps, (squares, means, momenta))
+    def _rule(self, options: Group) -> tuple[str, tuple[str, ...]]:
+        rule, names = "rmsprop", ["square_avg"]
+        if options["centered"]:
+            rule, names = "rmsprop_centered", ["square_avg", "grad_avg"]
+        if options["momentum"] > 0:
+            rule, names = rule + "_momentum", [*names, "momentum_buffer"]
+        return rule, tuple(names)
 
-    def _update(self, index: int, group: Group) -> None:
-        buffers, grads = self._gather(index, group, self._lists)
-        squares, means, momenta = buffers.lists
-        momentum, centered = group["momentum"], group["centered"]
-        if (momenta is None) == (momentum > 0) or (means is None) == centered:
-            self._write_back(index)  # an option was changed
-            buffers, grads = self._gather(index, group, self._lists)
-            squares, means, momenta = buffers.lists
-        if not grads:
-            return
-        buffers.steps = [count + 1.0 for count in buffers.steps]
-        _C._optim_rmsprop(
-            buffers.params,
-            grads,
-            squares,
-            means,
-            momenta,
-            float(group["lr"]),
-            group["alpha"],
-            group["eps"],
-            group["weight_decay"],
-            momentum,
-            centered,
-            group["maximize"],
-        )
+    def _advance(self, options: Group, counters: Counters) -> tuple[Counters, tuple[Any, ...]]:
+        own = (options["lr"], options["alpha"], options["eps"], options["momentum"])
+        return (counters[0] + 1.0,), (options["maximize"], options["weight_decay"], 1.0, *own)
+
+    def _formula(self, p: Tensor, g: Tensor, states: list[Tensor], *coefficients: Any) -> Formula:
+        lr, alpha, eps, momentum = coefficients
+        spread = square = mean_square(states[0], g, alpha)
+        after = [square]
+        if len(states) > 1 + (momentum > 0):  # centered
+            mean = mean_of(states[1], g, alpha)
+            after.append(mean)
+            spread = (square - mean * mean).clamp(min=0)
+        change = g / (spread.sqrt() + eps)
+        if momentum > 0:
+            change = states[-1] * momentum + change
+            after.append(change)
+        return p - change * lr, tuple(after)

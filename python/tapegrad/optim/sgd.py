@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from .. import _C
+from typing import Any
+
 from .._C import Tensor
-from .optimizer import Buffers, Group, Optimizer, Params, check_non_negative, check_options
+from .elementwise import Counters, ElementwiseOptimizer, Formula, check_fused
+from .optimizer import Group, Params, check_non_negative, check_rate
 
 __all__ = ["SGD"]
 
 
-class SGD(Optimizer):
+class SGD(ElementwiseOptimizer):
     """Stochastic gradient descent, with momentum if wanted.
 
     With gradient g: ``g += weight_decay * p``; with momentum ``b = momentum * b + (1 - dampening)
@@ -18,14 +20,14 @@ class SGD(Optimizer):
 
     Args:
         params: see :class:`Optimizer`.
-        lr: learning rate. Default: 1e-3.
+        lr: learning rate, a number or a tensor of one element. Default: 1e-3.
         momentum: default 0.
         dampening: default 0.
         weight_decay: default 0.
         nesterov: use Nesterov's momentum. Default: False.
         maximize: go up instead of down. Default: False.
         foreach: accepted for compatibility.
-        differentiable: not supported.
+        differentiable: record the steps, so that gradients flow through them. Default: False.
         fused: accepted for compatibility.
 
     Raises:
@@ -41,13 +43,15 @@ class SGD(Optimizer):
         tensor([0.8000], requires_grad=True)
     """
 
+    _counters = ()
+
     def __init__(
         self,
         params: Params,
-        lr: float = 1e-3,
+        lr: float | Tensor = 1e-3,
         momentum: float = 0,
         dampening: float = 0,
-        weight_decay: float = 0,
+        weight_decay: float | Tensor = 0,
         nesterov: bool = False,
         *,
         maximize: bool = False,
@@ -55,14 +59,12 @@ class SGD(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
+        check_rate(lr)
         check_non_negative(
-            lr=("learning rate", lr),
-            momentum=("momentum value", momentum),
-            weight_decay=("weight_decay value", weight_decay),
+            ("Invalid momentum value:", momentum), ("Invalid weight_decay value:", weight_decay)
         )
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
-        check_options(differentiable, foreach, fused)
         defaults = {
             "lr": lr,
             "momentum": momentum,
@@ -75,33 +77,38 @@ class SGD(Optimizer):
             "fused": fused,
         }
         super().__init__(params, defaults)
+        check_fused(fused, foreach, differentiable)
 
-    def _lists(self, group: Group, params: list[Tensor]) -> Buffers:
-        if group["momentum"] == 0:
-            return Buffers(params, [], (None, [False] * len(params)))
-        first = [self._state[p].get("momentum_buffer") is None for p in params]
-        return Buffers(params, [], (self._state_tensors(params, "momentum_buffer"), first))
+    def _rule(self, options: Group) -> tuple[str, tuple[str, ...]]:
+        if options["momentum"] == 0:
+            return "sgd", ()
+        return "sgd_momentum", ("momentum_buffer",)
 
-    def _update(self, index: int, group: Group) -> None:
-        buffers, grads = self._gather(index, group, self._lists)
-        momenta, first = buffers.lists
-        momentum = group["momentum"]
-        if (momenta is None) != (momentum == 0):  # momentum was switched on or off
-            buffers = self._buffers[index] = self._lists(group, buffers.params)
-            momenta, first = buffers.lists
-        if not grads:
-            return
-        _C._optim_sgd(
-            buffers.params,
-            grads,
-            momenta,
-            float(group["lr"]),
-            momentum,
-            group["dampening"],
-            group["weight_decay"],
-            group["nesterov"],
-            group["maximize"],
-            first,
-        )
-        if True in first:
-            buffers.lists = (momenta, [False] * len(first))
+    def _start(self, options: Group) -> Counters:
+        return ()
+
+    def _read(self, options: Group, p: Tensor) -> Counters:
+        # Whether the buffer holds something: the first gradient goes into it whole.
+        state = self._state.get(p)
+        return (0.0 if not state or state.get("momentum_buffer") is None else 1.0,)
+
+    def _write(self, p: Tensor, counters: Counters) -> None:
+        if counters[0] == 0:  # the step that would have filled it was refused
+            self._state.get(p, {}).pop("momentum_buffer", None)
+
+    def _advance(self, options: Group, counters: Counters) -> tuple[Counters, tuple[Any, ...]]:
+        lr, momentum = options["lr"], options["momentum"]
+        shared = (options["maximize"], options["weight_decay"], 1.0)
+        if momentum == 0:
+            return counters, (*shared, lr)
+        ahead = momentum if options["nesterov"] else 0.0
+        if counters[0] == 0:
+            return (1.0,), (*shared, lr, 0.0, 1.0, ahead)
+        return counters, (*shared, lr, momentum, 1 - options["dampening"], ahead)
+
+    def _formula(self, p: Tensor, g: Tensor, states: list[Tensor], *coefficients: Any) -> Formula:
+        if not states:
+            return p - g * coefficients[0], ()
+        lr, momentum, gain, ahead = coefficients
+        buffer = states[0] * momentum + g * gain
+        return p - (g + buffer * ahead if ahead != 0 else buffer) * lr, (buffer,)
