@@ -260,6 +260,10 @@ def test_options_that_are_refused(options, message):
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that fork")
 
 
+# Whatever the number of processors.
+pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")
+
+
 @forks
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 class TestWorkers:

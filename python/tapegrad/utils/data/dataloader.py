@@ -2,22 +2,91 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import multiprocessing.context
+import os
+import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import tapegrad
 
 from ..._C import Tensor
-from .collate import default_collate, default_convert
+from ._utils.collate import (
+    collate_tensor_fn,
+    default_collate,
+    default_collate_fn_map,
+    default_convert,
+)
 from .dataset import Dataset, IterableDataset
-from .sampler import BatchSampler, RandomSampler, SequentialSampler
+from .sampler import (
+    BatchSampler,
+    RandomSampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+    draw_seed,
+)
 from .worker import Workers
 
 __all__ = ["DataLoader"]
 
 
-class DataLoader:
+T_co = TypeVar("T_co", covariant=True)
+
+
+class _Fetcher:
+    """What makes a batch: all that worker processes need to know of a loader."""
+
+    def __init__(
+        self,
+        dataset: Any,
+        batch_size: int | None,
+        batched: bool,
+        drop_last: bool,
+        collate_fn: Callable[[Any], Any],
+    ) -> None:
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.batched = batched
+        self.drop_last = drop_last
+        self.collate_fn = collate_fn
+
+    def whole(self) -> bool:
+        """Whether rows of a tensor are the batch that collating its samples would give."""
+        return (
+            self.batched
+            and self.collate_fn is default_collate
+            and isinstance(self.dataset, Dataset)
+            and default_collate_fn_map.get(Tensor) is collate_tensor_fn
+        )
+
+    def fetch(self, indices: Any) -> Any:
+        """The batch of a list of indices, or the sample of one."""
+        dataset = self.dataset
+        if not self.batched:
+            return self.collate_fn(dataset[indices])
+        if indices and self.whole():
+            columns = dataset._batch(tapegrad.tensor(indices))
+            if columns is not None:
+                return list(columns)
+        many = getattr(dataset, "__getitems__", None)
+        if many:
+            return self.collate_fn(many(indices))
+        return self.collate_fn([dataset[i] for i in indices])
+
+    def fetch_rows(self, indices: Tensor) -> Any:
+        """The batch of a tensor of indices."""
+        columns = self.dataset._batch(indices)
+        return self.fetch(indices.tolist()) if columns is None else list(columns)
+
+    def stream(self) -> Iterator[Any]:
+        """The batches of a dataset without indices."""
+        return _Stream(self)
+
+
+class DataLoader(Generic[T_co]):
     """Iterates over a dataset in mini-batches.
 
     Batches of a :class:`TensorDataset` (or of a :class:`Subset` of one) are taken from its tensors
@@ -37,16 +106,19 @@ class DataLoader:
         drop_last: leave out a last batch that is smaller. Default: False.
         timeout: seconds to wait for a worker's batch; 0 (the default) waits for ever.
         worker_init_fn: called in each worker with its number.
-        multiprocessing_context: accepted for compatibility; workers are forked.
+        multiprocessing_context: how processes are started, the name of a method or a context of
+            :mod:`multiprocessing`. Default: they are forked.
         generator: the random generator of the order. Default: the global one.
         prefetch_factor: batches that each worker loads in advance. Default: 2.
         persistent_workers: keep the processes, with their copies of the dataset, for the next
             epoch. Default: False.
         pin_memory_device: accepted for compatibility.
-        in_order: accepted for compatibility; batches come in order.
+        in_order: give the batches of workers in order. Otherwise they come as they are ready, which
+            does not wait for slow samples. Default: True.
 
     Raises:
-        ValueError: for options that exclude each other or are out of range.
+        ValueError: for options that exclude each other or are out of range, and where an attribute
+            is changed on which the iteration depends.
 
     Example:
         >>> import tapegrad
@@ -93,8 +165,8 @@ class DataLoader:
                 "let num_workers > 0 to enable multiprocessing, otherwise set prefetch_factor to "
                 "None."
             )
-        if prefetch_factor is not None and prefetch_factor < 1:
-            raise ValueError("prefetch_factor option should be positive")
+        if prefetch_factor is not None and prefetch_factor < 0:
+            raise ValueError("prefetch_factor option should be non-negative")
         if persistent_workers and num_workers == 0:
             raise ValueError("persistent_workers option needs num_workers > 0")
         iterable = isinstance(dataset, IterableDataset)
@@ -139,18 +211,76 @@ class DataLoader:
         self.batch_sampler = batch_sampler
         self.num_workers = num_workers
         self.collate_fn = collate_fn or (default_collate if batched else default_convert)
+        self.pin_memory = pin_memory
+        self.pin_memory_device = pin_memory_device
         self.drop_last = drop_last
         self.timeout = timeout
         self.worker_init_fn = worker_init_fn
+        self.multiprocessing_context = multiprocessing_context
         self.generator = generator
-        self.prefetch_factor = prefetch_factor
+        self.prefetch_factor = 2 if num_workers and prefetch_factor is None else prefetch_factor
         self.persistent_workers = persistent_workers
+        self.in_order = in_order
         self._workers: Workers | None = None
-        self._whole = batched and collate_fn is None and isinstance(dataset, Dataset)
+        self._length_told: int | None = None
+        self._warn_of_many_workers()
+        self._initialized = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _FIXED and self.__dict__.get("_initialized"):
+            raise ValueError(
+                f"{name} attribute should not be set after {type(self).__name__} is initialized"
+            )
+        super().__setattr__(name, value)
+
+    @property
+    def multiprocessing_context(self) -> Any:
+        """How worker processes are started; None if they are forked."""
+        return self._context
+
+    @multiprocessing_context.setter
+    def multiprocessing_context(self, context: Any) -> None:
+        if context is not None:
+            if self.num_workers <= 0:
+                raise ValueError(
+                    "multiprocessing_context can only be used with multi-process loading "
+                    f"(num_workers > 0), but got num_workers={self.num_workers}"
+                )
+            if isinstance(context, str):
+                methods = multiprocessing.get_all_start_methods()
+                if context not in methods:
+                    raise ValueError(
+                        "multiprocessing_context option should specify a valid start method in "
+                        f"{methods!r}, but got multiprocessing_context={context!r}"
+                    )
+                context = multiprocessing.get_context(context)
+            if not isinstance(context, multiprocessing.context.BaseContext):
+                raise TypeError(
+                    "multiprocessing_context option should be a valid context object or a string "
+                    "specifying the start method, but got "
+                    f"multiprocessing_context={context}"
+                )
+        self._context = context
+
+    def _warn_of_many_workers(self) -> None:
+        if hasattr(os, "sched_getaffinity"):
+            processors, note = len(os.sched_getaffinity(0)), ""
+        else:
+            processors, note = os.cpu_count() or 0, " (`cpuset` is not taken into account)"
+        if self.num_workers <= processors:
+            return
+        warnings.warn(
+            f"This DataLoader will create {self.num_workers} worker processes in total. Our "
+            f"suggested max number of worker in current system is {processors}{note}, which is "
+            "smaller than what this DataLoader is going to create. Please be aware that excessive "
+            "worker creation might get DataLoader running slow or even freeze, lower the worker "
+            "number to avoid potential slowness/freeze if necessary.",
+            stacklevel=3,
+        )
 
     def __len__(self) -> int:
         if isinstance(self.dataset, IterableDataset):
-            count = len(self.dataset)  # type: ignore[arg-type]
+            count = self._length_told = len(self.dataset)  # type: ignore[arg-type]
             if self.batch_size is None:
                 return count
             size = self.batch_size
@@ -161,106 +291,145 @@ class DataLoader:
         """What gives the indices: lists of them, or single ones without batching."""
         return self.sampler if self.batch_sampler is None else self.batch_sampler
 
-    def _fetch(self, indices: Any) -> Any:
-        if self.batch_sampler is None:
-            return self.collate_fn(self.dataset[indices])
-        if self._whole and indices:
-            columns = self.dataset._batch(tapegrad.tensor(indices))
-            if columns is not None:
-                return list(columns)
-        many = getattr(self.dataset, "__getitems__", None)
-        if many is not None:
-            return self.collate_fn(many(indices))
-        return self.collate_fn([self.dataset[i] for i in indices])
-
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[T_co]:
+        if self.pin_memory:
+            warnings.warn(
+                "'pin_memory' argument is set as true but no accelerator is found, then device "
+                "pinned memory won't be used.",
+                stacklevel=2,
+            )
         stream = isinstance(self.dataset, IterableDataset)
+        # Drawn in each epoch, whether there are workers or not: the numbers after it are the same.
+        seed = draw_seed(self.generator)
+        fetcher = _Fetcher(
+            self.dataset,
+            self.batch_size,
+            self.batch_sampler is not None,
+            self.drop_last,
+            self.collate_fn,
+        )
+        batches: Iterator[Any]
         if self.num_workers:
-            return self._iterate_in_workers(None if stream else self._source())
-        if stream:
-            return self._iterate_stream()
-        if self._in_plain_order():
-            return self._iterate_tensors()
-        return map(self._fetch, self._source())
+            batches = self._iterate_in_workers(fetcher, None if stream else self._source(), seed)
+        elif self.timeout != 0:
+            raise AssertionError("timeout needs num_workers > 0")
+        elif stream:
+            batches = fetcher.stream()
+        elif fetcher.whole() and type(self.batch_sampler) is BatchSampler and self._in_blocks():
+            batches = map(fetcher.fetch_rows, self._rows())
+        else:
+            batches = map(fetcher.fetch, self._source())
+        if stream and self._length_told is not None:
+            return _Counted(batches, self.dataset, self._length_told, self.num_workers > 0)
+        return batches
 
-    def _iterate_in_workers(self, source: Any) -> Iterator[Any]:
-        seed = int(tapegrad.randint(2**31 - 1, (1,), generator=self.generator))
+    def _iterate_in_workers(self, fetcher: _Fetcher, source: Any, seed: int) -> Iterator[Any]:
         if not self.persistent_workers:
-            return self._start_workers(source is None, seed).epoch(source, last=True)
+            workers = self._start_workers(fetcher, source is None, seed)
+            return workers.epoch(source, last=True, in_order=self.in_order)
         if self._workers is None or not self._workers.usable():
             if self._workers is not None:
                 self._workers.close()
-            self._workers = self._start_workers(source is None, seed)
+            self._workers = self._start_workers(fetcher, source is None, seed)
             weakref.finalize(self, self._workers.close)
-        return self._workers.epoch(source, last=False)
+        return self._workers.epoch(source, last=False, in_order=self.in_order)
 
-    def _start_workers(self, stream: bool, seed: int) -> Workers:
+    def _start_workers(self, fetcher: _Fetcher, stream: bool, seed: int) -> Workers:
+        if not self.prefetch_factor:
+            raise AssertionError("prefetch_factor must be greater than 0 for worker processes")
         return Workers(
-            self._iterate_stream if stream else self._fetch,
+            fetcher.stream if stream else fetcher.fetch,
             stream,
             self.dataset,
             self.num_workers,
-            self.prefetch_factor or 2,
+            self.prefetch_factor,
             self.timeout,
             self.worker_init_fn,
             seed,
+            self._context,
         )
 
-    def _in_plain_order(self) -> bool:
-        """Whether the batches are slices of a range or of a permutation, to be had as tensors."""
+    def _in_blocks(self) -> bool:
+        """Whether the indices are to be had as tensors, many at a time."""
         sampler = self.sampler
-        if not self._whole or type(self.batch_sampler) is not BatchSampler:
-            return False
-        if type(sampler) is RandomSampler:
-            return not sampler.replacement and sampler._num_samples is None
-        return type(sampler) is SequentialSampler
-
-    def _iterate_tensors(self) -> Iterator[Any]:
-        """The same batches as the samplers give, without a list of indices for each."""
-        return map(self._fetch_rows, self._rows())
+        if type(sampler) is SubsetRandomSampler:
+            return all(type(index) is int for index in sampler.indices)
+        return type(sampler) in (SequentialSampler, RandomSampler, WeightedRandomSampler)
 
     def _rows(self) -> Iterator[Tensor]:
-        count, size = len(self.dataset), self.batch_size
+        """The batches of the sampler as tensors, without a list of indices for each."""
+        size, sampler = self.batch_size, self.sampler
         assert size is not None
-        if isinstance(self.sampler, RandomSampler):
-            order = tapegrad.randperm(count, generator=self.sampler.generator)
-        else:
-            order = tapegrad.arange(count)
-        stop = count - count % size if self.drop_last else count
-        for start in range(0, stop, size):
-            yield order[start : start + size]
+        rest: Tensor | None = None
+        for block in sampler._draws():  # type: ignore[union-attr]
+            if rest is not None:
+                block = tapegrad.cat([rest, block])
+            stop = len(block) - len(block) % size
+            for start in range(0, stop, size):
+                yield block[start : start + size]
+            rest = block[stop:] if stop < len(block) else None
+        if rest is not None and not self.drop_last:
+            yield rest
 
-    def _fetch_rows(self, indices: Tensor) -> Any:
-        columns = self.dataset._batch(indices)
-        return self._fetch(indices.tolist()) if columns is None else list(columns)
 
-    def _iterate_stream(self) -> Iterator[Any]:
-        return _Stream(self)
+_FIXED = frozenset(
+    {"batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"}
+)
+
+
+class _Counted:
+    """Warns where a stream gives more than its length."""
+
+    def __init__(self, batches: Iterator[Any], dataset: Any, length: int, workers: bool) -> None:
+        self.batches = batches
+        self.dataset = dataset
+        self.length = length
+        self.workers = workers
+        self.given = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        batch = next(self.batches)
+        self.given += 1
+        if self.given > self.length:
+            text = (
+                f"Length of IterableDataset {self.dataset} was reported to be {self.length}"
+                f"(when accessing len(dataloader)), but {self.given} samples have been fetched. "
+            )
+            if self.workers:
+                text += (
+                    "For multiprocessing data-loading, this could be caused by not properly "
+                    "configuring the IterableDataset replica at each worker."
+                )
+            warnings.warn(text, stacklevel=2)
+        return batch
 
 
 class _Stream:
     """An iterator over the batches of a stream, which goes on after one that failed."""
 
-    def __init__(self, loader: DataLoader) -> None:
-        self.loader = loader
-        self.samples = iter(loader.dataset)
+    def __init__(self, fetcher: _Fetcher) -> None:
+        self.fetcher = fetcher
+        self.samples = iter(fetcher.dataset)
         self.ended = False
 
     def __iter__(self) -> Iterator[Any]:
         return self
 
     def __next__(self) -> Any:
-        loader, size = self.loader, self.loader.batch_size
+        fetcher, size = self.fetcher, self.fetcher.batch_size
         if self.ended:
             raise StopIteration
         if size is None:
-            return loader.collate_fn(next(self.samples))
+            return fetcher.collate_fn(next(self.samples))
         batch: list[Any] = []
         while len(batch) < size and not self.ended:
             try:
                 batch.append(next(self.samples))
             except StopIteration:
                 self.ended = True
-        if not batch or (self.ended and loader.drop_last):
+        if not batch or (self.ended and fetcher.drop_last):
             raise StopIteration
-        return loader.collate_fn(batch)
+        return fetcher.collate_fn(batch)

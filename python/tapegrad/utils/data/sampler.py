@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import tapegrad
+
+from ..._C import Tensor
 
 __all__ = [
     "BatchSampler",
@@ -13,17 +16,40 @@ __all__ = [
     "Sampler",
     "SequentialSampler",
     "SubsetRandomSampler",
+    "WeightedRandomSampler",
 ]
 
+T_co = TypeVar("T_co", covariant=True)
 
-class Sampler:
-    """The base class: a subclass defines ``__iter__``, which gives indices, and ``__len__``."""
 
-    def __iter__(self) -> Iterator[Any]:
+def draw_seed(generator: Any) -> int:
+    """A seed for another generator."""
+    return int(tapegrad.empty((), dtype=tapegrad.int64).random_(generator=generator))
+
+
+def _check_flag(error: type[Exception], replacement: Any) -> None:
+    if not isinstance(replacement, bool):
+        raise error(f"replacement should be a boolean value, but got replacement={replacement}")
+
+
+def _check_count(num_samples: Any) -> None:
+    if not isinstance(num_samples, int) or isinstance(num_samples, bool) or num_samples <= 0:
+        raise ValueError(
+            f"num_samples should be a positive integer value, but got num_samples={num_samples}"
+        )
+
+
+class Sampler(Generic[T_co]):
+    """The base class: a subclass defines ``__iter__``, which gives indices, and ``__len__``.
+
+    Those of this file have ``_draws`` too, which gives the same indices as tensors.
+    """
+
+    def __iter__(self) -> Iterator[T_co]:
         raise NotImplementedError
 
 
-class SequentialSampler(Sampler):
+class SequentialSampler(Sampler[int]):
     """The indices in order.
 
     Example:
@@ -35,6 +61,9 @@ class SequentialSampler(Sampler):
     def __init__(self, data_source: Any) -> None:
         self.data_source = data_source
 
+    def _draws(self) -> Iterator[Tensor]:
+        yield tapegrad.arange(len(self.data_source))
+
     def __iter__(self) -> Iterator[int]:
         return iter(range(len(self.data_source)))
 
@@ -42,14 +71,18 @@ class SequentialSampler(Sampler):
         return len(self.data_source)
 
 
-class RandomSampler(Sampler):
+_CHUNK = 32  # indices that are drawn at a time
+
+
+class RandomSampler(Sampler[int]):
     """The indices in random order.
 
     Args:
         data_source: the dataset.
         replacement: draw every index independently. Default: False.
         num_samples: how many to draw. Default: as many as there are samples.
-        generator: the random generator to draw from. Default: the global one.
+        generator: the random generator to draw from. Default: a new one in each epoch, with a seed
+            from the global one.
 
     Raises:
         TypeError: if `replacement` is not a bool.
@@ -68,41 +101,41 @@ class RandomSampler(Sampler):
         num_samples: int | None = None,
         generator: Any = None,
     ) -> None:
-        if not isinstance(replacement, bool):
-            raise TypeError(
-                f"replacement should be a boolean value, but got replacement={replacement}"
-            )
-        if num_samples is not None and (not isinstance(num_samples, int) or num_samples <= 0):
-            raise ValueError(
-                f"num_samples should be a positive integer value, but got num_samples={num_samples}"
-            )
+        _check_flag(TypeError, replacement)
         self.data_source = data_source
         self.replacement = replacement
         self.generator = generator
         self._num_samples = num_samples
+        _check_count(self.num_samples)
 
     @property
     def num_samples(self) -> int:
         """How many indices are drawn."""
         return len(self.data_source) if self._num_samples is None else self._num_samples
 
+    def _draws(self) -> Iterator[Tensor]:
+        """The indices in blocks, drawn one after the other as they are asked for."""
+        n, wanted, generator = len(self.data_source), self.num_samples, self.generator
+        if generator is None:
+            generator = tapegrad.Generator()
+            generator.manual_seed(draw_seed(None))
+        size = _CHUNK if self.replacement else n
+        for start in range(0, wanted, size):
+            count = min(size, wanted - start)
+            if self.replacement:
+                yield tapegrad.randint(n, (count,), generator=generator)
+            else:
+                yield tapegrad.randperm(n, generator=generator)[:count]
+
     def __iter__(self) -> Iterator[int]:
-        n, wanted = len(self.data_source), self.num_samples
-        if self.replacement:
-            if wanted:
-                drawn = tapegrad.randint(n, (wanted,), generator=self.generator)
-                yield from drawn.tolist()
-            return
-        while wanted > 0:
-            order = tapegrad.randperm(n, generator=self.generator).tolist()
-            yield from order[:wanted]
-            wanted -= n
+        for indices in self._draws():
+            yield from indices.tolist()
 
     def __len__(self) -> int:
         return self.num_samples
 
 
-class SubsetRandomSampler(Sampler):
+class SubsetRandomSampler(Sampler[int]):
     """Given indices in random order.
 
     Args:
@@ -119,6 +152,10 @@ class SubsetRandomSampler(Sampler):
         self.indices = indices
         self.generator = generator
 
+    def _draws(self) -> Iterator[Tensor]:
+        order = tapegrad.randperm(len(self.indices), generator=self.generator)
+        yield tapegrad.as_tensor(list(self.indices), dtype=tapegrad.int64)[order]
+
     def __iter__(self) -> Iterator[int]:
         for i in tapegrad.randperm(len(self.indices), generator=self.generator).tolist():
             yield self.indices[i]
@@ -127,7 +164,58 @@ class SubsetRandomSampler(Sampler):
         return len(self.indices)
 
 
-class BatchSampler(Sampler):
+class WeightedRandomSampler(Sampler[int]):
+    """Indices drawn with given probabilities.
+
+    Args:
+        weights: a number for each index; they need not add up to one.
+        num_samples: how many to draw.
+        replacement: draw every index independently. Default: True.
+        generator: the random generator to draw from. Default: the global one.
+
+    Raises:
+        ValueError: for a number of samples that is not a positive integer, a flag that is no bool,
+            or weights that are not in one dimension.
+
+    Example:
+        >>> from tapegrad.utils.data import WeightedRandomSampler
+        >>> list(WeightedRandomSampler([0.0, 3.0, 0.0], 4))
+        [1, 1, 1, 1]
+    """
+
+    def __init__(
+        self,
+        weights: Any,
+        num_samples: int,
+        replacement: bool = True,
+        generator: Any = None,
+    ) -> None:
+        _check_count(num_samples)
+        _check_flag(ValueError, replacement)
+        self.weights = tapegrad.as_tensor(weights, dtype=tapegrad.float64)
+        if self.weights.dim() != 1:
+            raise ValueError(
+                "weights should be a 1d sequence but given weights have shape "
+                f"{tuple(self.weights.shape)}"
+            )
+        self.num_samples = num_samples
+        self.replacement = replacement
+        self.generator = generator
+
+    def _draws(self) -> Iterator[Tensor]:
+        yield tapegrad.multinomial(
+            self.weights, self.num_samples, self.replacement, generator=self.generator
+        )
+
+    def __iter__(self) -> Iterator[int]:
+        for indices in self._draws():
+            yield from indices.tolist()
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+
+class BatchSampler(Sampler[list[Any]]):
     """The indices of another sampler in lists.
 
     Args:
@@ -156,13 +244,10 @@ class BatchSampler(Sampler):
         self.drop_last = drop_last
 
     def __iter__(self) -> Iterator[list[Any]]:
-        batch: list[Any] = []
-        for index in self.sampler:
-            batch.append(index)
-            if len(batch) == self.batch_size:
-                yield batch
-                batch = []
-        if batch and not self.drop_last:
+        indices = iter(self.sampler)
+        while batch := list(itertools.islice(indices, self.batch_size)):
+            if self.drop_last and len(batch) < self.batch_size:
+                return
             yield batch
 
     def __len__(self) -> int:

@@ -12,7 +12,8 @@ import sys
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import repeat
 from multiprocessing.connection import wait
 from multiprocessing.reduction import ForkingPickler
@@ -27,7 +28,8 @@ from ..._C import Tensor
 __all__ = ["WorkerInfo", "Workers", "get_worker_info"]
 
 
-class WorkerInfo(NamedTuple):
+@dataclass(frozen=True)
+class WorkerInfo:
     """What a worker process knows about itself."""
 
     id: int
@@ -137,7 +139,7 @@ class _Server:
             tapegrad.set_num_threads(1)
             random.seed(info.seed)
             tapegrad.manual_seed(info.seed)
-            np.random.seed(info.seed % 2**32)
+            np.random.seed(_numpy_seed(info.seed - info.id, info.id))
             if init is not None:
                 init(info.id)
         except Exception as error:
@@ -173,11 +175,16 @@ class _Server:
         self.connection.send_bytes(message)
 
 
+def _numpy_seed(base: int, worker: int) -> Any:
+    """A seed for NumPy's generator, all of whose bits differ between workers."""
+    entropy = [worker, base & 0xFFFFFFFF, base >> 32, 0]
+    return np.random.SeedSequence(entropy).generate_state(4)
+
+
 def _run(theirs: Any, ours: Any, others: list[Any], server: Any, *rest: Any) -> None:
-    # The fork copied the main process's ends of the pipes: close them, so that the end of the
-    # main process is noticed.
-    ours.close()
-    for connection in others:
+    # A fork copies the main process's ends of the pipes: close them, so that the end of the main
+    # process is noticed.
+    for connection in [ours, *others] if ours is not None else []:
         connection.close()
     _Server(theirs, *server).run(*rest)
     for stream in (sys.stdout, sys.stderr):
@@ -190,7 +197,7 @@ def _run(theirs: Any, ours: Any, others: list[Any], server: Any, *rest: Any) -> 
 
 
 class Workers:
-    """Forked processes that take turns in loading batches, for one epoch or for several.
+    """Processes that take turns in loading batches, for one epoch or for several.
 
     Args:
         load: makes a batch of indices; for a stream, returns an iterator over batches.
@@ -201,6 +208,7 @@ class Workers:
         timeout: seconds to wait for a batch; 0 waits for ever.
         init: called in each process with its number.
         seed: the first process's seed; the others have the numbers after it.
+        context: of :mod:`multiprocessing`, how they are started. Default: they are forked.
     """
 
     def __init__(
@@ -213,13 +221,12 @@ class Workers:
         timeout: float,
         init: Callable[[int], None] | None,
         seed: int,
+        context: Any = None,
     ) -> None:
-        if "fork" not in multiprocessing.get_all_start_methods():
-            raise RuntimeError(
-                "num_workers > 0 needs the fork start method, which this system does not have; "
-                "use num_workers=0"
-            )
-        context = multiprocessing.get_context("fork")
+        if context is None:
+            forks = "fork" in multiprocessing.get_all_start_methods()
+            context = multiprocessing.get_context("fork" if forks else None)
+        forked = context.get_start_method() == "fork"
         self.prefetch = prefetch
         self.timeout = timeout
         self.current = 0  # number of the epoch
@@ -231,10 +238,10 @@ class Workers:
             for worker in range(count):
                 ours, theirs = context.Pipe()
                 info = WorkerInfo(worker, count, seed + worker, dataset)
-                others = list(self.connections)
+                inherited = (ours, list(self.connections)) if forked else (None, [])
                 process = context.Process(
                     target=_run,
-                    args=(theirs, ours, others, (load, stream), info, init),
+                    args=(theirs, *inherited, (load, stream), info, init),
                     daemon=True,
                 )
                 process.start()
@@ -245,15 +252,16 @@ class Workers:
             self.close()
             raise
 
-    def epoch(self, batches: Iterable[Any] | None, last: bool) -> Iterator[Any]:
-        """The batches of one epoch, in order.
+    def epoch(self, batches: Iterable[Any] | None, last: bool, in_order: bool) -> Iterator[Any]:
+        """The batches of one epoch.
 
         Args:
             batches: lists of indices; None for a stream.
             last: end the processes with the epoch.
+            in_order: give them in order, not as they are ready.
         """
         self.current += 1
-        return _Epoch(self, repeat(None) if batches is None else batches, last)
+        return _Epoch(self, repeat(None) if batches is None else batches, last, in_order)
 
     def usable(self) -> bool:
         """Whether all processes still answer, and belong to this one."""
@@ -286,28 +294,35 @@ class Workers:
         except (BrokenPipeError, ConnectionResetError):
             raise self._died(worker) from None
 
-    def receive(self, worker: int, epoch: int) -> Any:
+    def receive(self, among: Sequence[int], epoch: int) -> tuple[int, Any]:
+        """The next answer of one of several workers."""
         while True:
             if epoch != self.current:
                 raise RuntimeError("the DataLoader's workers have begun a new epoch")
-            connection = self.connections[worker]
-            if self.timeout and not wait([connection], self.timeout):
-                self.broken = True
-                raise RuntimeError(f"DataLoader timed out after {self.timeout} seconds")
+            connection = self.connections[among[0]]
+            if self.timeout or len(among) > 1:
+                ready = wait([self.connections[w] for w in among], self.timeout or None)
+                if not ready:
+                    self.broken = True
+                    raise RuntimeError(f"DataLoader timed out after {self.timeout} seconds")
+                connection = ready[0]
+            worker = self.connections.index(connection)
             try:
                 number, answer = connection.recv()
             except (EOFError, ConnectionResetError):
                 raise self._died(worker) from None
             if number == epoch:  # else of an epoch that was left early
-                break
-        return answer
+                return worker, answer
 
 
 class _Epoch:
     """An iterator over the batches of one epoch, which goes on after a batch that failed."""
 
-    def __init__(self, workers: Workers, batches: Iterable[Any], last: bool) -> None:
+    def __init__(
+        self, workers: Workers, batches: Iterable[Any], last: bool, in_order: bool
+    ) -> None:
         self.workers = workers
+        self.in_order = in_order
         self.number = workers.current
         self.last = last
         self.source = iter(batches)
@@ -337,13 +352,15 @@ class _Epoch:
                 except StopIteration:
                     self.more = False
                     break
-                workers.send(alive[0], _Request(self.number, indices))
-                waiting.append(alive[0])
+                worker = alive[0] if self.in_order else min(alive, key=waiting.count)
+                workers.send(worker, _Request(self.number, indices))
+                waiting.append(worker)
                 alive.rotate(-1)
             if not waiting:
                 raise StopIteration
-            worker = waiting.popleft()
-            answer = workers.receive(worker, self.number)
+            among = [waiting[0]] if self.in_order else list(set(waiting))
+            worker, answer = workers.receive(among, self.number)
+            waiting.remove(worker)
             if not isinstance(answer, _End):
                 return worker, answer
             if worker in alive:

@@ -1,0 +1,5 @@
+"""Where PyTorch has the parts of `utils.data` that programs build on."""
+
+from . import collate
+
+__all__ = ["collate"]
