@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -102,6 +103,9 @@ class Variable(metaclass=VariableMeta):
                 UserWarning,
                 stacklevel=2,
             )
+        requires_grad = bool(operator.index(requires_grad))
+        if volatile and requires_grad:
+            raise ValueError("Variable can't be volatile and require_grad at the same time!")
         if data is None:
             data = _C.empty(0)
         if not isinstance(data, Tensor):

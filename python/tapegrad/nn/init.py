@@ -5,8 +5,12 @@ They run without recording, and return the tensor they were given.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import math
+import threading
 import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tapegrad
@@ -15,26 +19,60 @@ from .._C import Tensor
 
 __all__ = [
     "calculate_gain",
+    "constant",
     "constant_",
+    "dirac",
+    "dirac_",
+    "eye",
     "eye_",
+    "kaiming_normal",
     "kaiming_normal_",
+    "kaiming_uniform",
     "kaiming_uniform_",
+    "normal",
     "normal_",
     "ones_",
+    "orthogonal",
     "orthogonal_",
+    "sparse",
+    "sparse_",
     "trunc_normal_",
+    "uniform",
     "uniform_",
+    "xavier_normal",
     "xavier_normal_",
+    "xavier_uniform",
     "xavier_uniform_",
     "zeros_",
 ]
+
+
+class _State(threading.local):
+    skip = False
+
+
+_state = _State()
+
+
+@contextlib.contextmanager
+def skipped() -> Iterator[None]:
+    """In the block, the functions leave the values as they are."""
+    before, _state.skip = _state.skip, True
+    try:
+        yield
+    finally:
+        _state.skip = before
+
+
+_CONVOLUTIONS = tuple(f"conv{kind}{n}d" for kind in ("", "_transpose") for n in (1, 2, 3))
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """The factor by which a nonlinearity's weights are scaled to keep the variance.
 
     Args:
-        nonlinearity: "linear", "sigmoid", "tanh", "relu", "leaky_relu" or "selu".
+        nonlinearity: "linear" or the name of a convolution, "sigmoid", "tanh", "relu",
+            "leaky_relu" or "selu".
         param: the negative slope of "leaky_relu". Default: 0.01.
 
     Raises:
@@ -45,7 +83,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         >>> round(init.calculate_gain("relu"), 4)
         1.4142
     """
-    if nonlinearity in ("linear", "sigmoid", "conv1d", "conv2d", "conv3d"):
+    if nonlinearity in ("linear", "sigmoid", *_CONVOLUTIONS):
         return 1.0
     if nonlinearity == "tanh":
         return 5.0 / 3
@@ -70,6 +108,8 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = No
         >>> bool((w >= -2).all() and (w < 2).all())
         True
     """
+    if _state.skip:
+        return tensor
     with tapegrad.no_grad():
         return tensor.uniform_(a, b, generator=generator)
 
@@ -83,6 +123,8 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any 
         >>> bool(abs(w.mean() - 3) < 0.1)
         True
     """
+    if _state.skip:
+        return tensor
     with tapegrad.no_grad():
         return tensor.normal_(mean, std, generator=generator)
 
@@ -95,7 +137,7 @@ def trunc_normal_(
     b: float = 2.0,
     generator: Any = None,
 ) -> Tensor:
-    """Fill from the normal distribution, drawing again what falls outside [a, b].
+    """Fill from the normal distribution between a and b.
 
     Example:
         >>> import tapegrad
@@ -103,21 +145,34 @@ def trunc_normal_(
         >>> bool(w.abs().max() <= 1)
         True
     """
-    low = (1.0 + math.erf((a - mean) / std / math.sqrt(2.0))) / 2
-    high = (1.0 + math.erf((b - mean) / std / math.sqrt(2.0))) / 2
-    if high - low < 1e-3:  # drawing again would take for ever
-        raise ValueError(
-            f"trunc_normal_: the interval [{a}, {b}] holds almost nothing of the normal "
-            f"distribution with mean {mean} and std {std}"
-        )
-    with tapegrad.no_grad():
-        tensor.normal_(mean, std, generator=generator)
-        outside = (tensor < a) | (tensor > b)
-        while bool(outside.any()):
-            again = tapegrad.empty_like(tensor).normal_(mean, std, generator=generator)
-            tensor.copy_(tapegrad.where(outside, again, tensor))
-            outside = (tensor < a) | (tensor > b)
+    if _state.skip:
         return tensor
+    if mean < a - 2 * std or mean > b + 2 * std:
+        warnings.warn(
+            "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of "
+            "values may be incorrect.",
+            stacklevel=2,
+        )
+    share = (math.erf((b - mean) / std / 2**0.5) - math.erf((a - mean) / std / 2**0.5)) / 2
+    highest = -0.5 * ((max(a, min(mean, b)) - mean) / std) ** 2
+
+    def draw(like: Tensor) -> tuple[Tensor, Tensor]:
+        """Candidates, and which of them have to be drawn again."""
+        if share > 0.3:
+            x = tapegrad.empty_like(like).normal_(mean, std, generator=generator)
+            return x, (x < a) | (x > b)
+        # Most of the normal distribution lies elsewhere: take even numbers, by its density.
+        x = tapegrad.empty_like(like).uniform_(a, b, generator=generator)
+        height = tapegrad.empty_like(like).uniform_(generator=generator).log()
+        return x, height > -0.5 * ((x - mean) / std) ** 2 - highest
+
+    with tapegrad.no_grad():
+        values, again = draw(tensor)
+        while bool(again.any()):
+            others, refused = draw(tensor)
+            values = tapegrad.where(again, others, values)
+            again = again & refused
+        return tensor.copy_(values)
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
@@ -128,6 +183,8 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
         >>> tapegrad.nn.init.constant_(tapegrad.empty(2), 0.5)
         tensor([0.5000, 0.5000])
     """
+    if _state.skip:
+        return tensor
     with tapegrad.no_grad():
         return tensor.fill_(val)
 
@@ -165,8 +222,47 @@ def eye_(tensor: Tensor) -> Tensor:
     """
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
+    if _state.skip:
+        return tensor
     with tapegrad.no_grad():
         return tensor.copy_(tapegrad.eye(*tensor.shape))
+
+
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """Fill the weight of a convolution so that it gives what it gets, as far as channels go.
+
+    Args:
+        tensor: the weight, with three to five dimensions.
+        groups: number of groups of channels. Default: 1.
+
+    Raises:
+        ValueError: for another number of dimensions, or channels that the groups do not divide.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.init.dirac_(tapegrad.empty(2, 2, 3))
+        tensor([[[0., 1., 0.],
+                 [0., 0., 0.]],
+        <BLANKLINE>
+                [[0., 0., 0.],
+                 [0., 1., 0.]]])
+    """
+    if tensor.ndim not in (3, 4, 5):
+        raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
+    channels, inputs = tensor.shape[:2]
+    if channels % groups != 0:
+        raise ValueError("dim 0 must be divisible by groups")
+    if _state.skip:
+        return tensor
+    centre = tuple(size // 2 for size in tensor.shape[2:])
+    per_group = channels // groups
+    with tapegrad.no_grad():
+        tensor.zero_()
+        for first in range(0, channels, per_group) if per_group else ():
+            for channel in range(min(per_group, inputs)):
+                place = (first + channel, channel, *centre)
+                tensor[place] = 1
+        return tensor
 
 
 def _fans(tensor: Tensor) -> tuple[int, int]:
@@ -281,7 +377,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
 
     if tensor.ndim < 2:
         raise ValueError("Only tensors with 2 or more dimensions are supported")
-    if tensor.numel() == 0:
+    if tensor.numel() == 0 or _state.skip:
         return tensor
     rows, cols = tensor.shape[0], math.prod(tensor.shape[1:])
     flat = normal_(tapegrad.empty(rows, cols, dtype=tapegrad.float64), generator=generator)
@@ -291,3 +387,66 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
     q = np.ascontiguousarray(q.T if rows < cols else q) * gain
     with tapegrad.no_grad():
         return tensor.copy_(tapegrad.from_numpy(q).reshape(tensor.shape))
+
+
+def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None) -> Tensor:
+    """Fill a matrix from the normal distribution, with zeros in each column (Martens, 2010).
+
+    Args:
+        tensor: the matrix.
+        sparsity: the share of zeros in each column.
+        std: the standard deviation of the others. Default: 0.01.
+        generator: the random generator to draw from. Default: the global one.
+
+    Raises:
+        ValueError: for other numbers of dimensions.
+
+    Example:
+        >>> import tapegrad
+        >>> w = tapegrad.nn.init.sparse_(tapegrad.empty(4, 3), sparsity=0.5)
+        >>> (w == 0).sum(0)
+        tensor([2, 2, 2])
+    """
+    if tensor.ndim != 2:
+        raise ValueError("Only tensors with 2 dimensions are supported")
+    if _state.skip:
+        return tensor
+    rows, columns = tensor.shape
+    zeros = math.ceil(sparsity * rows)
+    with tapegrad.no_grad():
+        tensor.normal_(0, std, generator=generator)
+        for column in range(columns):
+            tensor[tapegrad.randperm(rows, generator=generator)[:zeros], column] = 0
+        return tensor
+
+
+def _renamed(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A function under its old name, without the underscore."""
+    new = function.__name__
+    old = new[:-1]
+
+    @functools.wraps(function)
+    def renamed(*args: Any, **kwargs: Any) -> Tensor:
+        warnings.warn(
+            f"`nn.init.{old}` is now deprecated in favor of `nn.init.{new}`.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        return function(*args, **kwargs)
+
+    renamed.__name__ = renamed.__qualname__ = old
+    renamed.__doc__ = f"The old name of :func:`{new}`."
+    return renamed
+
+
+uniform = _renamed(uniform_)
+normal = _renamed(normal_)
+constant = _renamed(constant_)
+eye = _renamed(eye_)
+dirac = _renamed(dirac_)
+xavier_uniform = _renamed(xavier_uniform_)
+xavier_normal = _renamed(xavier_normal_)
+kaiming_uniform = _renamed(kaiming_uniform_)
+kaiming_normal = _renamed(kaiming_normal_)
+orthogonal = _renamed(orthogonal_)
+sparse = _renamed(sparse_)
