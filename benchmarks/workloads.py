@@ -111,6 +111,28 @@ def _training_steps() -> list[Workload]:
     ]
 
 
+def _around_steps() -> list[Workload]:
+    rows, batch = 4096, 64
+    found = [
+        Workload(
+            f"step-{name.lower()}",
+            f"a step of {name}, MLP 64-64-32-10, without the gradients",
+            lambda engine, name=name: engine.step(name, MLP_TINY),
+            tolerance=1e-3,
+        )
+        for name in ("NAdam", "Adagrad", "Rprop")
+    ]
+    found.append(
+        Workload(
+            "loading",
+            f"a batch of {batch} from a DataLoader over a TensorDataset, two fields",
+            lambda engine: engine.loading(rows, batch),
+            per=rows // batch,
+        )
+    )
+    return found
+
+
 def _elementwise() -> list[Workload]:
     found = [
         Workload(
@@ -244,6 +266,7 @@ def _sweep() -> list[Workload]:
 WORKLOADS: tuple[Workload, ...] = (
     *_operations(),
     *_training_steps(),
+    *_around_steps(),
     *_elementwise(),
     *_reductions(),
     *_products(),

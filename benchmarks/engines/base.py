@@ -170,6 +170,14 @@ class Engine:
         """Take one training step."""
         return None
 
+    def step(self, optimizer: str, model: Training) -> Case | None:
+        """Change the parameters of a model by given gradients."""
+        return None
+
+    def loading(self, rows: int, batch: int) -> Case | None:
+        """Go through a data set of two tensors in mini-batches."""
+        return None
+
     def chain(self, length: int) -> Case | None:
         """Record `length` operations, go back, and free them: three phases."""
         return None

@@ -113,6 +113,26 @@ class MirrorEngine(Engine):
         momentum = 0.9 if model.optimizer == "momentum" else 0.0
         return self.m.optim.SGD(parameters, lr=model.rate, momentum=momentum)
 
+    def step(self, optimizer: str, model: Training) -> Case:
+        parameters = [self.leaf(array) for array in model.parameters()]
+        for parameter in parameters:
+            parameter.grad = parameter.detach().cos()
+        step = getattr(self.m.optim, optimizer)(parameters, lr=model.rate).step
+        return Case.of_steps(step, lambda: [p.detach().numpy().copy() for p in parameters])
+
+    def loading(self, rows: int, batch: int) -> Case:
+        data = self.m.utils.data
+        generator = np.random.default_rng(5)
+        x = self.m.from_numpy(generator.standard_normal((rows, 16), dtype=np.float32))
+        target = self.m.from_numpy(generator.integers(0, 10, rows))
+        loader = data.DataLoader(data.TensorDataset(x, target), batch_size=batch)
+
+        def epoch() -> None:
+            for _ in loader:
+                pass
+
+        return Case(epoch, lambda: [part.numpy() for pair in loader for part in pair])
+
     def chain(self, length: int) -> Case:
         leaf = self.leaf(np.array([0.5], dtype=np.float32))
 
