@@ -132,7 +132,8 @@ def call_with(lib: Any, operator: dict, form: dict, chosen: dict, value: Any) ->
         else:
             args.append(argument)
     if operator["function"]:
-        return getattr(lib, operator["name"])(*args, **kwargs)
+        place = lib if hasattr(lib, operator["name"]) else lib.nn.functional
+        return getattr(place, operator["name"])(*args, **kwargs)
     return getattr(args[0], operator["name"])(*args[1:], **kwargs)
 
 
@@ -156,6 +157,8 @@ NOT_COMPARED = ("broadcast_shapes", "sum_to_size", "cross_entropy", "nll_loss", 
 
 
 def compared(operator: dict, parameter: dict, value: Any) -> bool:
+    if operator["name"] in ("mvlgamma", "mvlgamma_"):
+        return not 0 < value < MAX if isinstance(value, int) else False  # PyTorch lists all terms
     name, kind = parameter["name"], parameter["type"]
     if operator["name"] in NOT_COMPARED:
         return False
