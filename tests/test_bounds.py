@@ -166,6 +166,8 @@ NOT_COMPARED = ("broadcast_shapes", "sum_to_size", "cross_entropy", "nll_loss", 
 
 
 def compared(operator: dict, parameter: dict, value: Any) -> bool:
+    if operator["name"] in ("mvlgamma", "mvlgamma_"):
+        return not 0 < value < MAX if isinstance(value, int) else False  # PyTorch lists all terms
     name, kind = parameter["name"], parameter["type"]
     if operator["name"] in NOT_COMPARED:
         return False

@@ -149,8 +149,14 @@ def compared(name: str, parameter: str, dtype: str, value: Any, want: Any) -> bo
         return not isinstance(value, int) or 0 <= value < 256
     if name in ("sub", "rsub"):
         return abs(value) != 2**31 and not abs(value) >= 2**63  # PyTorch looks at -alpha
-    if name == "elu":
+    if name in ("elu", "celu"):
         return math.isfinite(value)  # PyTorch: 0 * inf is 0
+    if name == "rrelu":
+        return math.isfinite(value)  # PyTorch takes other bounds in place
+    if name == "hardtanh" and dtype in INTS:
+        return (
+            value == int(value) if math.isfinite(value) else False
+        )  # PyTorch cuts the fraction off
     if name in ("var", "std", "var_mean", "std_mean"):
         return not (math.isnan(value) or value == -1e39)
     if name in ("norm", "layer_norm"):  # PyTorch: powers that overflow

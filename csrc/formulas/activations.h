@@ -85,8 +85,9 @@ struct Hardtanh {  // integers are clamped
     static constexpr auto domain = Domain::FloatOnly;
     static constexpr const char* parameters[] = {"min_val", "max_val"};
     static constexpr auto forward(auto x, auto low, auto high) {
-        auto raised = where(x < low, low, x);  // NaN stays
-        return where(raised > high, high, raised);
+        // NaN stays, and a bound that is NaN makes everything NaN.
+        auto raised = where(x >= low, x, where(isnan(x), x, low));
+        return where(raised <= high, raised, where(isnan(raised), raised, high));
     }
     static constexpr auto backward(auto g, auto x, auto, auto low, auto high) {
         return where((x <= low) | (x >= high), zero_like(g), g);

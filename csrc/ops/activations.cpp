@@ -80,6 +80,8 @@ Arg as_bound(const Tensor& x, const Scalar& bound) { return bound.as(x.dtype());
 }  // namespace
 
 Tensor hardtanh(const Tensor& x, const Scalar& low, const Scalar& high) {
+    if (low.to_double() > high.to_double())
+        fail<ValueError>("min_val cannot be greater than max_val");
     check_hardtanh(x, low, high);
     if (x.is_floating()) return unary(Unary::Hardtanh, x, low.to_double(), high.to_double());
     const Arg min = as_bound(x, low), max = as_bound(x, high);
@@ -169,8 +171,11 @@ struct RreluWithNoise {
 };
 
 void check_rrelu(const Tensor& x, double lower, double upper) {
+    if (lower - lower != 0) fail("rrelu: lower bound must be finite, got ", lower);
+    if (upper - upper != 0) fail("rrelu: upper bound must be finite, got ", upper);
     if (!(lower <= upper)) fail("Lower bound should be less than or equal to the upper bound");
     if (!x.is_floating()) refuse_dtype("leaky_relu_cpu", x.dtype());
+    check_parameter(x, (lower + upper) / 2);
 }
 Tensor slopes(const Tensor& x, double lower, double upper, bool training, Generator& generator) {
     GradMode off(false);

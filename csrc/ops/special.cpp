@@ -135,6 +135,8 @@ struct Mvlgamma {
 void check_mvlgamma(const Tensor& x, int64_t p) {
     if (x.dtype() == DType::Bool) fail("The input tensor may not be a boolean tensor.");
     if (p < 1) fail("p has to be greater than or equal to 1");
+    if (p > int64_t{1} << 20)
+        fail("mvlgamma: p of ", p, " is too large: it counts the terms of a sum");
 }
 // In single precision at least: it is rounded to a narrow type once.
 Tensor mvlgamma_values(const Tensor& x, int64_t p) {
@@ -161,10 +163,15 @@ const Tensor& mvlgamma_(const Tensor& x, int64_t p) {
 }
 
 // A negative eps is none, as in PyTorch.
+static void check_eps(const Tensor& x, std::optional<double> eps) {
+    if (eps) check_convertible(*eps, x.is_floating() ? x.dtype() : default_float_type);
+}
 Tensor logit_within(const Tensor& x, std::optional<double> eps) {
+    check_eps(x, eps);
     return eps && *eps >= 0 ? unary(Unary::LogitEps, x, *eps) : unary(Unary::Logit, x);
 }
 const Tensor& logit_within_(const Tensor& x, std::optional<double> eps) {
+    check_eps(x, eps);
     return eps && *eps >= 0 ? unary_in_place(Unary::LogitEps, x, *eps)
                             : unary_in_place(Unary::Logit, x);
 }

@@ -37,11 +37,6 @@ __all__ = [
 ]
 
 
-def _check_range(min_val: float, max_val: float) -> None:
-    if min_val > max_val:
-        raise ValueError("min_val cannot be greater than max_val")
-
-
 def hardtanh(
     input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
 ) -> Tensor:
@@ -52,7 +47,6 @@ def hardtanh(
         >>> tapegrad.nn.functional.hardtanh(tapegrad.tensor([-4.0, 0.5, 8.0]))
         tensor([-1.0000,  0.5000,  1.0000])
     """
-    _check_range(min_val, max_val)
     return (_C.hardtanh_ if inplace else _C.hardtanh)(input, min_val, max_val)
 
 
@@ -64,7 +58,6 @@ def hardtanh_(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Ten
         >>> tapegrad.nn.functional.hardtanh_(tapegrad.tensor([-4.0, 0.5, 8.0]))
         tensor([-1.0000,  0.5000,  1.0000])
     """
-    _check_range(min_val, max_val)
     return _C.hardtanh_(input, min_val, max_val)
 
 

@@ -11,12 +11,8 @@ from typing import Any
 import tapegrad
 
 from .._C import Tensor
-<<<<<<< ours
-from ..nn.modules.module import Module
-=======
-from ..nn.module import Module
 from ..nn.modules.batchnorm import _BatchNorm
->>>>>>> theirs
+from ..nn.modules.module import Module
 from .lr_scheduler import LRScheduler, Rate, _per_group
 from .optimizer import Optimizer
 
