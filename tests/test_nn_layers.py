@@ -566,3 +566,29 @@ def test_functional_call_differentiates_through_a_step_of_descent():
         nn.utils.functional_call(net, {"x": x}, (x,))
     with pytest.raises(RuntimeError, match="Missing key"):
         nn.utils.functional_call(net, {}, (x,), strict=True)
+
+
+def test_parameter_dict_as_a_dictionary():
+    def run(lib):
+        made = lib.nn.ParameterDict({"a": lib.ones(1), "b": lib.zeros(2)})
+        seen = [list(reversed(made)), made.setdefault("a", lib.zeros(3)).tolist()]
+        seen += [made.setdefault("c", lib.ones(2)).requires_grad, made.setdefault("d")]
+        copy = made.copy()
+        seen += [list(copy), copy["a"] is made["a"], made.popitem()[0], list(made), list(copy)]
+        other = lib.nn.ParameterDict({"a": lib.full((1,), 5.0), "z": lib.ones(1)})
+        seen += [[(k, v.tolist()) for k, v in (made | other).items()]]
+        seen += [[(k, v.tolist()) for k, v in made.__ror__(other).items()]]
+        same = made
+        made |= other
+        seen += [made is same, [(k, v.tolist()) for k, v in made.items()]]
+        return [*seen, list(made.fromkeys(["x", "y"], 1.0).items())]
+
+    run(tg)
+    torch = pytest.importorskip("torch")
+    assert run(tg) == run(torch)
+
+
+def test_one_hot_of_too_few_classes():
+    for classes in (2, 0, -2):
+        with pytest.raises(RuntimeError, match="Class values must be smaller than num_classes"):
+            F.one_hot(tg.tensor([2, 0]), classes)

@@ -9,7 +9,7 @@ using kernels::AttentionRows;
 
 enum class Masked { No, Added, Allowed };
 
-// The scaled and masked scores, in place; their maximum, NaN where there is one.
+// The scaled and masked scores, in place; the maximum of those that are numbers.
 template <class T, Masked kMask>
 TAPEGRAD_INLINE T masked_row(T* x, int64_t n, T scale, const T* added, const uint8_t* allowed) {
     using P = Pack<T>;
@@ -25,18 +25,19 @@ TAPEGRAD_INLINE T masked_row(T* x, int64_t n, T scale, const T* added, const uin
         }
         if (kMask != Masked::No || scale != T(1)) store_lanes(x + i, v, lanes);
         if (lanes != P::size) v = fill_from(v, lanes, static_cast<T>(-__builtin_inf()));
-        most = maximum(v, most);
+        most = max(v, most);
     });
-    T m = most[0];
-    for (int i = 1; i < P::size; ++i) m = most[i] > m || most[i] != most[i] ? most[i] : m;
-    return m;
+    return hmax(most);
 }
 
-// exp(x - maximum) over its sum; zeros where every element is masked.
+// exp(x - maximum) over its sum; zeros where every element is masked. A row with NaN becomes NaN.
 template <class T> TAPEGRAD_INLINE void finish_row(T* x, int64_t n, T most) {
     using P = Pack<T>;
     if (most == static_cast<T>(-__builtin_inf())) {
-        for (int64_t i = 0; i < n; ++i) x[i] = 0;
+        T value = 0;
+        for (int64_t i = 0; i < n; ++i)
+            if (x[i] != x[i]) value = x[i];
+        for (int64_t i = 0; i < n; ++i) x[i] = value;
         return;
     }
     const P shift = most;

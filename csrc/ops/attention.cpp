@@ -77,9 +77,10 @@ struct Attention {
         return mask.defined() ? expand(mask, with_batch(length, keys)) : Tensor();
     }
     int64_t cost() const { return length * keys * (width + value_width + 16); }
-    // Calls f(begin, end) on ranges of the batch. Large products share the threads themselves.
+    // Calls f(begin, end) on ranges of the batch. Large products share the threads themselves; all that copy a
+    // factor (32 rows by 2 MB and more) are among them: they allocate, which a parallel region must not do.
     template <class F> void each(const F& f) const {
-        constexpr int64_t kWorth = 1'000'000, kLarge = 12'000'000;
+        constexpr int64_t kWorth = 1'000'000, kLarge = 8'000'000;
         if (cost() >= kLarge)
             for (int64_t i = 0; i < count; ++i) f(i, i + 1);
         else parallel_for(count, kWorth / (cost() + 1) + 1, f);

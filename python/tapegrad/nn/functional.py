@@ -347,8 +347,6 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         largest = int(tensor.max())
         if num_classes == -1:
             num_classes = largest + 1
-        elif num_classes < 1:
-            raise RuntimeError("num_classes should be positive")
         elif largest >= num_classes:
             raise RuntimeError("Class values must be smaller than num_classes.")
     return (tensor.unsqueeze(-1) == tapegrad.arange(num_classes)).long()
