@@ -196,10 +196,10 @@ template <Name N, class... F> Operator& def_method(PyObject* m, F... functions) 
 
 // The operators, a file for each topic.
 #define TAPEGRAD_TOPICS(X) \
-    X(as_strided) X(attributes) X(creation) X(dropout) X(elementwise) X(extremes) \
+    X(arranging) X(as_strided) X(attributes) X(counting) X(creation) X(distances) X(dropout) X(elementwise) X(extremes) \
     X(gather) X(index_select) X(index_write) X(indexing) X(isin) X(joining) X(linalg) X(losses) \
     X(masks) X(nonzero) X(normalization) X(optim) X(random) X(ranks) X(rearranging) X(reductions) X(reshape) \
-    X(scans) X(scatter) X(softmax) X(sort) X(split) X(triangles) X(views)
+    X(scans) X(scatter) X(softmax) X(sort) X(split) X(taking) X(triangles) X(view_copies) X(views) X(windows)
 #define TAPEGRAD_DECLARE_(topic) void bind_##topic(PyObject* m);
 TAPEGRAD_TOPICS(TAPEGRAD_DECLARE_)
 #undef TAPEGRAD_DECLARE_

@@ -15,6 +15,8 @@ from typing import Any
 from op_row import Op
 
 from . import (  # noqa: F401  (each adds its rows)
+    arranging,
+    counting,
     elementwise,
     indexing,
     losses,

@@ -19,6 +19,8 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+import arranging
+import counting
 import creation
 import elementwise
 import optim
@@ -77,6 +79,8 @@ RESULTS: dict[str, str] = {
     "bitwise_not": "tensor([-1, -6])",
     "tril": "tensor([[1., 0.],\n            [1., 1.]])",
     "triu": "tensor([[1., 1.],\n            [0., 1.]])",
+    "put": "tensor([0., 1.])",
+    "renorm": "tensor([[0.6000, 0.8000]])",
     "index_put": "tensor([5., 0., 5.])",
 }
 
@@ -126,7 +130,7 @@ def as_method(signatures: str) -> str:
 def table() -> Iterator[tuple[str, str, str, str]]:
     """Rows (kind, name, signatures, text), from all tables."""
     functions: dict[str, Entry] = {}
-    for module in (elementwise, reductions, shapes, creation, optim):
+    for module in (elementwise, reductions, shapes, creation, optim, arranging, counting):
         functions |= split(module.DOCS)
     changing = {*elementwise.FLOAT_UNARY, *elementwise.NUMBER_UNARY, *elementwise.BINARY}
     for name in (*changing, *tensor.IN_PLACE_EXAMPLES):
@@ -134,7 +138,7 @@ def table() -> Iterator[tuple[str, str, str, str]]:
         functions[name + "_"] = (signature, in_place(name, text))
     for name, (signatures, text) in functions.items():
         yield "Operator", name, signatures, with_forms(name, signatures, text)
-    for name, (signatures, text) in split(tensor.METHODS).items():
+    for name, (signatures, text) in split(tensor.METHODS | arranging.METHODS).items():
         yield "Method", name, as_method(signatures), with_forms(name, signatures, text)
     for name, text in tensor.ATTRIBUTES.items():
         yield "Method", name, "", text

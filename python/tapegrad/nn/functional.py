@@ -29,6 +29,7 @@ __all__ = [
     "nll_loss",
     "normalize",
     "one_hot",
+    "pdist",
     "relu",
     "sigmoid",
     "silu",
@@ -353,6 +354,23 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -
         input = input * tapegrad.where(overflows, 2.0**-64, 1.0)
         norm = input.norm(p, dim, keepdim=True)
     return input / norm.clamp(min=eps)
+
+
+def pdist(input: Tensor, p: float = 2) -> Tensor:
+    """The distance of each pair of rows of a matrix.
+
+    See ``tapegrad.pdist``.
+
+    Args:
+        input: a floating-point matrix.
+        p: the order of the norm. Default: 2.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.functional.pdist(tapegrad.tensor([[0.0], [1.0], [3.0]]))
+        tensor([1., 3., 2.])
+    """
+    return tapegrad.pdist(input, p)
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
