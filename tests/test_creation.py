@@ -406,6 +406,7 @@ def test_tensor_as_a_constructor(lib: Any) -> None:
         lib.set_default_dtype(lib.float32)
 
 
+<<<<<<< HEAD
 @both
 def test_new_is_the_type_of_the_tensor(lib: Any) -> None:
     x, i = lib.arange(6.0).reshape(2, 3), lib.arange(3)
@@ -441,10 +442,55 @@ def test_default_tensor_type(lib: Any) -> None:
     with pytest.raises((TypeError, AttributeError)):
         lib.set_default_tensor_type(f"{lib.__name__}.NonsenseTensor")
     assert lib.get_default_dtype() is lib.float32
+=======
+# ---------------------------------------------------------------- strides, ranges, coordinates
+
+
+def test_memory_with_given_strides() -> None:
+    x = tg.empty_strided((2, 3), (1, 2), dtype=tg.int32)
+    assert (x.shape, x.stride(), x.dtype) == ((2, 3), (1, 2), tg.int32)
+    assert tg.ones(2).new_empty_strided((2, 0), (5, 7)).stride() == (5, 7)
+    assert tg.empty_strided((3,), (0,)).stride() == (0,)
+    assert not tg.empty_strided((2, 2), (1, 2), dtype=tg.bool).any()
+    assert tg.empty_permuted((2, 3, 4), (2, 0, 1)).stride() == (3, 1, 6)
+    assert tg.empty_strided((2,), (1,), requires_grad=True).requires_grad
+
+
+@both
+def test_strides_that_are_refused(lib: Any) -> None:
+    with raises(RuntimeError, "dimensionality of sizes (1) must match dimensionality", lib):
+        lib.empty_strided((2,), (1, 2))
+    with raises(RuntimeError, "Storage size calculation overflowed", lib):
+        lib.empty_strided((2,), (-1,))
+    with raises(RuntimeError, "Trying to create tensor with negative dimension -2: [-2]", lib):
+        lib.empty_strided((-2,), (1,))
+    with raises(RuntimeError, "Number of dimensions in size does not match", lib):
+        lib.empty_permuted((2, 2), (0,))
+    with raises(RuntimeError, "Duplicate dim not allowed", lib):
+        lib.empty_permuted((2, 2), (1, 1))
+    with raises(RuntimeError, "Dimension out of range (expected to be between 0 and 1", lib):
+        lib.empty_permuted((2, 2), (0, 2))
+
+
+@both
+@pytest.mark.parametrize("strides", [(2**62, 1), (1, 2**62), (2**63 - 1, 2**63 - 1)])
+def test_strides_beyond_memory(lib: Any, strides: tuple[int, int]) -> None:
+    with pytest.raises(RuntimeError):
+        lib.empty_strided((3, 3), strides)
+
+
+@both
+def test_scalar_tensor(lib: Any) -> None:
+    for value in (3, True, 2.5):
+        x = lib.scalar_tensor(value)
+        assert (x.dtype, x.shape, x.item()) == (lib.float32, (), float(value))
+    assert lib.scalar_tensor(3, dtype=lib.int64).item() == 3
+>>>>>>> shapes
 
 
 @both
 @pytest.mark.parametrize(
+<<<<<<< HEAD
     ("args", "dtype", "want"),
     [
         ((0, 5, 1.5), "int32", [0, 1, 2, 3]),
@@ -472,3 +518,78 @@ def test_arange_cuts_fractions_off(lib: Any, args: tuple, dtype: str, want: Any)
             lib.arange(*args, dtype=getattr(lib, dtype))
     else:
         assert lib.arange(*args, dtype=getattr(lib, dtype)).tolist() == want
+=======
+    "args", [(0, 3), (0, 1, 0.25), (3, 0, -1), (1, 1), (0.5, 3), (5, -2.5, -2)]
+)
+def test_range_has_its_end(lib: Any, args: tuple) -> None:
+    with pytest.warns(UserWarning, match="range is deprecated"):
+        x = lib.range(*args)
+    step = args[2] if len(args) > 2 else 1
+    want = np.arange(math.floor((args[1] - args[0]) / step) + 1) * step + args[0]
+    np.testing.assert_allclose(array(x), want.astype(np.float32))
+
+
+@both
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_range_refuses(lib: Any) -> None:
+    with raises(RuntimeError, "step must be nonzero", lib):
+        lib.range(0, 3, 0)
+    with raises(RuntimeError, "upper bound and lower bound inconsistent with step sign", lib):
+        lib.range(3, 0)
+    with pytest.raises(RuntimeError):
+        lib.range(0, math.inf)
+    with pytest.raises(RuntimeError):
+        lib.range(0, 1e300, 1e-300)
+
+
+@both
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_asarray(lib: Any) -> None:
+    x = lib.ones(2, requires_grad=True)
+    assert lib.asarray(x, requires_grad=True) is x
+    assert lib.asarray(x).requires_grad
+    assert not lib.asarray(x, requires_grad=False).requires_grad
+    assert lib.asarray(x * 2, copy=True).grad_fn is not None
+    assert lib.asarray(x.detach()).data_ptr() == x.data_ptr()
+    assert lib.asarray(x.detach(), copy=True).data_ptr() != x.data_ptr()
+    assert lib.asarray([1, 2]).dtype == lib.int64
+    assert lib.asarray(3.5, dtype=lib.float64).item() == 3.5
+    values = np.ones(2)
+    shared = lib.asarray(values)
+    values[0] = 5
+    assert shared.tolist() == [5, 1]
+    assert lib.asarray(values, copy=True).data_ptr() != shared.data_ptr()
+    assert lib.asarray(values, requires_grad=True).requires_grad
+    with raises(ValueError, "can't alias tensor with dtype 'Float' into dtype 'Double'.", lib):
+        lib.asarray(x, dtype=lib.float64, copy=False)
+    with raises(ValueError, "can't alias tensor with dtype 'Double' into dtype 'Float'.", lib):
+        lib.asarray(values, dtype=lib.float32, copy=False)
+    with raises(ValueError, "can't alias arbitrary sequence into a tensor.", lib):
+        lib.asarray([1, 2], copy=False)
+
+
+@both
+@pytest.mark.parametrize("offset", [-9, -3, -1, 0, 1, 2, 9, 2**63 - 1, -(2**63)])
+def test_indices_of_triangles(lib: Any, offset: int) -> None:
+    for rows, columns in ((3, 4), (4, 3), (0, 2), (2, 0), (1, 1)):
+        near = max(min(offset, 10), -10)
+        for name in ("tril", "triu"):
+            if abs(offset) > 10 and lib is not tg:
+                continue  # adds without a look at the range
+            got = getattr(lib, f"{name}_indices")(rows, columns, offset)
+            want = getattr(np, f"{name}_indices")(rows, near, columns)
+            np.testing.assert_array_equal(array(got), np.stack(want))
+            assert got.dtype == lib.int64
+
+
+@both
+def test_indices_of_triangles_refuse(lib: Any) -> None:
+    assert lib.tril_indices(2, 2, dtype=lib.int32).dtype == lib.int32
+    assert lib.triu_indices(2**40, 1, 1).shape == (2, 0)
+    with raises(RuntimeError, "row must be non-negative, got-1", lib):
+        lib.tril_indices(-1, 2)
+    with raises(RuntimeError, "col must be non-negative, got-3", lib):
+        lib.triu_indices(2, -3)
+    with raises(NotImplementedError, "\"tril_indices\" not implemented for 'Float'", lib):
+        lib.tril_indices(2, 3, dtype=lib.float32)
+>>>>>>> shapes

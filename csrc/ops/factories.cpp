@@ -1,5 +1,7 @@
 #include "ops/factories.h"
 
+#include <cmath>
+
 #include "autograd/grad_mode.h"
 #include "ops/creation.h"
 #include "ops/elementwise.h"
@@ -75,6 +77,86 @@ Tensor new_empty(const Tensor& x, const Dims& size, const TensorOptions& options
 Tensor new_full(const Tensor& x, const Dims& size, const Scalar& value,
                 const TensorOptions& options) {
     return full_of(size, value, x.dtype(), options);
+}
+
+namespace {
+
+Tensor strided(const Dims& size, const Dims& stride, DType otherwise,
+               const TensorOptions& options) {
+    const DType dtype = options.resolve(otherwise);
+    if (size.size() != stride.size())
+        fail("dimensionality of sizes (", size.size(), ") must match dimensionality of strides (",
+             stride.size(), ")");
+    for (int d = 0; d < size.size(); ++d) {
+        if (size[d] < 0)
+            fail("Trying to create tensor with negative dimension ", size[d], ": ",
+                 to_string(size));
+        if (stride[d] < 0) refuse_storage_size(size, stride);
+    }
+    const Tensor memory = tapegrad::empty({extent_of(size, stride)}, dtype);
+    return unset(alias(memory, size, stride, 0), options);
+}
+
+}  // namespace
+
+Tensor empty_strided(const Dims& size, const Dims& stride, const TensorOptions& options) {
+    return strided(size, stride, default_float_type, options);
+}
+Tensor new_empty_strided(const Tensor& x, const Dims& size, const Dims& stride,
+                         const TensorOptions& options) {
+    return strided(size, stride, x.dtype(), options);
+}
+
+Tensor empty_permuted(const Dims& size, const Dims& physical_layout, const TensorOptions& options) {
+    const int dim = size.size();
+    if (physical_layout.size() != dim)
+        fail(
+            "Number of dimensions in size does not match the length of the physical_layout; i.e. "
+            "len(size) = ",
+            dim, " is not equal to len(physical_layout) = ", physical_layout.size());
+    Dims outermost_first(dim), strides(dim, -1);
+    for (int i = 0; i < dim; ++i) {
+        const int64_t d = physical_layout[i];
+        if (d < 0 || d >= dim)
+            fail("Dimension out of range (expected to be between 0 and ", dim - 1, ", but got ", d,
+                 " at index ", i,
+                 ").  NB: negative dims not currently supported; file an issue if "
+                 "you want it.");
+        outermost_first[i] = size[static_cast<int>(d)];
+    }
+    const Dims dense = contiguous_strides(outermost_first);
+    for (int i = 0; i < dim; ++i) {
+        int64_t& stride = strides[static_cast<int>(physical_layout[i])];
+        if (stride >= 0) fail("Duplicate dim not allowed");
+        stride = dense[i];
+    }
+    return empty_strided(size, strides, options);
+}
+
+Tensor scalar_tensor(const Scalar& value, const TensorOptions& options) {
+    return full_of({}, value, default_float_type, options);
+}
+
+Tensor range(const Scalar& start, const Scalar& end, const Scalar& step,
+             const TensorOptions& options) {
+    warn(
+        "tapegrad.range is deprecated and will be removed in a future release because its behavior "
+        "is inconsistent with Python's range builtin. Instead, use tapegrad.arange, which produces "
+        "values in [start, end).");
+    const DType dtype = options.resolve(default_float_type);
+    const double first = start.to_double(), last = end.to_double(), width = step.to_double();
+    if (width == 0) fail("step must be nonzero");
+    if (!std::isfinite(first) || !std::isfinite(last))
+        fail("unsupported range: ", first, " -> ", last);
+    if (!(width > 0 ? first <= last : first >= last))
+        fail("upper bound and lower bound inconsistent with step sign");
+    const double steps = std::floor((last - first) / width);
+    if (!(steps < 0x1p62)) fail("invalid size, possible overflow?");
+    const auto count = static_cast<int64_t>(steps) + 1;
+    Tensor out = tapegrad::empty({count}, DType::Float64);
+    for (int64_t i = 0; i < count; ++i)
+        out.data<double>()[i] = first + width * static_cast<double>(i);
+    return options.finish(cast_values(out, dtype));
 }
 
 Tensor eye(int64_t rows, std::optional<int64_t> columns, const TensorOptions& options) {

@@ -26,6 +26,17 @@ Tensor new_empty(const Tensor& x, const Dims& size, const TensorOptions& options
 Tensor new_full(const Tensor& x, const Dims& size, const Scalar& value,
                 const TensorOptions& options);
 
+// Memory with the given strides, or with the dimensions in the given order, outermost first.
+Tensor empty_strided(const Dims& size, const Dims& stride, const TensorOptions& options);
+Tensor new_empty_strided(const Tensor& x, const Dims& size, const Dims& stride,
+                         const TensorOptions& options);
+Tensor empty_permuted(const Dims& size, const Dims& physical_layout, const TensorOptions& options);
+// 0-d, of the default dtype unless the options say otherwise.
+Tensor scalar_tensor(const Scalar& value, const TensorOptions& options);
+// As arange, with the end included; deprecated.
+Tensor range(const Scalar& start, const Scalar& end, const Scalar& step,
+             const TensorOptions& options);
+
 Tensor eye(int64_t rows, std::optional<int64_t> columns, const TensorOptions& options);
 Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step,
               const TensorOptions& options);

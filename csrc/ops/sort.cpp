@@ -1,11 +1,9 @@
 #include "ops/sort.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include "core/parallel.h"
 #include "ops/copy.h"
 #include "ops/offsets.h"
+#include "ops/radix.h"
 #include "ops/rule.h"
 #include "ops/scatter.h"
 #include "ops/views.h"
@@ -29,38 +27,19 @@ struct Sort : AlongDim {
     }
 };
 
-template <class T> bool is_nan(T value) {
-    if constexpr (is_floating_type<T>) return value != value;
-    else return false;
-}
-
-// Sorts each row of contiguous values in place and fills in where its elements were.
+// Sorts each row and fills in where its elements were. NaN counts as larger than everything.
 template <class T>
-void sort_rows(T* values, int64_t* indices, int64_t rows, int64_t length, bool descending) {
-    struct Entry {
-        T value;
-        int64_t index;
-    };
+void sort_rows(const T* x, T* values, int64_t* indices, int64_t rows, int64_t length,
+               bool descending) {
     parallel_for(rows, grain_for(8 * length), [&](int64_t begin, int64_t end) {
-        std::vector<Entry> entries(static_cast<size_t>(length));
+        RowSorter<T> sorter(length);
         for (int64_t row = begin; row < end; ++row) {
-            T* to = values + row * length;
-            int64_t* at = indices + row * length;
-            for (int64_t i = 0; i < length; ++i) entries[static_cast<size_t>(i)] = {to[i], i};
-            // NaN counts as larger than everything.
-            if (descending)
-                std::stable_sort(
-                    entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
-                        return a.value > b.value || (is_nan(a.value) && !is_nan(b.value));
-                    });
-            else
-                std::stable_sort(
-                    entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
-                        return a.value < b.value || (!is_nan(a.value) && is_nan(b.value));
-                    });
+            const T* from = x + row * length;
+            const auto& order = sorter.sort(from, descending);
             for (int64_t i = 0; i < length; ++i) {
-                to[i] = entries[static_cast<size_t>(i)].value;
-                at[i] = entries[static_cast<size_t>(i)].index;
+                const uint32_t place = order[static_cast<size_t>(i)].place;
+                values[row * length + i] = from[place];
+                indices[row * length + i] = place;
             }
         }
     });
@@ -73,17 +52,13 @@ std::pair<Tensor, Tensor> sort(const Tensor& x, int64_t dim_given, bool descendi
     // The dimension goes last for sorting.
     const bool move = x.dim() > 1 && dim != x.dim() - 1;
     auto swapped = [&](const Tensor& t) { return swap_dims(t, dim, t.dim() - 1); };
-    Tensor values;
-    {
-        GradMode off(false);
-        values = contiguous_clone(move ? swapped(x) : x);
-    }
-    Tensor indices = empty(values.sizes(), DType::Int64);
+    const Tensor data = contiguous_values(move ? swapped(x) : x);
+    Tensor values = empty(data.sizes(), x.dtype()), indices = empty(data.sizes(), DType::Int64);
     const int64_t length = x.dim() ? x.sizes()[dim] : 1;
     if (x.numel() > 0)
         visit_dtype(x.dtype(), [&]<class T>() {
-            sort_rows(values.data<T>(), indices.data<int64_t>(), x.numel() / length, length,
-                      descending);
+            sort_rows(data.data<T>(), values.data<T>(), indices.data<int64_t>(), x.numel() / length,
+                      length, descending);
         });
     if (move) {
         values = contiguous_values(swapped(values));

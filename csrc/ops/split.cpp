@@ -61,10 +61,14 @@ void record_parts(const Tensor& x, const std::vector<Tensor>& parts, const char*
     }
 }
 
+}  // namespace
+
 void check_part_count(int64_t count) {
     if (count > std::numeric_limits<int>::max())
         fail("a tensor can't be split into ", count, " parts");
 }
+
+namespace {
 
 // The parts of x, not yet recorded.
 std::vector<Tensor> cut(const Tensor& x, const Dims& sizes, int at) {
@@ -148,27 +152,48 @@ std::vector<Tensor> split_by_size(const Tensor& x, int64_t size, int64_t dim) {
     return split(x, parts_checked(x, size, dim), dim, true);
 }
 
-std::vector<Tensor> unsafe_split(const Tensor& x, int64_t size, int64_t dim) {
-    const Dims sizes = parts_checked(x, size, dim);
+namespace {
+
+std::vector<Tensor> cut_apart(const Tensor& x, const Dims& sizes, int64_t dim, const char* node) {
     const int at = wrap_dim(dim, x.dim());
     std::vector<Tensor> parts = cut(x, sizes, at);
-    record_parts(x, parts, "UnsafeSplitBackward0", at, true, false);
+    record_parts(x, parts, node, at, true, false);
     return parts;
+}
+
+}  // namespace
+
+std::vector<Tensor> unsafe_split(const Tensor& x, int64_t size, int64_t dim) {
+    return cut_apart(x, parts_checked(x, size, dim), dim, "UnsafeSplitBackward0");
+}
+
+std::vector<Tensor> unsafe_split_by_sizes(const Tensor& x, const Dims& sizes, int64_t dim) {
+    if (x.dim() == 0) fail("split expects at least a 1-dimensional tensor");
+    return cut_apart(x, sizes, dim, "UnsafeSplitWithSizesBackward0");
 }
 
 std::vector<Tensor> split_by_sizes(const Tensor& x, const Dims& sizes, int64_t dim) {
     return split(x, sizes, dim, false);
 }
 
-std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t dim) {
+namespace {
+
+Dims chunk_sizes(const Tensor& x, int64_t chunks, int64_t dim) {
     if (x.dim() == 0) fail("chunk expects at least a 1-dimensional tensor");
     if (chunks <= 0) fail("chunk expects `chunks` to be greater than 0, got: ", chunks);
     const int64_t size = parts(x.size(dim), chunks);
-    if (size == 0) {
-        check_part_count(chunks);
-        return split(x, Dims(static_cast<int>(chunks), 0), dim, true);
-    }
-    return split(x, parts_of_size(x, size, dim), dim, true);
+    if (size > 0) return parts_of_size(x, size, dim);
+    check_part_count(chunks);
+    return Dims(static_cast<int>(chunks), 0);
+}
+
+}  // namespace
+
+std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t dim) {
+    return split(x, chunk_sizes(x, chunks, dim), dim, true);
+}
+std::vector<Tensor> unsafe_chunk(const Tensor& x, int64_t chunks, int64_t dim) {
+    return cut_apart(x, chunk_sizes(x, chunks, dim), dim, "UnsafeSplitBackward0");
 }
 
 }  // namespace tapegrad

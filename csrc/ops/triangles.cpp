@@ -8,6 +8,7 @@
 #include "ops/offsets.h"
 #include "ops/rule.h"
 #include "ops/views.h"
+#include "ops/windows.h"
 
 namespace tapegrad {
 namespace {
@@ -68,13 +69,6 @@ const Tensor& triangle_in_place(const Tensor& x, int64_t diagonal, bool lower) {
                             [&] { copy_values(x, triangle_values(x, diagonal, lower)); });
 }
 
-struct DiagEmbed {
-    static constexpr auto node = "DiagEmbedBackward0";
-    int64_t offset;
-    auto backward(auto g, auto, auto) const { return diagonal(g, offset, 0, 1); }
-    void parameters(auto show) const { show("offset", offset); }
-};
-
 struct DiagonalCopy {
     static constexpr auto node = "DiagonalBackward0_copy";
     int64_t offset;
@@ -95,16 +89,8 @@ const Tensor& triu_(const Tensor& x, int64_t diagonal) {
 
 Tensor diag(const Tensor& x, int64_t offset) {
     if (x.dim() != 1 && x.dim() != 2) fail("diag(): Supports 1D or 2D tensors. Got ", x.dim(), "D");
+    if (x.dim() == 1) return diag_embed(x, offset, 0, 1);
     Tensor out;
-    if (x.dim() == 1) {
-        const int64_t size = checked_add(x.numel(), offset < 0 ? checked_mul(offset, -1) : offset);
-        out = zeros({size, size}, x.dtype());
-        {
-            GradMode off(false);
-            copy_values(diagonal(out, offset, 0, 1), x);
-        }
-        return recorded(std::move(out), DiagEmbed{offset}, x);
-    }
     {
         GradMode off(false);
         out = clone(diagonal(x, offset, 0, 1));

@@ -227,13 +227,14 @@ template <Name N, class... F> Operator& def_method(PyObject* m, F... functions) 
 
 // The operators, a file for each topic.
 #define TAPEGRAD_TOPICS(X) \
-    X(activations) X(as_strided) X(attention) X(attributes) X(convolution) X(copy) \
-    X(creation) X(dropout) X(elementwise) X(embedding) X(extremes) X(gather) \
-    X(index_select) X(index_write) X(indexing) X(isin) X(joining) X(linalg) \
+    X(activations) X(arranging) X(as_strided) X(attention) X(attributes) \
+    X(convolution) X(copy) X(counting) X(creation) X(distances) X(dropout) \
+    X(elementwise) X(embedding) X(extremes) X(gather) X(index_select) \
+    X(index_write) X(indexing) X(isin) X(joining) X(linalg) \
     X(linalg_decompositions) X(losses) X(masks) X(nonzero) X(normalization) \
     X(optim) X(pad) X(pooling) X(random) X(ranks) X(rearranging) X(recurrent) \
     X(reductions) X(resampling) X(reshape) X(scans) X(scatter) X(softmax) X(sort) \
-    X(special) X(split) X(triangles) X(views)
+    X(special) X(split) X(taking) X(triangles) X(view_copies) X(views) X(windows)
 #define TAPEGRAD_DECLARE_(topic) void bind_##topic(PyObject* m);
 TAPEGRAD_TOPICS(TAPEGRAD_DECLARE_)
 #undef TAPEGRAD_DECLARE_

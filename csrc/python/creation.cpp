@@ -2,6 +2,7 @@
 #include "ops/copy.h"
 #include "ops/factories.h"
 #include "ops/reshape.h"
+#include "ops/views.h"
 #include "python/bind.h"
 #include "python/numpy.h"
 #include "python/python_data.h"
@@ -48,11 +49,51 @@ Tensor as_tensor(const AnyObject& data, std::optional<DType> dtype, Device) {
     return TensorOptions().finish(tensor_from_data(data.object, dtype, true));
 }
 
+// The memory of the object where copy allows it: a tensor's, an array's. Without requires_grad it is that of
+// the object.
+Tensor asarray(const AnyObject& data, std::optional<DType> dtype, const std::optional<Device>&,
+               std::optional<bool> copy, std::optional<bool> requires_grad) {
+    const bool never = copy.has_value() && !*copy, always = copy.value_or(false);
+    const auto check_alias = [&](DType from) {
+        if (never && dtype && *dtype != from)
+            fail<ValueError>("can't alias tensor with dtype '", scalar_type_name(from),
+                             "' into dtype '", scalar_type_name(*dtype), "'.");
+    };
+    Tensor result;
+    if (is_tensor(data.object)) {
+        const Tensor& source = unwrap(data.object);
+        check_alias(source.dtype());
+        result = always ? to_copy(source, dtype.value_or(source.dtype()))
+                        : to_dtype(source, dtype.value_or(source.dtype()));
+        if (requires_grad && !*requires_grad && result.requires_grad()) result = detach(result);
+    } else if (is_array(data.object)) {
+        check_alias(array_dtype(data.object));
+        result = tensor_from_data(data.object, dtype, !always);
+    } else {
+        if (never) fail<ValueError>("can't alias arbitrary sequence into a tensor.");
+        result = tensor_from_data(data.object, dtype);
+    }
+    TensorOptions options;
+    if (requires_grad && *requires_grad && !result.requires_grad()) {
+        if (is_tensor(data.object) && result.is_same(unwrap(data.object))) result = detach(result);
+        options.requires_grad = true;
+        options.resolve(result.dtype());
+    }
+    return is_tensor(data.object) && !options.requires_grad ? result
+                                                            : options.finish(std::move(result));
+}
+
 }  // namespace
 
 void bind_creation(PyObject* m) {
     def_function<"tensor">(m, tensor).without_out();
     def_function<"as_tensor">(m, as_tensor).without_out();
+    def_function<"asarray">(m, asarray).without_out();
+    def_function<"scalar_tensor">(m, factories::scalar_tensor).without_out();
+    def_function<"empty_strided">(m, factories::empty_strided).without_out();
+    def_function<"empty_permuted">(m, factories::empty_permuted).without_out();
+    def_function<"range">(m, factories::range);
+    def_method<"new_empty_strided">(m, factories::new_empty_strided);
     def_function<"zeros">(m, factories::zeros);
     def_function<"ones">(m, factories::ones);
     def_function<"empty">(m, factories::empty);

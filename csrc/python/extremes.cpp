@@ -1,5 +1,7 @@
 #include "ops/extremes.h"
 #include "ops/elementwise.h"
+#include "ops/quantiles.h"
+#include "ops/running.h"
 #include "python/bind.h"
 
 namespace tapegrad::python {
@@ -16,6 +18,9 @@ template <Extreme E> struct Extremes {
     static Tensor along_dims(const Tensor& x, const Dims& dims, bool keepdim) {
         return extremes(E, x, dims, keepdim);
     }
+    static std::pair<Tensor, Tensor> running(const Tensor& x, int64_t dim) {
+        return running_extreme(E, x, dim);
+    }
     static Tensor index(const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
         return arg_extreme(E, x, dim, keepdim);
     }
@@ -29,6 +34,9 @@ void bind_extremes(PyObject* m) {
     // A tensor is no dimension here, also where it could be read as an int.
     def<"max">(m, Max::over_all, Max::of_two, Max::along).out_has(kSameType | kApart | kOfPairs);
     def<"min">(m, Min::over_all, Min::of_two, Min::along).out_has(kSameType | kApart | kOfPairs);
+    def<"aminmax">(m, aminmax).out_has(kSameType);
+    def<"cummax">(m, Max::running).out_has(kSameType);
+    def<"cummin">(m, Min::running).out_has(kSameType);
     def<"amax">(m, Max::along_dims).out_has(kSameType);
     def<"amin">(m, Min::along_dims).out_has(kSameType);
     def<"argmax">(m, Max::index).out_has(kSameType);

@@ -8,6 +8,7 @@ void bind_nonzero(PyObject* m) {
         m, [](const Tensor& x, std::false_type) { return nonzero(x); },
         [](const Tensor& x, std::true_type) { return nonzero_tuple(x); })
         .out_has(kSameType);
+    def<"argwhere">(m, nonzero).without_out();
 }
 
 }  // namespace tapegrad::python

@@ -1,4 +1,5 @@
 #include "ops/reductions.h"
+#include "ops/quantiles.h"
 #include "python/bind.h"
 
 namespace tapegrad::python {
@@ -24,6 +25,8 @@ void bind_reductions(PyObject* m) {
     using Std = Spread<stddev>;
     def<"sum">(m, sum);
     def<"mean">(m, mean);
+    def<"nansum">(m, nansum);
+    def<"nanmean">(m, nanmean);
     def<"prod">(m, overload<Tensor(const Tensor&, OptionalDType)>(prod),
                 overload<Tensor(const Tensor&, int64_t, bool, OptionalDType)>(prod));
     def<"var">(m, Var::corrected, Var::over_all, Var::along);

@@ -1,4 +1,5 @@
 #include "ops/triangles.h"
+#include "ops/taking.h"
 #include "python/bind.h"
 
 namespace tapegrad::python {
@@ -9,6 +10,8 @@ void bind_triangles(PyObject* m) {
     def_method<"tril_">(m, tril_);
     def_method<"triu_">(m, triu_);
     def<"diag">(m, diag).out_has(kSameType);
+    def_function<"tril_indices">(m, tril_indices).without_out();
+    def_function<"triu_indices">(m, triu_indices).without_out();
 }
 
 }  // namespace tapegrad::python

@@ -9,7 +9,7 @@ void bind_views(PyObject* m) {
     def<"permute">(m, permute).without_out();
     def_method<"expand_as">(m,
                             [](const Tensor& x, const Tensor& y) { return expand(x, y.sizes()); });
-    def_function<"broadcast_to">(m, expand).without_out();
+    def<"broadcast_to">(m, expand).without_out();
     def_function<"broadcast_shapes">(m, broadcast_shapes);
     def_function<"broadcast_tensors">(m, broadcast_tensors);
     def<"transpose">(m, transpose).without_out().alias("swapdims");
@@ -18,7 +18,7 @@ void bind_views(PyObject* m) {
     def_method<"swapaxes_">(m, transpose_);
     def<"t">(m, t).without_out();
     def_method<"t_">(m, t_);
-    def<"movedim">(m, movedim).without_out();
+    def<"movedim">(m, movedim).without_out().alias("moveaxis");
     def<"squeeze">(m, overload<Tensor(const Tensor&)>(squeeze),
                    overload<Tensor(const Tensor&, const Dims&)>(squeeze))
         .without_out();

@@ -7,6 +7,7 @@ from operator import itemgetter
 from typing import Any
 
 __all__ = [
+<<<<<<< HEAD
     "frexp",
     "geqrf",
     "kthvalue",
@@ -32,13 +33,43 @@ __all__ = [
     "svd",
     "topk",
     "triangular_solve",
+=======
+    "aminmax",
+    "cummax",
+    "cummin",
+    "histogram",
+    "kthvalue",
+    "max",
+    "median",
+    "min",
+    "mode",
+    "nanmedian",
+    "sort",
+    "topk",
+>>>>>>> shapes
 ]
 
 
 class _Named(tuple[Any, ...]):
+<<<<<<< HEAD
     """Results whose names are the annotations of the class."""
+=======
+    """Two tensors whose parts also have names."""
+>>>>>>> shapes
 
     __slots__ = ()
+    _names: tuple[str, str]
+
+    def __repr__(self) -> str:
+        parts = ",\n".join(f"{n}={part!r}" for n, part in zip(self._names, self, strict=True))
+        return f"tapegrad.return_types.{type(self).__name__}(\n{parts})"
+
+
+class _Pair(_Named):
+    """A pair (values, indices)."""
+
+    __slots__ = ()
+    _names = ("values", "indices")
 
     def __init_subclass__(cls) -> None:
         names = tuple(inspect.get_annotations(cls))
@@ -48,6 +79,7 @@ class _Named(tuple[Any, ...]):
 
     _names: tuple[str, ...]
 
+<<<<<<< HEAD
     def __repr__(self) -> str:
         parts = (f"{name}={part!r}" for name, part in zip(self._names, self, strict=True))
         return f"tapegrad.return_types.{type(self).__name__}(\n" + ",\n".join(parts) + ")"
@@ -71,6 +103,53 @@ class frexp(_Named):
     __slots__ = ()
     mantissa: Any
     exponent: Any
+=======
+
+class aminmax(_Named):
+    """Result of ``tapegrad.aminmax``."""
+
+    __slots__ = ()
+    _names = ("min", "max")
+
+    @property
+    def min(self) -> Any:
+        """The least values."""
+        return self[0]
+
+    @property
+    def max(self) -> Any:
+        """The greatest values."""
+        return self[1]
+
+
+class cummax(_Pair):
+    """Result of ``tapegrad.cummax``."""
+
+    __slots__ = ()
+
+
+class cummin(_Pair):
+    """Result of ``tapegrad.cummin``."""
+
+    __slots__ = ()
+
+
+class histogram(_Named):
+    """Result of ``tapegrad.histogram``."""
+
+    __slots__ = ()
+    _names = ("hist", "bin_edges")
+
+    @property
+    def hist(self) -> Any:
+        """What is in the bins."""
+        return self[0]
+
+    @property
+    def bin_edges(self) -> Any:
+        """Where they begin and end."""
+        return self[1]
+>>>>>>> shapes
 
 
 class kthvalue(_Pair):
@@ -93,6 +172,12 @@ class median(_Pair):
 
 class min(_Pair):
     """Result of ``tapegrad.min`` along a dimension."""
+
+    __slots__ = ()
+
+
+class mode(_Pair):
+    """Result of ``tapegrad.mode``."""
 
     __slots__ = ()
 

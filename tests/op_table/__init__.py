@@ -16,6 +16,8 @@ from op_row import Op
 
 from . import (  # noqa: F401  (each adds its rows)
     activations,
+    arranging,
+    counting,
     elementwise,
     indexing,
     linalg,

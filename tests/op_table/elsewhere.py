@@ -8,7 +8,8 @@ ELSEWHERE: dict[str, str] = {
     for file, names in {
         "test_creation.py": (
             "zeros ones full empty eye arange linspace logspace tensor item tolist apply_ "
-            "zeros_like ones_like full_like empty_like new_zeros new_ones new_full new_empty new_tensor"
+            "zeros_like ones_like full_like empty_like new_zeros new_ones new_full new_empty new_tensor "
+            "asarray scalar_tensor empty_strided empty_permuted range new_empty_strided tril_indices triu_indices"
         ),
         "test_random.py": (
             "rand randn randint randperm rand_like randn_like randint_like normal bernoulli multinomial "
@@ -23,6 +24,11 @@ ELSEWHERE: dict[str, str] = {
         ),
         "test_special.py": "polygamma_ float_power_",
         "test_activations.py": "elu_ leaky_relu_",
+        "test_view_copies.py": (
+            "alias_copy as_strided_copy detach_copy diagonal_copy expand_copy permute_copy select_copy "
+            "slice_copy split_copy split_with_sizes_copy squeeze_copy t_copy transpose_copy unbind_copy "
+            "unfold_copy unsqueeze_copy view_copy"
+        ),
         "test_views.py": "as_strided set_",
         "test_convolution.py": (
             "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d"

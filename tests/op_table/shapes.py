@@ -115,7 +115,7 @@ add_row("expand_as", lambda x, other: np.broadcast_to(x, other.shape), lambda m:
                   "The expanded size of the tensor (3) must match the existing size (2) at "
                   "non-singleton dimension 0.  Target sizes: [3].  Tensor sizes: [2]"),))
 add_row("broadcast_to", np.broadcast_to, lambda m: [S(m(3), (2, 3)), S(m(2, 1), (2, 4)), S(m(), (2, 2)), S(m(1), (0,))],
-        method=None, **VIEW,
+        **VIEW,
         errors=(E(lambda t: t.broadcast_to(t.ones(2), (3,)), RuntimeError,
                   "The expanded size of the tensor (3) must match the existing size (2) at "
                   "non-singleton dimension 0.  Target sizes: [3].  Tensor sizes: [2]"),))
@@ -169,7 +169,7 @@ add_row("unflatten", unflatten, lambda m: [S(m(6, 2), 0, (2, 3)), S(m(2, 6), -1,
                         E(lambda t: t.ones(2, 3).unflatten(2, (1, 3)), IndexError, NO_SUCH_DIM)))
 add_row("movedim", lambda x, *to: np.moveaxis(x, *to) if x.ndim else x,
         lambda m: [S(m(2, 3, 1), 0, -1), S(m(2, 3, 2), (0, 1), (2, 0)), S(m(), -1, 0)],
-        **VIEW,
+        aliases=("moveaxis",), **VIEW,
         errors=(E(lambda t: t.movedim(t.ones(2, 3), 0, 2), IndexError, NO_SUCH_DIM),))
 add_row("diagonal", diagonal, lambda m: [S(m(3, 3)), S(m(2, 3), 1), S(m(2, 3, 2), -1, 0, 2), S(m(0, 2))],
         **VIEW)

@@ -123,6 +123,89 @@ Example:
     >>> x
     tensor([5., 0.], dtype=tapegrad.float64)
 """,
+    "asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=None)": """\
+A tensor of data, on the same memory where that is possible, as part of the tape if data is.
+
+Args:
+    obj: what ``tensor`` takes.
+    dtype: the dtype; another one than that of the data makes a copy. Default: None.
+    device: ignored but for its name: there is the CPU only.
+    copy: True for a copy in any case, False for none in any case. Default: None, where it has to
+        be.
+    requires_grad: whether operations are recorded. Default: None, as for the tensor that is given.
+
+Raises:
+    ValueError: if memory cannot be shared and ``copy`` is False.
+
+Example:
+    >>> x = tapegrad.zeros(2)
+    >>> tapegrad.asarray(x) is x, tapegrad.asarray([1, 2]).dtype
+    (True, tapegrad.int64)
+""",
+    f"scalar_tensor(s, {OPTIONS})": f"""\
+A 0-d tensor of a number.
+
+Args:
+    s: the number.
+    dtype: the dtype. Default: None, the default dtype, also for ints and bools.
+{REST}
+
+Example:
+    >>> tapegrad.scalar_tensor(3)
+    tensor(3.)
+""",
+    f"empty_strided(size, stride, {OPTIONS})": f"""\
+Memory as it comes, with given strides.
+
+Args:
+    size: the sizes.
+    stride: how far neighbouring elements are apart in memory, for each dimension.
+{DTYPE}
+{REST}
+
+Raises:
+    RuntimeError: for negative sizes or strides, or different numbers of both.
+
+Example:
+    >>> tapegrad.empty_strided((2, 3), (1, 2)).stride()
+    (1, 2)
+""",
+    f"empty_permuted(size, physical_layout, {OPTIONS})": f"""\
+Memory as it comes, with the dimensions in a given order.
+
+Args:
+    size: the sizes.
+    physical_layout: the dimensions in the order in which they are in memory, outermost first.
+{DTYPE}
+{REST}
+
+Raises:
+    RuntimeError: if a dimension is missing, out of range or named twice.
+
+Example:
+    >>> tapegrad.empty_permuted((2, 3), (1, 0)).stride()
+    (1, 2)
+""",
+    f"range(start, end, step=1, {OPTIONS})": f"""\
+Numbers from start to end, with the end. Deprecated: ``arange`` leaves it out as Python does.
+
+Args:
+    start: the first number.
+    end: the last number, if a step leads there.
+    step: from one number to the next. Default: 1.
+{DTYPE}
+{REST}
+
+Raises:
+    RuntimeError: if the step is zero or leads away from the end.
+
+Example:
+    >>> import warnings
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")
+    ...     tapegrad.range(0, 2)
+    tensor([0., 1., 2.])
+""",
     f"zeros(*size, {OPTIONS[3:]})": _of_size(
         "Zeros", "tapegrad.zeros(2, 2)", "tensor([[0., 0.],\n            [0., 0.]])"
     ),

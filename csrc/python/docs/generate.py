@@ -20,7 +20,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import activations
+import arranging
 import convolution
+import counting
 import creation
 import elementwise
 import linalg
@@ -103,6 +105,8 @@ RESULTS: dict[str, str] = {
     "bitwise_not": "tensor([-1, -6])",
     "tril": "tensor([[1., 0.],\n            [1., 1.]])",
     "triu": "tensor([[1., 1.],\n            [0., 1.]])",
+    "put": "tensor([0., 1.])",
+    "renorm": "tensor([[0.6000, 0.8000]])",
     "index_put": "tensor([5., 0., 5.])",
 }
 
@@ -162,6 +166,8 @@ def table() -> Iterator[tuple[str, str, str, str]]:
         creation,
         convolution,
         sequences,
+        arranging,
+        counting,
         optim,
     ):
         functions |= split(module.DOCS)
@@ -172,7 +178,7 @@ def table() -> Iterator[tuple[str, str, str, str]]:
         functions[name + "_"] = (signature, in_place(name, text))
     for name, (signatures, text) in functions.items():
         yield "Operator", name, signatures, with_forms(name, signatures, text)
-    for name, (signatures, text) in split(tensor.METHODS).items():
+    for name, (signatures, text) in split(tensor.METHODS | arranging.METHODS).items():
         yield "Method", name, as_method(signatures), with_forms(name, signatures, text)
     for name, text in tensor.ATTRIBUTES.items():
         yield "Method", name, "", text

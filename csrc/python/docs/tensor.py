@@ -323,6 +323,21 @@ Example:
     "new_empty(*size, dtype=None, device=None, requires_grad=False)": _new(
         "new_empty", "Values that are not set"
     ),
+    "new_empty_strided(size, stride, *, dtype=None, device=None, requires_grad=False)": f"""\
+Memory as it comes, with given strides and the dtype of this tensor.
+
+Args:
+    size: the sizes.
+    stride: how far neighbouring elements are apart in memory, for each dimension.
+{OPTIONS}
+
+Raises:
+    RuntimeError: for negative sizes or strides, or different numbers of both.
+
+Example:
+    >>> tapegrad.tensor([1, 2]).new_empty_strided((2, 3), (1, 2)).stride()
+    (1, 2)
+""",
     "new_full(size, fill_value, *, dtype=None, device=None, requires_grad=False)": f"""\
 A number in all places of a size, of the dtype of this tensor.
 
@@ -610,6 +625,8 @@ IN_PLACE_EXAMPLES = {
     "bitwise_not": "tapegrad.tensor([0, 5]).bitwise_not_()",
     "tril": "tapegrad.ones(2, 2).tril_()",
     "triu": "tapegrad.ones(2, 2).triu_()",
+    "put": "tapegrad.zeros(2).put_(tapegrad.tensor([1]), tapegrad.ones(1))",
+    "renorm": "tapegrad.tensor([[3.0, 4.0]]).renorm_(2, 0, 1.0)",
     "index_put": "tapegrad.zeros(3).index_put_((tapegrad.tensor([0, 2]),), tapegrad.tensor(5.0))",
 }
 

@@ -49,6 +49,7 @@ __all__ = [
     "normalize",
     "one_hot",
     "pairwise_distance",
+    "pdist",
     "relu",
     "rms_norm",
     "scaled_dot_product_attention",
@@ -318,6 +319,23 @@ def instance_norm(
     return _C.instance_norm(
         input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps
     )
+
+
+def pdist(input: Tensor, p: float = 2) -> Tensor:
+    """The distance of each pair of rows of a matrix.
+
+    See ``tapegrad.pdist``.
+
+    Args:
+        input: a floating-point matrix.
+        p: the order of the norm. Default: 2.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.functional.pdist(tapegrad.tensor([[0.0], [1.0], [3.0]]))
+        tensor([1., 3., 2.])
+    """
+    return tapegrad.pdist(input, p)
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
