@@ -406,7 +406,6 @@ def test_tensor_as_a_constructor(lib: Any) -> None:
         lib.set_default_dtype(lib.float32)
 
 
-<<<<<<< HEAD
 @both
 def test_new_is_the_type_of_the_tensor(lib: Any) -> None:
     x, i = lib.arange(6.0).reshape(2, 3), lib.arange(3)
@@ -442,7 +441,39 @@ def test_default_tensor_type(lib: Any) -> None:
     with pytest.raises((TypeError, AttributeError)):
         lib.set_default_tensor_type(f"{lib.__name__}.NonsenseTensor")
     assert lib.get_default_dtype() is lib.float32
-=======
+
+
+@both
+@pytest.mark.parametrize(
+    ("args", "dtype", "want"),
+    [
+        ((0, 5, 1.5), "int32", [0, 1, 2, 3]),
+        ((0, 5, 1.5), "int64", [0, 1, 2, 3, 4]),
+        ((0.9, 5, 1.9), "int32", [0, 1, 2]),
+        ((0.9, 5, 1.9), "int64", [0, 1, 2, 3, 4]),
+        ((-0.9, 5, 1.9), "int32", [0, 1, 2, 3]),
+        ((5, 0, -1.9), "int32", [5, 4, 3]),
+        ((5, 0, -0.9), "int32", [5] * 6),
+        ((0, 3, 0.5), "uint8", [0] * 6),
+        ((0, 2.5), "int64", [0, 1]),
+        ((-2.5, 2.5), "int64", [-2, -1, 0, 1]),
+        ((0, 5, 0.5), "int64", ValueError),
+        ((5, 0, -0.5), "int64", ValueError),
+        ((0, 5, 0), "int64", RuntimeError),
+        ((5, 0, 0.5), "int64", RuntimeError),
+        ((5, 0, 0.5), "int32", RuntimeError),
+        ((2**63, 2**63), "int64", RuntimeError),
+        ((2**63, 2**63), "float64", []),
+    ],
+)
+def test_arange_cuts_fractions_off(lib: Any, args: tuple, dtype: str, want: Any) -> None:
+    if isinstance(want, type):
+        with pytest.raises(want):
+            lib.arange(*args, dtype=getattr(lib, dtype))
+    else:
+        assert lib.arange(*args, dtype=getattr(lib, dtype)).tolist() == want
+
+
 # ---------------------------------------------------------------- strides, ranges, coordinates
 
 
@@ -485,40 +516,10 @@ def test_scalar_tensor(lib: Any) -> None:
         x = lib.scalar_tensor(value)
         assert (x.dtype, x.shape, x.item()) == (lib.float32, (), float(value))
     assert lib.scalar_tensor(3, dtype=lib.int64).item() == 3
->>>>>>> shapes
 
 
 @both
 @pytest.mark.parametrize(
-<<<<<<< HEAD
-    ("args", "dtype", "want"),
-    [
-        ((0, 5, 1.5), "int32", [0, 1, 2, 3]),
-        ((0, 5, 1.5), "int64", [0, 1, 2, 3, 4]),
-        ((0.9, 5, 1.9), "int32", [0, 1, 2]),
-        ((0.9, 5, 1.9), "int64", [0, 1, 2, 3, 4]),
-        ((-0.9, 5, 1.9), "int32", [0, 1, 2, 3]),
-        ((5, 0, -1.9), "int32", [5, 4, 3]),
-        ((5, 0, -0.9), "int32", [5] * 6),
-        ((0, 3, 0.5), "uint8", [0] * 6),
-        ((0, 2.5), "int64", [0, 1]),
-        ((-2.5, 2.5), "int64", [-2, -1, 0, 1]),
-        ((0, 5, 0.5), "int64", ValueError),
-        ((5, 0, -0.5), "int64", ValueError),
-        ((0, 5, 0), "int64", RuntimeError),
-        ((5, 0, 0.5), "int64", RuntimeError),
-        ((5, 0, 0.5), "int32", RuntimeError),
-        ((2**63, 2**63), "int64", RuntimeError),
-        ((2**63, 2**63), "float64", []),
-    ],
-)
-def test_arange_cuts_fractions_off(lib: Any, args: tuple, dtype: str, want: Any) -> None:
-    if isinstance(want, type):
-        with pytest.raises(want):
-            lib.arange(*args, dtype=getattr(lib, dtype))
-    else:
-        assert lib.arange(*args, dtype=getattr(lib, dtype)).tolist() == want
-=======
     "args", [(0, 3), (0, 1, 0.25), (3, 0, -1), (1, 1), (0.5, 3), (5, -2.5, -2)]
 )
 def test_range_has_its_end(lib: Any, args: tuple) -> None:
@@ -592,4 +593,3 @@ def test_indices_of_triangles_refuse(lib: Any) -> None:
         lib.triu_indices(2, -3)
     with raises(NotImplementedError, "\"tril_indices\" not implemented for 'Float'", lib):
         lib.tril_indices(2, 3, dtype=lib.float32)
->>>>>>> shapes

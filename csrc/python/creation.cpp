@@ -1,6 +1,7 @@
 // Functions that make tensors from data, sizes and rules.
 #include "ops/copy.h"
 #include "ops/factories.h"
+#include "ops/memory_format.h"
 #include "ops/reshape.h"
 #include "ops/views.h"
 #include "python/bind.h"
@@ -63,7 +64,7 @@ Tensor asarray(const AnyObject& data, std::optional<DType> dtype, const std::opt
     if (is_tensor(data.object)) {
         const Tensor& source = unwrap(data.object);
         check_alias(source.dtype());
-        result = always ? to_copy(source, dtype.value_or(source.dtype()))
+        result = always ? to_copy(source, dtype.value_or(source.dtype()), true, {})
                         : to_dtype(source, dtype.value_or(source.dtype()));
         if (requires_grad && !*requires_grad && result.requires_grad()) result = detach(result);
     } else if (is_array(data.object)) {

@@ -7,9 +7,12 @@ from operator import itemgetter
 from typing import Any
 
 __all__ = [
-<<<<<<< HEAD
+    "aminmax",
+    "cummax",
+    "cummin",
     "frexp",
     "geqrf",
+    "histogram",
     "kthvalue",
     "linalg_cholesky_ex",
     "linalg_eigh",
@@ -26,6 +29,7 @@ __all__ = [
     "max",
     "median",
     "min",
+    "mode",
     "nanmedian",
     "qr",
     "slogdet",
@@ -33,43 +37,13 @@ __all__ = [
     "svd",
     "topk",
     "triangular_solve",
-=======
-    "aminmax",
-    "cummax",
-    "cummin",
-    "histogram",
-    "kthvalue",
-    "max",
-    "median",
-    "min",
-    "mode",
-    "nanmedian",
-    "sort",
-    "topk",
->>>>>>> shapes
 ]
 
 
 class _Named(tuple[Any, ...]):
-<<<<<<< HEAD
     """Results whose names are the annotations of the class."""
-=======
-    """Two tensors whose parts also have names."""
->>>>>>> shapes
 
     __slots__ = ()
-    _names: tuple[str, str]
-
-    def __repr__(self) -> str:
-        parts = ",\n".join(f"{n}={part!r}" for n, part in zip(self._names, self, strict=True))
-        return f"tapegrad.return_types.{type(self).__name__}(\n{parts})"
-
-
-class _Pair(_Named):
-    """A pair (values, indices)."""
-
-    __slots__ = ()
-    _names = ("values", "indices")
 
     def __init_subclass__(cls) -> None:
         names = tuple(inspect.get_annotations(cls))
@@ -79,7 +53,6 @@ class _Pair(_Named):
 
     _names: tuple[str, ...]
 
-<<<<<<< HEAD
     def __repr__(self) -> str:
         parts = (f"{name}={part!r}" for name, part in zip(self._names, self, strict=True))
         return f"tapegrad.return_types.{type(self).__name__}(\n" + ",\n".join(parts) + ")"
@@ -93,33 +66,12 @@ class _Pair(_Named):
     indices: Any
 
 
-class frexp(_Named):
-    """Result of ``tapegrad.frexp``.
-
-    Numbers in [1/2, 1) with the sign of the element, or 0, and the
-    powers of two (int32) that they are multiplied with.
-    """
-
-    __slots__ = ()
-    mantissa: Any
-    exponent: Any
-=======
-
 class aminmax(_Named):
     """Result of ``tapegrad.aminmax``."""
 
     __slots__ = ()
-    _names = ("min", "max")
-
-    @property
-    def min(self) -> Any:
-        """The least values."""
-        return self[0]
-
-    @property
-    def max(self) -> Any:
-        """The greatest values."""
-        return self[1]
+    min: Any
+    max: Any
 
 
 class cummax(_Pair):
@@ -134,22 +86,24 @@ class cummin(_Pair):
     __slots__ = ()
 
 
-class histogram(_Named):
-    """Result of ``tapegrad.histogram``."""
+class frexp(_Named):
+    """Result of ``tapegrad.frexp``.
+
+    Numbers in [1/2, 1) with the sign of the element, or 0, and the
+    powers of two (int32) that they are multiplied with.
+    """
 
     __slots__ = ()
-    _names = ("hist", "bin_edges")
+    mantissa: Any
+    exponent: Any
 
-    @property
-    def hist(self) -> Any:
-        """What is in the bins."""
-        return self[0]
 
-    @property
-    def bin_edges(self) -> Any:
-        """Where they begin and end."""
-        return self[1]
->>>>>>> shapes
+class histogram(_Named):
+    """Result of ``tapegrad.histogram``: what is in the bins, and where they begin and end."""
+
+    __slots__ = ()
+    hist: Any
+    bin_edges: Any
 
 
 class kthvalue(_Pair):
