@@ -499,6 +499,50 @@ def test_local_response_norm(shape: tuple) -> None:
     refuse_alike(lambda lib: f(lib).local_response_norm(lib.ones(2, 5), 3))
 
 
+# ---------------------------------------------------------------------- any integers
+
+HOSTILE = (-1, -2, 0, 3, 7, 2**40, 2**62, 2**63 - 2, 2**63 - 1, -(2**63), -(2**62))
+
+
+def hostile_calls(dims: int) -> Any:
+    x = tg.ones(1, 2, *(5,) * dims)
+    weight, transposed = tg.ones(3, 2, *(2,) * dims), tg.ones(2, 3, *(2,) * dims)
+    for one in HOSTILE:
+        for value in (one, (one, *(1,) * (dims - 1)), (*(2,) * (dims - 1), one)):
+            for name in ("stride", "padding", "dilation"):
+                yield f"conv{dims}d", (x, weight), {name: value}
+                yield f"conv_transpose{dims}d", (x, transposed), {name: value}
+            yield f"conv_transpose{dims}d", (x, transposed), {"output_padding": value}
+            for name in ("kernel_size", "stride", "padding", "dilation"):
+                for options in ({}, {"ceil_mode": True}):
+                    yield f"max_pool{dims}d", (x,), {"kernel_size": 2, name: value, **options}
+                    if name != "dilation":
+                        yield f"avg_pool{dims}d", (x,), {"kernel_size": 2, name: value, **options}
+            for name in (f"adaptive_avg_pool{dims}d", f"adaptive_max_pool{dims}d", "interpolate"):
+                yield name, (x, value), {}
+            if dims == 2:
+                for name in ("kernel_size", "stride", "padding", "dilation"):
+                    yield "unfold", (x,), {"kernel_size": 2, name: value}
+                    yield "fold", (tg.ones(1, 8, 16), (5, 5)), {"kernel_size": 2, name: value}
+                yield "fold", (tg.ones(1, 8, 16), value, 2), {}
+        for mode in ("constant", "reflect", "replicate", "circular"):
+            for around in ((one, 0), (0, one), (one, one), (one, -1), (-2, one)):
+                yield "pad", (x, around * dims, mode), {}
+        for name in ("pixel_shuffle", "pixel_unshuffle", "channel_shuffle"):
+            yield name, (tg.ones(1, 4, 2, 2), one), {}
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_any_integer_gives_a_result_or_an_error(dims: int) -> None:
+    for name, args, options in hostile_calls(dims):
+        try:
+            getattr(F, name)(*args, **options)
+        except (RuntimeError, ValueError):
+            pass
+        except Exception as error:
+            raise AssertionError(f"{name}{args[1:]} {options}") from error
+
+
 # ---------------------------------------------------------------------- the core
 
 

@@ -73,7 +73,7 @@ def test_logcumsumexp_of_infinities(lib: Any) -> None:
     same(lib.logcumsumexp(lib.tensor([1.0, NAN, 2.0]), 0), [1, NAN, NAN])
     x = lib.tensor([-INF, -INF, 0.0, 800.0], dtype=lib.float64, requires_grad=True)
     y = lib.logcumsumexp(x, 0)
-    same(y, [-INF, -INF, 0, 800])
+    same(y.detach(), [-INF, -INF, 0, 800])
     (grad,) = lib.autograd.grad(y[2:].sum(), x)
     same(grad, [0, 0, 1, 1])
 

@@ -9,6 +9,8 @@
 
 namespace tapegrad {
 
+void check_memory(const Dims& sizes, DType dtype) { empty(sizes, dtype); }
+
 bool SparseMatrix::is_identity() const {
     if (rows() != n || static_cast<int64_t>(index.size()) != n) return false;
     for (size_t j = 0; j < index.size(); ++j)

@@ -27,6 +27,9 @@ struct SparseMatrix {
 };
 using AxisMatrices = std::shared_ptr<const std::vector<SparseMatrix>>;
 
+// Raises where a result of these sizes does not fit into memory, before lists of its lengths are made.
+void check_memory(const Dims& sizes, DType dtype);
+
 // x with one matrix applied to each of its last axes, recorded under the name of the node. For other types
 // than floats each row must have one entry, of weight 1.
 Tensor map_axes(const Tensor& x, const AxisMatrices& matrices, const char* node);

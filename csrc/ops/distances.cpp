@@ -179,6 +179,9 @@ struct Cdist {
         return gradients([=, this] { return sum(slopes(g, x1, x2, y), Dims{-2}); },
                          [=, this] { return -sum(slopes(g, x1, x2, y), Dims{-3}); });
     }
+    static constexpr rules::Uses fused_needs() {
+        return rules::Uses::argument(0) | rules::Uses::argument(1) | rules::Uses::result();
+    }
     std::array<Tensor, 2> fused(const Tensor& g_given, const Tensor& x1, const Tensor& x2,
                                 const Tensor& y_given, const std::array<bool, 2>& wanted) const {
         const Tensor g = contiguous_values(g_given), y = contiguous_values(y_given);

@@ -111,7 +111,7 @@ Tensor pad_axes(Border border, const Tensor& x, const Dims& pad, const char* nod
     for (const int64_t size : sizes)
         if (size < 0)
             fail("Trying to create tensor with negative dimension ", size, ": ", to_string(sizes));
-    element_count(sizes);
+    check_memory(sizes, x.dtype());
     auto matrices = std::make_shared<std::vector<SparseMatrix>>();
     for (int i = count - 1; i >= 0; --i) {
         const int d = x.dim() - 1 - i;

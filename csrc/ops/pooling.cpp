@@ -211,6 +211,7 @@ Dims pooled_sizes(const Tensor& x, const Windows& w) {
     if (small)
         fail("Given input size: ", crossed(x.sizes(), spatial),
              ". Calculated output size: ", crossed(sizes, spatial), ". Output size is too small");
+    check_memory(sizes, x.dtype());
     return sizes;
 }
 
@@ -419,7 +420,7 @@ Dims adaptive_sizes(int spatial, const Tensor& x, const Dims& given, const std::
     }
     for (int i = 0; i < spatial; ++i)
         checked_mul(checked_add(output[i], 1), x.sizes()[x.dim() - spatial + i]);
-    element_count(sizes);
+    check_memory(sizes, x.dtype());
     return sizes;
 }
 

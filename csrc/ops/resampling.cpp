@@ -172,7 +172,7 @@ Tensor upsample(const Tensor& x, const Dims& size, Interpolation mode, bool alig
     if (!x.is_floating() && !(copies && x.dtype() == DType::UInt8))
         fail<NotImplementedError>("\"upsample\" not implemented for '", scalar_type_name(x.dtype()),
                                   "'");
-    element_count(sizes);
+    check_memory(sizes, x.dtype());
     auto matrices = std::make_shared<std::vector<SparseMatrix>>();
     for (int i = 0; i < spatial; ++i) {
         const AxisChange axis{x.sizes()[2 + i], size[i],
