@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import warnings
 from collections.abc import Callable
@@ -133,7 +132,9 @@ def call(lib: Any, name: str, args: tuple, kwargs: dict[str, Any]) -> tuple[Any,
 
 
 @pytest.mark.filterwarnings("ignore:.*reduction. 'mean' divides the total loss")
-@pytest.mark.parametrize(("name", "args", "kwargs"), SAMPLES, ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("name", "args", "kwargs"), SAMPLES, ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_values_and_gradients(name: str, args: tuple, kwargs: dict[str, Any]) -> None:
     found = []
     for lib in (tg, torch):

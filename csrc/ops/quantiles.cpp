@@ -19,12 +19,12 @@ namespace tapegrad {
 
 // ------------------------------------------------------------------------------- quantiles
 
-void from_text(std::string_view text, Interpolation& interpolation) {
-    if (text == "linear") interpolation = Interpolation::Linear;
-    else if (text == "lower") interpolation = Interpolation::Lower;
-    else if (text == "higher") interpolation = Interpolation::Higher;
-    else if (text == "midpoint") interpolation = Interpolation::Midpoint;
-    else if (text == "nearest") interpolation = Interpolation::Nearest;
+void from_text(std::string_view text, BetweenRanks& interpolation) {
+    if (text == "linear") interpolation = BetweenRanks::Linear;
+    else if (text == "lower") interpolation = BetweenRanks::Lower;
+    else if (text == "higher") interpolation = BetweenRanks::Higher;
+    else if (text == "midpoint") interpolation = BetweenRanks::Midpoint;
+    else if (text == "nearest") interpolation = BetweenRanks::Nearest;
     else
         fail(
             "quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, "
@@ -41,7 +41,7 @@ struct Ranks {
 };
 
 template <class T>
-Ranks ranks_in(const Tensor& sorted, const Tensor& q, Interpolation interpolation, bool skip_nan) {
+Ranks ranks_in(const Tensor& sorted, const Tensor& q, BetweenRanks interpolation, bool skip_nan) {
     Dims sizes = sorted.sizes();
     const int64_t n = sizes[sizes.size() - 1], each = q.numel();
     sizes[sizes.size() - 1] = each;
@@ -55,9 +55,9 @@ Ranks ranks_in(const Tensor& sorted, const Tensor& q, Interpolation interpolatio
             const int64_t used = skip_nan ? std::max<int64_t>(count, 1) : n;
             T rank = parts.data<T>()[k] * static_cast<T>(used - 1);
             if (count < n && !skip_nan) rank = static_cast<T>(n - 1);  // where a NaN is
-            if (interpolation == Interpolation::Lower) rank = std::floor(rank);
-            if (interpolation == Interpolation::Higher) rank = std::ceil(rank);
-            if (interpolation == Interpolation::Nearest) rank = std::nearbyint(rank);
+            if (interpolation == BetweenRanks::Lower) rank = std::floor(rank);
+            if (interpolation == BetweenRanks::Higher) rank = std::ceil(rank);
+            if (interpolation == BetweenRanks::Nearest) rank = std::nearbyint(rank);
             const int64_t i = row * each + k;
             const auto place = [&](T at) {
                 return std::clamp<int64_t>(static_cast<int64_t>(at), 0, n - 1);
@@ -65,7 +65,7 @@ Ranks ranks_in(const Tensor& sorted, const Tensor& q, Interpolation interpolatio
             ranks.below.data<int64_t>()[i] = place(std::floor(rank));
             ranks.above.data<int64_t>()[i] = place(std::ceil(rank));
             ranks.weight.data<T>()[i] =
-                interpolation == Interpolation::Midpoint ? T{0.5} : rank - std::floor(rank);
+                interpolation == BetweenRanks::Midpoint ? T{0.5} : rank - std::floor(rank);
         }
     }
     return ranks;
@@ -82,7 +82,7 @@ void check_quantile(const Tensor& x, const Tensor& q) {
 }  // namespace
 
 Tensor quantile(const Tensor& x, const Tensor& q, std::optional<int64_t> dim, bool keepdim,
-                Interpolation interpolation, bool skip_nan) {
+                BetweenRanks interpolation, bool skip_nan) {
     check_quantile(x, q);
     const int at = wrap_dim(dim.value_or(0), x.dim());
     {
@@ -96,7 +96,7 @@ Tensor quantile(const Tensor& x, const Tensor& q, std::optional<int64_t> dim, bo
                             ? ranks_in<float>(sorted, q, interpolation, skip_nan)
                             : ranks_in<double>(sorted, q, interpolation, skip_nan);
     Tensor out = gather(sorted, -1, ranks.below);
-    if (interpolation == Interpolation::Linear || interpolation == Interpolation::Midpoint) {
+    if (interpolation == BetweenRanks::Linear || interpolation == BetweenRanks::Midpoint) {
         // From the nearer of the two, so that the result does not pass the other one.
         const Tensor above = gather(sorted, -1, ranks.above), way = above - out;
         out = where(ranks.weight < 0.5, out + ranks.weight * way,
@@ -116,7 +116,7 @@ Tensor quantile(const Tensor& x, const Tensor& q, std::optional<int64_t> dim, bo
 }
 
 Tensor quantile(const Tensor& x, double q, std::optional<int64_t> dim, bool keepdim,
-                Interpolation interpolation, bool skip_nan) {
+                BetweenRanks interpolation, bool skip_nan) {
     if (!(q >= 0 && q <= 1)) fail("quantile() q must be in the range [0, 1] but got ", q);
     const DType dtype = x.is_floating() ? x.dtype() : DType::Float64;
     return quantile(x, scalar_tensor(q, dtype), dim, keepdim, interpolation, skip_nan);

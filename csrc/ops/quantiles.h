@@ -10,15 +10,15 @@
 namespace tapegrad {
 
 // What stands for a rank between two elements.
-enum class Interpolation { Linear, Lower, Higher, Midpoint, Nearest };
-void from_text(std::string_view text, Interpolation& interpolation);
+enum class BetweenRanks { Linear, Lower, Higher, Midpoint, Nearest };
+void from_text(std::string_view text, BetweenRanks& interpolation);
 
 // q: parts of the elements, 0-d or 1-d; several come first in the sizes of the result. skip_nan: NaN counts
 // for nothing, where otherwise one makes the result NaN.
 Tensor quantile(const Tensor& x, const Tensor& q, std::optional<int64_t> dim, bool keepdim,
-                Interpolation interpolation, bool skip_nan);
+                BetweenRanks interpolation, bool skip_nan);
 Tensor quantile(const Tensor& x, double q, std::optional<int64_t> dim, bool keepdim,
-                Interpolation interpolation, bool skip_nan);
+                BetweenRanks interpolation, bool skip_nan);
 
 // The value that occurs most often, the least of several, and the last place where it is.
 std::pair<Tensor, Tensor> mode(const Tensor& x, int64_t dim, bool keepdim);

@@ -7,7 +7,7 @@ namespace {
 
 template <class Q, bool kSkipNan> struct Quantile {
     static Tensor of(const Tensor& x, const Q& q, std::optional<int64_t> dim, bool keepdim,
-                     Interpolation interpolation) {
+                     BetweenRanks interpolation) {
         return quantile(x, q, dim, keepdim, interpolation, kSkipNan);
     }
 };
