@@ -54,11 +54,26 @@ def same(got: Any, want: Any, half: str, factor: float, what: str) -> None:
     np.testing.assert_allclose(a, b, tolerance, tolerance * scale, err_msg=what)
 
 
+def refused_by_pytorch(op: Op, sample: Sample, half: str, error: Exception) -> None:
+    """What PyTorch has for a half type is no longer missing here."""
+    torch = pytest.importorskip("torch", reason="PyTorch, the oracle, is not installed")
+    try:
+        run(op, sample, half, False, torch)
+    except (NotImplementedError, RuntimeError):
+        return
+    raise error
+
+
 @each_half
 @each_op
 def test_values(op: Op, half: str) -> None:
     for sample in op.samples(Make("float32", seed=3)):
-        got, want = (run(op, sample, half, wide)[0] for wide in (False, True))
+        want = run(op, sample, half, True)[0]
+        try:
+            got = run(op, sample, half, False)[0]
+        except (NotImplementedError, RuntimeError) as error:
+            refused_by_pytorch(op, sample, half, error)
+            return
         for a, b in zip(got, want, strict=True):
             if isinstance(b, tg.Tensor):
                 same(a, b, half, 2 * op.tol, f"{op.name}({sample})")
@@ -69,15 +84,21 @@ def test_values(op: Op, half: str) -> None:
 def test_gradients(op: Op, half: str) -> None:
     for sample in op.samples(Make("float32", seed=3)):
         found = []
-        for wide in (False, True):
-            results, leaves = run(op, sample, half, wide)
+        for wide in (True, False):
+            try:
+                results, leaves = run(op, sample, half, wide)
+            except (NotImplementedError, RuntimeError) as error:
+                if wide:
+                    raise
+                refused_by_pytorch(op, sample, half, error)
+                return
             results = [r for r in results if r.requires_grad]
             found.append(
                 tg.autograd.grad(
                     results, leaves, [tg.ones_like(r) for r in results], allow_unused=True
                 )
             )
-        for a, b in zip(*found, strict=True):
+        for b, a in zip(*found, strict=True):
             assert (a is None) == (b is None)
             if b is not None:
                 same(a, b, half, 8 * op.tol, f"{op.name}({sample})")

@@ -464,7 +464,7 @@ def test_statistics_of_batches_anew():
                 p.copy_(lib.from_numpy(rng.normal(size=tuple(p.shape))))
         batches = [lib.from_numpy(rng.normal(size=(n, 2)).astype(np.float32)) for n in (4, 3, 5)]
         loader = [batches[0], [batches[1], 3], (batches[2],)]
-        lib.optim.swa_utils.update_bn(loader, model[:2], device="cpu")
+        lib.optim.swa_utils.update_bn(loader, model[:2].eval(), device="cpu")
         assert model[1].momentum == 0.1 and not model[1].training
         lib.optim.swa_utils.update_bn([None], model[:1])  # which has none, and is not called
         return {k: v.numpy() for k, v in model.state_dict().items()}

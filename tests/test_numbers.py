@@ -143,6 +143,12 @@ def compared(name: str, parameter: str, dtype: str, value: Any, want: Any) -> bo
         return False  # is not an int64
     if name in COMPARISONS:
         return dtype not in (*INTS, "bool") or not isinstance(value, int)  # see below
+    if name in ("addr", "baddbmm", "histc") and dtype == "bool":
+        return False  # which of them take it, and with what factors
+    if name == "rms_norm":
+        return abs(value) < 3e38  # PyTorch rounds it to float32 first
+    if name in ("dist", "pdist"):
+        return not abs(value) > 1e9  # PyTorch: powers that overflow
     if name in ("linspace", "logspace"):  # ends that are not finite, or that a double does not hold
         return math.isfinite(value) and abs(value) < 2**31
     if name == "isin" and dtype in INTS:
@@ -164,10 +170,16 @@ def compared(name: str, parameter: str, dtype: str, value: Any, want: Any) -> bo
     return True
 
 
+# Numbers that say how much there is of something: gigabytes of it, in both libraries.
+COUNTS = {("range", "start"), ("range", "end"), ("repeat_interleave", "repeats")}
+
+
 @pytest.mark.parametrize(("op", "form", "parameter"), PARAMETERS)
 def test_every_number(op: dict, form: dict, parameter: dict) -> None:
     for dtype in ALL:
         for value in VALUES:
+            if (op["name"], parameter["name"]) in COUNTS and abs(value) > 2**20:
+                continue
             got = outcome(tg, op, form, parameter, value, dtype)
             assert got not in (SystemError, OverflowError), (dtype, value)
             if not torch:

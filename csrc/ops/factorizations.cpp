@@ -141,16 +141,16 @@ std::array<Tensor, 3> lu_with_flags(const Tensor& a, bool pivot) {
 }  // namespace
 
 std::array<Tensor, 3> lu_factor_ex(const Tensor& a, bool pivot, bool check_errors) {
-    require_lu("torch.lu_factor", a, pivot);
+    require_lu("tapegrad.lu_factor", a, pivot);
     auto result = lu_with_flags(a, pivot);
-    if (check_errors) check_no_zero("torch.linalg.lu_factor_ex", result[2]);
+    if (check_errors) check_no_zero("tapegrad.linalg.lu_factor_ex", result[2]);
     return result;
 }
 
 std::pair<Tensor, Tensor> lu_factor(const Tensor& a, bool pivot) {
-    require_lu("torch.lu_factor", a, pivot);
+    require_lu("tapegrad.lu_factor", a, pivot);
     auto [lu, pivots, info] = lu_with_flags(a, pivot);
-    check_no_zero("torch.linalg.lu_factor", info);
+    check_no_zero("tapegrad.linalg.lu_factor", info);
     return {lu, pivots};
 }
 
@@ -202,15 +202,15 @@ Tensor permutation(const Tensor& pivots_given, int64_t n, DType dtype) {
 
 std::array<Tensor, 3> lu_unpack(const Tensor& lu, const Tensor& pivots, bool unpack_data,
                                 bool unpack_pivots) {
-    constexpr auto name = "torch.lu_unpack";
+    constexpr auto name = "tapegrad.lu_unpack";
     if (lu.dim() < 2)
         fail(name, ": Expected tensor with 2 or more dimensions. Got size: ", to_string(lu.sizes()),
              " instead");
     if (unpack_pivots && pivots.dtype() != DType::Int32)
         fail(name,
-             ": LU_pivots is expected to be a contiguous tensor of torch.int32 dtype.\n"
+             ": LU_pivots is expected to be a contiguous tensor of tapegrad.int32 dtype.\n"
              "Note: this function is intended to be used with the output produced by "
-             "torch.linalg.lu_factor");
+             "tapegrad.linalg.lu_factor");
     if (!lu.is_floating()) refuse_dtype("lu_unpack", lu.dtype());
     std::array<Tensor, 3> out;
     const int64_t m = lu.size(-2), n = lu.size(-1);
@@ -221,7 +221,7 @@ std::array<Tensor, 3> lu_unpack(const Tensor& lu, const Tensor& pivots, bool unp
             fail(name, ": pivots of shape ", to_string(pivots.sizes()),
                  " do not fit matrices of shape ", to_string(lu.sizes()));
         check_pivots(name, pivots, m);
-        out[0] = permutation(pivots, m, lu.dtype());
+        out[0] = cast_values(permutation(pivots, m, wide_of(lu.dtype())), lu.dtype());
     }
     if (unpack_data) {
         Tensor l, u;
@@ -375,7 +375,7 @@ std::pair<Tensor, Tensor> qr_old(const Tensor& a, bool some) {
 }
 
 std::pair<Tensor, Tensor> geqrf(const Tensor& a) {
-    if (a.dim() < 2) fail("torch.geqrf: input must have at least 2 dimensions.");
+    if (a.dim() < 2) fail("tapegrad.geqrf: input must have at least 2 dimensions.");
     const Matrices m(a);
     const int64_t k = std::min(m.rows, m.columns);
     Tensor out = contiguous_clone(detach(a)), tau = empty(m.of(k), a.dtype());
@@ -437,7 +437,7 @@ struct HouseholderProduct {
 }  // namespace
 
 Tensor householder_product(const Tensor& a, const Tensor& tau) {
-    constexpr auto name = "torch.linalg.householder_product";
+    constexpr auto name = "tapegrad.linalg.householder_product";
     if (a.dim() < 2) fail(name, ": input must have at least 2 dimensions.");
     const Matrices m(a);
     if (m.rows < m.columns)

@@ -21,12 +21,12 @@ void from_text(std::string_view text, LstsqDriver& driver) {
     else if (text == "gelsd") driver = LstsqDriver::Gelsd;
     else if (text == "gelss") driver = LstsqDriver::Gelss;
     else
-        fail("torch.linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)");
+        fail("tapegrad.linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)");
 }
 
 namespace {
 
-constexpr auto kName = "torch.linalg.lstsq: ";
+constexpr auto kName = "tapegrad.linalg.lstsq: ";
 
 // LAPACK's arguments, the same for all matrices.
 template <class T> struct Routine {

@@ -114,7 +114,7 @@ std::pair<Tensor, Tensor> triangular_solve(const Tensor& b, const Tensor& a, boo
                                            bool transposed, bool unitriangular) {
     for (const auto& [x, name] : {std::pair(&b, "b"), std::pair(&a, "A")})
         if (x->dim() < 2)
-            fail("torch.triangular_solve: Expected ", name,
+            fail("tapegrad.triangular_solve: Expected ", name,
                  " to have at least 2 dimensions, but it has ", x->dim(), " dimensions instead");
     const Matrices ma(a), mb(b);
     if (ma.rows != ma.columns)
@@ -234,13 +234,13 @@ void check_solved(const char* function, const Tensor& info) {
 
 Tensor solve(const Tensor& a, const Tensor& b, bool left) {
     const SolveResult result = solve_with_flags(a, b, left);
-    check_solved("torch.linalg.solve", result.info);
+    check_solved("tapegrad.linalg.solve", result.info);
     return result.x;
 }
 
 std::pair<Tensor, Tensor> solve_ex(const Tensor& a, const Tensor& b, bool left, bool check_errors) {
     const SolveResult result = solve_with_flags(a, b, left);
-    if (check_errors) check_solved("torch.linalg.solve_ex", result.info);
+    if (check_errors) check_solved("tapegrad.linalg.solve_ex", result.info);
     return {result.x, result.info};
 }
 
@@ -335,12 +335,12 @@ struct LuSolve {
 Tensor lu_solve(const Tensor& lu_given, const Tensor& pivots_given, const Tensor& b_given,
                 bool left, bool adjoint) {
     constexpr auto name = "linalg.lu_solve";
-    require_float("torch.linalg.lu_solve", lu_given);
-    require_square("torch.linalg.lu_solve", lu_given);
+    require_float("tapegrad.linalg.lu_solve", lu_given);
+    require_square("tapegrad.linalg.lu_solve", lu_given);
     require_matrices(name, b_given, "B");
     require_same(name, "LU", lu_given, "B", b_given);
     if (pivots_given.dtype() != DType::Int32)
-        fail(name, ": pivots should be a Tensor of scalar type torch.int32");
+        fail(name, ": pivots should be a Tensor of scalar type tapegrad.int32");
     const Matrices m(lu_given);
     check_equation(name, m, Matrices(b_given), left);
     if (pivots_given.dim() == 0 || pivots_given.sizes().back() != m.rows)

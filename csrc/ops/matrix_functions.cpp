@@ -142,6 +142,8 @@ struct MatrixExp {
 Tensor matrix_exp(const Tensor& a) {
     require_square("linalg.matrix_exp", a);
     require_float("linalg.matrix_exp", a);
+    if (const DType dtype = a.dtype(); is_half(dtype))
+        return to_dtype(matrix_exp(to_dtype(a, wide_of(dtype))), dtype);
     return recorded(exp_values(a), MatrixExp{}, a);
 }
 
@@ -338,7 +340,7 @@ Tensor block_diag(const std::vector<Tensor>& tensors) {
     for (size_t i = 0; i < tensors.size(); ++i) {
         const Tensor& x = tensors[i];
         if (x.dim() > 2)
-            fail("torch.block_diag: Input tensors must have 2 or fewer dimensions. Input ", i,
+            fail("tapegrad.block_diag: Input tensors must have 2 or fewer dimensions. Input ", i,
                  " has ", x.dim(), " dimensions");
         dtype = promote(dtype, x.dtype());
         blocks.push_back(x.dim() == 2 ? x : x.dim() == 1 ? unsqueeze(x, 0) : reshape(x, {1, 1}));

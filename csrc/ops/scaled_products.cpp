@@ -119,10 +119,16 @@ const Tensor& in_place(Form form, const Tensor& x, const Tensor& a, const Tensor
                        const Scalar& beta, const Scalar& alpha) {
     const InPlace change(x, a, b);
     refuse_internal_overlap(x);
+    const auto require_size = [&x](const Dims& sizes) {
+        if (!(sizes == x.sizes()))
+            fail("Bad in-place call: input tensor size ", to_string(x.sizes()),
+                 " and output tensor size ", to_string(sizes), " should match");
+    };
+    // Before the product of matrices finds out that x does not fit.
+    if (a.dim() == 2 && b.dim() == 2 && a.sizes()[1] == b.sizes()[0])
+        require_size({a.sizes()[0], b.sizes()[1]});
     const Tensor result = form(clone(x), a, b, beta, alpha);
-    if (!(result.sizes() == x.sizes()))
-        fail("Bad in-place call: input tensor size ", to_string(x.sizes()),
-             " and output tensor size ", to_string(result.sizes()), " should match");
+    require_size(result.sizes());
     return copy_(x, result);
 }
 

@@ -187,7 +187,7 @@ struct Frexp {
 }  // namespace
 
 std::pair<Tensor, Tensor> frexp(const Tensor& x) {
-    if (!x.is_floating()) fail("torch.frexp() only supports floating-point dtypes");
+    if (!x.is_floating()) fail("tapegrad.frexp() only supports floating-point dtypes");
     const Tensor values = contiguous_values(x);
     Tensor mantissa = empty(x.sizes(), x.dtype());
     const Tensor exponent = empty(x.sizes(), DType::Int32);

@@ -378,7 +378,7 @@ Tensor pinv_by_rcond(const Tensor& a, const Arg& rcond, bool hermitian) {
 }
 
 Tensor matrix_rank(const Tensor& a, const Arg* atol, const Arg* rtol, bool hermitian) {
-    require_matrices("torch.linalg.matrix_rank", a, "input");
+    require_matrices("tapegrad.linalg.matrix_rank", a, "input");
     if (!a.is_floating()) fail("This function doesn't handle types other than float and double");
     GradMode off(false);
     const Matrices m(a);

@@ -13,7 +13,7 @@ using NoDriver = std::optional<std::string_view>;
 void refuse_driver(const NoDriver& driver) {
     if (driver)
         fail(
-            "torch.linalg.svd: keyword argument `driver=` is only supported on CUDA inputs with "
+            "tapegrad.linalg.svd: keyword argument `driver=` is only supported on CUDA inputs with "
             "cuSOLVER backend.");
 }
 

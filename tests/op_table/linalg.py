@@ -341,7 +341,7 @@ def lu_solve_samples(m: Make) -> Iterable[Sample]:
 
 linalg_row("lu_solve", lu_solve, lu_solve_samples,
            errors=(E(lambda t: t.linalg.lu_solve(t.eye(2), t.tensor([1, 2]), t.ones(2, 1)), RuntimeError,
-                     "linalg.lu_solve: pivots should be a Tensor of scalar type torch.int32"),
+                     "linalg.lu_solve: pivots should be a Tensor of scalar type tapegrad.int32"),
                    E(lambda t: t.linalg.lu_solve(t.eye(2), t.tensor([1], dtype=t.int32), t.ones(2, 1)), RuntimeError,
                      "linalg.lu_solve: Number of pivots per batch should be same as the dimension of the matrix")))
 add_row("lu_solve", lambda b, lu, pivots: lu_solve(lu, pivots, b),

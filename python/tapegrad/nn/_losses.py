@@ -47,7 +47,7 @@ def huber_loss(
     Args:
         input: any shape.
         target: the same shape (a shape that broadcasts gets a warning).
-        reduction: "mean" (the default; weighted by `weight`), "sum" or "none".
+        reduction: "mean" (the default), "sum" or "none".
         delta: where it changes. Default: 1.0.
         weight: a factor per element, of the shape of the input. Default: none.
 
@@ -70,8 +70,7 @@ def huber_loss(
         return F._reduce(loss, reduction)
     if weight.shape != input.shape:
         raise ValueError("Weights and input must have the same size.")
-    loss = loss * weight
-    return loss.sum() / weight.sum() if reduction == "mean" else F._reduce(loss, reduction)
+    return F._reduce(loss * weight, reduction)
 
 
 def kl_div(
