@@ -83,11 +83,33 @@ ARGUMENTS: dict[str, Callable[[Any], Any]] = {
         ("start_", "end", "steps", "low", "high", "from_", "to", "n", "k", "chunks"), lambda t: 1
     ),
     **dict.fromkeys(("num_samples", "split_size", "offset", "source_", "unbiased"), lambda t: 1),
-    **dict.fromkeys(("value", "fill_value", "mean", "std"), lambda t: 1.0),
+    **dict.fromkeys(("value", "fill_value", "mean", "std", "maxnorm"), lambda t: 1.0),
+    **dict.fromkeys(("sections", "row", "col", "p"), lambda t: 2),
+    "tensor_indices_or_sections": lambda t: t.tensor(2),
+    "indices": lambda t: (1,),
+    "q": lambda t: t.tensor(0.5),
+    "repeats": lambda t: t.tensor([0]),
+    "shape": lambda t: (3,),
+    "physical_layout": lambda t: (0,),
+    "dimension": lambda t: 0,
+    "step": lambda t: 1,
 }
 # Where one name stands for several things.
 SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
-    ("select", "index"): lambda t: 0,
+    **{(name, "index"): lambda t: 0 for name in ("select", "select_copy", "select_scatter")},
+    **{(name, "size"): lambda t: 1 for name in ("unfold", "unfold_copy")},
+    ("dsplit", "input"): lambda t: t.ones(3, 4, 2),
+    ("combinations", "input"): lambda t: t.ones(4),
+    ("bincount", "input"): lambda t: t.tensor([1, 0]),
+    **{
+        (name, "indices"): lambda t: t.zeros(1, 1, dtype=t.int64)
+        for name in ("take_along_dim", "unravel_index")
+    },
+    ("select_scatter", "src"): lambda t: t.ones(4),
+    ("diagonal_scatter", "src"): lambda t: t.ones(3),
+    **{("slice_scatter", name): lambda t: t.ones(2, 4) for name in ("input", "src")},
+    ("as_strided_scatter", "src"): lambda t: t.ones(1),
+    ("as_strided_scatter", "size"): lambda t: (1,),
     ("matrix_power", "input"): lambda t: t.eye(3),
     ("vander", "x"): lambda t: t.ones(3),
     **dict.fromkeys(
@@ -151,6 +173,7 @@ def call_with(lib: Any, operator: dict, form: dict, chosen: dict, value: Any) ->
 def values_of(operator: dict, parameter: dict) -> Iterator[Any]:
     # What a legal value of that width would allocate is too much for a test.
     makes_memory = parameter["name"] in ("size", "steps", "n", "m", "num_samples", "repeats", "N")
+    makes_memory |= parameter["name"] in ("bins", "minlength", "row", "col")
     makes_memory |= operator["name"] in ("tile", "diag")
     is_view = operator["name"] in ("expand", "broadcast_to", "broadcast_shapes", "as_strided")
     wide = () if makes_memory and not is_view else WIDE
@@ -165,6 +188,7 @@ def values_of(operator: dict, parameter: dict) -> Iterator[Any]:
 
 # What PyTorch does not take or not check, or where its own arithmetic wraps.
 NOT_COMPARED = ("broadcast_shapes", "sum_to_size", "cross_entropy", "nll_loss", "as_strided_")
+NOT_COMPARED += ("combinations",)  # it makes as many grids as elements are chosen
 
 
 def compared(operator: dict, parameter: dict, value: Any) -> bool:
@@ -180,7 +204,12 @@ def compared(operator: dict, parameter: dict, value: Any) -> bool:
         return not isinstance(value, tuple)
     return not (
         (operator["name"].endswith("matrix_power") and value == MIN)  # PyTorch does not come back
-        or (operator["name"] == "chunk" and value in (MAX, MAX - 1))
+        or (operator["name"] in ("chunk", "unsafe_chunk") and value in (MAX, MAX - 1))
+        or (operator["name"] in ("slice_copy", "slice_scatter") and name == "step")
+        # Marked otherwise, the least number is none of its sizes.
+        or (
+            operator["name"] in ("hsplit", "vsplit", "dsplit") and kind in INTEGERS and MIN in value
+        )
         or (operator["name"] == "roll" and value in (MIN, MIN + 1, (MIN,), (MIN + 1,)))
     )
 
