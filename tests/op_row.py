@@ -166,6 +166,13 @@ def prepare(sample: Sample, leaf: Callable[[np.ndarray, bool], Any]) -> tuple[li
     return args, {k: convert(v, leaf) for k, v in sample.kwargs.items()}
 
 
+def takes_gradients(sample: Sample) -> bool:
+    """Whether any argument is one that the operator is differentiated by."""
+    found: list[bool] = []
+    prepare(sample, lambda _, differentiable: found.append(differentiable))
+    return any(found)
+
+
 def outputs(result: Any) -> list:
     """The results of a call as a flat list."""
     return list(result) if isinstance(result, tuple | list) else [result]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import tapegrad as tg
-from op_row import Make, Op, Sample, outputs, prepare
+from op_row import Make, Op, Sample, outputs, prepare, takes_gradients
 from op_table import TABLE
 from support import ALL, FLOATS, INTS, array, contiguous, tolerance
 
@@ -108,10 +108,33 @@ def leaves(lib: Any, op: Op, sample: Sample) -> tuple[list, Any]:
     return inputs, lambda: op.call(lib, *args, **kwargs)
 
 
+# Samples whose gradients PyTorch gets wrong.
+NOT_COMPARED = {
+    "pdist(0x3)",  # its backward ends the process where there is no point
+    "cummax(0x3,dim=1)",  # the gradient of nothing is the input itself, with its history
+    "cummin(0x3,dim=1)",
+    "cummax(2x0,dim=1)",
+    "cummin(2x0,dim=1)",
+    # The window's own gradient goes to the input, too, and that of the rest is lost: gradcheck fails.
+    "as_strided_scatter(3x4,2x2,(2,2),(4,2))",
+    "as_strided_scatter(6,3,(3),(2),1)",
+    "as_strided_scatter(2x3,0d,(),(),4)",
+    "nanmean(2x2,dim=1)",  # no element counts, but it gives 0 * NaN for them
+}
+
+
+def compared(op: Op, dtype: str) -> list[Sample]:
+    return [
+        sample
+        for sample in samples(op, dtype)
+        if takes_gradients(sample) and f"{op.name}({sample})" not in NOT_COMPARED
+    ]
+
+
 @pytest.mark.parametrize("op", [op for op in TABLE if op.diff], ids=lambda op: op.name)
 def test_same_gradients(op: Op) -> None:
     for dtype in FLOATS:
-        for sample in samples(op, dtype):
+        for sample in compared(op, dtype):
             found = []
             for lib in (tg, torch):
                 inputs, call = leaves(lib, op, sample)
@@ -131,7 +154,7 @@ def test_same_gradients(op: Op) -> None:
 @pytest.mark.parametrize("op", [op for op in TABLE if op.diff], ids=lambda op: op.name)
 def test_gradients_that_can_be_differentiated(op: Op) -> None:
     """A second derivative of zero is there, too, wherever PyTorch has one."""
-    for sample in samples(op, "float64"):
+    for sample in compared(op, "float64"):
         found = []
         for lib in (torch, tg):
             inputs, call = leaves(lib, op, sample)

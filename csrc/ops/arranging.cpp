@@ -173,8 +173,7 @@ std::vector<Tensor> grids(std::vector<Tensor> tensors, Indexing indexing) {
     for (int i = 0; i < shape.size(); ++i) {
         Dims one(shape.size(), 1);
         one[i] = shape[i];
-        const Tensor grid = expand(view(tensors[static_cast<size_t>(i)], one), shape);
-        results.push_back(swapped ? transpose(grid, 0, 1) : grid);
+        results.push_back(expand(view(tensors[static_cast<size_t>(i)], one), shape));
     }
     if (swapped) std::swap(results[0], results[1]);
     return results;

@@ -122,10 +122,23 @@ std::pair<Tensor, Tensor> in_bins(const Tensor& x, const Tensor& edges,
     return {finished(hist, edges, density), edges};
 }
 
+// Calls f with x and the weights in single precision, in which those of 16 bits are counted.
+template <class F>
+std::pair<Tensor, Tensor> of_half(const Tensor& x, const std::optional<Tensor>& weight, F f) {
+    weights_of(x, weight);  // what is refused is, under the names of the types that were given
+    std::optional<Tensor> wide;
+    if (weight) wide = cast_values(*weight, DType::Float32);
+    const auto [hist, edges] = f(cast_values(x, DType::Float32), wide);
+    return {cast_values(hist, x.dtype()), cast_values(edges, x.dtype())};
+}
+
 }  // namespace
 
 Tensor histc(const Tensor& x, int64_t bins, const Scalar& low_given, const Scalar& high_given) {
     double low = low_given.to_double(), high = high_given.to_double();
+    if (is_half(x.dtype()))
+        return cast_values(histc(cast_values(x, DType::Float32), bins, low_given, high_given),
+                           x.dtype());
     if (x.dtype() != DType::Float32 && x.dtype() != DType::Float64)
         refuse_dtype("histogram_cpu", x.dtype());
     check_bins(bins);
@@ -149,8 +162,11 @@ Tensor histc(const Tensor& x, int64_t bins, const Scalar& low_given, const Scala
 std::pair<Tensor, Tensor> histogram(const Tensor& x, int64_t bins,
                                     const std::optional<std::vector<double>>& range,
                                     const std::optional<Tensor>& weight, bool density) {
-    if (x.dtype() != DType::Float32 && x.dtype() != DType::Float64)
-        refuse_dtype("histogramdd", x.dtype());
+    if (!x.is_floating()) refuse_dtype("histogramdd", x.dtype());
+    if (is_half(x.dtype()))
+        return of_half(x, weight, [&](const Tensor& wide, const auto& weights) {
+            return histogram(wide, bins, range, weights, density);
+        });
     check_bins(bins);
     checked_add(bins, 1);
     double low = 0, high = 1;
@@ -183,8 +199,7 @@ std::pair<Tensor, Tensor> histogram(const Tensor& x, int64_t bins,
 
 std::pair<Tensor, Tensor> histogram(const Tensor& x, const Tensor& edges_given,
                                     const std::optional<Tensor>& weight, bool density) {
-    if (x.dtype() != DType::Float32 && x.dtype() != DType::Float64)
-        refuse_dtype("histogramdd", x.dtype());
+    if (!x.is_floating()) refuse_dtype("histogramdd", x.dtype());
     if (edges_given.dtype() != x.dtype())
         fail(kHistogram,
              "input tensor and bins tensors should have the same dtype, but got input with dtype ",
@@ -197,6 +212,10 @@ std::pair<Tensor, Tensor> histogram(const Tensor& x, const Tensor& edges_given,
         fail(kHistogram,
              "bins tensor should have at least 1 element, but got 0 elements in the bins tensor "
              "for dimension 0");
+    if (is_half(x.dtype()))
+        return of_half(x, weight, [&](const Tensor& wide, const auto& weights) {
+            return histogram(wide, cast_values(edges_given, DType::Float32), weights, density);
+        });
     check_bins(edges_given.numel() - 1);
     const GradMode off(false);
     const Tensor edges = contiguous_clone(edges_given);

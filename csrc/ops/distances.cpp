@@ -63,7 +63,7 @@ struct Power {
     auto finish(auto sum) const { return std::pow(sum, static_cast<decltype(sum)>(1 / p)); }
     auto slope(auto d, auto y) const {
         using T = decltype(d);
-        if (d == 0 || y == 0) return T{0};
+        if (y == 0 || (p < 1 && d == 0)) return T{0};
         const auto size = std::abs(d), q = static_cast<T>(p - 1);
         const T part = p > 1 ? std::pow(size / y, q) : std::pow(size, q) * std::pow(y, -q);
         return One::slope(d, y) * part;
@@ -160,6 +160,7 @@ Tensor gradient_values(const Points& a, const Points& b, const Tensor& g, const 
 struct Cdist {
     static constexpr auto node = "CdistBackward0";
     static constexpr std::array arguments{"x1", "x2"};
+    static constexpr bool reads_all = true;  // also where the order is 0, and the gradient
     double p;
 
     // The gradient of each difference.
@@ -172,8 +173,9 @@ struct Cdist {
         auto u = d / where(y == 0, kInf, y);
         if (p == 2) return g * u;
         if (p > 1) return g * (sign(u) * pow(where(u == 0, 1, abs(u)), p - 1));
-        return g *
-               (sign(u) * pow(where(d == 0, 1, abs(d)), p - 1) * pow(where(y == 0, 1, y), 1 - p));
+        auto slope =
+            sign(d) * (pow(where(d == 0, 1, abs(d)), p - 1) * pow(where(y == 0, 1, y), 1 - p));
+        return g * where(d == 0, 0, where(y == 0, 0, slope));
     }
     auto backward(auto g, auto x1, auto x2, auto y) const {
         return gradients([=, this] { return sum(slopes(g, x1, x2, y), Dims{-2}); },

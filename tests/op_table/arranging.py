@@ -103,7 +103,7 @@ def combinations(x: np.ndarray, r: int = 2, with_replacement: bool = False) -> n
 
 add_row("combinations", combinations, lambda m: [
             S(m(4)), S(m(4), 3), S(m(3), 2, True), S(m(2), 3), S(m(2), 3, with_replacement=True), S(m(0)),
-            S(m(0), 2, True), S(m(3), 1), S(m(5), 0), S(m(4), 4)],
+            S(m(0), 2, True), S(m(3), 1), S(Const(m(5)), 0), S(m(4), 4)],
         "join", dtypes=ALL, method=None,
         errors=(E(lambda t: t.combinations(t.ones(2, 2)), RuntimeError, "Expect a 1D vector, but got shape [2, 2]"),
                 E(lambda t: t.combinations(t.ones(2), -1), RuntimeError, "Expect a non-negative number, but got -1")))

@@ -20,7 +20,7 @@ from .reductions import KINK, ROWS_COLUMNS, along_dim, no_size, reduction
 reduction("nansum", over(np.nansum), dtypes=ALL, out="sum", tol=5,
           more=lambda m: [S(np.array([[1.0, np.nan], [np.nan, np.nan]], m.dtype), dim=1)] if "f" in m.dtype else [])
 reduction("nanmean", over(np.nanmean), tol=5,
-          more=lambda m: [S(np.array([[1.0, np.nan], [np.nan, np.nan]], m.dtype), dim=1)],
+          more=lambda m: [S(np.array([[1.0, np.nan], [np.nan, np.nan]], m.dtype), dim=1)] if "f" in m.dtype else [],
           errors=(E(lambda t: t.arange(3).nanmean(), RuntimeError,
                     "nanmean(): expected input to have floating point or complex dtype but got Long"),))
 add_row("aminmax", lambda x, **kw: (over(np.min)(x, **kw), over(np.max)(x, **kw)), lambda m: [
@@ -151,7 +151,7 @@ def curves(m: Make) -> Iterable[Sample]:
     yield from (S(m(2, 5), m(2, 5)), S(m(3, 2), m(3), dim=0), S(m(2, 3, 2), dx=2, dim=1), S(m(2, 1)))
 
 
-add_row("trapezoid", trapezoid, lambda m: [*curves(m), S(m(0)), S(m(2, 0))], "shape", out="float", method=None,
+add_row("trapezoid", trapezoid, lambda m: [*curves(m), S(Const(m(0))), S(Const(m(2, 0)))], "shape", out="float", method=None,
         aliases=("trapz",), tol=4, large=lambda m: [S(m(301, 1003)), S(m(301, 1003), dim=0)], errors=TRAPEZOID)
 add_row("cumulative_trapezoid", cumulative_trapezoid, curves, "shape", method=None, tol=4,
         errors=(E(lambda t: t.cumulative_trapezoid(t.ones(2), t.ones(3)), RuntimeError,
@@ -245,9 +245,9 @@ def histogram(x: np.ndarray, bins: Any = 100, range: Any = None, weight: Any = N
 
 HIST = "tapegrad.histogramdd: "
 add_row("histogram", histogram, lambda m: [
-            S(m(50), 4), S(m(3, 4), 5, range=(-1.0, 1.0)), S(m(9), Const(np.array([-2, -0.5, 0, 2], m.dtype))),
+            S(m(50), 4), S(m(3, 4), 5, range=(-1.0, 1.0)), S(m(9), Const(np.array([-2, -0.5, 0, 2]).astype(m.dtype))),
             S(m(9), 3, weight=Const(m(9, lo=0.5))), S(m(9), 3, density=True), S(m(3)), S(m(4, lo=1, hi=1), 2),
-            S(m(3, 3), Const(np.array([-1, 1], m.dtype)), weight=Const(m(3, 3, lo=0.5)), density=True)],
+            S(m(3, 3), Const(np.array([-1, 1]).astype(m.dtype)), weight=Const(m(3, 3, lo=0.5)), density=True)],
         "sort", diff=False, special=False, tol=4, large=lambda m: [S(m(301, 1003), 7)],
         errors=(E(lambda t: t.histogram(t.ones(2), 0), RuntimeError, NO_BINS),
                 E(lambda t: t.histogram(t.ones(2), 2, range=(4.0, 1.0)), RuntimeError,

@@ -35,6 +35,7 @@ Example:
 
 
 def _quantile(name: str, nan: str, values: str, result: str) -> str:
+    imports = "    >>> import math\n" if "math." in values else ""
     return f"""\
 The value below which a part of the elements is, of all or along a dimension.
 
@@ -58,7 +59,7 @@ Raises:
 {OUT_OF_RANGE}
 
 Example:
-    >>> tapegrad.{name}(tapegrad.tensor([{values}]), 0.5)
+{imports}    >>> tapegrad.{name}(tapegrad.tensor([{values}]), 0.5)
     {result}
 """
 
@@ -178,7 +179,7 @@ Example:
     'nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear")': _quantile(
         "nanquantile",
         "NaN counts for nothing; where all elements are NaN, the result is NaN.",
-        'float("nan"), 2.0, 4.0',
+        "math.nan, 2.0, 4.0",
         "tensor(3.)",
     ),
     "nansum(input, dim=None, keepdim=False, *, dtype=None)": f"""\
@@ -194,7 +195,8 @@ Raises:
 {OUT_OF_RANGE}
 
 Example:
-    >>> tapegrad.nansum(tapegrad.tensor([1.0, float("nan"), 2.0]))
+    >>> import math
+    >>> tapegrad.nansum(tapegrad.tensor([1.0, math.nan, 2.0]))
     tensor(3.)
 """,
     "nanmean(input, dim=None, keepdim=False, *, dtype=None)": f"""\
@@ -211,7 +213,8 @@ Raises:
 {OUT_OF_RANGE}
 
 Example:
-    >>> tapegrad.nanmean(tapegrad.tensor([1.0, float("nan"), 2.0]))
+    >>> import math
+    >>> tapegrad.nanmean(tapegrad.tensor([1.0, math.nan, 2.0]))
     tensor(1.5000)
 """,
     "msort(input)": """\
