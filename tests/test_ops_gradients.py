@@ -186,8 +186,8 @@ SPECIAL["float32"] += [-89.0, 89.0, 110.0, -110.0]  # where exp ends
 SPECIAL["float64"] += [-710.0, 710.0, 750.0, -750.0]
 NOT_FINITE = [np.nan, np.inf, -np.inf]
 BRANCHES = [1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 3.0, -3.0, 20.0, -20.0, 40.0]
-# The others are factors of terms that are added, in another order: infinities of both signs. Or they
-# may not be negative.
+# The others are factors of terms that are added, in another order: infinities of both signs.
+# Those of cov may not be negative.
 ONLY_FIRST = {
     "cross_entropy",
     "layer_norm",

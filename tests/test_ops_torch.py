@@ -115,7 +115,7 @@ NOT_COMPARED = {
     "cummin(0x3,dim=1)",
     "cummax(2x0,dim=1)",
     "cummin(2x0,dim=1)",
-    # The window's own gradient goes to the input, too, and the rest's is lost: gradcheck fails.
+    # The window's gradient goes to the input, too, and that of the rest is lost: gradcheck fails.
     "as_strided_scatter(3x4,2x2,(2,2),(4,2))",
     "as_strided_scatter(6,3,(3),(2),1)",
     "as_strided_scatter(2x3,0d,(),(),4)",

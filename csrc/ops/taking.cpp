@@ -240,14 +240,17 @@ std::vector<Tensor> unravel_index(const Tensor& index, const Dims& shape) {
 
 namespace {
 
-// How many elements are on the diagonal and below it; of all together there are no more than fit.
+constexpr int64_t kLeast = std::numeric_limits<int64_t>::min();
+
+// How many elements are on the diagonal and below it.
 int64_t count_below(int64_t rows, int64_t columns, int64_t offset) {
-    const int64_t none =
-        offset < 0 ? std::min(rows, offset == std::numeric_limits<int64_t>::min() ? rows : -offset)
-                   : 0;
+    const int64_t none = offset >= 0 ? 0 : offset == kLeast ? rows : std::min(rows, -offset);
     const int64_t first = offset < 0 ? 1 : saturating_add(offset, 1);  // of the first row with any
     const int64_t growing = std::clamp<int64_t>(columns - first, 0, rows - none);
-    return growing * first + growing * (growing - 1) / 2 + (rows - none - growing) * columns;
+    // The rows that are whole may be many, and those that grow long.
+    const int64_t steps = growing ? checked_mul(growing, growing - 1) / 2 : 0;
+    return checked_add(checked_add(checked_mul(growing, first), steps),
+                       checked_mul(rows - none - growing, columns));
 }
 
 Tensor triangle_indices(const char* name, int64_t rows, int64_t columns, int64_t offset, bool lower,
@@ -256,12 +259,10 @@ Tensor triangle_indices(const char* name, int64_t rows, int64_t columns, int64_t
     if (rows < 0) fail("row must be non-negative, got", rows);
     if (columns < 0) fail("col must be non-negative, got", columns);
     if (dtype != DType::Int64 && dtype != DType::Int32) refuse_dtype(name, dtype);
-    const int64_t all = checked_mul(rows, columns);
-    // What is above a diagonal is not below the next one.
-    const bool lowest = offset == std::numeric_limits<int64_t>::min();
-    const int64_t count = all == 0 ? 0
-                          : lower  ? count_below(rows, columns, offset)
-                                   : all - (lowest ? 0 : count_below(rows, columns, offset - 1));
+    // What is above a diagonal is below it in the transpose.
+    const int64_t opposite = offset == kLeast ? std::numeric_limits<int64_t>::max() : -offset;
+    const int64_t count =
+        lower ? count_below(rows, columns, offset) : count_below(columns, rows, opposite);
     Tensor out = empty({2, count}, DType::Int64);
     int64_t *row_to = out.data<int64_t>(), *column_to = row_to + count;
     int64_t row = lower && offset < 0 && count > 0 ? -(offset + 1) : 0;
