@@ -16,6 +16,7 @@ ELSEWHERE: dict[str, str] = {
             "uniform_ normal_ bernoulli_ random_"
         ),
         "test_dtypes.py": "bool byte char short int long half bfloat16 float double type type_as",
+        "test_linalg.py": "linalg_norm linalg_vector_norm linalg_matrix_norm",
         "test_numpy.py": "as_tensor from_numpy from_dlpack frombuffer numpy",
         "test_inplace.py": (
             "zero_ fill_ copy_ detach_ resize_ resize_as_ as_strided_ swapaxes_ "
