@@ -567,7 +567,7 @@ def triplet_margin_loss(
         >>> F = tapegrad.nn.functional
         >>> a = tapegrad.zeros(1, 2)
         >>> F.triplet_margin_loss(a, a + 1, a + 1)
-        tensor(1.)
+        tensor(1.0000)
     """
     if size_average is not None or reduce is not None:
         reduction = F._old_reduction(size_average, reduce)

@@ -591,7 +591,7 @@ class TripletMarginLoss(_Loss):
         >>> import tapegrad
         >>> a = tapegrad.zeros(1, 2)
         >>> tapegrad.nn.TripletMarginLoss()(a, a + 1, a + 1)
-        tensor(1.)
+        tensor(1.0000)
     """
 
     def __init__(
