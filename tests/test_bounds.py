@@ -176,7 +176,7 @@ def call_with(lib: Any, operator: dict, form: dict, chosen: dict, value: Any) ->
 def values_of(operator: dict, parameter: dict) -> Iterator[Any]:
     # What a legal value of that width would allocate is too much for a test.
     makes_memory = parameter["name"] in ("size", "steps", "n", "m", "num_samples", "repeats", "N")
-    makes_memory |= parameter["name"] in ("bins", "minlength", "row", "col")
+    makes_memory |= parameter["name"] in ("bins", "minlength", "row", "col", "sections")
     makes_memory |= operator["name"] in ("tile", "diag")
     is_view = operator["name"] in ("expand", "broadcast_to", "broadcast_shapes", "as_strided")
     wide = () if makes_memory and not is_view else WIDE
