@@ -146,7 +146,7 @@ def compared(name: str, parameter: str, dtype: str, value: Any, want: Any) -> bo
     if name in ("addr", "baddbmm") and dtype == "bool":
         return False  # which of them take it, and with what factors
     if name == "histc":
-        return dtype in FLOATS and not 3.5e38 < abs(value) < math.inf  # a range beyond float32
+        return dtype in FLOATS and not 3.402823e38 < abs(value) < math.inf  # beyond float32
     if name == "rms_norm":
         return abs(value) < 3e38  # PyTorch rounds it to float32 first
     if name in ("dist", "pdist"):
