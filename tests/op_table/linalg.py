@@ -124,9 +124,9 @@ linalg_row("solve", solve, solve_samples,
                        f"linalg.solve: Incompatible shapes of A and B for the equation AX = B (2x2 and {s})")
                      for x, s in (((3, 1), "3x1"), ((3,), "3x1"))),
                    E(lambda t: t.linalg.solve(t.ones(2, 2), t.ones(2)), RuntimeError,
-                     "torch.linalg.solve: The solver failed because the input matrix is singular."),
+                     "tapegrad.linalg.solve: The solver failed because the input matrix is singular."),
                    E(lambda t: t.linalg.solve(t.stack([t.eye(2), t.ones(2, 2)]), t.ones(2)), RuntimeError,
-                     "torch.linalg.solve: (Batch element 1): The solver failed because the input matrix is "
+                     "tapegrad.linalg.solve: (Batch element 1): The solver failed because the input matrix is "
                      "singular."),
                    E(lambda t: t.linalg.solve(t.eye(2), t.ones(2, dtype=t.float64)), RuntimeError,
                      "linalg.solve: Expected A and B to have the same dtype, but found A of type Float and B of "
@@ -305,7 +305,7 @@ linalg_row("lu_factor", lambda x: (lu_both(x), lu_parts(x)[3]), each(apart, (*AN
            call=lambda t, x: tuple(t.linalg.lu_factor(x)),
            large=lambda m: [S(regular(m, 900, 7, 7)), S(regular(m, 300, 12, 12)), S(regular(m, 90, 90))],
            errors=(E(lambda t: t.linalg.lu_factor(t.ones(2, 2)), RuntimeError,
-                     "torch.linalg.lu_factor: U[2,2] is zero and using it on lu_solve would result in a division "
+                     "tapegrad.linalg.lu_factor: U[2,2] is zero and using it on lu_solve would result in a division "
                      "by zero."),
                    E(lambda t: t.linalg.lu_factor(t.ones(2, 2), pivot=False), RuntimeError,
                      "linalg.lu_factor: LU without pivoting is not implemented on the CPU")))
@@ -416,7 +416,7 @@ linalg_row("svd", svd_sizes, each(apart, SPECTRA), call=call_svd, large=one(apar
                      "linalg.svd: The algorithm failed to converge because the input matrix contained non-finite "
                      "values."),
                    E(lambda t: t.linalg.svd(t.ones(2, 2), driver="gesvd"), RuntimeError,
-                     "torch.linalg.svd: keyword argument `driver=` is only supported on CUDA inputs with cuSOLVER "
+                     "tapegrad.linalg.svd: keyword argument `driver=` is only supported on CUDA inputs with cuSOLVER "
                      "backend.")))
 linalg_row("svdvals", lambda x: np.linalg.svd(x, compute_uv=False), each(apart, SPECTRA), errors=not_integer("svdvals", "linalg.svd"))
 add_row("svd", lambda x: tuple(np.swapaxes(p, -1, -2) if i == 2 else p for i, p in enumerate(svd_sizes(x))),
@@ -528,6 +528,6 @@ def least_squares_samples(m: Make) -> Iterable[Sample]:
 
 linalg_row("lstsq", least_squares, least_squares_samples, call=lambda t, *args, **kw: t.linalg.lstsq(*args, **kw).solution,
            errors=(E(lambda t: t.linalg.lstsq(t.ones(2, 2), t.ones(2, 2), driver="x"), RuntimeError,
-                     "torch.linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)"),
+                     "tapegrad.linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)"),
                    E(lambda t: t.linalg.lstsq(t.ones(2, 2), t.ones(3)), RuntimeError,
-                     "torch.linalg.lstsq: input.size(-2) should match other.size(-1)")))
+                     "tapegrad.linalg.lstsq: input.size(-2) should match other.size(-1)")))

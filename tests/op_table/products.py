@@ -230,7 +230,7 @@ def block_diag(*blocks: np.ndarray) -> np.ndarray:
 add_row("block_diag", block_diag, lambda m: [S(m(2, 3), m(1, 2)), S(m(2), m(), m(2, 2)), S(m(2, 0), m(1, 1))],
         kind="product", method=None, dtypes=NUMBERS, large=pairs(((300, 400), (500, 200))),
         errors=(E(lambda t: t.block_diag(t.ones(1, 2, 3)), RuntimeError,
-                  "torch.block_diag: Input tensors must have 2 or fewer dimensions. Input 0 has 3 dimensions"),))
+                  "tapegrad.block_diag: Input tensors must have 2 or fewer dimensions. Input 0 has 3 dimensions"),))
 add_row("vander", lambda x, N=None, increasing=False: np.vander(x, N, increasing),
         lambda m: [S(m(3)), S(m(3), N=5), S(m(3), N=1), S(m(3), N=0), S(m(2), increasing=True), S(m(0))],
         # Without gradients, which PyTorch cannot compute: tests/test_linalg.py has them.

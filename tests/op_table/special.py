@@ -153,7 +153,7 @@ unary("resolve_conj", np.copy, dtypes=ALL)
 unary("resolve_neg", np.copy, dtypes=ALL)
 add_row("frexp", lambda x: tuple(np.frexp(x)), lambda m: [S(m(*s, away=KINK)) for s in SHAPES], "nary",
         diff=False, large=lambda m: [S(m(5001))],
-        errors=(E(lambda t: t.frexp(t.arange(3)), RuntimeError, "torch.frexp() only supports floating-point dtypes"),))
+        errors=(E(lambda t: t.frexp(t.arange(3)), RuntimeError, "tapegrad.frexp() only supports floating-point dtypes"),))
 
 # ---------------------------------------------------------------- of two
 
