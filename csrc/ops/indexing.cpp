@@ -419,9 +419,10 @@ const Tensor& index_put_(const Tensor& x, const std::vector<Tensor>& indices, co
         node, [&] { write_indexed(x, indices, values, accumulate, true, [&] { return x; }); });
 }
 
-void put_values(const Tensor& out, const std::vector<Tensor>& indices, const Tensor& values) {
+void put_values(const Tensor& out, const std::vector<Tensor>& indices, const Tensor& values,
+                bool accumulate) {
     const Tensor own = shares_memory(values, out) ? clone(values) : values;
-    write_indexed(out, indices, own, false, false, [&] { return out; });
+    write_indexed(out, indices, own, accumulate, false, [&] { return out; });
 }
 
 Tensor index_put(const Tensor& x, const std::vector<Tensor>& indices, const Tensor& values,

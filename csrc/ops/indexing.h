@@ -17,6 +17,7 @@ const Tensor& index_put_(const Tensor& x, const std::vector<Tensor>& indices, co
 Tensor index_put(const Tensor& x, const std::vector<Tensor>& indices, const Tensor& values,
                  bool accumulate);
 // Writes into out what index_put_ does: no tape, no checks of overlap, no version.
-void put_values(const Tensor& out, const std::vector<Tensor>& indices, const Tensor& values);
+void put_values(const Tensor& out, const std::vector<Tensor>& indices, const Tensor& values,
+                bool accumulate = false);
 
 }  // namespace tapegrad

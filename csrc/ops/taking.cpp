@@ -96,7 +96,7 @@ void write_places(const Tensor& x, const Tensor& index, const Tensor& source, bo
     if (index.numel() == 0) return;
     const GradMode off(false);
     const Tensor target = alias(at_least_1d(x));
-    index_put_(target, coordinates_of(target, index), reshape(source, index.sizes()), accumulate);
+    put_values(target, coordinates_of(target, index), reshape(source, index.sizes()), accumulate);
 }
 
 }  // namespace
