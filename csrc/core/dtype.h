@@ -108,5 +108,11 @@ template <class F> decltype(auto) visit_dtype(DType dtype, F&& f) {
         default: return f.template operator()<double>();
     }
 }
+// The same for float32 and float64; others raise '"name" not implemented for ...'.
+template <class F> decltype(auto) visit_float(const char* name, DType dtype, F&& f) {
+    if (dtype == DType::Float32) return f.template operator()<float>();
+    if (dtype == DType::Float64) return f.template operator()<double>();
+    refuse_dtype(name, dtype);
+}
 
 }  // namespace tapegrad

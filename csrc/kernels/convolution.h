@@ -4,7 +4,7 @@
 // written out, and elements that are a stride apart lie side by side, in planes of their own. The positions of
 // the kernel are then the columns of a matrix product whose rows of the right factor start at the taps'
 // offsets; columns between the end of one row of positions and the start of the next are computed for nothing.
-// How an axis is laid out is chosen in csrc/ops/convolution_plan.h.
+// How an axis is laid out is chosen in csrc/ops/convolution_values.cpp.
 #pragma once
 
 #include <cstdint>

@@ -27,7 +27,7 @@ struct ElementwiseKernels {
     BlockTable binary_lhs[formulas::kBinaryCount];
     BlockTable binary_rhs[formulas::kBinaryCount];
     BlockTable comparison[formulas::kComparisonCount];  // out: bool
-    BlockTable integer[formulas::kIntegerCount];        // floor_divide has floats too
+    BlockTable integer[formulas::kIntegerCount];        // some have floats too
     BlockTable pointwise[formulas::kPointwiseCount];
     BlockTable predicate[formulas::kPredicateCount];  // out: bool
     BlockTable where;                                 // in: bool, a, b

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/checked.h"
 #include "core/parallel.h"
@@ -223,16 +224,6 @@ struct Attention {
     }
 };
 
-const char* type_word(DType dtype) {
-    switch (dtype) {
-        case DType::Float32: return "float";
-        case DType::Float64: return "double";
-        case DType::Int32: return "int";
-        case DType::Int64: return "long int";
-        default: return cpp_type_name(dtype);
-    }
-}
-
 // Heads of key and value repeated for the groups of heads of the query.
 Tensor repeat_heads(const Tensor& x, int64_t heads) {
     const int64_t own = x.size(-3);
@@ -257,8 +248,8 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key_given
     const DType dtype = query.dtype();
     if (key_given.dtype() != dtype || value_given.dtype() != dtype)
         fail("Expected query, key, and value to have the same dtype, but got query.dtype: ",
-             type_word(dtype), " key.dtype: ", type_word(key_given.dtype()),
-             " and value.dtype: ", type_word(value_given.dtype()), " instead.");
+             cpp_type_name(dtype), " key.dtype: ", cpp_type_name(key_given.dtype()),
+             " and value.dtype: ", cpp_type_name(value_given.dtype()), " instead.");
     if (query.dim() < 2 || key_given.dim() < 2 || value_given.dim() < 2)
         fail(
             "Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: ",
@@ -273,7 +264,7 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key_given
             fail(
                 "Expected attn_mask dtype to be bool or float or to match query dtype, but got "
                 "attn_mask.dtype: ",
-                type_word(type), " and  query.dtype: ", type_word(dtype), " instead.");
+                cpp_type_name(type), " and  query.dtype: ", cpp_type_name(dtype), " instead.");
         if (type != DType::Bool) mask = to_dtype(mask, dtype);
     }
     if (!(dropout_p >= 0 && dropout_p <= 1))

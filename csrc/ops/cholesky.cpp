@@ -92,7 +92,7 @@ std::pair<Tensor, Tensor> cholesky_with_flags(const char* node, const Tensor& a,
     const Matrices m(a);
     const Tensor values = contiguous_values(a), info = empty(m.batch, DType::Int32);
     Tensor out = empty(a.sizes(), a.dtype());
-    visit_precision("cholesky_cpu", a.dtype(), [&]<class T>() {
+    visit_float("cholesky_cpu", a.dtype(), [&]<class T>() {
         cholesky_values<T>(values.data<T>(), out.data<T>(), info.data<int32_t>(), m, upper);
     });
     return {recorded(std::move(out), Cholesky{node, upper}, a), info};
@@ -174,7 +174,7 @@ Tensor cholesky_solve(const Tensor& b_given, const Tensor& factor_given, bool up
     if (mf.rows != mb.rows)
         fail("Incompatible matrix sizes for cholesky_solve: each A matrix is ", mf.rows, " by ",
              mf.columns, " but each b matrix is ", mb.rows, " by ", mb.columns);
-    visit_precision("cholesky_solve_cpu", b_given.dtype(), []<class T>() {});
+    visit_float("cholesky_solve_cpu", b_given.dtype(), []<class T>() {});
     const auto [factor, b] = with_same_batch(factor_given, b_given);
     const Tensor turned = mT_window(factor);
     const Tensor middle = upper ? triangular_values(turned, b, false, true, false)

@@ -71,13 +71,6 @@ template <class T> int64_t even_bin(T value, T low, T high, int64_t bins) {
                                         : bins - 1;
 }
 
-// Calls f with the type of float32 or float64.
-template <class F> void visit_float(const char* name, DType dtype, F f) {
-    if (dtype == DType::Float32) f.template operator()<float>();
-    else if (dtype == DType::Float64) f.template operator()<double>();
-    else refuse_dtype(name, dtype);
-}
-
 constexpr auto kHistogram = "tapegrad.histogramdd: ";
 
 Tensor weights_of(const Tensor& x, const std::optional<Tensor>& weight) {

@@ -121,8 +121,7 @@ Tensor distance_values(const Tensor& x1, const Tensor& x2, const Dims& sizes, do
                          });
         });
     };
-    if (x1.dtype() == DType::Float32) run.template operator()<float>();
-    else run.template operator()<double>();
+    visit_float("cdist", x1.dtype(), run);
     return out;
 }
 
@@ -152,8 +151,7 @@ Tensor gradient_values(const Points& a, const Points& b, const Tensor& g, const 
                 });
         });
     };
-    if (g.dtype() == DType::Float32) run.template operator()<float>();
-    else run.template operator()<double>();
+    visit_float("cdist", g.dtype(), run);
     return out;
 }
 

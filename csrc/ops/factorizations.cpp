@@ -186,7 +186,7 @@ Tensor permutation(const Tensor& pivots_given, int64_t n, DType dtype) {
     sizes.push_back(n);
     sizes.push_back(n);
     Tensor p = zeros(sizes, dtype);
-    visit_precision("lu_unpack", dtype, [&]<class T>() {
+    visit_float("lu_unpack", dtype, [&]<class T>() {
         std::vector<int64_t> order(static_cast<size_t>(n));
         for (int64_t b = 0; b < count; ++b) {
             std::iota(order.begin(), order.end(), int64_t{0});
@@ -358,7 +358,7 @@ std::pair<Tensor, Tensor> qr(const Tensor& a, QrMode mode) {
     const Tensor q =
         mode == QrMode::R ? empty({0}, a.dtype()) : empty(m.of(m.rows, q_columns), a.dtype());
     const Tensor r = empty(m.of(r_rows, m.columns), a.dtype());
-    visit_precision("geqrf_cpu", a.dtype(), [&]<class T>() {
+    visit_float("geqrf_cpu", a.dtype(), [&]<class T>() {
         qr_values<T>(values.data<T>(), mode == QrMode::R ? nullptr : q.data<T>(), r.data<T>(), m,
                      q_columns, r_rows);
     });
@@ -379,7 +379,7 @@ std::pair<Tensor, Tensor> geqrf(const Tensor& a) {
     const Matrices m(a);
     const int64_t k = std::min(m.rows, m.columns);
     Tensor out = contiguous_clone(detach(a)), tau = empty(m.of(k), a.dtype());
-    visit_precision("geqrf_cpu", a.dtype(), [&]<class T>() {
+    visit_float("geqrf_cpu", a.dtype(), [&]<class T>() {
         if (k == 0) return;
         const QrWork<T> qr(m.rows, m.columns, m.columns);
         for_matrices(m.count, 4 * cube(k) + 500, [&](int64_t begin, int64_t end) {
@@ -460,7 +460,7 @@ Tensor householder_product(const Tensor& a, const Tensor& tau) {
         GradMode off(false);
         out = contiguous_clone(a);
         const Tensor factors = contiguous_values(tau);
-        visit_precision("orgqr_cpu", a.dtype(), [&]<class T>() {
+        visit_float("orgqr_cpu", a.dtype(), [&]<class T>() {
             if (m.columns == 0) return;
             const QrWork<T> qr(m.rows, m.columns, m.columns);
             for_matrices(m.count, 4 * cube(m.columns) + 500, [&](int64_t begin, int64_t end) {

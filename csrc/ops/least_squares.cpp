@@ -21,7 +21,9 @@ void from_text(std::string_view text, LstsqDriver& driver) {
     else if (text == "gelsd") driver = LstsqDriver::Gelsd;
     else if (text == "gelss") driver = LstsqDriver::Gelss;
     else
-        fail("tapegrad.linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)");
+        fail(
+            "tapegrad.linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, "
+            "gelss)");
 }
 
 namespace {
@@ -184,7 +186,7 @@ std::array<Tensor, 4> lstsq(const Tensor& a_given, const Tensor& b_given,
                                        ? std::numeric_limits<float>::epsilon()
                                        : std::numeric_limits<double>::epsilon();
             const double limit = rcond.value_or(epsilon * static_cast<double>(rows));
-            visit_precision("linalg.lstsq", a.dtype(), [&]<class T>() {
+            visit_float("linalg.lstsq", a.dtype(), [&]<class T>() {
                 solve_all<T>(driver, matrices, memory, out, m, columns, limit);
             });
         } else if (a.numel() == 0) {

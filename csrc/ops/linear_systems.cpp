@@ -458,7 +458,7 @@ Tensor det(const Tensor& a) {
     Tensor out = empty(m.batch, a.dtype());
     {
         GradMode off(false);
-        visit_precision("lu_cpu", a.dtype(), [&]<class T>() {
+        visit_float("lu_cpu", a.dtype(), [&]<class T>() {
             each_determinant<T>(a, [&](int64_t i, const T* diagonal, bool odd) {
                 T product = odd ? -1 : 1;
                 for (int64_t k = 0; k < m.rows; ++k) product *= diagonal[k];
@@ -478,7 +478,7 @@ std::pair<Tensor, Tensor> signed_log(const char* function, const Tensor& a) {
     Tensor sign = empty(m.batch, a.dtype()), log = empty(m.batch, a.dtype());
     {
         GradMode off(false);
-        visit_precision("linalg.slogdet", a.dtype(), [&]<class T>() {
+        visit_float("linalg.slogdet", a.dtype(), [&]<class T>() {
             each_determinant<T>(a, [&](int64_t i, const T* diagonal, bool odd) {
                 T side = odd ? -1 : 1, total = 0;
                 for (int64_t k = 0; k < m.rows; ++k) {

@@ -131,7 +131,7 @@ LuFactors lu_values(const Tensor& a) {
     if (m.rows == m.columns && m.rows <= kSmallMatrix) {
         out.lu = empty(a.sizes(), a.dtype());
         const Laid laid = laid_out(a);
-        visit_precision("lu_cpu", a.dtype(), [&]<class T>() {
+        visit_float("lu_cpu", a.dtype(), [&]<class T>() {
             if (m.rows <= kTinyLu) solve_tiny(laid, Tensor(), 0, Tensor(), out);
             else small_lu<T>(laid, out, m);
         });
@@ -140,7 +140,7 @@ LuFactors lu_values(const Tensor& a) {
     const Tensor columns = contiguous_clone(mT_window(a));
     const int rows = lapack_int(m.rows), width = lapack_int(m.columns);
     fill_values(out.info, 0);
-    visit_precision("lu_cpu", a.dtype(), [&]<class T>() {
+    visit_float("lu_cpu", a.dtype(), [&]<class T>() {
         const auto& lapack = require_lapack<T>();
         if (k > 0)
             for_matrices(m.count, cube(k), [&](int64_t begin, int64_t end) {
@@ -173,7 +173,7 @@ Solved solve_values(const Tensor& a_given, const Tensor& b_given, bool keep_fact
         out.factors.lu = empty(a_given.sizes(), a_given.dtype());
         out.factors.pivots = empty(m.of(n), DType::Int32);
     }
-    visit_precision("lu_cpu", a_given.dtype(), [&]<class T>() {
+    visit_float("lu_cpu", a_given.dtype(), [&]<class T>() {
         if (n <= kTinyLu && columns <= kTinyLu) {
             solve_tiny(a, b, columns, out.x, out.factors);
             return;
@@ -210,7 +210,7 @@ Tensor lu_solve_values(const Tensor& lu_given, const Tensor& pivots_given, const
     const int64_t n = m.rows, columns = m.columns;
     const Tensor out = contiguous_clone(b);
     const bool small = is_small(n, columns);
-    visit_precision("linalg.lu_solve", b.dtype(), [&]<class T>() {
+    visit_float("linalg.lu_solve", b.dtype(), [&]<class T>() {
         const int64_t row = small ? small_row(columns) : columns;
         if (!small) require_lapack<T>();
         for_matrices(m.count, static_cast<double>(n) * static_cast<double>(n * columns + 20),
@@ -248,7 +248,7 @@ Tensor triangular_values(const Tensor& a_given, const Tensor& b, bool upper, boo
     const int64_t n = m.rows, columns = m.columns;
     const Tensor out = contiguous_clone(b);
     const bool small = is_small(n, columns);
-    visit_precision("triangular_solve_cpu", b.dtype(), [&]<class T>() {
+    visit_float("triangular_solve_cpu", b.dtype(), [&]<class T>() {
         const int64_t row = small_row(columns);
         if (!small) require_lapack<T>();
         for_matrices(m.count, static_cast<double>(n) * static_cast<double>(n * columns + 20),
@@ -282,7 +282,7 @@ std::pair<Tensor, Tensor> inverse_values(const Tensor& a_given) {
         // The inverse of the transpose is the transpose of the inverse.
         const Tensor out = contiguous_clone(a_given);
         const int order = lapack_int(n);
-        visit_precision("linalg.inv", out.dtype(), [&]<class T>() {
+        visit_float("linalg.inv", out.dtype(), [&]<class T>() {
             const auto& lapack = require_lapack<T>();
             T optimum;
             const int ask = -1;
@@ -306,7 +306,7 @@ std::pair<Tensor, Tensor> inverse_values(const Tensor& a_given) {
     }
     const Laid a = laid_out(a_given);
     const Tensor out = empty(a_given.sizes(), a_given.dtype());
-    visit_precision("linalg.inv", a_given.dtype(), [&]<class T>() {
+    visit_float("linalg.inv", a_given.dtype(), [&]<class T>() {
         if (n <= kTinyLu) {
             solve_tiny(a, Tensor(), n, out, {Tensor(), Tensor(), info});
             return;

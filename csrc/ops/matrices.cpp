@@ -51,8 +51,6 @@ void require_square_float(const char* function, const Tensor& x) {
     require_float(function, x);
 }
 
-void refuse_precision(const char* name, DType dtype) { refuse_dtype(name, dtype); }
-
 void refuse_without_lapack() {
     fail("This function needs LAPACK, which is part of the OpenBLAS library that was not found.");
 }

@@ -32,14 +32,6 @@ void require_precision(const char* function, const Tensor& x);  // float32 or fl
 // Square and floats.
 void require_square_float(const char* function, const Tensor& x);
 
-// float32 or float64: f.template operator()<T>(). Others raise an error that names the function.
-[[noreturn]] void refuse_precision(const char* name, DType dtype);
-template <class F> decltype(auto) visit_precision(const char* name, DType dtype, F&& f) {
-    if (dtype == DType::Float32) return f.template operator()<float>();
-    if (dtype == DType::Float64) return f.template operator()<double>();
-    refuse_precision(name, dtype);
-}
-
 [[noreturn]] void refuse_without_lapack();
 template <class T> const kernels::Lapack<T>& require_lapack() {
     const kernels::Lapack<T>* found = kernels::lapack<T>();

@@ -11,7 +11,6 @@
 #include "ops/reductions.h"
 #include "ops/rule.h"
 #include "ops/views.h"
-#include "ops/wide_float.h"
 
 namespace tapegrad {
 namespace {
@@ -48,10 +47,10 @@ enum class Write { Add, Set };
 Tensor scattered(const Tensor& g, const Tensor& places_given, const Dims& sizes, int spatial,
                  Write write) {
     const Tensor places = contiguous_values(places_given);
-    const DType wide = wide_float(g.dtype());
+    const DType wide = wide_of(g.dtype());
     const Tensor values = cast_values(contiguous_values(g), wide), out = zeros(sizes, wide);
     const int64_t size = Planes(sizes, spatial).size;
-    visit_float(wide, [&]<class T>() {
+    visit_float("max_pool", wide, [&]<class T>() {
         const T* from = values.data<T>();
         T* to = out.data<T>();
         each_place(places, spatial, size, [=](int64_t p, int64_t i, int64_t place) {
@@ -64,11 +63,11 @@ Tensor scattered(const Tensor& g, const Tensor& places_given, const Dims& sizes,
 
 Tensor gathered(const Tensor& x, const Tensor& places_given, int spatial) {
     const Tensor places = contiguous_values(places_given);
-    const DType wide = wide_float(x.dtype());
+    const DType wide = wide_of(x.dtype());
     const Tensor values = cast_values(contiguous_values(x), wide),
                  out = empty(places.sizes(), wide);
     const int64_t size = Planes(x.sizes(), spatial).size;
-    visit_float(wide, [&]<class T>() {
+    visit_float("max_pool", wide, [&]<class T>() {
         const T* from = values.data<T>();
         T* to = out.data<T>();
         each_place(places, spatial, size,

@@ -9,8 +9,8 @@
 
 namespace tapegrad {
 
-// All layers and directions over sequences. input: (length, batch, features), (batch, length, features) with
-// batch_first, without the batch where hx has none; parameters: for each layer and direction w_ih, w_hh and, if there are
+// All layers and directions over sequences. input: (length, batch, features), or (batch, length, features) with
+// batch_first; parameters: for each layer and direction w_ih, w_hh and, if there are
 // biases, b_ih, b_hh (and w_hr, of an LSTM with projections). Results: the outputs, h_n and, of an LSTM, c_n.
 std::vector<Tensor> lstm(const Tensor& input, const std::vector<Tensor>& hx,
                          const std::vector<Tensor>& params, bool has_biases, int64_t num_layers,

@@ -7,7 +7,6 @@
 #include "ops/axis_map.h"
 #include "ops/copy.h"
 #include "ops/rule.h"
-#include "ops/wide_float.h"
 
 namespace tapegrad {
 
@@ -261,7 +260,7 @@ void each_row(const Dims& size, const Dims& count, const Sliding& s, int64_t cha
 
 // Images [N, C, H, W] or [C, H, W].
 Tensor unfold_windows(const Tensor& x, const Sliding& s) {
-    const DType wide = wide_float(x.dtype());
+    const DType wide = wide_of(x.dtype());
     const Tensor values = cast_values(contiguous_values(x), wide);
     const Dims size = image_size(x.sizes()), count = positions(size, s);
     const int64_t channels = x.sizes()[x.dim() - 3];
@@ -270,7 +269,7 @@ Tensor unfold_windows(const Tensor& x, const Sliding& s) {
     sizes.push_back(checked_mul(count[0], count[1]));
     const Tensor out = empty(sizes, wide);
     const int64_t images = x.dim() == 4 ? x.sizes()[0] : 1;
-    visit_float(wide, [&]<class T>() {
+    visit_float("im2col", wide, [&]<class T>() {
         const T* from = values.data<T>();
         T* to = out.data<T>();
         for (int64_t n = 0; n < images && out.numel() > 0; ++n) {
@@ -291,7 +290,7 @@ Tensor unfold_windows(const Tensor& x, const Sliding& s) {
 
 // Columns [N, C * kernel, positions] or [C * kernel, positions].
 Tensor fold_windows(const Tensor& x, const Dims& size, const Sliding& s) {
-    const DType wide = wide_float(x.dtype());
+    const DType wide = wide_of(x.dtype());
     const Tensor values = cast_values(contiguous_values(x), wide);
     const Dims count = positions(size, s);
     const int64_t channels = x.sizes()[x.dim() - 2] / (s.kernel[0] * s.kernel[1]);
@@ -301,7 +300,7 @@ Tensor fold_windows(const Tensor& x, const Dims& size, const Sliding& s) {
     sizes.push_back(size[1]);
     const Tensor out = zeros(sizes, wide);
     const int64_t images = x.dim() == 3 ? x.sizes()[0] : 1;
-    visit_float(wide, [&]<class T>() {
+    visit_float("col2im", wide, [&]<class T>() {
         const T* from = values.data<T>();
         T* to = out.data<T>();
         for (int64_t n = 0; n < images && values.numel() > 0; ++n) {

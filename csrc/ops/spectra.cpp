@@ -127,8 +127,8 @@ Decomposition decompose(const Tensor& a, Vectors vectors) {
         return out;
     }
     const Tensor values = contiguous_values(a);
-    visit_precision("linalg_svd_cpu", a.dtype(),
-                    [&]<class T>() { svd_values<T>(values, out, m, vectors); });
+    visit_float("linalg_svd_cpu", a.dtype(),
+                [&]<class T>() { svd_values<T>(values, out, m, vectors); });
     if (const Failure failure = first_failure(out.info); failure.flag != 0) {
         if (failure.flag < 0)
             fail<LinAlgError>("linalg.svd: ", failure.element,
@@ -256,9 +256,8 @@ std::pair<Tensor, Tensor> eigen_values(const Tensor& a, Uplo uplo, bool wants_ve
     const Tensor vectors = contiguous_clone(a), values = empty(m.of(m.rows), a.dtype());
     if (a.numel() == 0) return {values, vectors};
     const Tensor info = empty(m.batch, DType::Int32);
-    visit_precision("linalg_eigh_cpu", a.dtype(), [&]<class T>() {
-        eigh_values<T>(vectors, values, info, m, uplo, wants_vectors);
-    });
+    visit_float("linalg_eigh_cpu", a.dtype(),
+                [&]<class T>() { eigh_values<T>(vectors, values, info, m, uplo, wants_vectors); });
     if (const Failure failure = first_failure(info); failure.flag != 0)
         fail<LinAlgError>("linalg.eigh: ", failure.element,
                           "The algorithm failed to converge because the input matrix is "

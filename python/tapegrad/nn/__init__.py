@@ -2,7 +2,6 @@
 
 from . import functional, init, modules, parameter, utils
 from .modules.activation import *
-from .modules.activation_more import *
 from .modules.attention import *
 from .modules.batchnorm import *
 from .modules.container import *

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._C import Tensor
-from .elementwise import Counters, ElementwiseOptimizer, Formula, mean_square
+from .elementwise import Counters, ElementwiseOptimizer, Formula, common, mean_square
 from .optimizer import Group, Params, check_non_negative, check_rate
 
 __all__ = ["Adadelta"]
@@ -77,7 +77,7 @@ class Adadelta(ElementwiseOptimizer):
 
     def _advance(self, options: Group, counters: Counters) -> tuple[Counters, tuple[Any, ...]]:
         own = (options["lr"], options["rho"], options["eps"])
-        return (counters[0] + 1.0,), (options["maximize"], options["weight_decay"], 1.0, *own)
+        return (counters[0] + 1.0,), (*common(options), *own)
 
     def _formula(self, p: Tensor, g: Tensor, states: list[Tensor], *coefficients: Any) -> Formula:
         lr, rho, eps = coefficients

@@ -7,7 +7,7 @@ from typing import Any
 import tapegrad
 
 from .._C import Tensor
-from .elementwise import Counters, ElementwiseOptimizer, Formula, check_fused
+from .elementwise import Counters, ElementwiseOptimizer, Formula, check_fused, common
 from .optimizer import Group, Params, check_non_negative, check_rate
 
 __all__ = ["Adagrad"]
@@ -91,9 +91,7 @@ class Adagrad(ElementwiseOptimizer):
         (steps,) = counters
         rate = options["lr"] / (1 + steps * options["lr_decay"])
         return (steps + 1.0,), (
-            options["maximize"],
-            options["weight_decay"],
-            1.0,
+            *common(options),
             rate,
             options["eps"],
         )

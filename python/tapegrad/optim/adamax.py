@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._C import Tensor
-from .elementwise import Counters, ElementwiseOptimizer, Formula, check_betas, mean_of
+from .elementwise import Counters, ElementwiseOptimizer, Formula, check_betas, common, mean_of
 from .optimizer import Group, Params, check_non_negative, check_rate
 
 __all__ = ["Adamax"]
@@ -77,7 +77,7 @@ class Adamax(ElementwiseOptimizer):
         step = counters[0] + 1.0
         beta1, beta2 = options["betas"]
         own = (beta1, beta2, options["lr"] / (1 - beta1**step), options["eps"])
-        return (step,), (options["maximize"], options["weight_decay"], 1.0, *own)
+        return (step,), (*common(options), *own)
 
     def _formula(self, p: Tensor, g: Tensor, states: list[Tensor], *coefficients: Any) -> Formula:
         beta1, beta2, rate, eps = coefficients

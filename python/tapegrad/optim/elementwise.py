@@ -38,7 +38,7 @@ class _Cohort:
     of these; `states` has the first state of each parameter, then the second of each, and so on.
     """
 
-    __slots__ = ("counters", "params", "rows", "single", "states")
+    __slots__ = ("counters", "params", "rows", "states")
 
     def __init__(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._C import Tensor
-from .elementwise import Counters, ElementwiseOptimizer, Formula, check_fused
+from .elementwise import Counters, ElementwiseOptimizer, Formula, check_fused, common
 from .optimizer import Group, Params, check_non_negative, check_rate
 
 __all__ = ["SGD"]
@@ -98,7 +98,7 @@ class SGD(ElementwiseOptimizer):
 
     def _advance(self, options: Group, counters: Counters) -> tuple[Counters, tuple[Any, ...]]:
         lr, momentum = options["lr"], options["momentum"]
-        shared = (options["maximize"], options["weight_decay"], 1.0)
+        shared = common(options)
         if momentum == 0:
             return counters, (*shared, lr)
         ahead = momentum if options["nesterov"] else 0.0

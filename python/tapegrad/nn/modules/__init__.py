@@ -2,7 +2,6 @@
 
 from . import (
     activation,
-    activation_more,
     attention,
     batchnorm,
     container,
@@ -21,7 +20,6 @@ from . import (
     transformer,
 )
 from .activation import *
-from .activation_more import *
 from .attention import *
 from .batchnorm import *
 from .container import *
@@ -43,7 +41,6 @@ from .transformer import *
 __all__ = [
     "Module",
     *activation.__all__,
-    *activation_more.__all__,
     *attention.__all__,
     *batchnorm.__all__,
     *container.__all__,

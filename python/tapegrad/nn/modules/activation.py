@@ -1,26 +1,57 @@
-"""Activation functions as layers. All keep the shape of their input."""
+"""Activation functions as layers. All but GLU keep the shape of their input."""
 
 from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import tapegrad
 
 from ... import _C
 from ..._C import Tensor
 from .. import functional as F
+from ..init import constant_
+from ..parameter import Parameter
 from .module import Module
 
 __all__ = [
+    "CELU",
     "ELU",
     "GELU",
+    "GLU",
+    "Hardshrink",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
     "LeakyReLU",
     "LogSigmoid",
     "LogSoftmax",
+    "Mish",
+    "PReLU",
+    "RReLU",
     "ReLU",
+    "ReLU6",
+    "SELU",
     "SiLU",
     "Sigmoid",
     "Softmax",
+    "Softmax2d",
     "Softmin",
     "Softplus",
+    "Softshrink",
+    "Softsign",
     "Tanh",
+    "Tanhshrink",
+    "Threshold",
 ]
+
+
+def _warn_of_old_name(name: str) -> None:
+    warnings.warn(
+        f"keyword argument `{name}_value` is deprecated and renamed to `{name}_val`",
+        FutureWarning,
+        stacklevel=3,
+    )
 
 
 class ReLU(Module):
@@ -269,3 +300,390 @@ class LogSoftmax(_OverDim):
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"
+
+
+class Hardtanh(Module):
+    """Limit each element to a range.
+
+    Args:
+        min_val: lower limit. Default: -1.0.
+        max_val: upper limit, above `min_val`. Default: 1.0.
+        inplace: write the result into the input. Default: False.
+        min_value, max_value: old names of the limits.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.Hardtanh()(tapegrad.tensor([-4.0, 0.5, 8.0]))
+        tensor([-1.0000,  0.5000,  1.0000])
+    """
+
+    def __init__(
+        self,
+        min_val: float = -1.0,
+        max_val: float = 1.0,
+        inplace: bool = False,
+        min_value: float | None = None,
+        max_value: float | None = None,
+    ) -> None:
+        super().__init__()
+        if min_value is not None:
+            _warn_of_old_name("min")
+            min_val = min_value
+        if max_value is not None:
+            _warn_of_old_name("max")
+            max_val = max_value
+        if max_val <= min_val:
+            raise AssertionError(f"max_val ({max_val}) must be greater than min_val ({min_val})")
+        self.min_val = min_val
+        self.max_val = max_val
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.hardtanh(input, self.min_val, self.max_val, self.inplace)
+
+    def extra_repr(self) -> str:
+        limits = f"min_val={self.min_val}, max_val={self.max_val}"
+        return limits + (", inplace=True" if self.inplace else "")
+
+
+class ReLU6(Hardtanh):
+    """``min(max(x, 0), 6)``.
+
+    Args:
+        inplace: write the result into the input. Default: False.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.ReLU6()(tapegrad.tensor([-4.0, 0.5, 8.0]))
+        tensor([0.0000, 0.5000, 6.0000])
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__(0.0, 6.0, inplace)
+
+    def extra_repr(self) -> str:
+        return "inplace=True" if self.inplace else ""
+
+
+class Hardsigmoid(Module):
+    """``min(max(x + 3, 0), 6) / 6``.
+
+    Args:
+        inplace: write the result into the input. Default: False.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.Hardsigmoid()(tapegrad.tensor([-4.0, 0.5, 8.0]))
+        tensor([0.0000, 0.5833, 1.0000])
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.hardsigmoid(input, self.inplace)
+
+
+class Hardswish(Module):
+    """``x * min(max(x + 3, 0), 6) / 6``.
+
+    Args:
+        inplace: write the result into the input. Default: False.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.Hardswish()(tapegrad.tensor([-4.0, 0.5, 8.0]))
+        tensor([-0.0000,  0.2917,  8.0000])
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.hardswish(input, self.inplace)
+
+
+class SELU(Module):
+    """The scaled exponential linear unit (Klambauer et al., arXiv:1706.02515).
+
+    Args:
+        inplace: write the result into the input. Default: False.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.SELU()(tapegrad.tensor([-4.0, 0.5, 8.0]))
+        tensor([-1.7259,  0.5254,  8.4056])
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.selu(input, self.inplace)
+
+    def extra_repr(self) -> str:
+        return "inplace=True" if self.inplace else ""
+
+
+class CELU(Module):
+    """``x`` where x > 0, else ``alpha * (exp(x / alpha) - 1)``.
+
+    Args:
+        alpha: default 1.0.
+        inplace: write the result into the input. Default: False.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.CELU()(tapegrad.tensor([-4.0, 0.5, 8.0]))
+        tensor([-0.9817,  0.5000,  8.0000])
+    """
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        super().__init__()
+        self.alpha = alpha
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.celu(input, self.alpha, self.inplace)
+
+    def extra_repr(self) -> str:
+        return f"alpha={self.alpha}" + (", inplace=True" if self.inplace else "")
+
+
+class Mish(Module):
+    """``x * tanh(softplus(x))``.
+
+    Args:
+        inplace: write the result into the input. Default: False.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.Mish()(tapegrad.tensor([-4.0, 0.5, 8.0]))
+        tensor([-0.0726,  0.3752,  8.0000])
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.mish(input, self.inplace)
+
+    def extra_repr(self) -> str:
+        return "inplace=True" if self.inplace else ""
+
+
+class PReLU(Module):
+    """``x`` where x > 0, else x times a slope that is learned.
+
+    Args:
+        num_parameters: 1, or the number of channels (dimension 1), each with a slope. Default: 1.
+        init: what the slopes begin with. Default: 0.25.
+        device: the CPU.
+        dtype: of the slopes.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.PReLU()(tapegrad.tensor([-4.0, 2.0])).tolist()
+        [-1.0, 2.0]
+    """
+
+    def __init__(
+        self,
+        num_parameters: int = 1,
+        init: float = 0.25,
+        device: Any = None,
+        dtype: tapegrad.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.num_parameters = num_parameters
+        self.init = init
+        self.weight = Parameter(tapegrad.empty(num_parameters, device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        constant_(self.weight, self.init)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.prelu(input, self.weight)
+
+    def extra_repr(self) -> str:
+        return f"num_parameters={self.num_parameters}"
+
+
+class RReLU(Module):
+    """``x`` where x > 0, else x times a slope, which is drawn in training.
+
+    Args:
+        lower: the smallest slope. Default: 1 / 8.
+        upper: the largest slope. Default: 1 / 3.
+        inplace: write the result into the input. Default: False.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.RReLU(0.25, 0.75).eval()(tapegrad.tensor([-4.0, 0.5, 8.0]))
+        tensor([-2.0000,  0.5000,  8.0000])
+    """
+
+    def __init__(
+        self, lower: float = 1.0 / 8, upper: float = 1.0 / 3, inplace: bool = False
+    ) -> None:
+        super().__init__()
+        self.lower = lower
+        self.upper = upper
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.rrelu(input, self.lower, self.upper, self.training, self.inplace)
+
+    def extra_repr(self) -> str:
+        return f"lower={self.lower}, upper={self.upper}" + (
+            ", inplace=True" if self.inplace else ""
+        )
+
+
+class Softsign(Module):
+    """``x / (1 + abs(x))``.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.Softsign()(tapegrad.tensor([-4.0, 0.5, 8.0]))
+        tensor([-0.8000,  0.3333,  0.8889])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.softsign(input)
+
+
+class Tanhshrink(Module):
+    """``x - tanh(x)``.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.Tanhshrink()(tapegrad.tensor([-4.0, 0.5, 8.0]))
+        tensor([-3.0007,  0.0379,  7.0000])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.tanhshrink(input)
+
+
+class Softshrink(Module):
+    """Bring each element nearer to 0.
+
+    Args:
+        lambd: how much. Default: 0.5.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.Softshrink()(tapegrad.tensor([-4.0, 0.5, 8.0]))
+        tensor([-3.5000,  0.0000,  7.5000])
+    """
+
+    def __init__(self, lambd: float = 0.5) -> None:
+        super().__init__()
+        self.lambd = lambd
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.softshrink(input, self.lambd)
+
+    def extra_repr(self) -> str:
+        return str(self.lambd)
+
+
+class Hardshrink(Module):
+    """``x``, but 0 where ``-lambd <= x <= lambd``.
+
+    Args:
+        lambd: default 0.5.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.Hardshrink()(tapegrad.tensor([-4.0, 0.5, 8.0]))
+        tensor([-4.,  0.,  8.])
+    """
+
+    def __init__(self, lambd: float = 0.5) -> None:
+        super().__init__()
+        self.lambd = lambd
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.hardshrink(input, self.lambd)
+
+    def extra_repr(self) -> str:
+        return str(self.lambd)
+
+
+class Threshold(Module):
+    """``x`` where x > threshold, else the value.
+
+    Args:
+        threshold: a number.
+        value: what stands for elements up to the threshold.
+        inplace: write the result into the input. Default: False.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.Threshold(1.0, 0.0)(tapegrad.tensor([-4.0, 0.5, 8.0]))
+        tensor([0., 0., 8.])
+    """
+
+    def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
+        super().__init__()
+        self.threshold = threshold
+        self.value = value
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.threshold(input, self.threshold, self.value, self.inplace)
+
+    def extra_repr(self) -> str:
+        return f"threshold={self.threshold}, value={self.value}" + (
+            ", inplace=True" if self.inplace else ""
+        )
+
+
+class GLU(Module):
+    """One half times the sigmoid of the other.
+
+    Args:
+        dim: the dimension that is halved. Default: -1.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.GLU()(tapegrad.tensor([1.0, 2.0, 0.0, 100.0]))
+        tensor([0.5000, 2.0000])
+    """
+
+    def __init__(self, dim: int = -1) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.glu(input, self.dim)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"
+
+
+class Softmax2d(Module):
+    """Softmax over the channels at each place of a picture, of shape (N, C, H, W) or (C, H, W).
+
+    Raises:
+        ValueError: for another number of dimensions.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.nn.Softmax2d()(tapegrad.zeros(2, 1, 1)).tolist()
+        [[[0.5]], [[0.5]]]
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.dim() not in (3, 4):
+            raise ValueError(
+                f"Softmax2d: expected input to be 3D or 4D, got {input.dim()}D instead"
+            )
+        return F.softmax(input, -3)

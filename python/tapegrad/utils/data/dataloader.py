@@ -19,7 +19,7 @@ from ._utils.collate import (
     default_collate_fn_map,
     default_convert,
 )
-from .dataset import Dataset, IterableDataset
+from .dataset import Dataset, IterableDataset, _samples
 from .sampler import (
     BatchSampler,
     RandomSampler,
@@ -71,10 +71,7 @@ class _Fetcher:
             columns = dataset._batch(tapegrad.tensor(indices))
             if columns is not None:
                 return list(columns)
-        many = getattr(dataset, "__getitems__", None)
-        if many:
-            return self.collate_fn(many(indices))
-        return self.collate_fn([dataset[i] for i in indices])
+        return self.collate_fn(_samples(dataset, indices))
 
     def fetch_rows(self, indices: Tensor) -> Any:
         """The batch of a tensor of indices."""
