@@ -212,6 +212,12 @@ def test_whole_batches_are_taken_unless_getitem_is_overridden():
     assert labels(DataLoader(Subset(data, [3, 1]), batch_size=2)) == [[6, 2]]
     assert labels(DataLoader(Subset(make(), [3, 1]), batch_size=2)) == [[3, 1]]
 
+    class InBatches(TensorDataset):
+        def __getitems__(self, indices):
+            return [tuple(t[i] + 10 for t in self.tensors) for i in indices]
+
+    assert labels(DataLoader(InBatches(*data.tensors), batch_size=2)) == [[10, 11], [12, 13]]
+
 
 def test_other_datasets_and_options():
     (batch,) = DataLoader(Squares(3), batch_size=3)

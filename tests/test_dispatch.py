@@ -212,6 +212,19 @@ def test_names_that_were_taken_before_and_subclasses():
     assert log == ["aten.sub.Tensor"]
 
 
+def test_every_namespace_is_seen():
+    log = []
+    with logging_mode(tg, log):
+        tg.linalg.det(tg.eye(2))
+        tg.linalg.cholesky_ex(tg.eye(2))
+        tg.special.entr(tg.ones(2))
+        tg.nn.functional.avg_pool1d(tg.ones(1, 2), 2)
+    names = [str(op) for op in log]
+    for name in ("linalg_det.default", "linalg_cholesky_ex.default", "special_entr.default"):
+        assert f"aten.{name}" in names
+    assert any("avg_pool1d" in name for name in names)
+
+
 def test_values_and_gradients_are_the_same_in_a_mode():
     x = tg.arange(6.0).reshape(2, 3).requires_grad_()
     w, b = tg.ones(4, 3, requires_grad=True), tg.zeros(4, requires_grad=True)

@@ -105,6 +105,25 @@ def test_gradients(op: Op, half: str) -> None:
 
 
 @each_half
+def test_next_number(half: str) -> None:
+    dtype = getattr(tg, half)
+    bits = tg.arange(-(2**15), 2**15).to(tg.int16)
+    every = bits.view(dtype)
+    every = every[every.isfinite()]
+    infinity = tg.full_like(every, math.inf)
+    # The pattern of bits, read as an integer with the sign in front, counts the numbers.
+    order = every.view(tg.int16).long()
+    order = tg.where(order < 0, -(order + 2**15), order)
+    for towards, step in ((infinity, 1), (-infinity, -1)):
+        found = tg.nextafter(every, towards).view(tg.int16).long()
+        found = tg.where(found < 0, -(found + 2**15), found)
+        assert tg.equal(found, order + step)
+    assert tg.equal(every.nextafter(every), every)
+    nothing = tg.tensor(math.nan, dtype=dtype)
+    assert every.nextafter(nothing).isnan().all() and nothing.nextafter(every).isnan().all()
+
+
+@each_half
 @each_op
 def test_dtypes_are_pytorchs(op: Op, half: str) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch, the oracle, is not installed")

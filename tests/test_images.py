@@ -543,6 +543,32 @@ def test_any_integer_gives_a_result_or_an_error(dims: int) -> None:
             raise AssertionError(f"{name}{args[1:]} {options}") from error
 
 
+def test_backward_of_steps_beyond_the_input() -> None:
+    x, w = tg.ones(1, 1, 4, requires_grad=True), tg.ones(1, 1, 1, requires_grad=True)
+    for stride in HOSTILE:
+        for name in ("conv1d", "max_pool1d", "avg_pool1d"):
+            window = w if name == "conv1d" else 1
+            if stride <= 4:
+                continue
+            x.grad = None
+            getattr(F, name)(x, window, stride=stride).sum().backward()
+            assert x.grad.tolist() == [[[1.0, 0.0, 0.0, 0.0]]], (name, stride)
+    assert F.max_pool1d(tg.arange(4.0)[None], 1, 1, dilation=2**63 - 1).tolist() == [[0, 1, 2, 3]]
+    for call in (F.max_pool2d, F.avg_pool2d, F.unfold):
+        with pytest.raises(RuntimeError, match=r"too small|non-positive|calculated shape"):
+            call(tg.ones(1, 1, 2, 2), 5, stride=2**63 - 1)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize("scale", [1e-30, 1e-300, 1e30, 1e300])
+def test_scales_that_lead_out_of_the_input(dtype: str, scale: float) -> None:
+    line = tg.arange(64).to(getattr(tg, dtype))[None, None]
+    image = line.reshape(1, 1, 8, 8)
+    for x, size, scales in ((line, [50], [scale]), (image, [5, 5], [scale, scale])):
+        found = tg._C.upsample(x, size, "nearest", False, scales)
+        assert ((found >= 0) & (found < 64)).all()
+
+
 # ---------------------------------------------------------------------- the core
 
 

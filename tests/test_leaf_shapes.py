@@ -134,3 +134,18 @@ def test_shapes_change_from_step_to_step(lib):
         x.grad = None
         del y
         x.data = x.data.reshape(shape)
+
+
+@both
+def test_graphs_of_before_and_after(lib) -> None:
+    """Data of the same form leaves one node of the leaf, which all graphs share."""
+    x = lib.ones(2, requires_grad=True)
+    losses = []
+    for _ in range(3):
+        losses.append((x * x).sum())
+        x.data = x.data - 0.25
+    one_by_one = [lib.autograd.grad(loss, x, retain_graph=True)[0] for loss in losses]
+    (together,) = lib.autograd.grad(losses, x)
+    assert together.tolist() == sum(one_by_one).tolist()
+    (seen,) = lib.autograd.grad((x * x).sum(), x)
+    assert seen.tolist() == (2 * x).tolist()

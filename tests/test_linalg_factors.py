@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,20 @@ def test_flags(lib: Any) -> None:
     b = lib.stack([lib.eye(3), lib.diag(lib.tensor([1.0, -1.0, 1.0])), -lib.eye(3)])
     assert lib.linalg.cholesky_ex(b).info.tolist() == [0, 2, 1]
     assert lib.linalg.inv_ex(lib.ones(0, 0)).info.item() == 0
+
+
+@pytest.mark.parametrize("n", [2, 4, 9, 40, 64, 65, 90])
+def test_not_a_number_is_not_lost(n: int) -> None:
+    for place in (0, n // 2, n - 1):
+        matrix = tg.eye(n, dtype=tg.float64)
+        matrix[place, place] = math.nan
+        assert tg.linalg.det(matrix).isnan() and tg.linalg.slogdet(matrix)[1].isnan()
+        assert tg.linalg.cholesky_ex(matrix).info == place + 1
+        with pytest.raises(tg.linalg.LinAlgError):
+            tg.linalg.cholesky(matrix)
+        for found in (tg.linalg.inv(matrix), tg.linalg.solve(matrix, tg.ones(n).double())):
+            assert found[place].isnan().any()
+    assert tg.linalg.matrix_exp(tg.full((n, n), math.inf)).isnan().all()
 
 
 def test_not_a_number_does_not_hang() -> None:
@@ -383,6 +398,59 @@ def test_equation_in_lists(lib: Any) -> None:
         TypeError, match="argument 'equation' \\(position 1\\) must be str, not int"
     ):
         lib.einsum(3, a)
+
+
+def test_list_that_changes_while_it_is_read() -> None:
+    class Clears:
+        def __index__(self) -> int:
+            subscripts.clear()
+            return 1
+
+    subscripts: list = [0, Clears(), *range(2, 30)]
+    with pytest.raises(RuntimeError, match="number of subscripts"):
+        tg.einsum(tg.ones(2, 3), subscripts)
+    assert not subscripts
+
+    operands: list = []
+
+    class ClearsOperands:
+        def __index__(self) -> int:
+            operands.clear()
+            return 1
+
+    operands += [tg.ones(2, 3), [0, ClearsOperands()], tg.ones(3), [1]]
+    assert tg.einsum(*operands).shape == (2,)
+
+
+@both
+def test_integers_wrap_where_their_result_does(lib: Any) -> None:
+    small = lib.full((100, 100), 100, dtype=lib.uint8)
+    for equation in ("ij,k->k", "ij,k->ki", "ij,jk->i", "ij,->", "ij->", "ij->j"):
+        others = {"k": lib.ones(2, dtype=lib.uint8), "jk": lib.ones(100, 1, dtype=lib.uint8)}
+        others[""] = lib.ones((), dtype=lib.uint8)
+        terms = equation.split("->")[0].split(",")
+        operands = [small, *(others[t] for t in terms[1:])]
+        wide = lib.einsum(equation, *(x.long() for x in operands))
+        found = lib.einsum(equation, *operands)
+        assert found.long().remainder(256).equal(wide.remainder(256)), equation
+
+
+def test_plans_that_are_used_while_others_replace_them() -> None:
+    """A hook, or another thread, plans so many equations that all that is kept is given up."""
+    letters = "abcdefgh"
+
+    def plan_many(_: Any = None) -> None:
+        for k in range(600):
+            sizes = np.random.default_rng(k).integers(1, 4, 3).tolist()
+            order = "".join(np.random.default_rng(k).permutation(list(letters[:3])))
+            tg.einsum(f"{letters[:3]}->{order}", tg.ones(sizes))
+
+    x = tg.ones(2, 3, requires_grad=True)
+    with tg.autograd.graph.saved_tensors_hooks(lambda t: (plan_many(), t)[1], lambda t: t):
+        tg.einsum("ij,jk,kl->il", x, tg.ones(3, 4), tg.ones(4, 2)).sum().backward()
+    assert x.grad.tolist() == [[8.0] * 3] * 2
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: plan_many(), range(8)))
 
 
 def test_sizes_of_one_broadcast() -> None:

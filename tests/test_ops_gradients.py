@@ -77,6 +77,27 @@ def gradients(call: Any, inputs: list, dtype: str = "float64", create_graph: boo
 
 
 @each_op
+def test_values_unpacked_in_another_form_are_refused(op: Op) -> None:
+    """Kernels rely on the sizes and dtypes of what was saved."""
+
+    def other(value: Any) -> Any:
+        unpacked.append(value)
+        return value.new_zeros((*value.shape, 2))
+
+    for sample in samples(op)[:6]:
+        call, inputs = closed(op, sample)
+        unpacked: list = []
+        with tg.autograd.graph.saved_tensors_hooks(lambda value: value, other):
+            results = differentiable(call(*inputs))
+        try:
+            tg.autograd.grad(results, inputs, weights_like(results), allow_unused=True)
+        except RuntimeError as error:
+            assert "was unpacked as one of" in str(error), sample
+        else:
+            assert not unpacked, sample
+
+
+@each_op
 def test_gradcheck(op: Op) -> None:
     for sample in samples(op):
         call, inputs = closed(op, sample)

@@ -53,6 +53,8 @@ void SavedTensor::pack(SavedTensorHooks& hooks, const Tensor& original) {
     // What needs no place on the tape is given, and given back, as the object that it is.
     Ref<PackedTensor> packed =
         hooks.pack(is_result_ || original.requires_grad() ? alias(original) : original);
+    packed->dtype = original.dtype();
+    packed->shape = original.shape();
     if (!is_result_) {
         packed->edge = gradient_edge(original);
         packed->leaf = original->requires_grad;
@@ -119,6 +121,10 @@ Tensor SavedTensor::unpack(const Node& owner) const {
         GradMode off(false);
         values = packed_->unpack();
     }
+    if (!same_sizes(values.shape(), packed_->shape) || values.dtype() != packed_->dtype)
+        fail("a saved tensor of size ", to_string(packed_->shape->sizes), " and type ",
+             scalar_type_name(packed_->dtype), " was unpacked as one of size ",
+             to_string(values.sizes()), " and type ", scalar_type_name(values.dtype()));
     // The hooks give values; the place on the tape is that of the tensor that was saved.
     if (!is_result_ && !packed_->edge && !values.requires_grad()) return values;
     Tensor result = alias(values);

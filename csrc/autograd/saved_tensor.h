@@ -13,8 +13,11 @@ class PackedTensor : public Counted {
 public:
     virtual Tensor unpack() = 0;
 
-    Edge edge;  // the place on the tape of what was packed
+    // Of what was packed: the place on the tape, and the form, on which kernels rely.
+    Edge edge;
     bool leaf = false;
+    DType dtype = DType::Bool;
+    Ref<Shape> shape;
 };
 
 // Raises PyTorch's error for what a backward pass has let go of.

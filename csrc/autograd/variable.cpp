@@ -18,7 +18,9 @@ void AutogradExtra::forget_accumulator() noexcept {
 }
 
 void AutogradExtra::retire_accumulator() noexcept {
-    Node* former = accumulator_parked || lent_accumulator ? former_accumulator : accumulator;
+    // The last one that a graph leads to.
+    const bool unused = !accumulator || accumulator_parked || lent_accumulator;
+    Node* former = unused ? former_accumulator : accumulator;
     forget_accumulator();
     former_accumulator = former;
 }
@@ -270,9 +272,10 @@ void replace_data(const Tensor& tensor, const Tensor& source) {
     if (tensor.requires_grad() && !source.is_floating())
         fail(
             "data set to a tensor that requires gradients must be floating point or complex dtype");
-    if (AutogradExtra* extra = extra_of(tensor)) extra->retire_accumulator();
     const bool alike =
         tensor.dtype() == source.dtype() && same_sizes(tensor.shape(), source.shape());
+    // What adds up gradients of another form is not for this one.
+    if (AutogradExtra* extra = extra_of(tensor); extra && !alike) extra->retire_accumulator();
     if (tensor.storage() != source.storage() || !alike)
         tensor->storage = Storage::alias(source.storage(), tensor.version());
     if (!alike) tensor.storage()->start_generation();  // what was saved of it has another form

@@ -34,4 +34,12 @@ inline int64_t saturating_mul(int64_t a, int64_t b) noexcept {
     return __builtin_mul_overflow(a, b, &result) ? std::numeric_limits<int64_t>::max() : result;
 }
 
+// Quotients rounded up and down, of any a and a positive b: a + b - 1 may overflow.
+[[gnu::always_inline]] constexpr int64_t ceil_div(int64_t a, int64_t b) noexcept {
+    return a / b + (a % b > 0);
+}
+[[gnu::always_inline]] constexpr int64_t floor_div(int64_t a, int64_t b) noexcept {
+    return a / b - (a % b < 0);
+}
+
 }  // namespace tapegrad

@@ -12,7 +12,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <fstream>
+#include <mutex>
 #include <string>
 
 namespace tapegrad {
@@ -28,6 +30,7 @@ thread_local bool inside_region __attribute__((tls_model("initial-exec"))) = fal
 bool forked = false;
 std::atomic<int> unlocked_regions{0};
 int thread_count = 0;
+std::mutex failure_mutex;
 
 int positive_from_environment(const char* name) {
     const char* text = std::getenv(name);
@@ -144,13 +147,21 @@ template <class Work> void run_region(int64_t n, int64_t enough, Work work) {
         return;
     }
 #ifdef _OPENMP
+    // No exception may leave the region; such as that there is no memory for a thread's scratch space.
+    std::exception_ptr failure;
 #pragma omp parallel num_threads(threads)
     {
         inside_region = true;
-        // The runtime may give fewer threads than asked for.
-        work(omp_get_thread_num(), omp_get_num_threads());
+        try {
+            // The runtime may give fewer threads than asked for.
+            work(omp_get_thread_num(), omp_get_num_threads());
+        } catch (...) {
+            const std::lock_guard lock(failure_mutex);
+            failure = std::current_exception();
+        }
         inside_region = false;
     }
+    if (failure) std::rethrow_exception(failure);
 #else
     work(0, 1);
 #endif

@@ -1,5 +1,6 @@
 #include "kernels/convolution.h"
 
+#include "core/checked.h"
 #include "core/parallel.h"
 #include "kernels/gemm_block.h"
 #include "kernels/gemm_product.h"
@@ -38,8 +39,8 @@ struct Inside {
     int64_t begin, end;
     Inside(const ArrangeAxis& a, int64_t plane) {
         const int64_t start = a.starts[plane];
-        begin = start >= 0 ? 0 : (-start + a.step - 1) / a.step;
-        end = start >= a.source ? 0 : (a.source - start + a.step - 1) / a.step;
+        begin = start >= 0 ? 0 : ceil_div(-start, a.step);
+        end = start >= a.source ? 0 : ceil_div(a.source - start, a.step);
         if (end > a.length) end = a.length;
         if (begin > end) begin = end;
     }

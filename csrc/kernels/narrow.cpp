@@ -100,6 +100,20 @@ template <class Side> consteval int side_operands() {
     return 1 + std::popcount(formulas::side_uses<Side>().values());
 }
 
+// The next number after in[0] towards in[1]: one more or less in the bits after the sign.
+template <class T> void next_half(const void* const* in, void* out, int64_t n, const double*) {
+    const T *from = static_cast<const T*>(in[0]), *towards = static_cast<const T*>(in[1]);
+    T* to = static_cast<T*>(out);
+    for (int64_t i = 0; i < n; ++i) {
+        const float a = from[i], b = towards[i];
+        const uint16_t bits = from[i].bits;
+        if (a != a || b != b) to[i] = std::numeric_limits<T>::quiet_NaN();
+        else if (a == b) to[i] = towards[i];
+        else if (a == 0) to[i] = T::of_bits(b > 0 ? 0x0001 : 0x8001);
+        else to[i] = T::of_bits(static_cast<uint16_t>((a < b) == (a > 0) ? bits + 1 : bits - 1));
+    }
+}
+
 void fill_elementwise(ElementwiseKernels& k) {
     using K = ElementwiseKernels;
     using namespace formulas;
@@ -126,8 +140,8 @@ void fill_elementwise(ElementwiseKernels& k) {
     TAPEGRAD_POINTWISE(TAPEGRAD_FILL)
 #undef TAPEGRAD_FILL
     // Rounded, the next float would be the number itself.
-    for (const DType half : {DType::Float16, DType::BFloat16})
-        k.binary[int(Binary::Nextafter)][half] = nullptr;
+    k.binary[int(Binary::Nextafter)][DType::Float16] = next_half<Half>;
+    k.binary[int(Binary::Nextafter)][DType::BFloat16] = next_half<BFloat16>;
 #define TAPEGRAD_FILL(Name, ...) fill_row<&K::predicate, int(Predicate::Name), 1, true>(k);
     TAPEGRAD_PREDICATE(TAPEGRAD_FILL)
 #undef TAPEGRAD_FILL

@@ -68,10 +68,11 @@ template <class T> TAPEGRAD_INLINE bool has_inverse(T x) {
     return magnitude(x) >= least;
 }
 
-// Of the element with the largest magnitude, the first of several; NaN does not count. Up to a vector more may
-// be overwritten.
+// Of the element with the largest magnitude, the first of several; NaN counts where it comes first, as for
+// LAPACK. Up to a vector more may be overwritten.
 template <class T> TAPEGRAD_INLINE int64_t place_of_largest(T* x, int64_t count) {
     constexpr int64_t L = kLanes<T>;
+    if (x[0] != x[0]) return 0;
     for (int64_t i = count; i % L != 0; ++i) x[i] = 0;
     Pack<T> most(-1);
     for (int64_t i = 0; i < count; i += L) most = max(abs(Pack<T>::load(x + i)), most);

@@ -64,6 +64,9 @@ void cholesky_values(const T* a, T* out, int32_t* info, const Matrices& m, bool 
                     to[r * n + c] = (upper ? c >= r : c <= r) ? a[i * size + r * n + c] : T(0);
             // Memory that lies row by row is the transpose for LAPACK.
             lapack.potrf(upper ? "L" : "U", &order, to, &order, info + i, 1);
+            // OpenBLAS says nothing of NaN.
+            for (int64_t r = 0; r < n && info[i] == 0; ++r)
+                if (!(to[r * n + r] > 0)) info[i] = static_cast<int32_t>(r + 1);
         }
     });
 }

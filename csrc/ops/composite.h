@@ -17,6 +17,7 @@
 #include <array>
 
 #include "autograd/engine.h"
+#include "ops/copy.h"
 #include "ops/reshape.h"
 #include "ops/rule.h"
 
@@ -31,19 +32,18 @@ public:
     CompositeNode(Op given, const Arguments& x, const Kept& kept) : op(std::move(given)) {
         for (size_t i = 0; i < kArguments; ++i) {
             add_edge(rules::edge_of(x[i]));
-            saved_[i].save(x[i]);
+            saved_[i].save(x[i], false);
         }
-        for (size_t i = 0; i < Op::kKept; ++i) kept_[i].save(kept[i]);
+        for (size_t i = 0; i < Op::kKept; ++i) kept_[i].save(kept[i], false);
     }
 
     const char* name() const noexcept override { return op.node(); }
     void release_saved() override {
-        for (Saved& saved : saved_) saved.value.release();
-        for (Saved& saved : kept_) saved.value.release();
+        for (SavedTensor& saved : saved_) saved.release();
+        for (SavedTensor& saved : kept_) saved.release();
     }
     void visit_saved(SavedVisitor& visitor) const override {
-        for (size_t i = 0; i < kArguments; ++i)
-            rules::visit(visitor, Op::arguments[i], saved_[i].value);
+        for (size_t i = 0; i < kArguments; ++i) rules::visit(visitor, Op::arguments[i], saved_[i]);
     }
     void backward(GradList& grads, TensorList& inputs) override {
         std::array<bool, kArguments> wanted;
@@ -53,7 +53,8 @@ public:
         Arguments x;
         for (size_t i = 0; i < kArguments; ++i) x[i] = saved_[i].unpack(*this);
         Kept kept;
-        for (size_t i = 0; i < Op::kKept; ++i) kept[i] = kept_[i].unpack(*this);
+        // Laid out as the kernels made them, also where hooks have packed them.
+        for (size_t i = 0; i < Op::kKept; ++i) kept[i] = values_or_none(kept_[i].unpack(*this));
         if (grad_enabled()) differentiate(x, kept, grads, wanted, inputs);
         else op.backward(x, kept, grads, wanted, inputs);
     }
@@ -61,27 +62,6 @@ public:
     const Op op;
 
 private:
-    // A value and what the kernels rely on, whatever hooks make of it.
-    struct Saved {
-        void save(const Tensor& x) {
-            if (!x.defined()) return;
-            value.save(x, false);
-            shape = x.shape();
-            dtype = x.dtype();
-        }
-        Tensor unpack(const Node& owner) const {
-            const Tensor x = value.unpack(owner);
-            if (x.defined() && (!(x.sizes() == shape->sizes) || x.dtype() != dtype))
-                fail("a saved tensor of size ", to_string(shape->sizes), " and type ",
-                     scalar_type_name(dtype), " was unpacked as one of size ", to_string(x.sizes()),
-                     " and type ", scalar_type_name(x.dtype()));
-            return x;
-        }
-        SavedTensor value;
-        Ref<Shape> shape;
-        DType dtype = DType::Bool;
-    };
-
     void differentiate(const Arguments& given, const Kept& kept, const GradList& grads,
                        const std::array<bool, kArguments>& wanted, TensorList& inputs) const {
         // Names of their own, so that the run ends here and calls no hooks of what leads to them.
@@ -109,8 +89,8 @@ private:
             if (wanted[i]) inputs[i] = std::move(found[at++]);
     }
 
-    std::array<Saved, kArguments> saved_;
-    std::array<Saved, Op::kKept> kept_;
+    std::array<SavedTensor, kArguments> saved_;
+    std::array<SavedTensor, Op::kKept> kept_;
 };
 
 template <class Op> bool composite_recorded(const std::array<Tensor, Op::arguments.size()>& x) {

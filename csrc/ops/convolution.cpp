@@ -282,9 +282,10 @@ Tensor run(bool transposed, const Tensor& input, const Tensor& weight, const Ten
                 fail("output padding must be smaller than either stride or dilation, but got",
                      named("output_padding", output_padding), named("stride", g.stride),
                      named("dilation", g.dilation));
-            out.push_back(checked_add(checked_add(checked_mul(n - 1, g.stride[i]), reach + 1),
-                                      output_padding[i]) -
-                          2 * g.padding[i]);
+            out.push_back(
+                checked_add(checked_add(checked_add(checked_mul(n - 1, g.stride[i]), reach + 1),
+                                        output_padding[i]),
+                            -2 * g.padding[i]));
             small = small || out.back() < 1;
         } else {
             out.push_back((n + 2 * g.padding[i] - reach - 1) / g.stride[i] + 1);

@@ -247,7 +247,7 @@ Axis output_axis(const ConvolutionSizes& s, int i, std::vector<Phase>& phases) {
     const int64_t stride = s.stride[i], size = s.in[i];
     Numbers first;
     for (int64_t rest = 0; rest < std::min(stride, size); ++rest) {
-        Phase phase{{}, {}, (size - rest + stride - 1) / stride};
+        Phase phase{{}, {}, ceil_div(size - rest, stride)};
         for (int64_t k = 0; k < s.kernel[i]; ++k) {
             const int64_t distance = rest + s.padding[i] - checked_mul(k, s.dilation[i]);
             if (distance % stride != 0) continue;

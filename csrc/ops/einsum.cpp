@@ -231,7 +231,7 @@ Step plan_step(const Labels& a, const Labels& b, LabelSet kept, const Labels& or
 }
 
 Tensor arranged(const Tensor& x, const Arrangement& side) {
-    const Tensor rest = side.summed.empty() ? x : sum(x, side.summed, false, x.dtype());
+    const Tensor rest = side.summed.empty() ? x : sum(x, side.summed, false);  // int64 of integers
     if (side.in_order) return rest;
     if (side.order.size() == 2) return transpose(rest, 0, 1);
     return permute(rest, side.order);
@@ -253,7 +253,11 @@ Tensor grouped(const Tensor& x, std::initializer_list<int> groups) {
 }
 
 Tensor run(const Step& step, const Tensor& a, const Tensor& b) {
-    const Tensor left = arranged(a, step.left), right = arranged(b, step.right);
+    Tensor left = arranged(a, step.left), right = arranged(b, step.right);
+    if (a.dtype() == b.dtype() && left.dtype() != right.dtype()) {  // one of them has been summed
+        left = to_dtype(left, DType::Int64);
+        right = to_dtype(right, DType::Int64);
+    }
     if (step.kind == Step::Mul) {  // [batch, rows, 1 ...] * [batch, columns]
         Dims left_sizes = left.sizes(), right_sizes(right.sizes().data(), step.batch);
         for (int i = 0; i < step.columns; ++i) left_sizes.push_back(1);
@@ -465,14 +469,15 @@ struct Plan {
     std::string equation;
     std::vector<Dims> sizes;
     Meaning meaning;
-    Path path;
-    bool simple = false;
+    Path path;             // found when it is first needed
+    bool simple = false;   // the step says it all
+    bool swapped = false;  // ... of the operands in the other order
     Step step;
     Dims order;  // from the step's result to the output; empty: as it is
 };
 
-std::unique_ptr<Plan> make_plan(std::string_view equation, const std::vector<Tensor>& operands) {
-    auto plan = std::make_unique<Plan>();
+std::shared_ptr<Plan> make_plan(std::string_view equation, const std::vector<Tensor>& operands) {
+    auto plan = std::make_shared<Plan>();
     plan->equation = equation;
     for (const Tensor& x : operands) plan->sizes.push_back(x.sizes());
     plan->meaning = meaning_of(equation, operands);
@@ -497,10 +502,7 @@ std::unique_ptr<Plan> make_plan(std::string_view equation, const std::vector<Ten
         plan->step = step;
         plan->order = is_in_order(order) ? Dims() : order;
         plan->simple = true;
-        if (swapped) {
-            // The operands trade places.
-            plan->path = {{1, 0}};
-        }
+        plan->swapped = swapped;
         if (plan->order.empty()) break;
     }
     return plan;
@@ -556,18 +558,19 @@ Tensor einsum(std::string_view equation, const std::vector<Tensor>& operands) {
             "einsum(): must specify the equation string and at least one operand, or at least one "
             "operand and its subscripts list");
     constexpr size_t kPlans = 256;
-    static std::array<std::unique_ptr<Plan>, kPlans> plans;
+    static std::array<std::shared_ptr<Plan>, kPlans> plans;
     size_t place = std::hash<std::string_view>()(equation);
     for (const Tensor& x : operands)
         for (int64_t size : x.sizes()) place = place * 31 + static_cast<size_t>(size);
-    std::unique_ptr<Plan>& slot = plans[place % kPlans];
+    std::shared_ptr<Plan>& slot = plans[place % kPlans];
     if (!slot || !matches(*slot, equation, operands)) slot = make_plan(equation, operands);
-    if (slot->simple) {
-        const bool swapped = !slot->path.empty();
-        const Tensor result = run(slot->step, operands[swapped], operands[!swapped]);
-        return slot->order.empty() ? result : permute(result, slot->order);
+    // Other threads and hooks, which may run meanwhile, may put another plan there.
+    const std::shared_ptr<Plan> plan = slot;
+    if (plan->simple) {
+        const Tensor result = run(plan->step, operands[plan->swapped], operands[!plan->swapped]);
+        return plan->order.empty() ? result : permute(result, plan->order);
     }
-    return evaluate(*slot, operands);
+    return evaluate(*plan, operands);
 }
 
 }  // namespace tapegrad

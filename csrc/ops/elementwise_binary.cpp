@@ -330,6 +330,11 @@ Tensor by_rows(const kernels::BlockTable& row_of_kernels, const Tensor& rows, co
     return out;
 }
 
+// The type to compute in: of mixed operands one that holds them all, but the next number is one of the result's.
+DType computing_type(Binary op, DType dtype, const Arg& a, const Arg& b) {
+    return op == Binary::Nextafter ? dtype : exact_type(dtype, a, b);
+}
+
 Tensor binary_values(Binary op, const BinaryInfo& info, const Arg& a, const Arg& b) {
     const auto& row = kernel_table().elementwise.binary[int(op)];
     if (a.is_tensor() && b.is_tensor()) {
@@ -357,7 +362,7 @@ Tensor binary_values(Binary op, const BinaryInfo& info, const Arg& a, const Arg&
         plain.run(row[out.dtype()], out, info.cost);
         return out;
     }
-    const DType dtype = compute_type(a, b, info.domain), computed = exact_type(dtype, a, b);
+    const DType dtype = compute_type(a, b, info.domain), computed = computing_type(op, dtype, a, b);
     check_operands(op, info, a, b, dtype);
     Tensor out = empty_result(broadcast_shape(a, b), computed, a, b);
     const BlockFn kernel = row.require(computed, info.kernel);
@@ -411,7 +416,7 @@ const Tensor& binary_in_place(Binary op, const Tensor& a, const Arg& b) {
         kernels::run_contiguous(row[dtype], in, 2, a.data(), a.numel(), a.item_size(), nullptr,
                                 info.cost);
     } else {
-        const DType computed = exact_type(dtype, a, b);
+        const DType computed = computing_type(op, dtype, a, b);
         apply_in_place(row[computed], a, b, computed, info.cost);
     }
     a.bump_version();

@@ -189,6 +189,10 @@ SolveResult solve_with_flags(const Tensor& a_given, const Tensor& b_given, bool 
     const bool vector =
         b_given.dim() == 1 || (a_given.dim() - 1 == b_given.dim() &&
                                b_given.sizes() == Dims(a_given.sizes().data(), a_given.dim() - 1));
+    if (vector && !left)
+        fail(
+            "linalg.solve: Vector broadcasting of the left hand side is not supported for "
+            "left=False. In this case linalg.solve is equivalent to B / A.squeeze(-1)");
     if (!vector) require_matrices(name, b_given, "B");
     const Matrices ma(a_given);
     check_equation(name, ma, Matrices(vector ? unsqueeze(b_given, -1) : b_given), left);

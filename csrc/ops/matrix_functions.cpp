@@ -152,7 +152,7 @@ Tensor matrix_exp(const Tensor& a) {
 namespace {
 
 Tensor spread_diagonal(const Tensor& g, const Dims& sizes) {
-    return expand(unsqueeze(unsqueeze(g, -1), -1), sizes) * eye(sizes[0], sizes[1], g.dtype());
+    return zeros_diagonal(sizes, 0, 0, 1, expand(g, {std::min(sizes[0], sizes[1])}));
 }
 TAPEGRAD_WORD(spread_diagonal)
 

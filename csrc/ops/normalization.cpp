@@ -105,7 +105,8 @@ struct Normalization {
                                 const Tensor&, const std::array<bool, 3>& wanted) const {
         if (!wanted[0] && !wanted[1]) return {};
         const Tensor grad = contiguous_values(g), data = contiguous_values(x),
-                     factors = values_for_rows(weight, repeat);
+                     factors = values_for_rows(weight, repeat), mean = values_or_none(known_mean),
+                     rstd = contiguous_values(known_rstd);
         Dims sizes = parameter_sizes();
         if (repeat > 1) sizes.push_back(repeat);
         std::array<Tensor, 3> found{wanted[0] ? empty(x.sizes(), x.dtype()) : Tensor(),
@@ -115,12 +116,12 @@ struct Normalization {
         const auto& table = kernel_table();
         if (by_channel)
             table.batch_norm.backward[x.dtype()](grad.data(), data.data(), data_or_null(factors),
-                                                 known_mean.data(), known_rstd.data(), to[0], to[1],
-                                                 to[2], batch);
+                                                 mean.data(), rstd.data(), to[0], to[1], to[2],
+                                                 batch);
         else
             table.layer_norm.backward[x.dtype()](grad.data(), data.data(), data_or_null(factors),
-                                                 data_or_null(known_mean), known_rstd.data(), to[0],
-                                                 to[1], to[2], rows);
+                                                 data_or_null(mean), rstd.data(), to[0], to[1],
+                                                 to[2], rows);
         if (repeat > 1)
             for (Tensor* parameter : {&found[1], &found[2]})
                 if (parameter->defined()) *parameter = sum(*parameter, {1});

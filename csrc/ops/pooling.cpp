@@ -173,8 +173,8 @@ int64_t positions(int64_t n, const Windows& w, int i) {
     const int64_t reach = checked_mul(w.dilation[i], w.kernel[i] - 1),
                   padded = checked_add(n, checked_mul(2, w.padding[i])), stride = w.stride[i];
     const int64_t room = padded - reach - 1;
-    if (room < 0) return (w.ceil_mode ? -(-room / stride) : -((-room + stride - 1) / stride)) + 1;
-    int64_t count = room / stride + (w.ceil_mode && room % stride != 0) + 1;
+    int64_t count = (w.ceil_mode ? ceil_div(room, stride) : floor_div(room, stride)) + 1;
+    if (room < 0) return count;
     // The last window begins inside, or in the padding before.
     if (w.ceil_mode && checked_mul(count - 1, stride) >= checked_add(n, w.padding[i])) --count;
     return count;
@@ -317,9 +317,9 @@ std::vector<Tensor> max_pool(int spatial, const Tensor& x, const Dims& kernel, c
         windows.axes[axis].step = step;
         for (int64_t j = 0; j < sizes[d]; ++j) {
             const int64_t start = j * w.stride[i] - w.padding[i];
-            const int64_t skipped = start < 0 ? (-start + step - 1) / step : 0;
+            const int64_t skipped = start < 0 ? ceil_div(-start, step) : 0;
             const int64_t first = start + skipped * step;
-            const int64_t inside = first < n ? (n - first + step - 1) / step : 0;
+            const int64_t inside = first < n ? ceil_div(n - first, step) : 0;
             windows.add(axis, std::min(first, n - 1), std::min(w.kernel[i] - skipped, inside));
         }
     }

@@ -28,6 +28,11 @@ struct AxisChange {
     double scale;  // the given ratio m / n, or 0
 };
 
+// The whole number below, from 0 to `most`. A given scale may lead anywhere, also beyond an int64.
+int64_t index_below(double at, int64_t most) {
+    return at > 0 ? static_cast<int64_t>(std::min(std::floor(at), static_cast<double>(most))) : 0;
+}
+
 // The nearest element, in the precision that PyTorch finds it with.
 SparseMatrix nearest(const AxisChange& a, bool exact) {
     const float scale = a.scale > 0 ? static_cast<float>(1.0 / a.scale)
@@ -38,8 +43,8 @@ SparseMatrix nearest(const AxisChange& a, bool exact) {
             exact ? (static_cast<float>(j) + 0.5f) * scale : static_cast<float>(j) * scale;
         const int64_t i = !exact && a.m == a.n       ? j
                           : !exact && a.m == 2 * a.n ? j / 2
-                                                     : static_cast<int64_t>(std::floor(at));
-        matrix.add(std::min(i, a.n - 1), 1);
+                                                     : index_below(at, a.n - 1);
+        matrix.add(i, 1);
         matrix.end_row();
     }
     return matrix;
@@ -59,7 +64,7 @@ SparseMatrix linear(const AxisChange& a, bool align_corners) {
     SparseMatrix matrix(a.n);
     for (int64_t j = 0; j < a.m; ++j) {
         const double at = std::max(source_of(a, j, align_corners), 0.0);
-        const int64_t i = std::min(static_cast<int64_t>(at), a.n - 1);
+        const int64_t i = index_below(at, a.n - 1);
         const double rest = std::clamp(at - static_cast<double>(i), 0.0, 1.0);
         if (a.n == a.m && rest == 0) {
             matrix.add(i, 1);
@@ -85,8 +90,7 @@ SparseMatrix cubic(const AxisChange& a, bool align_corners) {
     for (int64_t j = 0; j < a.m; ++j) {
         const double at = source_of(a, j, align_corners), low = std::floor(at);
         for (int k = -1; k <= 2; ++k)
-            matrix.add(std::clamp<int64_t>(static_cast<int64_t>(low) + k, 0, a.n - 1),
-                       cubic_weight(at - low - k, -0.75));
+            matrix.add(index_below(low + k, a.n - 1), cubic_weight(at - low - k, -0.75));
         matrix.end_row();
     }
     return matrix;
@@ -102,8 +106,8 @@ SparseMatrix antialiased(const AxisChange& a, bool align_corners, bool is_cubic)
     SparseMatrix matrix(a.n);
     for (int64_t j = 0; j < a.m; ++j) {
         const double center = scale * (static_cast<double>(j) + 0.5);
-        const int64_t first = std::max<int64_t>(static_cast<int64_t>(center - reach + 0.5), 0),
-                      last = std::min<int64_t>(static_cast<int64_t>(center + reach + 0.5), a.n);
+        const int64_t first = index_below(center - reach + 0.5, a.n),
+                      last = index_below(center + reach + 0.5, a.n);
         std::vector<double> weights;
         double total = 0;
         for (int64_t i = first; i < last; ++i) {
@@ -199,8 +203,7 @@ Dims positions(const Dims& size, const Sliding& s) {
     for (int i = 0; i < 2; ++i) {
         const int64_t room = checked_add(size[i], checked_mul(2, s.padding[i])) -
                              checked_add(checked_mul(s.dilation[i], s.kernel[i] - 1), 1);
-        result[i] =
-            (room >= 0 ? room / s.stride[i] : -((-room + s.stride[i] - 1) / s.stride[i])) + 1;
+        result[i] = floor_div(room, s.stride[i]) + 1;
     }
     return result;
 }

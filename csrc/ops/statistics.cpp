@@ -137,7 +137,7 @@ Tensor nothing(const Tensor& y, int64_t dim) {
 }  // namespace
 
 Tensor trapezoid(const Tensor& y, const Tensor& x, int64_t dim) {
-    wrap_dim(dim, y.dim(), false);
+    dim = wrap_dim(dim, y.dim(), false);  // a dimension of y, also where x has more
     if (has_none(y, dim)) return nothing(y, dim);
     check_samples("trapezoid", y, &x);
     return sum(neighbours(y, dim) * steps("trapezoid", y, x, dim), {dim}) / Arg(2.0);
@@ -152,6 +152,7 @@ Tensor trapezoid(const Tensor& y, const Scalar& dx, int64_t dim) {
 
 Tensor cumulative_trapezoid(const Tensor& y, const Tensor& x, int64_t dim) {
     check_samples("cumulative_trapezoid", y, &x);
+    dim = wrap_dim(dim, y.dim(), false);
     return cumsum(steps("cumulative_trapezoid", y, x, dim) * neighbours(y, dim) / Arg(2.0), dim,
                   {});
 }

@@ -43,8 +43,10 @@ Tensor einsum_by_lists(const ObjectList& objects) {
         if (!PyTuple_Check(list) && !PyList_Check(list))
             fail<TypeError>("einsum(): subscripts must be a list or a tuple, not ",
                             Py_TYPE(list)->tp_name);
-        for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(list); ++i) {
-            PyObject* item = PySequence_Fast_GET_ITEM(list, i);
+        ObjectList subscripts;  // owned, because the __index__ of one may change the list
+        for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(list); ++i)
+            subscripts.push_back(Py_NewRef(PySequence_Fast_GET_ITEM(list, i)));
+        for (PyObject* item : subscripts) {
             int64_t number = 0;
             if (item == Py_Ellipsis) {
                 equation += "...";

@@ -140,7 +140,8 @@ bool read_tensors(const Call& call, int slot, bool holes, std::vector<Tensor>& r
 bool read_objects(const Call& call, int slot, ObjectList& result) {
     const Items items(call, slot);
     if (!items) return false;
-    result.assign(items.items, items.items + items.count);
+    // Owned: what is done with one may change the list that they are in.
+    for (Py_ssize_t i = 0; i < items.count; ++i) result.push_back(Py_NewRef(items.items[i]));
     return true;
 }
 

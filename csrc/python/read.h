@@ -77,7 +77,13 @@ struct Device {};
 // None and nothing else.
 struct Nothing {};
 // Arguments of any kind, one by one.
-struct ObjectList : std::vector<PyObject*> {};
+struct ObjectList : std::vector<PyObject*> {
+    ObjectList() = default;
+    ObjectList(const ObjectList&) = delete;
+    ~ObjectList() {
+        for (PyObject* object : *this) Py_DECREF(object);
+    }
+};
 // Index tensors, of which those that are undefined (None) take a dimension whole.
 struct IndexList : std::vector<Tensor> {};
 

@@ -149,7 +149,7 @@ class OpOverloadPacket:
 
 
 def _run(operator: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    owner: Any = _C if hasattr(_C, operator) else Tensor
+    owner: Any = next(owner for owner in (_C, _C._linalg, Tensor) if hasattr(owner, operator))
     return getattr(owner, operator)(*args, **kwargs)
 
 

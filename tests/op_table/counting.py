@@ -149,6 +149,7 @@ def cumulative_trapezoid(y: np.ndarray, x: Any = None, dx: float = 1, dim: int =
 def curves(m: Make) -> Iterable[Sample]:
     yield from (S(m(5)), S(m(2, 5)), S(m(2, 5), dx=0.5), S(m(3, 2), dim=0), S(m(5), m(5)), S(m(2, 5), m(5)))
     yield from (S(m(2, 5), m(2, 5)), S(m(3, 2), m(3), dim=0), S(m(2, 3, 2), dx=2, dim=1), S(m(2, 1)))
+    yield from (S(m(3, 2), m(3), dim=-2), S(m(2, 3, 2), m(3), dim=-2), S(m(2, 3), m(3), dim=-1))
 
 
 add_row("trapezoid", trapezoid, lambda m: [*curves(m), S(Const(m(0))), S(Const(m(2, 0)))], "shape", out="float", method=None,

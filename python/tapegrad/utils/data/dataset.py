@@ -105,7 +105,7 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
         return self.tensors[0].shape[0]
 
     def _batch(self, indices: Tensor) -> tuple[Tensor, ...] | None:
-        if type(self).__getitem__ is not TensorDataset.__getitem__:
+        if type(self).__getitem__ is not TensorDataset.__getitem__ or hasattr(self, "__getitems__"):
             return None
         return tuple([tensor[indices] for tensor in self.tensors])
 
