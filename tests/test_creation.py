@@ -532,6 +532,27 @@ def test_range_has_its_end(lib: Any, args: tuple) -> None:
 
 @both
 @pytest.mark.filterwarnings("ignore::UserWarning")
+def test_range_of_integers(lib: Any) -> None:
+    assert lib.range(2**53, 2**53 + 2, dtype=lib.int64).tolist() == [2**53, 2**53 + 1, 2**53 + 2]
+    assert lib.range(0, 7.5, 2.5, dtype=lib.int32).tolist() == [0, 2, 4, 6]
+    with raises(NotImplementedError, "\"range_cpu\" not implemented for 'Bool'", lib):
+        lib.range(0, 3, dtype=lib.bool)
+    with raises(RuntimeError, "step must be nonzero", lib):
+        lib.range(0, 3, math.nan)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_range_of_the_ends_of_int64() -> None:
+    found = tg.range(-(2**63), 2**63 - 1, 2**62, dtype=tg.int64)
+    assert found.tolist() == [-(2**63), -(2**62), 0, 2**62]
+    with raises(RuntimeError, "step must be nonzero"):  # its fraction is cut off
+        tg.range(0, 3, 0.5, dtype=tg.int64)
+    with raises(RuntimeError, "invalid size, possible overflow?"):
+        tg.range(-(2**63), 2**63 - 1, dtype=tg.int64)
+
+
+@both
+@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_range_refuses(lib: Any) -> None:
     with raises(RuntimeError, "step must be nonzero", lib):
         lib.range(0, 3, 0)

@@ -293,6 +293,19 @@ def test_errors(name: str, lib: Any) -> None:
         run(lib.nn.functional, lib)
 
 
+@pytest.mark.parametrize("lib", [tg, torch], ids=["tapegrad", "torch"])
+def test_squared_errors_up_to_infinity(lib: Any) -> None:
+    F = lib.nn.functional
+    x = lib.tensor([1.0, 2.0], requires_grad=True)
+    loss = F.huber_loss(x, lib.tensor([2.0, 9.0]), delta=math.inf)
+    assert loss.item() == 12.5
+    assert lib.autograd.grad(loss, x)[0].tolist() == [-0.5, -3.5]
+    with raises(RuntimeError, "huber_loss does not support non-positive values for delta.", lib):
+        F.huber_loss(x, x, delta=math.nan)
+    with raises(RuntimeError, "log_probs tensor must not be empty", lib):
+        F.ctc_loss(lib.ones(0, 2, 4), lib.ones(2, 3).long(), [0, 0], [3, 3])
+
+
 def test_bad_labels_and_lengths() -> None:
     F = tg.nn.functional
     x = tg.zeros(4, 2, 3).log_softmax(-1)

@@ -100,6 +100,20 @@ def test_what_the_layers_refuse() -> None:
         nn.GroupNorm(3, 4)
 
 
+def test_statistics_change_together_or_not_at_all() -> None:
+    F, x = tg.nn.functional, tg.randn(4, 2, 5)
+    for norm in (F.batch_norm, F.instance_norm):
+        for bad in (tg.ones(1).expand(2), tg.ones(2, requires_grad=True)):
+            mean = tg.zeros(2)
+            version = mean._version
+            try:
+                norm(x, mean, bad) if norm is F.instance_norm else norm(x, mean, bad, training=True)
+            except RuntimeError:
+                assert mean.tolist() == [0, 0] and mean._version == version
+            else:
+                assert bad.requires_grad
+
+
 def test_summands_without_factors() -> None:
     """PyTorch's gradient of group_norm fails on them."""
     x, b = (tg.randn(*s, dtype=tg.float64, requires_grad=True) for s in ((2, 4, 3), (4,)))

@@ -301,3 +301,37 @@ def test_divisors_of_the_smallest_integer() -> None:
     assert tg.gcd(tg.tensor([250], dtype=tg.uint8), 100 * tg.ones(1, dtype=tg.uint8)).tolist() == [
         50
     ]
+
+
+@pytest.mark.parametrize("a", [0.5, 99.0, 9e4, 1.1e5, 1e8, 1e12, 1e18])
+def test_incomplete_gamma_functions_of_any_size(a: float) -> None:
+    """Against the normal distribution with the correction for its skewness, and each other."""
+    z = np.array([-3.0, -1.0, -0.1, 0.0, 0.1, 1.0, 3.0])
+    x = a + z * math.sqrt(a)
+    z, x = z[x > 0], x[x > 0]
+    z = (x - a) / math.sqrt(a)  # as rounded
+    shape = tg.full(x.shape, a, dtype=tg.float64)
+    at = tg.tensor(x.tolist(), dtype=tg.float64).requires_grad_()
+    lower, upper = tg.igamma(shape, at), tg.igammac(shape, at)
+    assert ((lower + upper - 1).abs() < 1e-13).all()
+    (slope,) = tg.autograd.grad(lower.sum(), at)
+    (other,) = tg.autograd.grad(upper.sum(), at)
+    assert tg.equal(slope, -other)
+    if a < 1e5:
+        return
+    density = np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+    want = np.array([0.5 * math.erfc(-v / math.sqrt(2)) for v in z])
+    want -= density * (z * z - 1) / (3 * math.sqrt(a))
+    np.testing.assert_allclose(lower.detach().numpy(), want, atol=20 / a)
+    rough = density * (1 + z * (z * z - 3) / (3 * math.sqrt(a))) / math.sqrt(a)
+    np.testing.assert_allclose(slope.numpy(), rough, atol=20 / a**1.5)
+
+
+def test_density_under_the_incomplete_gamma_functions() -> None:
+    for dtype, close in ((tg.float32, 1e-6), (tg.float64, 1e-13)):
+        x = tg.tensor([1010.0], dtype=dtype, requires_grad=True)
+        (slope,) = tg.autograd.grad(tg.igamma(tg.tensor([1000.0], dtype=dtype), x), x)
+        assert slope.item() == pytest.approx(0.0118845150360351, rel=close)
+    x = tg.zeros(3, requires_grad=True)
+    (slope,) = tg.autograd.grad(tg.igamma(tg.tensor([0.5, 1.0, 2.0]), x).sum(), x)
+    assert slope.tolist() == [math.inf, 1, 0]

@@ -107,6 +107,25 @@ def test_quantiles_and_nan(lib: Any) -> None:
 
 
 @both
+@pytest.mark.parametrize("name", ["quantile", "nanquantile"])
+def test_gradients_of_the_rank(lib: Any, name: str) -> None:
+    f = getattr(lib, name)
+    x = lib.tensor([[1.0, 4.0, 2.0], [9.0, 5.0, 5.5]], dtype=lib.float64, requires_grad=True)
+    q = lib.tensor([0.22, 0.7], dtype=lib.float64, requires_grad=True)  # no rank is an integer
+    for dim in (0, 1, None):
+        assert lib.autograd.gradcheck(lambda a, b, d=dim: f(a, b, d), (x, q))
+        assert lib.autograd.gradcheck(lambda a, b, d=dim: f(a, b, d), (x, q[0]))
+    for how in ("lower", "midpoint", "nearest"):
+        found = lib.autograd.grad(
+            f(x, q, 1, interpolation=how).sum(), (x, q), allow_unused=True, retain_graph=True
+        )
+        assert found[1] is None
+    if name == "nanquantile":
+        x = lib.tensor([[1.0, 2.0, NAN], [1.0, 5.0, 9.0]], dtype=lib.float64)
+        same(lib.autograd.grad(f(x, q, 1).sum(), q)[0], [9, 9])
+
+
+@both
 def test_gradients_leave_nan_out(lib: Any) -> None:
     x = lib.tensor([1.0, NAN, 3.0], requires_grad=True)
     (grad,) = lib.autograd.grad(lib.nansum(x), x)
@@ -212,6 +231,12 @@ def test_values_are_searched_in_their_common_type(lib: Any) -> None:
     assert lib.bucketize(lib.tensor([2.5, NAN]), edges).tolist() == [2, 3]
     assert lib.bucketize(2.5, edges, out_int32=True).dtype == lib.int32
     assert lib.searchsorted(lib.tensor([1.0, 3.0]), lib.tensor([3]), right=True).tolist() == [2]
+    assert lib.bucketize(2**63, edges.float()).item() == 3
+
+
+def test_numbers_beyond_int64_come_last() -> None:
+    assert tg.searchsorted(tg.tensor([1, 2, 3]), 2**63).item() == 3
+    assert tg.bucketize(2**64 - 1, tg.tensor([1, 2, 2**63 - 1])).item() == 3
 
 
 # ---------------------------------------------------------------- distances
@@ -249,6 +274,24 @@ def test_second_derivative_where_points_are_the_same(p: float) -> None:
     if grad.requires_grad:
         (second,) = tg.autograd.grad((grad * grad).sum(), x)
         assert bool(second.isfinite().all())
+
+
+@pytest.mark.parametrize("p", [1.5, 2.0, 3.0, 1e3, 1e39, 1e300])
+@pytest.mark.parametrize("scale", [1.0, 1e25, 1e-30, 1e200, 1e-200])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_distances_of_any_magnitude(p: float, scale: float, dtype: str) -> None:
+    x = (tg.tensor([3.0, 4.0], dtype=tg.float64) * scale).to(getattr(tg, dtype))
+    if not (x.isfinite() & (x > 0)).all():
+        return
+    x.requires_grad_()
+    size = tg.linalg.vector_norm(x, p)
+    (want,) = tg.autograd.grad(size, x)
+    for d in (
+        tg.pdist(tg.stack([x, tg.zeros_like(x)]), p),
+        tg.cdist(x[None], tg.zeros_like(x)[None], p),
+    ):
+        assert d.item() == pytest.approx(size.item(), rel=1e-6)
+        np.testing.assert_allclose(array(tg.autograd.grad(d.sum(), x)[0]), array(want), rtol=1e-5)
 
 
 def test_distances_do_not_lose_digits() -> None:

@@ -62,6 +62,11 @@ struct Igammac {
     static constexpr auto forward(auto a, auto b) { return igammac(a, b); }
 };
 
+struct GammaPdf {
+    static constexpr int operands = 2;
+    static constexpr auto cost = Cost::Heavy;
+    static constexpr auto forward(auto a, auto x) { return gamma_pdf(a, x); }
+};
 struct GammaSlope {
     static constexpr int operands = 2;
     static constexpr auto cost = Cost::Heavy;
@@ -78,8 +83,8 @@ struct BetaSlope {
 #define TAPEGRAD_POINTWISE(X)                                                                       \
     X(Lerp, "lerp_kernel_tensor") X(LerpNumber, "lerp_kernel_scalar") X(Addcmul, "addcmul_cpu_out") \
     X(Addcdiv, "addcdiv_cpu_out") X(NanToNum, "nan_to_num") X(Glu, "glu_cpu") X(Zeta, "zeta")       \
-    X(Igamma, "igamma_cpu") X(Igammac, "igammac_cpu") X(GammaSlope, "gamma_cpu")                    \
-    X(BetaSlope, "dirichlet")
+    X(Igamma, "igamma_cpu") X(Igammac, "igammac_cpu") X(GammaPdf, "gamma_pdf")                      \
+    X(GammaSlope, "gamma_cpu") X(BetaSlope, "dirichlet")
 // clang-format on
 TAPEGRAD_ENUMERATION(Pointwise, TAPEGRAD_POINTWISE)
 

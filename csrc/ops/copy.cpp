@@ -101,6 +101,12 @@ Tensor contiguous_values(const Tensor& x) {
     copy_values(out, x);
     return out;
 }
+Tensor contiguous_values(const Arg& arg, DType dtype) {
+    if (arg.is_tensor()) return contiguous_values(cast_values(arg.tensor(), dtype));
+    const Scalar& number = arg.scalar();
+    return cast_values(scalar_tensor(number, number.is_large() ? DType::Float64 : number.kind()),
+                       dtype);
+}
 
 Tensor cast_values(const Tensor& x, DType dtype) {
     if (x.dtype() == dtype) return x;

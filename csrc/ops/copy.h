@@ -26,6 +26,8 @@ inline Tensor empty_result(const Dims& sizes, DType dtype, const Arg& a, const A
 void copy_values(const Tensor& out, const Tensor& x);
 // x itself if it is contiguous, else a contiguous copy; no tape.
 Tensor contiguous_values(const Tensor& x);
+// The same in a dtype, of a tensor or a number.
+Tensor contiguous_values(const Arg& arg, DType dtype);
 // The same of an argument that may be left out, and its memory.
 inline Tensor values_or_none(const Tensor& x) {
     return x.defined() ? contiguous_values(x) : Tensor();

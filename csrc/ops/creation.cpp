@@ -41,22 +41,8 @@ int64_t real_count(double start, double end, double step) {
     return static_cast<int64_t>(count);
 }
 
-}  // namespace
-
-Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, DType dtype) {
-    if (dtype == DType::Bool)
-        fail<NotImplementedError>("\"arange_cpu\" not implemented for 'Bool'");
-    bool fractions = false;
-    for (const Scalar* number : {&start, &end, &step})
-        fractions = fractions || number->is_floating() || number->is_large();
-    if (fractions) check_direction(start.to_double(), end.to_double(), step.to_double());
-    else check_direction(start.to_int(), end.to_int(), step.to_int());
-    if (!is_floating(dtype))
-        for (const Scalar* number : {&start, &end, &step}) check_convertible(*number, DType::Int64);
-    // As in PyTorch int64 cuts fractions off first, and smaller integers count the steps before that.
-    const int64_t count = !fractions || dtype == DType::Int64
-                              ? integer_count(start.to_int(), end.to_int(), step.to_int())
-                              : real_count(start.to_double(), end.to_double(), step.to_double());
+// start, start + step, ...; integers wrap, floats are rounded once.
+Tensor progression(const Scalar& start, const Scalar& step, int64_t count, DType dtype) {
     Tensor out = empty({count}, dtype);
     visit_dtype(dtype, [&]<class T>() {
         T* to = out.data<T>();
@@ -74,6 +60,45 @@ Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, DType 
         });
     });
     return out;
+}
+
+}  // namespace
+
+Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, DType dtype) {
+    if (dtype == DType::Bool)
+        fail<NotImplementedError>("\"arange_cpu\" not implemented for 'Bool'");
+    bool fractions = false;
+    for (const Scalar* number : {&start, &end, &step})
+        fractions = fractions || number->is_floating() || number->is_large();
+    if (fractions) check_direction(start.to_double(), end.to_double(), step.to_double());
+    else check_direction(start.to_int(), end.to_int(), step.to_int());
+    if (!is_floating(dtype))
+        for (const Scalar* number : {&start, &end, &step}) check_convertible(*number, DType::Int64);
+    // As in PyTorch int64 cuts fractions off first, and smaller integers count the steps before that.
+    const int64_t count = !fractions || dtype == DType::Int64
+                              ? integer_count(start.to_int(), end.to_int(), step.to_int())
+                              : real_count(start.to_double(), end.to_double(), step.to_double());
+    return progression(start, step, count, dtype);
+}
+
+Tensor range(const Scalar& start, const Scalar& end, const Scalar& step, DType dtype) {
+    if (dtype == DType::Bool) fail<NotImplementedError>("\"range_cpu\" not implemented for 'Bool'");
+    check_direction(start.to_double(), end.to_double(), step.to_double());
+    if (is_floating(dtype)) {
+        const double steps = std::floor((end.to_double() - start.to_double()) / step.to_double());
+        if (!(steps < 0x1p62)) fail("invalid size, possible overflow?");
+        return progression(start, step, static_cast<int64_t>(steps) + 1, dtype);
+    }
+    for (const Scalar* number : {&start, &end, &step}) check_convertible(*number, DType::Int64);
+    // With the end, where a step leads there.
+    const int64_t first = start.to_int(), last = end.to_int(), width = step.to_int();
+    if (width == 0) fail("step must be nonzero");  // its fraction was cut off
+    if (width > 0 ? first > last : first < last) refuse_direction();
+    const uint64_t distance =
+        width > 0 ? uint64_t(last) - uint64_t(first) : uint64_t(first) - uint64_t(last);
+    const uint64_t steps = distance / (width > 0 ? uint64_t(width) : 0 - uint64_t(width));
+    if (steps >= uint64_t(INT64_MAX)) fail("invalid size, possible overflow?");
+    return progression(start, step, static_cast<int64_t>(steps) + 1, dtype);
 }
 
 Tensor linspace(const Scalar& start_given, const Scalar& end_given, int64_t steps, DType dtype) {

@@ -41,6 +41,7 @@ struct One {
     static auto slope(auto d, auto) { return static_cast<decltype(d)>((d > 0) - (d < 0)); }
 };
 struct Two {
+    static constexpr bool raises_to_powers = true;
     static auto add(auto sum, auto d) { return sum + d * d; }
     static auto finish(auto sum) { return std::sqrt(sum); }
     static auto slope(auto d, auto y) { return y == 0 ? decltype(d){0} : d / y; }
@@ -56,6 +57,7 @@ struct Largest {
     }
 };
 struct Power {
+    static constexpr bool raises_to_powers = true;
     double p;
     auto add(auto sum, auto d) const {
         return sum + std::pow(std::abs(d), static_cast<decltype(d)>(p));
@@ -88,6 +90,17 @@ struct Points {
     int64_t count, width;
 };
 
+// One distance whose sum of powers is beyond the numbers, or among those that are not exact: of the differences
+// over the largest one.
+template <class T, class Norm>
+T scaled_distance(const T* x1, const T* column, int64_t others, int64_t width, Norm norm) {
+    T largest = 0, sum = 0;
+    for (int64_t d = 0; d < width; ++d) largest = Largest::add(largest, x1[d] - column[d * others]);
+    if (!(largest > 0 && std::isfinite(largest))) return largest;
+    for (int64_t d = 0; d < width; ++d) sum = norm.add(sum, (x1[d] - column[d * others]) / largest);
+    return largest * norm.finish(sum);
+}
+
 // Each distance is added up in the order of the coordinates, a group of columns side by side.
 template <class T, class Norm>
 void distances(const T* x1, const T* columns, T* out, int64_t others, int64_t width, Norm norm) {
@@ -100,7 +113,17 @@ void distances(const T* x1, const T* columns, T* out, int64_t others, int64_t wi
             const T* row = columns + d * others + first;
             for (int64_t j = 0; j < count; ++j) sums[j] = norm.add(sums[j], value - row[j]);
         }
-        for (int64_t j = 0; j < count; ++j) out[first + j] = norm.finish(sums[j]);
+        for (int64_t j = 0; j < count; ++j) {
+            if constexpr (requires { Norm::raises_to_powers; }) {
+                constexpr T least =
+                    std::numeric_limits<T>::min() / std::numeric_limits<T>::epsilon();
+                if (!(sums[j] >= least && sums[j] <= std::numeric_limits<T>::max())) {
+                    out[first + j] = scaled_distance(x1, columns + first + j, others, width, norm);
+                    continue;
+                }
+            }
+            out[first + j] = norm.finish(sums[j]);
+        }
     }
 }
 

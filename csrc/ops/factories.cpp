@@ -143,20 +143,7 @@ Tensor range(const Scalar& start, const Scalar& end, const Scalar& step,
         "tapegrad.range is deprecated and will be removed in a future release because its behavior "
         "is inconsistent with Python's range builtin. Instead, use tapegrad.arange, which produces "
         "values in [start, end).");
-    const DType dtype = options.resolve(default_float_type);
-    const double first = start.to_double(), last = end.to_double(), width = step.to_double();
-    if (width == 0) fail("step must be nonzero");
-    if (!std::isfinite(first) || !std::isfinite(last))
-        fail("unsupported range: ", first, " -> ", last);
-    if (!(width > 0 ? first <= last : first >= last))
-        fail("upper bound and lower bound inconsistent with step sign");
-    const double steps = std::floor((last - first) / width);
-    if (!(steps < 0x1p62)) fail("invalid size, possible overflow?");
-    const auto count = static_cast<int64_t>(steps) + 1;
-    Tensor out = tapegrad::empty({count}, DType::Float64);
-    for (int64_t i = 0; i < count; ++i)
-        out.data<double>()[i] = first + width * static_cast<double>(i);
-    return options.finish(cast_values(out, dtype));
+    return options.finish(tapegrad::range(start, end, step, options.resolve(default_float_type)));
 }
 
 Tensor eye(int64_t rows, std::optional<int64_t> columns, const TensorOptions& options) {

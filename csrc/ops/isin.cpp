@@ -18,14 +18,8 @@ Tensor isin(const Arg& given, const Arg& given_test, bool, bool invert) {
     for (const Arg* arg : {&elements, &test_elements})
         if ((arg->is_tensor() ? arg->tensor().dtype() : arg->scalar().kind()) == DType::Bool)
             fail("Unsupported input type encountered for isin(): Bool");
-    const auto values_of = [&](const Arg& arg) {
-        return arg.is_tensor() ? contiguous_values(cast_values(arg.tensor(), dtype))
-                               : cast_values(scalar_tensor(arg.scalar(), arg.scalar().is_large()
-                                                                             ? DType::Float64
-                                                                             : arg.scalar().kind()),
-                                             dtype);
-    };
-    const Tensor x = values_of(elements), others = values_of(test_elements);
+    const Tensor x = contiguous_values(elements, dtype),
+                 others = contiguous_values(test_elements, dtype);
     Tensor out = empty(x.sizes(), DType::Bool);
     visit_dtype(dtype, [&]<class T>() {
         std::vector<T> known;

@@ -6,6 +6,7 @@
 #include "kernels/table.h"
 #include "ops/copy.h"
 #include "ops/elementwise.h"
+#include "ops/overlap.h"
 #include "ops/rearranging.h"
 #include "ops/reductions.h"
 #include "ops/reshape.h"
@@ -300,7 +301,6 @@ namespace {
 // value = value * (1 - momentum) + observed * momentum, for each channel.
 void update_running(const Tensor& running, const Tensor& observed, double momentum, double factor) {
     if (!running.defined()) return;
-    check_inplace(running, false);
     const Tensor values = contiguous_values(running);
     visit_dtype(values.dtype(), [&]<class T>() {
         if constexpr (is_floating_type<T>) {
@@ -313,6 +313,15 @@ void update_running(const Tensor& running, const Tensor& observed, double moment
     });
     if (!values.is_same(running)) copy_values(running, values);
     running.bump_version();
+}
+
+// Both, before one is changed.
+void check_writable(const Tensor& running_mean, const Tensor& running_var) {
+    for (const Tensor* running : {&running_mean, &running_var}) {
+        if (!running->defined()) continue;
+        check_inplace(*running, false);
+        refuse_internal_overlap(*running);
+    }
 }
 
 Tensor rsqrt_of(const Tensor& variance, double eps) {
@@ -343,6 +352,7 @@ Tensor batch_norm(const Tensor& input, const Tensor& weight, const Tensor& bias,
     check_channels(input, bias, "bias", channels);
     const auto& table = kernel_table().batch_norm;
     table.forward.require(input.dtype(), "batch_norm");
+    if (training) check_writable(running_mean, running_var);
 
     int64_t inner = 1;
     Dims others{0};
@@ -393,6 +403,7 @@ Tensor instance_norm(const Tensor& input, const Tensor& weight, const Tensor& bi
                      double momentum, double eps) {
     if (!use_input_stats && !(running_mean.defined() && running_var.defined()))
         fail("Expected running_mean and running_var to be defined when use_input_stats is false");
+    if (use_input_stats) check_writable(running_mean, running_var);
     // Each sample's channels are channels of one sample.
     const int64_t samples = input.size(0), channels = input.size(1);
     Dims shape = input.sizes();

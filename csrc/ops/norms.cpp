@@ -64,9 +64,7 @@ Tensor extreme_along(const Tensor& values, int64_t dim, bool largest, bool keepd
 }  // namespace
 
 Tensor nuclear_norm(const Tensor& x, const Dims& given, bool keepdim) {
-    Dims dims = given;
-    for (int d = 0; given.empty() && d < x.dim(); ++d) dims.push_back(d);
-    const auto [rows, columns] = matrix_dims(x, dims);
+    const auto [rows, columns] = matrix_dims(x, given.empty() ? Dims{-2, -1} : given);
     return kept(sum(singular_values(x, rows, columns), Dims{-1}), rows, columns, keepdim);
 }
 

@@ -35,9 +35,9 @@ void from_text(std::string_view text, BetweenRanks& interpolation) {
 namespace {
 
 // For each row of sorted elements and each q, the places of the elements below and above the rank, and how
-// much of the one above counts.
+// much of the one above counts: q * span - floor.
 struct Ranks {
-    Tensor below, above, weight;
+    Tensor below, above, span, floor;
 };
 
 template <class T>
@@ -45,7 +45,8 @@ Ranks ranks_in(const Tensor& sorted, const Tensor& q, BetweenRanks interpolation
     Dims sizes = sorted.sizes();
     const int64_t n = sizes[sizes.size() - 1], each = q.numel();
     sizes[sizes.size() - 1] = each;
-    Ranks ranks{empty(sizes, DType::Int64), empty(sizes, DType::Int64), empty(sizes, q.dtype())};
+    Ranks ranks{empty(sizes, DType::Int64), empty(sizes, DType::Int64), empty(sizes, q.dtype()),
+                empty(sizes, q.dtype())};
     const Tensor rows = contiguous_values(sorted), parts = contiguous_values(q);
     for (int64_t row = 0; row < sorted.numel() / n; ++row) {
         const T* values = rows.data<T>() + row * n;
@@ -53,8 +54,9 @@ Ranks ranks_in(const Tensor& sorted, const Tensor& q, BetweenRanks interpolation
         const int64_t count = numbers - values;
         for (int64_t k = 0; k < each; ++k) {
             const int64_t used = skip_nan ? std::max<int64_t>(count, 1) : n;
-            T rank = parts.data<T>()[k] * static_cast<T>(used - 1);
-            if (count < n && !skip_nan) rank = static_cast<T>(n - 1);  // where a NaN is
+            const bool poisoned = count < n && !skip_nan;
+            const T span = poisoned ? 0 : static_cast<T>(used - 1);
+            T rank = poisoned ? static_cast<T>(n - 1) : parts.data<T>()[k] * span;
             if (interpolation == BetweenRanks::Lower) rank = std::floor(rank);
             if (interpolation == BetweenRanks::Higher) rank = std::ceil(rank);
             if (interpolation == BetweenRanks::Nearest) rank = std::nearbyint(rank);
@@ -64,8 +66,8 @@ Ranks ranks_in(const Tensor& sorted, const Tensor& q, BetweenRanks interpolation
             };
             ranks.below.data<int64_t>()[i] = place(std::floor(rank));
             ranks.above.data<int64_t>()[i] = place(std::ceil(rank));
-            ranks.weight.data<T>()[i] =
-                interpolation == BetweenRanks::Midpoint ? T{0.5} : rank - std::floor(rank);
+            ranks.span.data<T>()[i] = span;
+            ranks.floor.data<T>()[i] = poisoned ? 0 : std::floor(rank);
         }
     }
     return ranks;
@@ -99,8 +101,10 @@ Tensor quantile(const Tensor& x, const Tensor& q, std::optional<int64_t> dim, bo
     if (interpolation == BetweenRanks::Linear || interpolation == BetweenRanks::Midpoint) {
         // From the nearer of the two, so that the result does not pass the other one.
         const Tensor above = gather(sorted, -1, ranks.above), way = above - out;
-        out = where(ranks.weight < 0.5, out + ranks.weight * way,
-                    above - way * (Arg(1.0) - ranks.weight));
+        const Tensor weight = interpolation == BetweenRanks::Midpoint
+                                  ? full(q.sizes(), 0.5, q.dtype())
+                                  : q * ranks.span - ranks.floor;
+        out = where(weight < 0.5, out + weight * way, above - way * (Arg(1.0) - weight));
     }
     // The values of q come first, the reduced dimension back to its place.
     Dims sizes = x.sizes();

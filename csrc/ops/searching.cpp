@@ -72,8 +72,9 @@ void check_shapes(const Tensor& sequence, const Arg& values) {
 
 }  // namespace
 
-Tensor searchsorted(const Tensor& sequence, const Arg& values, bool out_int32, bool right,
+Tensor searchsorted(const Tensor& sequence, const Arg& given, bool out_int32, bool right,
                     std::optional<Side> side, const std::optional<Tensor>& sorter) {
+    const Arg values = comparable(given, sequence);
     if (side == Side::Left && right)
         fail(kSearch,
              "side and right can't be set to opposites, got side of left while right was True");
@@ -86,10 +87,7 @@ Tensor searchsorted(const Tensor& sequence, const Arg& values, bool out_int32, b
         fail(kSearch, "the size of boundaries' last dimension should be less than ",
              std::numeric_limits<int32_t>::max(), ", but we got ", n);
     const Tensor rows = contiguous_values(cast_values(sequence, dtype));
-    const Tensor x = contiguous_values(
-        cast_values(values.is_tensor() ? values.tensor()
-                                       : scalar_tensor(values.scalar(), values.scalar().kind()),
-                    dtype));
+    const Tensor x = contiguous_values(values, dtype);
     const Tensor order = sorter ? contiguous_values(*sorter) : Tensor();
     const bool after = right || side == Side::Right;
     // Values that one row serves.

@@ -12,11 +12,20 @@
 namespace tapegrad {
 namespace {
 
-// The density of the gamma distribution: x**(a - 1) e**-x / Gamma(a).
-Tensor gamma_density(const Tensor& a, const Tensor& x) {
-    return exp(xlogy(a - 1, x) - x - lgamma(a));
+// The density of the gamma distribution.
+struct GammaPdf {
+    static constexpr auto node = "GammaPdfBackward0";
+    static constexpr std::array arguments{"a", "x"};
+    auto backward(auto g, auto a, auto x, auto y) const {
+        return gradients([=] { return g * (y * (log(x) - digamma(a))); },
+                         [=] { return g * (y * ((a - 1) / x - 1)); });
+    }
+};
+Tensor gamma_pdf(const Tensor& a, const Tensor& x) {
+    const DType dtype = compute_type(a, x, Domain::FloatOnly);
+    return recorded(pointwise(Pointwise::GammaPdf, {&a, &x}, dtype), GammaPdf{}, a, x);
 }
-TAPEGRAD_WORD(gamma_density)
+TAPEGRAD_WORD(gamma_pdf)
 
 struct Zeta {
     static constexpr std::array arguments{"self", "other"};
@@ -40,7 +49,7 @@ struct Igamma {
     static constexpr std::array arguments{"self", "other"};
     auto backward(auto g, auto a, auto x, auto) const {
         return gradients([=] { return underivable(g, "igamma: input"); },
-                         [=] { return g * gamma_density(a, x); });
+                         [=] { return g * gamma_pdf(a, x); });
     }
 };
 struct Igammac {
@@ -48,7 +57,7 @@ struct Igammac {
     static constexpr std::array arguments{"self", "other"};
     auto backward(auto g, auto a, auto x, auto) const {
         return gradients([=] { return underivable(g, "igammac: input"); },
-                         [=] { return -g * gamma_density(a, x); });
+                         [=] { return -g * gamma_pdf(a, x); });
     }
 };
 

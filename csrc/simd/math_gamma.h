@@ -151,14 +151,37 @@ inline double gamma_density(double a, double x) {
            __builtin_sqrt(a);
 }
 
+// x**(a - 1) e**-x / Gamma(a), the density of the gamma distribution.
+[[gnu::noinline]] inline double gamma_pdf(double a, double x) {
+    if (!(a > 0) || !(x >= 0)) return __builtin_nan("");
+    if (x == 0) return a < 1 ? __builtin_inf() : a == 1 ? 1 : 0;
+    if (__builtin_isinf(x) || __builtin_isinf(a)) return 0;
+    return gamma_density(a, x) * (a / x);
+}
+
+// Those of a large a, by Temme's expansion (DLMF 8.12.3 and 8.12.7): where they are neither 0 nor 1, eta is so
+// small that a few terms of the coefficients are enough.
+inline double igamma_of_large(double a, double x, bool upper) {
+    const double size = deviance(a, x), side = x < a ? -1 : 1;
+    const double eta = side * __builtin_sqrt(2 * size / a);
+    const double c0 = poly(eta, -1 / 3.0, 1 / 12.0, -2 / 135.0, 1 / 864.0, 1 / 2835.0,
+                           -139 / 777600.0, 1 / 25515.0),
+                 c1 = poly(eta, -1 / 540.0, -1 / 288.0, 1 / 378.0);
+    const double rest =
+        __builtin_exp(-size) * 0x1.9884533d43651p-2 / __builtin_sqrt(a) * (c0 + c1 / a);
+    const double root = side * __builtin_sqrt(size);
+    return upper ? 0.5 * __builtin_erfc(root) + rest : 0.5 * __builtin_erfc(-root) - rest;
+}
+
 // The regularised incomplete gamma functions: the series of the lower one (DLMF 8.7.1) below x = a + 1, and
 // the continued fraction of the upper one (8.9.2, by the method of Lentz) above.
 [[gnu::noinline]] inline double igamma_part(double a, double x, bool upper) {
-    constexpr int kMost = 2000000;
+    constexpr int kMost = 100000;
     if (!(a >= 0) || !(x >= 0) || (a == 0 && x == 0)) return __builtin_nan("");
     if (__builtin_isinf(a)) return __builtin_isinf(x) ? __builtin_nan("") : upper ? 1 : 0;
     if (x == 0) return upper ? 1 : 0;
     if (a == 0 || __builtin_isinf(x)) return upper ? 0 : 1;
+    if (a > 1e5) return igamma_of_large(a, x, upper);
     const double density = gamma_density(a, x);
     if (x < a + 1) {
         double term = 1, sum = 1;
@@ -195,6 +218,9 @@ template <class T> Pack<T> polygamma(Pack<T> n, Pack<T> x) {
 }
 template <class T> Pack<T> igamma(Pack<T> a, Pack<T> x) {
     return math::each_lane([](double b, double y) { return math::igamma_part(b, y, false); }, a, x);
+}
+template <class T> Pack<T> gamma_pdf(Pack<T> a, Pack<T> x) {
+    return math::each_lane(math::gamma_pdf, a, x);
 }
 template <class T> Pack<T> igammac(Pack<T> a, Pack<T> x) {
     return math::each_lane([](double b, double y) { return math::igamma_part(b, y, true); }, a, x);

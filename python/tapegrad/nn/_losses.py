@@ -61,11 +61,14 @@ def huber_loss(
         >>> F.huber_loss(tapegrad.tensor([0.0, 0.0]), tapegrad.tensor([1.0, 4.0]), delta=2.0)
         tensor(3.2500)
     """
-    if delta <= 0:
+    if not delta > 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     if input.shape != target.shape:
         F._warn_of_broadcast(input, target)
-    loss = delta * _C.smooth_l1_loss(input, target, "none", delta)
+    if delta == math.inf:
+        loss = 0.5 * _C.mse_loss(input, target, "none")
+    else:
+        loss = delta * _C.smooth_l1_loss(input, target, "none", delta)
     if weight is None:
         return F._reduce(loss, reduction)
     if weight.shape != input.shape:
@@ -652,6 +655,8 @@ def ctc_loss(
     single = log_probs.dim() == 2
     if single:
         log_probs = log_probs.unsqueeze(1)
+    if log_probs.numel() == 0:
+        raise RuntimeError("log_probs tensor must not be empty")
     steps, count, classes = log_probs.shape
     lengths, sizes = _lengths(input_lengths), _lengths(target_lengths)
     if len(lengths) != count:
