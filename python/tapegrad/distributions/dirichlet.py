@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from .. import _C
 from .._C import Tensor
 from . import constraints
@@ -64,9 +62,10 @@ class Dirichlet(ExponentialFamily):
         a = self.concentration
         above = (a - 1).clamp(min=0)
         inner = above / above.sum(-1, True)
-        corner = _C.zeros_like(a).scatter_(-1, a.argmax(-1, True), 1)
-        mode = _C.where((a < 1).any(-1, True), corner, inner)
-        return _C.where((a < 1).all(-1, True), math.nan, mode)
+        # The density grows without bound towards every corner: the first one stands for them.
+        corner = _C.zeros_like(a)
+        corner[..., 0] = 1
+        return _C.where((a < 1).all(-1, True), corner, inner)
 
     @property
     def variance(self) -> Tensor:

@@ -695,8 +695,10 @@ class AffineTransform(Transform):
         return sum_rightmost(change, self._event_dim)
 
     def forward_shape(self, shape: Shape) -> Size:
-        sizes = [v.shape for v in (self.loc, self.scale) if isinstance(v, Tensor)]
-        return _C.broadcast_shapes(shape, *sizes)
+        for value in (self.loc, self.scale):
+            if isinstance(value, Tensor):
+                shape = _C.broadcast_shapes(shape, value.shape)
+        return as_size(shape)
 
     inverse_shape = forward_shape
 
