@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +26,14 @@ DRAWS: dict[str, Callable[..., Any]] = {
     "normal_": lambda **k: tg.empty(1001).normal_(1, 2, **k),
     "uniform_": lambda **k: tg.empty(1001).uniform_(-1, 2, **k),
     "double": lambda **k: tg.rand(1001, dtype=tg.float64, **k),
+    "exponential_": lambda **k: tg.empty(1001).exponential_(2.0, **k),
+    "geometric_": lambda **k: tg.empty(1001).geometric_(0.1, **k),
+    "cauchy_": lambda **k: tg.empty(1001).cauchy_(1.0, 2.0, **k),
+    "log_normal_": lambda **k: tg.empty(1001).log_normal_(**k),
+    "poisson": lambda **k: tg.poisson(tg.full((1001,), 20.0), **k),
+    "binomial": lambda **k: tg.binomial(tg.full((1001,), 50.0), tg.tensor(0.4), **k),
+    "gamma": lambda **k: tg._standard_gamma(tg.full((1001,), 0.5), **k),
+    "dirichlet": lambda **k: tg._sample_dirichlet(tg.ones(1001), **k),
 }
 each_draw = pytest.mark.parametrize("draw", DRAWS.values(), ids=list(DRAWS))
 LARGE = 200_000
@@ -72,6 +82,25 @@ def test_state_can_be_saved(draw: Callable) -> None:
     assert tg.equal(draw(generator=g), first)
 
 
+def test_copies_of_a_generator_go_on_alike() -> None:
+    g = tg.Generator().manual_seed(3)
+    tg.rand(5, generator=g)
+    copies = [
+        pickle.loads(pickle.dumps(g)),
+        copy.copy(g),
+        copy.deepcopy(g),
+        g.clone_state(),
+        tg.Generator().set_state(g.get_state()),
+    ]
+    offset = g.get_offset()
+    first = tg.rand(5, generator=g)
+    for other in copies:
+        assert other is not g and other.initial_seed() == 3
+        assert tg.equal(tg.rand(5, generator=other), first)
+    g.set_offset(offset)
+    assert tg.equal(tg.rand(5, generator=g), first)
+
+
 def test_initial_seed() -> None:
     tg.manual_seed(77)
     assert tg.initial_seed() == 77
@@ -90,8 +119,22 @@ def test_initial_seed() -> None:
         lambda: tg.randn(LARGE, dtype=tg.float64),
         lambda: tg.nn.functional.dropout(tg.ones(LARGE), 0.3),
         lambda: tg.randperm(LARGE),
+        lambda: tg.empty(LARGE).exponential_(),
+        lambda: tg.poisson(tg.full((LARGE,), 20.0)),
+        lambda: tg._standard_gamma(tg.full((LARGE,), 0.5)),
     ],
-    ids=["rand", "randn", "randint", "bernoulli", "randn64", "dropout", "randperm"],
+    ids=[
+        "rand",
+        "randn",
+        "randint",
+        "bernoulli",
+        "randn64",
+        "dropout",
+        "randperm",
+        "exponential_",
+        "poisson",
+        "gamma",
+    ],
 )
 def test_stream_does_not_depend_on_threads(draw: Callable) -> None:
     before = tg.get_num_threads()

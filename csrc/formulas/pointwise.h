@@ -62,12 +62,24 @@ struct Igammac {
     static constexpr auto forward(auto a, auto b) { return igammac(a, b); }
 };
 
+struct GammaSlope {
+    static constexpr int operands = 2;
+    static constexpr auto cost = Cost::Heavy;
+    static constexpr auto forward(auto a, auto x) { return gamma_slope(a, x); }
+};
+struct BetaSlope {
+    static constexpr int operands = 3;
+    static constexpr auto cost = Cost::Heavy;
+    static constexpr auto forward(auto x, auto a, auto total) { return beta_slope(x, a, total); }
+};
+
 // X(Struct, the name in '"..." not implemented for')
 // clang-format off
 #define TAPEGRAD_POINTWISE(X)                                                                       \
     X(Lerp, "lerp_kernel_tensor") X(LerpNumber, "lerp_kernel_scalar") X(Addcmul, "addcmul_cpu_out") \
     X(Addcdiv, "addcdiv_cpu_out") X(NanToNum, "nan_to_num") X(Glu, "glu_cpu") X(Zeta, "zeta")       \
-    X(Igamma, "igamma_cpu") X(Igammac, "igammac_cpu")
+    X(Igamma, "igamma_cpu") X(Igammac, "igammac_cpu") X(GammaSlope, "gamma_cpu")                    \
+    X(BetaSlope, "dirichlet")
 // clang-format on
 TAPEGRAD_ENUMERATION(Pointwise, TAPEGRAD_POINTWISE)
 

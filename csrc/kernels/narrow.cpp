@@ -538,9 +538,12 @@ template <DType narrow> void fill_random_numbers(RandomKernels& k) {
     using K = RandomKernels;
     k.randint[narrow] = randint<narrow>;
     if (k.bernoulli[wide_of(narrow)]) k.bernoulli[narrow] = fill_random<&K::bernoulli, narrow>;
+    k.geometric[narrow] = fill_random<&K::geometric, narrow>;
     if constexpr (is_half(narrow)) {
         k.uniform[narrow] = uniform<narrow>;
         k.normal[narrow] = fill_random<&K::normal, narrow>;
+        k.exponential[narrow] = fill_random<&K::exponential, narrow>;
+        k.cauchy[narrow] = fill_random<&K::cauchy, narrow>;
         k.bernoulli_each[narrow] = bernoulli_each<narrow>;
         k.dropout[narrow] = dropout<narrow>;
         k.dropout_backward[narrow] = dropout_backward<narrow>;

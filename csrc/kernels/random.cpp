@@ -1,53 +1,15 @@
 #include "kernels/random.h"
 
+#include <limits>
+#include <type_traits>
+
 #include "core/parallel.h"
+#include "kernels/philox.h"
 #include "simd/math.h"
 
 namespace tapegrad::TAPEGRAD_ISA {
 
 namespace {
-
-// --- Philox4x32-10 -------------------------------------------------------------------------------
-// Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011. A block is
-// a 64-bit counter under a 64-bit key and gives four words of 32 bits.
-
-// Eight consecutive blocks: the unit in which numbers are drawn. words[j][k] is word j of block k.
-constexpr int kBlocks = 8;
-struct alignas(64) Draw {
-    uint32_t words[4][kBlocks];
-};
-
-// Numbers per draw, of 32 and of 64 random bits.
-constexpr int kNarrow = 4 * kBlocks, kWide = 2 * kBlocks;
-
-TAPEGRAD_INLINE void philox(uint64_t counter, uint64_t seed, Draw& out) {
-    constexpr int lanes = Native<double>::size;
-    static_assert(kBlocks % lanes == 0);
-    typedef uint32_t Narrow __attribute__((vector_size(4 * lanes)));
-    for (int group = 0; group < kBlocks; group += lanes) {
-        UIntD c0, c1, c2{}, c3{};
-        for (int k = 0; k < lanes; ++k) c0[k] = static_cast<uint64_t>(k);
-        c0 += counter + static_cast<uint64_t>(group);
-        c1 = c0 >> 32;
-        // Only the low half of a lane counts; what is above it is never read.
-        auto k0 = static_cast<uint32_t>(seed), k1 = static_cast<uint32_t>(seed >> 32);
-        for (int round = 0; round < 10; ++round) {
-            const UIntD p0 = native_mul_low32(c0, UIntD{} + 0xD2511F53u);
-            const UIntD p1 = native_mul_low32(c2, UIntD{} + 0xCD9E8D57u);
-            c0 = (p1 >> 32) ^ c1 ^ (UIntD{} + k0);
-            c1 = p1;
-            c2 = (p0 >> 32) ^ c3 ^ (UIntD{} + k1);
-            c3 = p0;
-            k0 += 0x9E3779B9u;
-            k1 += 0xBB67AE85u;
-        }
-        const UIntD c[4] = {c0, c1, c2, c3};
-        for (int j = 0; j < 4; ++j) {
-            const Narrow low = __builtin_convertvector(c[j], Narrow);
-            std::memcpy(&out.words[j][group], &low, sizeof(low));
-        }
-    }
-}
 
 __extension__ typedef unsigned __int128 UInt128;
 
@@ -97,10 +59,31 @@ TAPEGRAD_INLINE void to_unit(const Draw& draw, double* out) {
     }
 }
 
+// On (0, 1], never 0 and with more random bits, because small numbers become the tails.
+TAPEGRAD_INLINE void to_open_unit(const Draw& draw, float* out) {
+    const uint32_t* w = &draw.words[0][0];
+    for (int i = 0; i < kNarrow; ++i)
+        out[i] = (static_cast<float>(static_cast<int32_t>(w[i] >> 1)) + 0.5f) * 0x1p-31f;
+}
+TAPEGRAD_INLINE void to_open_unit(const Draw& draw, double* out) {
+    to_unit(draw, out);
+    for (int i = 0; i < kWide; ++i) out[i] += 0x1p-54;
+}
+
 template <class T> TAPEGRAD_INLINE void copy_out(const T* from, T* to, int count, int full) {
     if (count == full) std::memcpy(to, from, sizeof(T) * static_cast<size_t>(full));
     else
         for (int i = 0; i < count; ++i) to[i] = from[i];
+}
+
+// The nearest number that an integer type has.
+template <class T> TAPEGRAD_INLINE T saturated(double x) {
+    if constexpr (std::is_integral_v<T>) {
+        constexpr T most = std::numeric_limits<T>::max();
+        return x >= static_cast<double>(most) ? most : static_cast<T>(x);
+    } else {
+        return static_cast<T>(x);
+    }
 }
 
 template <class T>
@@ -157,15 +140,7 @@ void normal(void* out, int64_t n, uint64_t seed, uint64_t offset, double mean, d
     const P center(mean), spread(deviation);
     for_draws<size>(n, seed, offset, [=](const Draw& draw, int64_t begin, int count) {
         alignas(64) T u[size];
-        if constexpr (sizeof(T) == 4) {
-            // More bits than a uniform number has: small u are the tails. Never 0.
-            const uint32_t* w = &draw.words[0][0];
-            for (int i = 0; i < size; ++i)
-                u[i] = (static_cast<float>(static_cast<int32_t>(w[i] >> 1)) + 0.5f) * 0x1p-31f;
-        } else {
-            to_unit(draw, u);
-            for (int i = 0; i < size; ++i) u[i] += 0x1p-54;
-        }
+        to_open_unit(draw, u);
         for (int i = 0; i < half; i += P::size) {
             const P radius = spread * sqrt(max(P(0), -2 * log(P::load(u + i))));
             const auto [c, s] = cos_sin_turns(P::load(u + half + i));
@@ -173,6 +148,52 @@ void normal(void* out, int64_t n, uint64_t seed, uint64_t offset, double mean, d
             fma(radius, s, center).store(u + half + i);
         }
         copy_out(u, to + begin, count, size);
+    });
+}
+
+// The function of a number on (0, 1] that f is, for each number.
+template <class T, class F>
+TAPEGRAD_INLINE void transformed(void* out, int64_t n, uint64_t seed, uint64_t offset, F f) {
+    constexpr int size = kPerDrawOf<T>;
+    T* to = static_cast<T*>(out);
+    for_draws<size>(n, seed, offset, [=](const Draw& draw, int64_t begin, int count) {
+        alignas(64) T u[size];
+        to_open_unit(draw, u);
+        for (int i = 0; i < size; i += Pack<T>::size) f(Pack<T>::load(u + i)).store(u + i);
+        copy_out(u, to + begin, count, size);
+    });
+}
+
+// Never 0: numbers of this distribution are divided by.
+template <class T>
+void exponential(void* out, int64_t n, uint64_t seed, uint64_t offset, double rate, double) {
+    constexpr double least = std::numeric_limits<T>::epsilon() / 4;
+    transformed<T>(out, n, seed, offset,
+                   [=](Pack<T> u) { return max(-log(u), Pack<T>(least)) / Pack<T>(rate); });
+}
+
+template <class T>
+void cauchy(void* out, int64_t n, uint64_t seed, uint64_t offset, double median, double spread) {
+    transformed<T>(out, n, seed, offset, [=](Pack<T> u) {
+        // The angle on half a turn from its ends on: that of the nearer end is small and exact.
+        const auto upper = u > Pack<T>(0.5);
+        const auto [c, s] = cos_sin_turns(where(upper, 1 - u, u) * 0.5);
+        const Pack<T> size = Pack<T>(spread) * c / max(s, Pack<T>(0x1p-60));
+        return Pack<T>(median) + where(upper, size, -size);
+    });
+}
+
+// How many trials of probability p a success takes.
+template <class T>
+void geometric(void* out, int64_t n, uint64_t seed, uint64_t offset, double p, double) {
+    T* to = static_cast<T*>(out);
+    const Pack<double> rate(std::log1p(-p));
+    for_draws<kWide>(n, seed, offset, [=](const Draw& draw, int64_t begin, int count) {
+        alignas(64) double u[kWide];
+        to_open_unit(draw, u);
+        for (int i = 0; i < kWide; i += Pack<double>::size)
+            max(ceil(log(Pack<double>::load(u + i)) / rate), Pack<double>(1)).store(u + i);
+        for (int i = 0; i < count; ++i) to[begin + i] = saturated<T>(u[i]);
     });
 }
 
@@ -281,20 +302,25 @@ void permutation(int64_t* out, int64_t n, uint64_t seed, uint64_t offset) {
 }  // namespace
 
 void fill(kernels::RandomKernels& k);
+void fill_sampling(kernels::RandomKernels& k);
 
 void fill(kernels::RandomKernels& k) {
     kernels::each_type<bool, uint8_t, int32_t, int64_t, float, double>([&]<class T>(DType dtype) {
         k.bernoulli[dtype] = bernoulli<T>;
         k.randint[dtype] = randint<T>;
+        k.geometric[dtype] = geometric<T>;
     });
     kernels::each_type<float, double>([&]<class T>(DType dtype) {
         k.uniform[dtype] = uniform<T>;
         k.normal[dtype] = normal<T>;
+        k.exponential[dtype] = exponential<T>;
+        k.cauchy[dtype] = cauchy<T>;
         k.bernoulli_each[dtype] = bernoulli_each<T>;
         k.dropout[dtype] = dropout<T>;
         k.dropout_backward[dtype] = dropout_backward<T>;
     });
     k.permutation = permutation;
+    fill_sampling(k);
 }
 
 }  // namespace tapegrad::TAPEGRAD_ISA

@@ -15,6 +15,9 @@ constexpr uint64_t counters_used(int64_t n) {
 }
 
 using RandomFn = void (*)(void* out, int64_t n, uint64_t seed, uint64_t offset, double a, double b);
+// Numbers with one or two parameters each, in double precision. Takes a counter for each.
+using SampleFn = void (*)(const double* a, const double* b, double* out, int64_t n, uint64_t seed,
+                          uint64_t offset);
 using RandomIntFn = void (*)(void* out, int64_t n, uint64_t seed, uint64_t offset, int64_t low,
                              int64_t high);
 using BernoulliFn = void (*)(const void* p, void* out, int64_t n, uint64_t seed, uint64_t offset);
@@ -26,9 +29,16 @@ using DropoutBackwardFn = void (*)(const void* g, const uint8_t* mask, void* out
 
 // Null where a dtype makes no sense.
 struct RandomKernels {
-    DTypeTable<RandomFn> uniform;    // [a, b): 24 random bits for float32, 53 for float64
-    DTypeTable<RandomFn> normal;     // mean a, standard deviation b
-    DTypeTable<RandomFn> bernoulli;  // 1 with probability a, else 0; b is not used
+    DTypeTable<RandomFn> uniform;      // [a, b): 24 random bits for float32, 53 for float64
+    DTypeTable<RandomFn> normal;       // mean a, standard deviation b
+    DTypeTable<RandomFn> bernoulli;    // 1 with probability a, else 0; b is not used
+    DTypeTable<RandomFn> exponential;  // of rate a, more than 0; b is not used
+    DTypeTable<RandomFn> cauchy;       // of median a and scale b
+    // Trials of probability a up to the first success, for every dtype; b is not used.
+    DTypeTable<RandomFn> geometric;
+    SampleFn poisson;    // of rate a
+    SampleFn binomial;   // of a trials with probability b
+    SampleFn log_gamma;  // logarithms of gamma variates of shape a
     // Probabilities one by one; p and out have the same floating dtype.
     DTypeTable<BernoulliFn> bernoulli_each;
     DTypeTable<RandomIntFn> randint;  // low <= value < high, for every dtype

@@ -102,27 +102,17 @@ void check_probabilities(const Tensor& p) {
     if (!good) fail("Expected p_in >= 0 && p_in <= 1 to be true, but got false.");
 }
 
-void fill_uniform(const Tensor& x, double low, double high, Generator& generator) {
+// What takes two parameters, or one and 0.
+void fill_by(const kernels::DTypeTable<kernels::RandomFn>& table, const Tensor& x, double a,
+             double b, Generator& generator) {
     fill_random(x, generator, [&](void* out, int64_t n, const State& state) {
-        random_kernels().uniform[x.dtype()](out, n, state.seed, state.offset, low, high);
-    });
-}
-
-void fill_normal(const Tensor& x, double mean, double deviation, Generator& generator) {
-    fill_random(x, generator, [&](void* out, int64_t n, const State& state) {
-        random_kernels().normal[x.dtype()](out, n, state.seed, state.offset, mean, deviation);
+        table[x.dtype()](out, n, state.seed, state.offset, a, b);
     });
 }
 
 void fill_integers(const Tensor& x, int64_t low, int64_t high, Generator& generator) {
     fill_random(x, generator, [&](void* out, int64_t n, const State& state) {
         random_kernels().randint[x.dtype()](out, n, state.seed, state.offset, low, high);
-    });
-}
-
-void fill_bernoulli(const Tensor& x, double p, Generator& generator) {
-    fill_random(x, generator, [&](void* out, int64_t n, const State& state) {
-        random_kernels().bernoulli[x.dtype()](out, n, state.seed, state.offset, p, 0);
     });
 }
 
@@ -141,6 +131,24 @@ template <class Write> const Tensor& in_place(const Tensor& x, const char* node,
     refuse_internal_overlap(x);
     return change.apply(Overwritten{node}, write);
 }
+const Tensor& drawn_in_place(const Tensor& x, const char* node,
+                             const kernels::DTypeTable<kernels::RandomFn>& table, double a,
+                             double b, Generator& generator) {
+    return in_place(x, node, [&] { fill_by(table, x, a, b, generator); });
+}
+
+// Raises unless a parameter of the distribution is positive, and the dtype one of floats.
+void check_positive(const char* function, const char* parameter, const char* name, double value) {
+    if (!(value > 0))
+        fail(function, " expects ", parameter, " > 0.0, but found ", name, "=", value);
+}
+void check_continuous(DType dtype, const char* distribution) {
+    if (!is_floating(dtype))
+        fail(distribution,
+             " distribution is a continuous probability distribution. dtype must be a floating "
+             "point but you specified ",
+             scalar_type_name(dtype));
+}
 
 }  // namespace
 
@@ -149,7 +157,7 @@ template <class Write> const Tensor& in_place(const Tensor& x, const char* node,
 Tensor rand(const Dims& sizes, DType dtype, Generator& generator) {
     check_uniform(dtype, 0, 1);
     Tensor out = empty(sizes, dtype);
-    fill_uniform(out, 0, 1, generator);
+    fill_by(random_kernels().uniform, out, 0, 1, generator);
     return out;
 }
 
@@ -160,7 +168,7 @@ Tensor randn(const Dims& sizes, DType dtype, Generator& generator) {
 Tensor normal(double mean, double deviation, const Dims& sizes, DType dtype, Generator& generator) {
     check_normal(dtype, deviation);
     Tensor out = empty(sizes, dtype);
-    fill_normal(out, mean, deviation, generator);
+    fill_by(random_kernels().normal, out, mean, deviation, generator);
     return out;
 }
 
@@ -212,7 +220,7 @@ Tensor bernoulli(const Tensor& x, Generator& generator) {
 Tensor bernoulli(const Tensor& x, double p, Generator& generator) {
     check_probability(p);
     Tensor out = empty(x.sizes(), x.dtype());
-    fill_bernoulli(out, p, generator);
+    fill_by(random_kernels().bernoulli, out, p, 0, generator);
     return out;
 }
 
@@ -220,12 +228,42 @@ Tensor bernoulli(const Tensor& x, double p, Generator& generator) {
 
 const Tensor& uniform_(const Tensor& x, double low, double high, Generator& generator) {
     check_uniform(x.dtype(), low, high);
-    return in_place(x, "UniformBackward0", [&] { fill_uniform(x, low, high, generator); });
+    return drawn_in_place(x, "UniformBackward0", random_kernels().uniform, low, high, generator);
 }
 
 const Tensor& normal_(const Tensor& x, double mean, double deviation, Generator& generator) {
     check_normal(x.dtype(), deviation);
-    return in_place(x, "NormalBackward0", [&] { fill_normal(x, mean, deviation, generator); });
+    return drawn_in_place(x, "NormalBackward0", random_kernels().normal, mean, deviation,
+                          generator);
+}
+
+const Tensor& exponential_(const Tensor& x, double rate, Generator& generator) {
+    check_positive("exponential_", "lambda", "lambda", rate);
+    check_continuous(x.dtype(), "Exponential");
+    return drawn_in_place(x, "ExponentialBackward0", random_kernels().exponential, rate, 0,
+                          generator);
+}
+
+const Tensor& cauchy_(const Tensor& x, double median, double spread, Generator& generator) {
+    check_positive("cauchy_", "sigma", "sigma", spread);
+    check_continuous(x.dtype(), "Cauchy");
+    return drawn_in_place(x, "CauchyBackward0", random_kernels().cauchy, median, spread, generator);
+}
+
+const Tensor& log_normal_(const Tensor& x, double mean, double deviation, Generator& generator) {
+    check_positive("log_normal_", "std", "std", deviation);
+    if (!x.is_floating())
+        fail<NotImplementedError>("\"log_normal_cpu\" not implemented for '",
+                                  scalar_type_name(x.dtype()), "'");
+    return in_place(x, "LogNormalBackward0", [&] {
+        GradMode off(false);
+        copy_values(x, exp(normal(mean, deviation, x.sizes(), x.dtype(), generator)));
+    });
+}
+
+const Tensor& geometric_(const Tensor& x, double p, Generator& generator) {
+    if (!(p > 0 && p < 1)) fail("geometric_ expects p to be in (0, 1), but got p=", p);
+    return drawn_in_place(x, "GeometricBackward0", random_kernels().geometric, p, 0, generator);
 }
 
 const Tensor& random_(const Tensor& x, int64_t low, int64_t high, Generator& generator) {
@@ -243,8 +281,8 @@ const Tensor& bernoulli_(const Tensor& x, const Arg& p, Generator& generator) {
     if (!p.is_tensor()) {
         const double probability = p.scalar().to_double();
         check_probability(probability);
-        return in_place(x, "BernoulliBackward2",
-                        [&] { fill_bernoulli(x, probability, generator); });
+        return drawn_in_place(x, "BernoulliBackward2", random_kernels().bernoulli, probability, 0,
+                              generator);
     }
     const InPlace change(x, p);
     refuse_internal_overlap(x);

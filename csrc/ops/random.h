@@ -24,6 +24,10 @@ Tensor bernoulli(const Tensor& x, double p, Generator& generator);
 
 const Tensor& uniform_(const Tensor& x, double low, double high, Generator& generator);
 const Tensor& normal_(const Tensor& x, double mean, double deviation, Generator& generator);
+const Tensor& exponential_(const Tensor& x, double rate, Generator& generator);
+const Tensor& cauchy_(const Tensor& x, double median, double spread, Generator& generator);
+const Tensor& log_normal_(const Tensor& x, double mean, double deviation, Generator& generator);
+const Tensor& geometric_(const Tensor& x, double p, Generator& generator);
 const Tensor& bernoulli_(const Tensor& x, const Arg& p, Generator& generator);
 const Tensor& random_(const Tensor& x, int64_t low, int64_t high, Generator& generator);
 // Over all values of an integer dtype from 0 on; for floats over the integers that it holds exactly.

@@ -1,6 +1,12 @@
 #include "ops/rule.h"
 
-namespace tapegrad::rules {
+namespace tapegrad {
+
+Tensor underivable(const Tensor&, const char* what) {
+    fail<NotImplementedError>("the derivative for '", what, "' is not implemented.");
+}
+
+namespace rules {
 
 void keep(SavedTensor& place, const Tensor& tensor, bool value, bool sizes) {
     if (!tensor.defined()) return;
@@ -20,4 +26,5 @@ void add_formula(std::string& all, const char* name, const std::string& formula)
     all.append(name).append(": ").append(formula);
 }
 
-}  // namespace tapegrad::rules
+}  // namespace rules
+}  // namespace tapegrad

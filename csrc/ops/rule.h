@@ -63,6 +63,10 @@ struct Overwritten : Named {
     auto backward(auto g, auto, auto) const { return zero_like(g); }
 };
 
+// In place of a derivative that is missing: to ask for it is an error.
+Tensor underivable(const Tensor& grad, const char* what);
+TAPEGRAD_WORD(underivable)
+
 namespace rules {
 
 using formulas::Text;

@@ -12,12 +12,6 @@
 namespace tapegrad {
 namespace {
 
-// In place of the derivative that is missing.
-Tensor underivable(const Tensor&, const char* what) {
-    fail<NotImplementedError>("the derivative for '", what, "' is not implemented.");
-}
-TAPEGRAD_WORD(underivable)
-
 // The density of the gamma distribution: x**(a - 1) e**-x / Gamma(a).
 Tensor gamma_density(const Tensor& a, const Tensor& x) {
     return exp(xlogy(a - 1, x) - x - lgamma(a));

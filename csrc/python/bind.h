@@ -233,8 +233,8 @@ template <Name N, class... F> Operator& def_method(PyObject* m, F... functions) 
     X(index_write) X(indexing) X(isin) X(joining) X(linalg) \
     X(linalg_decompositions) X(losses) X(masks) X(nonzero) X(normalization) \
     X(optim) X(pad) X(pooling) X(random) X(ranks) X(rearranging) X(recurrent) \
-    X(reductions) X(resampling) X(reshape) X(scans) X(scatter) X(softmax) X(sort) \
-    X(special) X(split) X(taking) X(triangles) X(view_copies) X(views) X(windows)
+    X(reductions) X(resampling) X(reshape) X(sampling) X(scans) X(scatter) X(softmax) \
+    X(sort) X(special) X(split) X(taking) X(triangles) X(view_copies) X(views) X(windows)
 #define TAPEGRAD_DECLARE_(topic) void bind_##topic(PyObject* m);
 TAPEGRAD_TOPICS(TAPEGRAD_DECLARE_)
 #undef TAPEGRAD_DECLARE_

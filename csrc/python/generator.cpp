@@ -61,6 +61,30 @@ void bind_generator(py::module_& m) {
                 return self;
             },
             py::arg("new_state"), "Goes on from a state.")
+        .def(
+            "clone_state",
+            [](const Generator& self) {
+                Ref<Generator> copy = make_ref<Generator>();
+                copy->set_state(self.state());
+                return copy;
+            },
+            "Another generator that goes on from the same state.")
+        .def(
+            "get_offset", [](const Generator& self) { return self.state().offset; },
+            "How far the stream has come.")
+        .def(
+            "set_offset",
+            [](Generator& self, uint64_t offset) { self.set_state({self.state().seed, offset}); },
+            py::arg("offset"), "Goes on from another place of the stream.")
+        .def(py::pickle(
+            [](const Generator& self) {
+                return py::make_tuple(self.state().seed, self.state().offset);
+            },
+            [](const py::tuple& state) {
+                Ref<Generator> made = make_ref<Generator>();
+                made->set_state({state[0].cast<uint64_t>(), state[1].cast<uint64_t>()});
+                return made;
+            }))
         .def_property_readonly("device", [](const Generator&) {
             return py::module_::import("tapegrad._device")
                 .attr("CPU");  // the type is defined in Python

@@ -38,6 +38,10 @@ void bind_random(PyObject* m) {
     def<"multinomial">(m, multinomial_of).out_has(kSameType);
     def_method<"uniform_">(m, uniform_);
     def_method<"normal_">(m, normal_);
+    def_method<"exponential_">(m, exponential_);
+    def_method<"geometric_">(m, geometric_);
+    def_method<"cauchy_">(m, cauchy_);
+    def_method<"log_normal_">(m, log_normal_);
     def_method<"bernoulli_">(m, bernoulli_);
     def_method<"random_">(
         m, overload<const Tensor&(const Tensor&, Generator&)>(random_),

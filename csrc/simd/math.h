@@ -9,6 +9,7 @@
 #include "simd/math_exp.h"
 #include "simd/math_gamma.h"
 #include "simd/math_hyperbolic.h"
+#include "simd/math_implicit.h"
 #include "simd/math_log.h"
 #include "simd/math_normal.h"
 #include "simd/math_pow.h"

@@ -15,6 +15,10 @@ ELSEWHERE: dict[str, str] = {
             "rand randn randint randperm rand_like randn_like randint_like normal bernoulli multinomial "
             "uniform_ normal_ bernoulli_ random_"
         ),
+        "test_sampling.py": (
+            "poisson binomial exponential_ geometric_ cauchy_ log_normal_ _standard_gamma _sample_dirichlet "
+            "_standard_gamma_grad _dirichlet_grad"
+        ),
         "test_dtypes.py": "bool byte char short int long half bfloat16 float double type type_as",
         "test_linalg.py": "linalg_norm linalg_vector_norm linalg_matrix_norm",
         "test_numpy.py": "as_tensor from_numpy from_dlpack frombuffer numpy",

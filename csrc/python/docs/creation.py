@@ -464,59 +464,6 @@ Example:
     >>> tapegrad.randperm(5).sort().values
     tensor([0, 1, 2, 3, 4])
 """,
-    "normal(mean, std=1.0, *, generator=None)\n"
-    "normal(mean, std, *, generator=None)\n"
-    "normal(*, mean=0.0, std, generator=None)\n"
-    f"normal(mean, std, size, {RANDOM})": f"""\
-Normal random numbers with given means and standard deviations.
-
-Args:
-    mean: a number, or a tensor with a mean for each result.
-    std: a number, or a tensor with a deviation for each result; shapes broadcast.
-    size: a tuple or list of ints, if both are numbers.
-{GENERATOR}
-
-Raises:
-    RuntimeError: for negative deviations.
-
-Example:
-    >>> tapegrad.normal(0.0, 1.0, (2, 3)).shape
-    tapegrad.Size([2, 3])
-""",
-    "bernoulli(input, p=None, *, generator=None)": f"""\
-Ones with given probabilities, otherwise zeros.
-
-Args:
-    input: a floating-point tensor of probabilities.
-    p: one probability for all, in place of those. Default: None.
-{GENERATOR}
-
-Raises:
-    RuntimeError: for probabilities outside of [0, 1].
-
-Example:
-    >>> tapegrad.bernoulli(tapegrad.tensor([0.0, 1.0]))
-    tensor([0., 1.])
-""",
-    "multinomial(input, num_samples, replacement=False, *, generator=None)": f"""\
-Indices drawn with probabilities in proportion to weights.
-
-Args:
-    input: a floating-point tensor of weights, (categories) or (rows, categories).
-    num_samples: how many indices for each row.
-    replacement: whether one index may be drawn again. Default: False.
-{GENERATOR}
-
-Returns:
-    An int64 tensor, (num_samples) or (rows, num_samples).
-
-Raises:
-    RuntimeError: for negative weights, or more samples without replacement than categories.
-
-Example:
-    >>> tapegrad.multinomial(tapegrad.tensor([0.0, 1.0, 0.0]), 1)
-    tensor([1])
-""",
     "manual_seed(seed)": """\
 Start the default generator's stream of a seed.
 

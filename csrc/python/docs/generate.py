@@ -28,6 +28,7 @@ import elementwise
 import linalg
 import optim
 import reductions
+import sampling
 import sequences
 import shapes
 import special
@@ -164,6 +165,7 @@ def table() -> Iterator[tuple[str, str, str, str]]:
         linalg,
         shapes,
         creation,
+        sampling,
         convolution,
         sequences,
         arranging,
@@ -178,7 +180,8 @@ def table() -> Iterator[tuple[str, str, str, str]]:
         functions[name + "_"] = (signature, in_place(name, text))
     for name, (signatures, text) in functions.items():
         yield "Operator", name, signatures, with_forms(name, signatures, text)
-    for name, (signatures, text) in split(tensor.METHODS | arranging.METHODS).items():
+    methods = tensor.METHODS | arranging.METHODS | sampling.METHODS
+    for name, (signatures, text) in split(methods).items():
         yield "Method", name, as_method(signatures), with_forms(name, signatures, text)
     for name, text in tensor.ATTRIBUTES.items():
         yield "Method", name, "", text

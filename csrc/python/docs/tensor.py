@@ -10,9 +10,6 @@ IN_PLACE = """Returns:
 Raises:
     RuntimeError: for a leaf that requires gradients, and for tensors whose elements share
         memory."""
-GENERATOR = (
-    "    generator: the stream of random numbers. Default: None, ``tapegrad.default_generator``."
-)
 OPTIONS = """    dtype: the dtype. Default: None, that of this tensor.
     device: ignored but for its name: there is the CPU only.
     requires_grad: whether operations on the tensor are recorded. Default: False."""
@@ -360,71 +357,6 @@ Args:
 Example:
     >>> tapegrad.tensor([1.0]).new_tensor([2, 3])
     tensor([2., 3.])
-""",
-    "uniform_(from_=0.0, to=1.0, *, generator=None)": f"""\
-Fill with uniform random numbers in [from, to), in place.
-
-Args:
-    from_: the lower end, given by position or as ``from``. Default: 0.0.
-    to: the upper end. Default: 1.0.
-{GENERATOR}
-
-{IN_PLACE}
-        If the ends are in the wrong order.
-    NotImplementedError: for integers and bool.
-
-Example:
-    >>> tapegrad.zeros(2, 3).uniform_(-1, 1).shape
-    tapegrad.Size([2, 3])
-""",
-    "normal_(mean=0.0, std=1.0, *, generator=None)": f"""\
-Fill with normal random numbers, in place.
-
-Args:
-    mean: the mean. Default: 0.0.
-    std: the standard deviation. Default: 1.0.
-{GENERATOR}
-
-{IN_PLACE}
-        For a negative deviation.
-    NotImplementedError: for integers and bool.
-
-Example:
-    >>> tapegrad.zeros(2, 3).normal_().shape
-    tapegrad.Size([2, 3])
-""",
-    "bernoulli_(p=0.5, *, generator=None)": f"""\
-Fill with ones at a probability and zeros otherwise, in place.
-
-Args:
-    p: a number, or a tensor of probabilities that broadcasts to this shape. Default: 0.5.
-{GENERATOR}
-
-{IN_PLACE}
-        For probabilities outside of [0, 1].
-
-Example:
-    >>> tapegrad.zeros(3).bernoulli_(1.0)
-    tensor([1., 1., 1.])
-""",
-    "random_(*, generator=None)\n"
-    "random_(to, *, generator=None)\n"
-    "random_(from_, to, *, generator=None)": f"""\
-Fill with random integers, each equally likely, in place.
-
-Without bounds, over all that the dtype holds exactly.
-
-Args:
-    from_: the smallest. Default: 0.
-    to: above the largest.
-{GENERATOR}
-
-{IN_PLACE}
-        If ``from`` is not below ``to``, or the dtype cannot hold the numbers.
-
-Example:
-    >>> tapegrad.zeros(3).random_(1)
-    tensor([0., 0., 0.])
 """,
     "item()": """\
 The only element as a Python number.
