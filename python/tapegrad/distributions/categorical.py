@@ -92,6 +92,8 @@ class Categorical(NormalizedProbsOrLogits):
         with no_grad():
             rows = self.probs.reshape(-1, self._num_events)
             count = math.prod(sample_shape)
+            if not count:
+                return rows.new_empty(shape, dtype=_C.int64)
             return _C.multinomial(rows, count, True).t().reshape(shape)
 
     def _log_prob(self, value: Tensor) -> Tensor:

@@ -54,10 +54,10 @@ class LKJCholesky(Distribution):
             )
         self.dim = dim
         (self.concentration,) = broadcast_all(concentration)
-        # The squared length of each row without its diagonal.
-        offset = _C.tensor([0.0, *range(dim - 1)], dtype=self.concentration.dtype)
+        # The squared length of each row without its diagonal; the first one has none.
+        offset = 0.5 * _C.tensor([0.0, *range(dim - 1)], dtype=self.concentration.dtype)
         above = self.concentration + 0.5 * (dim - 2)
-        self._beta = Beta(offset + 0.5, above.unsqueeze(-1) - 0.5 * offset, validate_args=False)
+        self._beta = Beta(offset + 0.5, above.unsqueeze(-1) - offset, validate_args=False)
         super().__init__(self.concentration.shape, (dim, dim), validate_args=validate_args)
 
     def expand(self, batch_shape: Shape, _instance: Any = None) -> Any:

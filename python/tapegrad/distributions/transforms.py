@@ -1015,8 +1015,13 @@ class StackTransform(Transform):
         return _C.stack([t.inv(piece) for t, piece in zip(self.transforms, pieces)], self.dim)
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
-        pieces = zip(self.transforms, self._slices("x", x), self._slices("y", y))
-        return _C.stack([t.log_abs_det_jacobian(a, b) for t, a, b in pieces], self.dim)
+        event_dim = max(t.domain.event_dim for t in self.transforms)
+        changes = []
+        for t, a, b in zip(self.transforms, self._slices("x", x), self._slices("y", y)):
+            change = t.log_abs_det_jacobian(a, b)
+            changes.append(sum_rightmost(change, event_dim - t.domain.event_dim))
+        # Counted from the front, the dimension does not move when those of events are gone.
+        return _C.stack(changes, self.dim % x.dim())
 
     @property
     def bijective(self) -> bool:
