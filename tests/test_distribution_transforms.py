@@ -405,6 +405,40 @@ def test_own_constraint() -> None:
         dist.biject_to.register(3, to_even)
 
 
+def test_own_transform() -> None:
+    class Shift(transforms.Transform):
+        domain = codomain = constraints.real
+        bijective = True
+
+        def __init__(self, by: float, cache_size: int = 0) -> None:
+            super().__init__(cache_size)
+            self.by = by
+
+        def _call(self, x: Any) -> Any:
+            return x + self.by
+
+        def _inverse(self, y: Any) -> Any:
+            return y - self.by
+
+        def log_abs_det_jacobian(self, x: Any, y: Any) -> Any:
+            return tg.zeros_like(x)
+
+    one = Shift(1.0)
+    assert one == one
+    assert one != Shift(1.0), "nothing is known of its constructor"
+    with raises(NotImplementedError, f"{Shift}.with_cache is not implemented"):
+        one.with_cache(1)
+    p = dist.TransformedDistribution(dist.Normal(0.0, 1.0), one)
+    assert p.log_prob(tg.tensor(1.0)).item() == dist.Normal(0.0, 1.0).log_prob(tg.zeros(())).item()
+
+    class Known(Shift):
+        def _arguments(self) -> tuple[Any, ...]:
+            return (self.by,)
+
+    assert Known(1.0) == Known(1.0) != Known(2.0)
+    assert Known(1.0).with_cache(1).by == 1
+
+
 def test_the_cache_keeps_far_values() -> None:
     """Far out tanh is 1, whose inverse is infinite; the cache has the argument."""
     base = dist.Normal(20.0, 1.0)

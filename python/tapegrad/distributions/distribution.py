@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 from .. import _C
 from .._C import Size, Tensor
@@ -58,19 +58,18 @@ class Distribution:
 
     has_rsample = False
     has_enumerate_support = False
-    _default_validate_args: ClassVar[bool] = __debug__
-    _validate_args: bool
+    _validate_args: bool = __debug__
 
     @staticmethod
     def set_default_validate_args(value: bool) -> None:
-        """Whether distributions that are made from now on validate, where nothing else is said.
+        """Whether arguments are validated where a distribution was not told.
 
         Raises:
             ValueError: if `value` is not a bool.
         """
         if value not in (True, False):
             raise ValueError(f"value must be True or False, got {value!r}")
-        Distribution._default_validate_args = value
+        Distribution._validate_args = value
 
     def __init__(
         self,
@@ -80,9 +79,8 @@ class Distribution:
     ) -> None:
         self._batch_shape = as_size(batch_shape)
         self._event_shape = as_size(event_shape)
-        self._validate_args = (
-            self._default_validate_args if validate_args is None else validate_args
-        )
+        if validate_args is not None:
+            self._validate_args = validate_args
         if self._validate_args:
             self._validate_parameters()
 
