@@ -617,6 +617,38 @@ def test_numbers_far_out() -> None:
     assert dist.NegativeBinomial(0.0, tg.tensor(0.5)).log_prob(tg.tensor(0.0)) == 0
 
 
+def test_continuous_bernoulli_near_one_half() -> None:
+    """Neither digits nor derivatives are lost where formulas are quotients of small numbers."""
+    quad = pytest.importorskip("scipy.integrate").quad
+    for logit in (0.0, 1e-6, -5e-5, 2e-4, -3e-3, 0.05, 0.0999, -0.11, 30.0, -800.0):
+        x = tg.tensor(logit, dtype=tg.float64, requires_grad=True)
+        p = dist.ContinuousBernoulli(logits=x)
+        size, scale = max(abs(logit), 1.0), 1.0 if logit <= 0 else np.exp(-logit)
+
+        def moment(power: float, high: float = 1.0, x: float = logit, s: float = scale) -> float:
+            return quad(lambda v: v**power * np.exp(x * v) * s, 0, high, epsabs=0, limit=500)[0]
+
+        if size < 100:
+            total = moment(0)
+            mean = moment(1) / total
+            assert p.mean.item() == pytest.approx(mean, rel=1e-9)
+            assert p.variance.item() == pytest.approx(moment(2) / total - mean**2, rel=1e-7)
+            at = tg.tensor(0.3, dtype=tg.float64)
+            density = np.exp(logit * 0.3) * scale / total
+            assert p.log_prob(at).item() == pytest.approx(np.log(density), rel=1e-9, abs=1e-9)
+            assert p.cdf(at).item() == pytest.approx(moment(0, 0.3) / total, rel=1e-9)
+            assert p.icdf(p.cdf(at)).item() == pytest.approx(0.3, rel=1e-8)
+        for value in (p.mean, p.variance, p.cdf(at), p.icdf(at), p.log_prob(at), p.entropy()):
+            (grad,) = tg.autograd.grad(value, x, retain_graph=True)
+            assert value.isfinite() and grad.isfinite()
+        if size < 100:
+            (grad,) = tg.autograd.grad(p.mean, x, retain_graph=True)
+            assert grad.item() == pytest.approx(p.variance.item(), rel=1e-6)
+            (grad,) = tg.autograd.grad(p._log_normalizer(x), x)
+            assert grad.item() == pytest.approx(p.mean.item(), rel=1e-9)
+    assert (dist.ContinuousBernoulli(tg.linspace(0.49, 0.51, 101)).variance > 0.083).all()
+
+
 def test_utils() -> None:
     utils = dist.utils
     for diag in (-2, -1, 0):

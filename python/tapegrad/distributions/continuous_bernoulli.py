@@ -14,6 +14,11 @@ from .utils import Shape, Value, clamp_probs, standard_uniform
 
 __all__ = ["ContinuousBernoulli"]
 
+# Below these logits differences of large numbers lose the digits that their polynomials keep.
+SMALL = 0.1
+# Below these logits the distribution function is 0 / 0, or almost so.
+TINY = 1e-4
+
 
 class ContinuousBernoulli(ProbsOrLogits, ExponentialFamily):
     """The density on [0, 1] that is proportional to the probabilities of Bernoulli.
@@ -24,8 +29,8 @@ class ContinuousBernoulli(ProbsOrLogits, ExponentialFamily):
     Args:
         probs: the parameter in (0, 1); not the mean.
         logits: ``log(probs / (1 - probs))``, in place of `probs`.
-        lims: between these `probs` a Taylor polynomial takes the place of quotients of small
-            numbers. Default: (0.499, 0.501).
+        lims: between these `probs` polynomials take the place of quotients of small numbers, as
+            they do near 1/2 in any case. Default: (0.499, 0.501).
         validate_args: check parameters and values. Default: as ``set_default_validate_args`` says.
 
     Raises:
@@ -59,36 +64,35 @@ class ContinuousBernoulli(ProbsOrLogits, ExponentialFamily):
         if probs is not None:
             self._set_param(clamp_probs(self.probs), None)
 
-    def _outside(self) -> Tensor:
-        """Where quotients are used as they stand."""
-        probs = self.probs
-        return (probs <= self._lims[0]) | (probs > self._lims[1])
-
-    def _by_region(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Where the formula holds, probs for it there, their logits, and probs - 1/2."""
-        outside = self._outside()
-        cut = _C.where(outside, self.probs, self._lims[0])
-        return outside, cut, cut.log() - (-cut).log1p(), self.probs - 0.5
+    def _by_region(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Where formulas hold as they stand, logits for them there, and the logits."""
+        probs, x = self.probs, self.logits
+        inside = (probs > self._lims[0]) & (probs <= self._lims[1])
+        outside = ~inside & (x.abs() >= SMALL)
+        return outside, _C.where(outside, x, 1.0), x
 
     def _cont_bern_log_norm(self) -> Tensor:
-        """The logarithm of C."""
-        outside, cut, logits, x = self._by_region()
+        """The logarithm of C, which is ``x / tanh(x / 2)`` with the logits x."""
+        outside, cut, x = self._by_region()
         x = x.square()
-        formula = (logits / (2 * cut - 1)).log()
-        return _C.where(outside, formula, math.log(2.0) + (4 / 3 + 104 / 45 * x) * x)
+        taylor = math.log(2) + x * (1 / 12 - x * (7 / 1440 - x * (31 / 90720)))
+        return _C.where(outside, (cut / (cut / 2).tanh()).log(), taylor)
 
     @property
     def mean(self) -> Tensor:
-        outside, cut, logits, x = self._by_region()
-        formula = cut / (2 * cut - 1) - logits.reciprocal()
-        return _C.where(outside, formula, 0.5 + (1 / 3 + 16 / 45 * x.square()) * x)
+        outside, cut, x = self._by_region()
+        formula = 0.5 + 0.5 / (cut / 2).tanh() - cut.reciprocal()
+        square = x.square()
+        taylor = 0.5 + x * (1 / 12 - square * (1 / 720 - square / 30240))
+        return _C.where(outside, formula, taylor)
 
     @property
     def variance(self) -> Tensor:
-        outside, cut, logits, x = self._by_region()
+        outside, cut, x = self._by_region()
+        formula = cut.pow(-2) - (2 * (cut / 2).sinh()).pow(-2)
         x = x.square()
-        formula = cut * (cut - 1) / (1 - 2 * cut).square() + logits.pow(-2)
-        return _C.where(outside, formula, 1 / 12 - (1 / 15 - 128 / 945 * x) * x)
+        taylor = 1 / 12 - x * (1 / 240 - x * (1 / 6048 - x / 172800))
+        return _C.where(outside, formula, taylor)
 
     def rsample(self, sample_shape: Shape = ()) -> Tensor:
         return self.icdf(standard_uniform(self._extended_shape(sample_shape), self.probs))
@@ -96,18 +100,28 @@ class ContinuousBernoulli(ProbsOrLogits, ExponentialFamily):
     def _log_prob(self, value: Tensor) -> Tensor:
         return self._cont_bern_log_norm() - cross_entropy(self.logits, value)
 
+    def _away_from_half(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Where the logits are not almost zero, whether they are positive, -|x|, and x itself."""
+        x = self.logits
+        away = x.abs() >= TINY
+        return away, x > 0, -_C.where(away, x, 1.0).abs(), x
+
     def _cdf(self, value: Tensor) -> Tensor:
-        outside, cut, _, _ = self._by_region()
-        formula = (cut.pow(value) * (1 - cut).pow(1 - value) + cut - 1) / (2 * cut - 1)
-        return _C.where(outside, formula, value).clamp(0, 1)
+        # expm1(x * value) / expm1(x), written so that nothing grows.
+        away, positive, y, x = self._away_from_half()
+        formula = (y * value).expm1() / y.expm1()
+        formula = formula * _C.where(positive, y * (1 - value), 0.0).exp()
+        taylor = value - value * (1 - value) * x * (0.5 - x * (1 - 2 * value) / 12)
+        return _C.where(away, formula, taylor).clamp(0, 1)
 
     def icdf(self, value: Tensor) -> Tensor:
-        outside, cut, logits, _ = self._by_region()
-        formula = ((value * (2 * cut - 1) - cut).log1p() - (-cut).log1p()) / logits
-        return _C.where(outside, formula, value)
+        away, positive, y, x = self._away_from_half()
+        found = (_C.where(positive, 1 - value, value) * y.expm1()).log1p() / y
+        taylor = value + value * (1 - value) * x * (0.5 + x * (1 - 2 * value) / 6)
+        return _C.where(away, _C.where(positive, 1 - found, found), taylor)
 
     def entropy(self) -> Tensor:
-        carried = self.mean * self.logits + (-self.probs).log1p()
+        carried = self.mean * self.logits + _C.log_sigmoid(-self.logits)
         return -carried - self._cont_bern_log_norm()
 
     @property
@@ -115,8 +129,8 @@ class ContinuousBernoulli(ProbsOrLogits, ExponentialFamily):
         return (self.logits,)
 
     def _log_normalizer(self, x: Tensor) -> Tensor:  # type: ignore[override]
-        outside = (x <= self._lims[0] - 0.5) | (x > self._lims[1] - 0.5)
-        cut = _C.where(outside, x, self._lims[0] - 0.5)
-        small = x.square()
-        taylor = 0.5 * x + small / 24 - small.square() / 2880
-        return _C.where(outside, (cut.expm1() / cut).log(), taylor)
+        outside = x.abs() >= SMALL
+        cut = _C.where(outside, x, 1.0).abs()
+        square = x.square()
+        taylor = x / 2 + square * (1 / 24 - square * (1 / 2880 - square / 181440))
+        return _C.where(outside, x.clamp(min=0) + (-(-cut).expm1() / cut).log(), taylor)
