@@ -281,6 +281,13 @@ def test_relaxations_become_discrete() -> None:
     np.testing.assert_allclose(array(bits.mean(0)), array(probs), atol=0.02)
 
 
+def test_weights_shared_by_a_batch_of_mixtures() -> None:
+    weights = dist.Categorical(tg.tensor([0.25, 0.75]))
+    means = tg.tensor([[0.0, 1.0], [10.0, 20.0]])
+    draws = dist.MixtureSameFamily(weights, dist.Normal(means, 0.01)).sample((N,))
+    np.testing.assert_allclose(array(draws.mean(0)), [0.75, 17.5], rtol=0.03)
+
+
 def test_policy_gradient() -> None:
     """The score has mean zero, and weighted by rewards it points to the better action."""
     logits = tg.zeros(2, requires_grad=True)

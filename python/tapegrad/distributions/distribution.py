@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -344,6 +343,3 @@ class Distribution:
             f"{name}: {value if value.numel() == 1 else value.shape}" for name, value in parameters
         )
         return f"{type(self).__name__}({args})"
-
-
-HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)

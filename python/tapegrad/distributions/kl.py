@@ -16,7 +16,7 @@ from .categorical import Categorical
 from .cauchy import Cauchy
 from .continuous_bernoulli import ContinuousBernoulli
 from .dirichlet import Dirichlet
-from .distribution import HALF_LOG_2PI, Distribution
+from .distribution import Distribution
 from .exp_family import ExponentialFamily
 from .exponential import Exponential
 from .gamma import Gamma
@@ -33,7 +33,7 @@ from .pareto import Pareto
 from .poisson import Poisson
 from .transformed_distribution import TransformedDistribution
 from .uniform import Uniform
-from .utils import euler_constant, sum_rightmost
+from .utils import HALF_LOG_2PI, euler_constant, sum_rightmost
 from .wishart import Wishart
 
 __all__ = ["kl_divergence", "register_kl"]

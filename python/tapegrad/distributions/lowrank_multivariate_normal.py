@@ -5,9 +5,9 @@ from __future__ import annotations
 from .. import _C, linalg
 from .._C import Tensor
 from . import constraints
-from .distribution import HALF_LOG_2PI, Distribution
+from .distribution import Distribution
 from .multivariate_normal import half_log_det, matvec, squared_distance
-from .utils import Shape, alias, standard_normal
+from .utils import HALF_LOG_2PI, Shape, alias, standard_normal
 
 __all__ = ["LowRankMultivariateNormal"]
 

@@ -138,7 +138,10 @@ class MixtureSameFamily(Distribution):
     def sample(self, sample_shape: Shape = ()) -> Tensor:
         with no_grad():
             dim = len(sample_shape) + len(self._batch_shape)
-            choice = self._mixture_distribution.sample(sample_shape)
+            weights = self._mixture_distribution
+            if weights.batch_shape != self._batch_shape:
+                weights = weights.expand(self._batch_shape)
+            choice = weights.sample(sample_shape)
             draws = self._component_distribution.sample(sample_shape)
             index = choice.reshape(tuple(choice.shape) + (1,) * (1 + self._event_ndims))
             shape = (*draws.shape[:dim], 1, *draws.shape[dim + 1 :])

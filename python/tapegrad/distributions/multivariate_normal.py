@@ -5,8 +5,8 @@ from __future__ import annotations
 from .. import _C, linalg
 from .._C import Tensor
 from . import constraints
-from .distribution import HALF_LOG_2PI, Distribution
-from .utils import Shape, alias, lazy_property, standard_normal
+from .distribution import Distribution
+from .utils import HALF_LOG_2PI, Shape, alias, lazy_property, standard_normal
 
 __all__ = ["MultivariateNormal"]
 

@@ -7,9 +7,8 @@ import math
 from .. import _C
 from .._C import Tensor
 from . import constraints
-from .distribution import HALF_LOG_2PI
 from .exp_family import ExponentialFamily
-from .utils import Shape, Value, alias, broadcast_all, standard_normal
+from .utils import HALF_LOG_2PI, Shape, Value, alias, broadcast_all, standard_normal
 
 __all__ = ["Normal"]
 

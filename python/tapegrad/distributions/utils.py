@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, Generic, TypeAlias, TypeVar, overload
@@ -28,6 +29,7 @@ Value: TypeAlias = Tensor | float
 R = TypeVar("R")
 
 euler_constant = 0.57721566490153286060
+HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 _EPS = {
     _C.float16: 2.0**-10,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from itertools import accumulate
+from functools import reduce
 from typing import Any
 
 from ... import _C
@@ -96,7 +96,7 @@ class CatTransform(Transform):
         dim += self.event_dim
         if dim < 0:
             return _C.cat(changes, dim)
-        return list(accumulate(changes, operator.add))[-1]
+        return reduce(operator.add, changes)
 
     @property
     def bijective(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import weakref
 from collections.abc import Sequence
-from itertools import accumulate
+from functools import reduce
 from typing import Any
 
 from ... import _C
@@ -295,7 +295,7 @@ class ComposeTransform(Transform):
             change = part.log_abs_det_jacobian(a, b)
             terms.append(sum_rightmost(change, event_dim - part.domain.event_dim))
             event_dim += part.codomain.event_dim - part.domain.event_dim
-        return list(accumulate(terms, operator.add))[-1]
+        return reduce(operator.add, terms)
 
     def forward_shape(self, shape: Shape) -> Size:
         for part in self.parts:
