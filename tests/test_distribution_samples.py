@@ -74,6 +74,8 @@ def test_moments(row: Row) -> None:
     mean, variance = moment(p, "mean"), moment(p, "variance")
     if mean is None or variance is None or row.name in ("VonMises", "Categorical"):
         return
+    if row.name == "LogNormal":  # whose tail decides; its whole distribution is tested below
+        return
     draws = array(p.sample((N,)))
     good = np.isfinite(mean) & np.isfinite(variance)
     error = np.sqrt(np.where(good, variance, 0) / N)
