@@ -38,13 +38,14 @@ from ._lazy import lazy
 from ._runtime import memory_stats
 
 if TYPE_CHECKING:
-    from . import linalg, nn, optim, special, utils
+    from . import distributions, linalg, nn, optim, special, utils
     from ._ops import ops
     from .serialization import load, save
 
 __getattr__, __dir__ = lazy(
     __name__,
     {
+        "distributions": "distributions",
         "linalg": "linalg",
         "nn": "nn",
         "ops": "_ops",
@@ -65,6 +66,7 @@ __all__ = [
     "channels_last_3d",
     "contiguous_format",
     "device",
+    "distributions",
     "enable_grad",
     "get_printoptions",
     "inference_mode",
