@@ -48,7 +48,9 @@ def answers(module: str, results: Mapping[str, Any]) -> dict[str, Any]:
     0
     """
     return {
-        name: _function(module, name, f"Returns {result!r}: no device.", lambda result=result: result)
+        name: _function(
+            module, name, f"Returns {result!r}: no device.", lambda result=result: result
+        )
         for name, result in results.items()
     }
 
@@ -65,7 +67,9 @@ def refusals(module: str, names: Iterable[str], error: Callable[[], Exception]) 
     def refuse() -> Any:
         raise error()
 
-    return {name: _function(module, name, "Raises RuntimeError: no device.", refuse) for name in names}
+    return {
+        name: _function(module, name, "Raises RuntimeError: no device.", refuse) for name in names
+    }
 
 
 def refusing_classes(module: str, names: Iterable[str]) -> dict[str, Any]:

@@ -22,8 +22,10 @@ __all__ = [
 
 
 # The types of devices that programs may name; tensors live on the first.
-_TYPES = ("cpu", "cuda", "ipu", "xpu", "mkldnn", "opengl", "opencl", "ideep", "hip", "ve", "fpga")
-_TYPES += ("maia", "xla", "lazy", "vulkan", "mps", "meta", "hpu", "mtia", "privateuseone")
+_TYPES = (
+    *("cpu", "cuda", "ipu", "xpu", "mkldnn", "opengl", "opencl", "ideep", "hip", "ve", "fpga"),
+    *("maia", "xla", "lazy", "vulkan", "mps", "meta", "hpu", "mtia", "privateuseone"),
+)
 NO_ACCELERATOR = "Cannot access accelerator device when none is available."
 
 
@@ -33,7 +35,7 @@ class device:
     As a context manager it chooses where tensors are made: the CPU.
 
     Args:
-        type: the type, such as ``"cpu"`` or ``"cuda"``, or type and index, ``"cuda:0"``; or a device.
+        type: a type such as ``"cpu"`` or ``"cuda"``, type and index, ``"cuda:0"``, or a device.
         index: the number of the device, which is compared and printed. Default: None.
 
     Raises:
@@ -96,7 +98,7 @@ class device:
     def __hash__(self) -> int:
         return hash(str(self))
 
-    def __reduce__(self) -> tuple[type[device], tuple[str]]:
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
         return device, (str(self),)
 
     def __enter__(self) -> device:

@@ -45,9 +45,7 @@ class AbsentTensorType(type):
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         kind = cls.__module__.rpartition(".")[2]
-        raise TypeError(
-            f"type {cls.__module__}.{cls.__name__} not available. {no_device(kind)}"
-        )
+        raise TypeError(f"type {cls.__module__}.{cls.__name__} not available. {no_device(kind)}")
 
     def __instancecheck__(cls, instance: Any) -> bool:
         return False

@@ -8,7 +8,7 @@ from . import _C
 
 __all__ = ["finfo", "iinfo"]
 
-# Bits of the significand, exponents of the least and above the largest number, digits that are safe.
+# Bits of the significand, exponents of the least and above the largest number, safe digits.
 _FLOATS = {
     "bfloat16": (8, -126, 128, 2),
     "float16": (11, -14, 16, 3),
@@ -24,10 +24,10 @@ class _Limits:
 
     bits: int
     dtype: str
-    __hash__ = None  # type: ignore[assignment]  # as PyTorch's, which cannot be hashed
+    __hash__ = None  # type: ignore[assignment]
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.dtype == other.dtype  # type: ignore[attr-defined]
+        return isinstance(other, _Limits) and self.dtype == other.dtype
 
     def _text(self, *names: str) -> str:
         values = ", ".join(f"{name}={getattr(self, name):g}" for name in names)

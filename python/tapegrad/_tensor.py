@@ -312,8 +312,8 @@ def _cuda(
         >>> import tapegrad
         >>> tapegrad.zeros(2).cuda()
         Traceback (most recent call last):
-        tapegrad._device.NoDeviceError: tapegrad not compiled with CUDA enabled. This package runs on
-        the CPU only.
+        tapegrad._device.NoDeviceError: tapegrad not compiled with CUDA enabled. This package runs
+        on the CPU only.
     """
     raise no_device("cuda")
 
@@ -413,7 +413,17 @@ Example:
     tensor([1., 1.])
 """
 # What no tensor is.
-_ABSENT_KINDS = ("cuda", "xpu", "mps", "meta", "mkldnn", "sparse", "sparse_csr", "quantized", "nested")
+_ABSENT_KINDS = (
+    "cuda",
+    "xpu",
+    "mps",
+    "meta",
+    "mkldnn",
+    "sparse",
+    "sparse_csr",
+    "quantized",
+    "nested",
+)
 # The documentation of attributes that are the same for all tensors.
 _FLAG = """Always {1}.
 

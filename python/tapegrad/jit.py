@@ -15,6 +15,7 @@ import builtins
 from collections.abc import Callable
 from typing import Any, Final
 
+from ._lazy import lazy
 from .compiler import same
 
 __all__ = [
@@ -37,6 +38,8 @@ __all__ = [
     "unused",
     "wait",
 ]
+
+__getattr__, __dir__ = lazy(__name__, {})
 
 
 def script(obj: Any, *args: Any, **kwargs: Any) -> Any:

@@ -50,7 +50,8 @@ _LIKE_INPUT = {
     *("layer_norm", "batch_norm", "group_norm", "instance_norm", "rms_norm"),
     *("gru", "gru_cell", "lstm_cell"),
 }
-_LOW = (_C.bfloat16, _C.float16)
+_LOW: tuple[Any, ...] = (_C.bfloat16, _C.float16)
+_NARROW = (*_LOW, _C.float32)
 
 
 class _State(threading.local):
@@ -81,7 +82,7 @@ class _Casts(TorchDispatchMode):
         if not _state.enabled or kwargs.get("out") is not None:
             return func(*args, **kwargs)
         if name in _LOWER:
-            dtype, kinds = _state.dtype, (_C.float32, *_LOW)
+            dtype, kinds = _state.dtype, _NARROW
         elif name in _FLOAT32 or name in _LIKE_INPUT:
             dtype, kinds = _C.float32, _LOW
         else:
@@ -131,9 +132,7 @@ class autocast(_DecoratorContextManager):
         cache_enabled: bool | None = None,
     ) -> None:
         if not isinstance(device_type, str):
-            raise ValueError(
-                f"Expected `device_type` of type `str`, got: `{type(device_type)}`"
-            )
+            raise ValueError(f"Expected `device_type` of type `str`, got: `{type(device_type)}`")
         self.device = device(device_type).type
         self.fast_dtype = get_autocast_dtype(self.device) if dtype is None else dtype
         if enabled and self.device != "cpu":
@@ -151,7 +150,7 @@ class autocast(_DecoratorContextManager):
         self._enabled = enabled
         self._before: list[tuple[bool, Any, bool]] = []
 
-    def __enter__(self) -> autocast:  # type: ignore[override]
+    def __enter__(self) -> Any:
         if self.device != "cpu":
             return self
         begins = self._enabled and _state.mode is None
@@ -161,7 +160,7 @@ class autocast(_DecoratorContextManager):
         _state.enabled, _state.dtype = self._enabled, self.fast_dtype
         return self
 
-    def __exit__(self, *exc_info: object) -> None:  # type: ignore[override]
+    def __exit__(self, *exc_info: Any) -> None:
         if self.device != "cpu":
             return
         _state.enabled, _state.dtype, began = self._before.pop()
@@ -270,7 +269,7 @@ def custom_fwd(
         if cast_inputs is None or not context._fwd_used_autocast:
             return fwd(*args, **kwargs)
         context._fwd_used_autocast = False
-        kinds = (_C.float32, *_LOW)
+        kinds = _NARROW
         with autocast(device_type, enabled=False):
             return fwd(
                 *_cast(args, cast_inputs, kinds),

@@ -24,10 +24,12 @@ __all__ = [
 class _Matmul:
     """How products may be rounded."""
 
-    __slots__ = ("allow_fp16_accumulation", "allow_tf32", "fp32_precision")
-    __slots__ += (
+    __slots__ = (
         "allow_bf16_reduced_precision_reduction",
+        "allow_fp16_accumulation",
         "allow_fp16_reduced_precision_reduction",
+        "allow_tf32",
+        "fp32_precision",
     )
 
     def __init__(self) -> None:

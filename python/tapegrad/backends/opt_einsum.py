@@ -1,4 +1,4 @@
-"""A package that orders the products of `einsum`, which is not here. What is set is kept and has no effect."""
+"""A package that orders the products of `einsum`. What is set is kept and has no effect."""
 
 from __future__ import annotations
 

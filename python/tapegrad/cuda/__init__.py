@@ -1,7 +1,7 @@
 """The GPUs of a program: there are none, as in PyTorch's build for the CPU.
 
-Questions are answered so that a program takes its way without a GPU: sizes of memory are zero, seeds
-are ignored. What needs a GPU raises an error that says so, a RuntimeError and AssertionError.
+Questions are answered so that a program takes its way without a GPU: sizes of memory are zero,
+seeds are ignored. What needs a GPU raises an error that says so, a RuntimeError and AssertionError.
 
 Example:
     >>> import tapegrad
@@ -9,8 +9,8 @@ Example:
     (False, 0)
     >>> tapegrad.cuda.current_device()
     Traceback (most recent call last):
-    tapegrad._device.NoDeviceError: tapegrad not compiled with CUDA enabled. This package runs on the
-    CPU only.
+    tapegrad._device.NoDeviceError: tapegrad not compiled with CUDA enabled. This package runs on
+    the CPU only.
 """
 
 from __future__ import annotations
@@ -135,7 +135,9 @@ globals().update(refusing_classes("cuda", ("Event", "Stream", "ExternalStream", 
 for _name in _legacy.__all__:
     if _name.endswith("Tensor"):
         _doc = "The type of tensors on a GPU; no tensor is one, and none can be made."
-        globals()[_name] = _legacy.AbsentTensorType(_name, (), {"__doc__": _doc, "__module__": __name__})
+        globals()[_name] = _legacy.AbsentTensorType(
+            _name, (), {"__doc__": _doc, "__module__": __name__}
+        )
 
 __getattr__, __dir__ = lazy(__name__, {"amp": "amp"})
 __all__ = ["AcceleratorError", "OutOfMemoryError", "amp", "device", "device_count", "device_of"]
