@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
 
+from .._C import Tensor
 from . import install
 
 __all__ = ["main"]
@@ -80,3 +81,10 @@ def _show(kind: type[BaseException], error: BaseException, trace: TracebackType 
     while trace is not None and trace.tb_frame.f_code.co_filename in _OWN:
         trace = trace.tb_next
     sys.__excepthook__(kind, error.with_traceback(trace), trace)
+    if isinstance(error, AttributeError) and _is_tensor(getattr(error, "obj", None)):
+        # The interpreter's own text does not tell whose tensor it was.
+        print(f"tapegrad's tensors have no {error.name!r}.", file=sys.stderr)
+
+
+def _is_tensor(value: object) -> bool:
+    return isinstance(value, Tensor) or value is Tensor
