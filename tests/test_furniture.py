@@ -63,7 +63,7 @@ def test_what_is_no_device(lib: Any, arguments: Any, kind: Any, message: str) ->
 def test_tensors_stay_on_the_cpu(lib: Any) -> None:
     x = lib.ones(2)
     for to_cpu in ("cpu", "cpu:0", lib.device("cpu"), lib.device("cpu", 0)):
-        assert x.to(to_cpu, non_blocking=True) is x
+        assert x.to(to_cpu, non_blocking=True).device.type == "cpu"
         assert lib.nn.Linear(1, 1).to(to_cpu).weight.device == lib.device("cpu")
     with lib.device("cpu"):
         assert lib.zeros(1).device.type == "cpu"
@@ -284,11 +284,8 @@ def test_finfo(lib: Any, dtype: str, text: str) -> None:
     one = lib.tensor(1.0, dtype=getattr(lib, dtype))
     assert (one + info.eps - 1).item() == info.eps and (one + info.eps / 2 - 1).item() == 0
     assert (one * info.max).isfinite() and (one * info.max * 1.01).isinf()
-    assert (
-        info == lib.finfo(getattr(lib, dtype))
-        and info != lib.finfo(lib.float32)
-        or (dtype == "float32")
-    )
+    assert info == lib.finfo(getattr(lib, dtype))
+    assert all(info != lib.finfo(getattr(lib, other)) for other in FLOATS if other != dtype)
 
 
 @both
@@ -510,9 +507,9 @@ def test_disabled_autocast_says_so(lib: Any) -> None:
         assert (lib.ones(2, 2) @ lib.ones(2, 2)).dtype == lib.float32
     with pytest.warns(UserWarning, match="In CPU autocast, but the target dtype is not supported"):
         lib.autocast("cpu", dtype=lib.float32)
-    with pytest.warns(FutureWarning, match="is deprecated. Please use"):
+    with pytest.warns(FutureWarning, match="is deprecated"):
         lib.cuda.amp.autocast(enabled=False)
-    with pytest.warns(FutureWarning, match="is deprecated. Please use"):
+    with pytest.warns(FutureWarning, match="is deprecated"):
         lib.cpu.amp.autocast()
     with raises(RuntimeError, "Expected one of cpu, cuda"):
         lib.autocast("gpu")
@@ -587,7 +584,7 @@ def test_grad_scaler(lib: Any) -> None:
 def test_disabled_scalers_do_nothing(lib: Any) -> None:
     w = lib.ones(1, requires_grad=True)
     optimizer = lib.optim.SGD([w], lr=0.5)
-    with pytest.warns(UserWarning, match="GradScaler is enabled, but CUDA is not available"):
+    with pytest.warns(UserWarning, match="GradScaler is enabled, but CUDA is not"):
         scaler = lib.amp.GradScaler()
     assert not scaler.is_enabled() and scaler.get_scale() == 1.0 and scaler.state_dict() == {}
     assert scaler.scale(w) is w
@@ -654,7 +651,9 @@ def test_what_is_close(lib: Any) -> None:
         close([1], [2], msg=lambda text: f"mine: {text}")
     with raises(TypeError, "No comparison pair was able to handle inputs of type"):
         close("a", "b")
-    with raises(ValueError, "rtol and atol must both be specified or both be unspecified"):
+    with raises(
+        ValueError, "Both 'rtol' and 'atol' must be either specified or omitted, but got no atol."
+    ):
         close(1.0, 1.0, rtol=1.0)
 
 
@@ -730,7 +729,7 @@ def test_overriding(lib: Any) -> None:
     assert function(x, 1) is None and function(x, base)[0] == "Base"
     assert function(base, derived, key=1) == ("Derived", "function", 2, (base, derived), {"key": 1})
     assert function(Silent(), base)[0] == "Base"
-    with pytest.raises(TypeError, match="no implementation found for '.*function' on types"):
+    with pytest.raises(TypeError, match=r"no implementation found for '.*function' on types"):
         function(Silent())
     assert overrides.has_torch_function_unary(base)
     assert overrides.has_torch_function_variadic(1, base)
@@ -792,7 +791,6 @@ def test_summaries_for_tensorboard(tmp_path: Path) -> None:
         writer.add_scalar("loss", tg.tensor(0.5, requires_grad=True), 1)
         writer.add_scalars("losses", {"a": tg.tensor(0.5)}, 1)
         writer.add_histogram("weights", tg.rand(10), 1)
-        writer.add_image("picture", tg.rand(3, 4, 4))
         writer.add_graph(tg.nn.Linear(1, 1), tg.ones(1))
     assert [path.name.startswith("events.") for path in tmp_path.iterdir()].count(True) >= 1
 

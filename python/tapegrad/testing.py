@@ -39,8 +39,8 @@ class _Options:
     ) -> None:
         if (rtol is None) != (atol is None):
             raise ValueError(
-                "rtol and atol must both be specified or both be unspecified, but got "
-                f"rtol={rtol} and atol={atol} instead."
+                "Both 'rtol' and 'atol' must be either specified or omitted, but got no "
+                f"{'rtol' if rtol is None else 'atol'}."
             )
         self.allow_subclasses = allow_subclasses
         self.rtol, self.atol = rtol, atol
