@@ -499,6 +499,22 @@ def test_autocast_trains(lib: Any) -> None:
 
 
 @both
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_autocast_of_what_runs_again(lib: Any, reentrant: bool) -> None:
+    x = lib.ones(2, 2, requires_grad=True)
+    seen = []
+
+    def block(y: Any) -> Any:
+        seen.append((y @ y).dtype)
+        return (y @ y).exp()
+
+    with lib.autocast("cpu"):
+        loss = lib.utils.checkpoint.checkpoint(block, x, use_reentrant=reentrant).sum()
+    loss.backward()
+    assert seen == [lib.bfloat16, lib.bfloat16] and x.grad.dtype == lib.float32
+
+
+@both
 def test_disabled_autocast_says_so(lib: Any) -> None:
     with pytest.warns(UserWarning, match=r"CUDA is not available.* Disabling"):
         mode = lib.autocast("cuda")

@@ -130,7 +130,10 @@ def no_device(kind: str) -> NoDeviceError:
 
 def require_cpu(place: Any) -> None:
     """Raise unless tensors can live on a device; None stands for the default."""
-    if place is not None and (kind := device(place).type) != "cpu":
+    if place is None or place is CPU:
+        return
+    kind = (place if isinstance(place, device) else device(place)).type
+    if kind != "cpu":
         raise no_device(kind)
 
 

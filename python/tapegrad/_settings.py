@@ -6,19 +6,16 @@ import os
 import warnings
 from typing import Any
 
-from ._C import Tensor
 from ._device import CPU, device, require_cpu
 
 __all__ = [
     "are_deterministic_algorithms_enabled",
     "get_default_device",
     "get_deterministic_debug_mode",
-    "get_device",
     "get_device_module",
     "get_float32_matmul_precision",
     "get_num_interop_threads",
     "is_deterministic_algorithms_warn_only_enabled",
-    "is_storage",
     "is_warn_always_enabled",
     "set_default_device",
     "set_deterministic_debug_mode",
@@ -67,17 +64,6 @@ def get_default_device() -> device:
         device(type='cpu')
     """
     return CPU
-
-
-def get_device(input: Tensor, /) -> int:
-    """The number of a tensor's device: -1, that of the CPU.
-
-    Example:
-        >>> import tapegrad
-        >>> tapegrad.get_device(tapegrad.zeros(2))
-        -1
-    """
-    return input.get_device()
 
 
 def get_device_module(device: Any = None) -> Any:
@@ -299,14 +285,3 @@ def is_warn_always_enabled() -> bool:
         False
     """
     return _Settings.warn_always
-
-
-def is_storage(obj: Any, /) -> bool:
-    """Whether an object is the memory of a tensor; there are no objects for it here.
-
-    Example:
-        >>> import tapegrad
-        >>> tapegrad.is_storage(tapegrad.zeros(2))
-        False
-    """
-    return False

@@ -133,12 +133,14 @@ def _to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     for argument in args:
         if isinstance(argument, Tensor):
             dtype = argument.dtype
-        elif isinstance(argument, _C.dtype) or argument in (float, int, bool):
+        elif isinstance(argument, _C.dtype):
             dtype = argument
         elif isinstance(argument, bool):
             flags.append(argument)
-        elif isinstance(argument, str | device | int):
+        elif isinstance(argument, (str, device, int)):
             place = argument
+        elif argument in (float, int, bool):
+            dtype = argument
         elif argument is not None:
             raise TypeError(f"to() received an invalid argument of type {type(argument).__name__}")
     require_cpu(place)
@@ -414,15 +416,8 @@ Example:
 """
 # What no tensor is.
 _ABSENT_KINDS = (
-    "cuda",
-    "xpu",
-    "mps",
-    "meta",
-    "mkldnn",
-    "sparse",
-    "sparse_csr",
-    "quantized",
-    "nested",
+    *("cuda", "ipu", "maia", "meta", "mkldnn", "mps", "mtia", "nested", "quantized", "sparse"),
+    *("sparse_csr", "vulkan", "xla", "xpu"),
 )
 # The documentation of attributes that are the same for all tensors.
 _FLAG = """Always {1}.
@@ -432,6 +427,28 @@ Example:
     >>> tapegrad.zeros(2).{0}
     {1}
 """
+
+
+def _never(name: str) -> Callable[[Tensor], bool]:
+    """A method that is False for all tensors."""
+
+    def method(self: Tensor) -> bool:
+        return False
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = _FLAG.format(f"{name}()", False)
+    return method
+
+
+def _is_signed(self: Tensor) -> bool:
+    """Whether the dtype has negative numbers.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.zeros(2).is_signed(), tapegrad.zeros(2, dtype=tapegrad.uint8).is_signed()
+        (True, False)
+    """
+    return self.dtype.is_signed
 
 
 def _type_as(self: Tensor, other: Tensor) -> Tensor:
@@ -481,6 +498,8 @@ for name, value in {
     "is_pinned": _is_pinned,
     "get_device": _get_device,
     "is_shared": _is_shared,
+    "is_signed": _is_signed,
+    **{name: _never(name) for name in ("is_conj", "is_neg", "is_distributed")},
     "share_memory_": _share_memory_,
     "type": _type,
     "type_as": _type_as,

@@ -15,6 +15,7 @@ from ..autograd.grad_mode import _DecoratorContextManager
 from ..utils._python_dispatch import TorchDispatchMode
 
 __all__ = [
+    "as_it_is",
     "autocast",
     "custom_bwd",
     "custom_fwd",
@@ -174,6 +175,11 @@ class autocast(_DecoratorContextManager):
         copy.device, copy.fast_dtype, copy._enabled = self.device, self.fast_dtype, self._enabled
         copy._before = []
         return copy
+
+
+def as_it_is() -> autocast:
+    """A context manager in which the mode is what it is now, on whatever thread."""
+    return autocast("cpu", _state.dtype, _state.enabled)
 
 
 def is_autocast_available(device_type: str) -> bool:

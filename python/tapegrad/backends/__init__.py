@@ -4,7 +4,7 @@ What is set is kept and has no effect.
 
 Example:
     >>> import tapegrad
-    >>> tapegrad.backends.cudnn.benchmark = True
+    >>> tapegrad.backends.cudnn.benchmark = False
     >>> tapegrad.backends.cudnn.is_available(), tapegrad.backends.mps.is_available()
     (False, False)
 """
