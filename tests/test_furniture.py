@@ -198,6 +198,25 @@ def test_backends(lib: Any) -> None:
     assert backends.cpu.get_cpu_capability() in ("AVX512", "AVX2", "DEFAULT")
 
 
+@both
+def test_modules_for_several_devices(lib: Any) -> None:
+    layer = lib.nn.Linear(2, 1)
+    model = lib.nn.DataParallel(layer)
+    assert model.module is layer and list(model.state_dict()) == ["module.weight", "module.bias"]
+    x = lib.ones(3, 2)
+    assert model(x).equal(layer(x)) and model(input=x).equal(layer(x))
+    assert isinstance(model, lib.nn.parallel.DataParallel)
+    assert not lib.distributed.is_initialized()
+
+
+def test_there_is_no_distributed_training() -> None:
+    assert not tg.distributed.is_available()
+    with raises(RuntimeError, "tapegrad has no distributed training."):
+        tg.nn.parallel.DistributedDataParallel(tg.nn.Linear(1, 1))
+    with raises(AttributeError, "module 'tapegrad.distributed' has no attribute 'get_rank'. "):
+        tg.distributed.get_rank()
+
+
 # ---------------------------------------------------------------------------- switches
 
 
@@ -829,7 +848,7 @@ def test_without_tensorboard() -> None:
         ("fft", "tapegrad has no Fourier transforms."),
         ("sparse", "tapegrad has no sparse tensors."),
         ("sparse_coo_tensor", "tapegrad has no sparse tensors."),
-        ("distributed", "tapegrad has no distributed training."),
+        ("Event", "tapegrad has no devices that work beside the CPU."),
         ("complex64", "tapegrad has no complex numbers."),
         ("hub", "tapegrad does not download models."),
         ("empy", "Did you mean 'empty'?"),

@@ -34,6 +34,7 @@ def test_torch_is_tapegrad(tmp_path: Path) -> None:
         tmp_path,
         "program.py",
         """
+        import importlib.metadata
         import sys
         import torch
         import torch.nn.functional as F
@@ -52,6 +53,8 @@ def test_torch_is_tapegrad(tmp_path: Path) -> None:
         assert torch.nn.__spec__.name == "tapegrad.nn"
         assert torch.__version__ > "2.4" and torch.__version__.startswith("2.")
         assert "+tapegrad." in torch.__version__
+        assert importlib.metadata.version("torch") == torch.__version__
+        assert not torch.distributed.is_available()
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         model = nn.Linear(2, 1).to(device)
         step = optim.SGD(model.parameters(), lr=0.1)
@@ -88,7 +91,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     ran = run(tmp_path, *TORCH, write(tmp_path, "program.py", MISSING))
     assert ran.stdout.splitlines() == [
         "ModuleNotFoundError: No module named 'torch.sparse'. tapegrad has no sparse tensors.",
-        "ModuleNotFoundError: No module named 'torch.distributed'. "
+        "ImportError: cannot import name 'init_process_group' from 'tapegrad.distributed'. "
         "tapegrad has no distributed training.",
         "ImportError: cannot import name 'fft' from 'tapegrad'. "
         "tapegrad has no Fourier transforms.",

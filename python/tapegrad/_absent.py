@@ -6,37 +6,52 @@ from collections.abc import Iterable
 
 __all__ = ["missing"]
 
-_COMPLEX = "tapegrad has no complex numbers."
-_SPARSE = "tapegrad has no sparse tensors."
-_QUANTISED = "tapegrad has no quantised tensors."
-_STORAGE = "tapegrad has no objects for the memory of tensors."
-_GRAPHS = "tapegrad runs programs as they are and has no graphs of them."
-_NAMES = {
-    "fft": "tapegrad has no Fourier transforms.",
-    "distributed": "tapegrad has no distributed training.",
-    "hub": "tapegrad does not download models.",
-    "onnx": "tapegrad does not write other formats than safetensors.",
-    "nested": "tapegrad has no nested tensors.",
-    "masked": "tapegrad has no masked tensors.",
-    "Stream": "tapegrad has no devices with streams.",
-    "Event": "tapegrad has no devices with events.",
-    **dict.fromkeys(("uint16", "uint32", "uint64"), "tapegrad has uint8 alone without signs."),
-    **dict.fromkeys(("rpc", "futures", "Future"), "tapegrad has no distributed training."),
-    **dict.fromkeys(("complex64", "complex128", "complex32", "cfloat", "cdouble"), _COMPLEX),
-    **dict.fromkeys(("chalf", "complex", "polar", "view_as_real", "view_as_complex"), _COMPLEX),
-    **dict.fromkeys(("stft", "istft", "imag"), _COMPLEX),
-    **dict.fromkeys(
-        ("quantization", "ao", "dequantize", "fake_quantize_per_tensor_affine"), _QUANTISED
-    ),
-    **dict.fromkeys(("qint8", "quint8", "qint32", "quantize_per_tensor"), _QUANTISED),
-    **dict.fromkeys(("Storage", "UntypedStorage", "TypedStorage", "FloatStorage"), _STORAGE),
-    **dict.fromkeys(("LongStorage", "DoubleStorage", "ByteStorage", "storage"), _STORAGE),
-    **dict.fromkeys(("fx", "export", "_dynamo", "_inductor", "package", "library"), _GRAPHS),
+# For each package the reasons, with the names that they are about.
+_REASONS: dict[str, dict[str, tuple[str, ...]]] = {
+    "tapegrad": {
+        "tapegrad has no Fourier transforms.": ("fft",),
+        "tapegrad has no complex numbers.": (
+            *("cdouble", "cfloat", "chalf", "complex", "complex128", "complex32", "complex64"),
+            *("imag", "istft", "polar", "stft", "view_as_complex", "view_as_real"),
+        ),
+        "tapegrad has no sparse tensors.": (
+            *("smm", "sparse", "sparse_bsc", "sparse_bsr", "sparse_coo", "sparse_coo_tensor"),
+            *("sparse_csc", "sparse_csr", "sparse_csr_tensor", "sspaddmm"),
+        ),
+        "tapegrad has no nested tensors.": ("jagged", "nested"),
+        "tapegrad has no masked tensors.": ("masked",),
+        "tapegrad has no quantised tensors.": (
+            *("ao", "dequantize", "qint32", "qint8", "quantization", "quantize_per_channel"),
+            *("quantize_per_tensor", "quint8"),
+        ),
+        "tapegrad has no objects for the memory of tensors.": (
+            *("ByteStorage", "DoubleStorage", "FloatStorage", "IntStorage", "LongStorage"),
+            *("Storage", "TypedStorage", "UntypedStorage", "storage"),
+        ),
+        "tapegrad has no integers without signs but uint8.": ("uint16", "uint32", "uint64"),
+        "tapegrad has no numbers of 8 bits but integers.": (
+            *("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz"),
+        ),
+        "tapegrad runs programs as they are and has no graphs of them.": (
+            *("_dynamo", "_inductor", "export", "fx", "library", "package"),
+        ),
+        "tapegrad has no devices that work beside the CPU.": ("Event", "Stream"),
+        "tapegrad does not download models.": ("hub",),
+        "tapegrad writes the format safetensors alone.": ("onnx",),
+        "tapegrad has no distributed training.": ("futures",),
+    },
+    "tapegrad.jit": {
+        "tapegrad runs programs as they are and has no graphs of them.": (
+            *("CompilationUnit", "ScriptFunction", "ScriptModule", "load", "save"),
+        ),
+    },
+    "tapegrad.utils": {
+        "tapegrad does not download models.": ("model_zoo",),
+        "tapegrad has no interface for extensions in C++.": ("cpp_extension",),
+    },
 }
-_REASONS = {
-    "tapegrad": _NAMES,
-    "tapegrad.jit": dict.fromkeys(("ScriptModule", "ScriptFunction", "load", "save"), _GRAPHS),
-}
+# Packages of which there is little more than the name.
+_WHOLE = {"tapegrad.distributed": "tapegrad has no distributed training."}
 
 
 def missing(package: str, name: str, known: Iterable[str]) -> str:
@@ -48,11 +63,11 @@ def missing(package: str, name: str, known: Iterable[str]) -> str:
     >>> missing("tapegrad", "arrange", ["arange"])
     ". Did you mean 'arange'?"
     """
-    reason = _REASONS.get(package, {}).get(name)
-    if reason is None and package == "tapegrad" and "sparse" in name:
-        reason = _SPARSE
-    if reason is not None:
-        return f". {reason}"
+    for reason, names in _REASONS.get(package, {}).items():
+        if name in names:
+            return f". {reason}"
+    if package in _WHOLE:
+        return f". {_WHOLE[package]}"
     if name.startswith("_"):
         return ""
     from difflib import get_close_matches  # rarely needed, and not quick to import

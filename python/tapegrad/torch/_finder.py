@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
+from importlib.metadata import Distribution, DistributionFinder
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+from .. import version
 from .._absent import missing
 
 __all__ = ["Aliases", "Suggestions"]
@@ -27,6 +31,24 @@ class Aliases(MetaPathFinder):
             raise ModuleNotFoundError(f"No module named {fullname!r}{_reason(name)}", name=fullname)
         module = importlib.import_module(name)
         return ModuleSpec(fullname, _Loaded(module), is_package=hasattr(module, "__path__"))
+
+    def find_distributions(
+        self, context: DistributionFinder.Context | None = None
+    ) -> Iterable[Distribution]:
+        """What ``importlib.metadata`` asks for: the version of ``torch``."""
+        return [_Metadata()] if context is not None and context.name == "torch" else []
+
+
+class _Metadata(Distribution):
+    """What is known of the package ``torch``, without one that is installed."""
+
+    def read_text(self, filename: str) -> str | None:
+        if filename != "METADATA":
+            return None
+        return f"Metadata-Version: 2.1\nName: torch\nVersion: {version.__version__}\n"
+
+    def locate_file(self, path: Any) -> Any:
+        return Path(version.__file__).parent / path
 
 
 class _Loaded(Loader):

@@ -577,6 +577,9 @@ class Module(StateDicts):
         """The module itself: the CPU is the only device."""
         return self
 
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Does nothing: operators are quick by themselves here."""
+
     def cuda(self: T, device: Any = None) -> T:
         """Raises an error, as there is no GPU to move to: ``.to(device)`` suits every machine.
 
