@@ -158,6 +158,8 @@ def test_modules_of_devices(lib: Any) -> None:
     with cuda.device(-1), cuda.device_of(lib.ones(1)), cuda.stream(None):
         pass
     assert not isinstance(lib.ones(1), cuda.FloatTensor)
+    with pytest.raises((RuntimeError, TypeError)):
+        lib.set_default_tensor_type(cuda.FloatTensor)
     with raises(TypeError, "type tapegrad.cuda.LongTensor not available. ", lib):
         cuda.LongTensor([1])
     assert not lib.xpu.is_available() and lib.xpu.device_count() == 0
@@ -213,8 +215,10 @@ def test_there_is_no_distributed_training() -> None:
     assert not tg.distributed.is_available()
     with raises(RuntimeError, "tapegrad has no distributed training."):
         tg.nn.parallel.DistributedDataParallel(tg.nn.Linear(1, 1))
-    with raises(AttributeError, "module 'tapegrad.distributed' has no attribute 'get_rank'. "):
-        tg.distributed.get_rank()
+    with raises(RuntimeError, "tapegrad has no distributed training."):
+        tg.distributed.init_process_group(backend="gloo")  # type: ignore[attr-defined]
+    with raises(AttributeError, "module 'tapegrad.distributed' has no attribute 'ReduceOp'. "):
+        tg.distributed.ReduceOp
 
 
 # ---------------------------------------------------------------------------- switches
@@ -491,6 +495,9 @@ def test_autocast_blocks(lib: Any) -> None:
         assert (x.double() @ x.double()).dtype == lib.float64
         assert (x.long() @ x.long()).dtype == lib.int64
         assert lib.mm(x, x, out=lib.empty(2, 2)).dtype == lib.float32
+        assert lib.mm(input=x, mat2=x).dtype == lib.bfloat16
+        normed = lib.layer_norm(input=x.bfloat16(), normalized_shape=(2,), weight=lib.ones(2))
+        assert normed.dtype == lib.bfloat16
     assert not lib.is_autocast_enabled("cpu")
     assert lib.get_autocast_dtype("cpu") == lib.bfloat16
     with pytest.raises(ValueError), on:

@@ -1,8 +1,10 @@
-"""What the modules about devices that are not here share."""
+"""What the modules about devices, and about more than one of them, share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
+from functools import partial
 from typing import Any
 
 from ._device import no_device
@@ -30,7 +32,7 @@ class OutOfMemoryError(RuntimeError):
     """
 
 
-def _function(module: str, name: str, doc: str, run: Callable[..., Any]) -> Callable[..., Any]:
+def _function(module: str, name: str, doc: str, run: Callable[[], Any]) -> Callable[..., Any]:
     def function(*args: Any, **kwargs: Any) -> Any:
         return run()
 
@@ -48,15 +50,13 @@ def answers(module: str, results: Mapping[str, Any]) -> dict[str, Any]:
     0
     """
     return {
-        name: _function(
-            module, name, f"Returns {result!r}: no device.", lambda result=result: result
-        )
+        name: _function(module, name, f"Returns {result!r}: no device.", partial(copy, result))
         for name, result in results.items()
     }
 
 
 def refusals(module: str, names: Iterable[str], error: Callable[[], Exception]) -> dict[str, Any]:
-    """Functions that need a device, and raise.
+    """Functions that need what is not here, and raise.
 
     >>> from tapegrad._absent_device import refusals
     >>> refusals("cuda", ["init"], lambda: RuntimeError("no"))["init"]()
@@ -68,7 +68,10 @@ def refusals(module: str, names: Iterable[str], error: Callable[[], Exception]) 
         raise error()
 
     return {
-        name: _function(module, name, "Raises RuntimeError: no device.", refuse) for name in names
+        name: _function(
+            module, name, "Raises RuntimeError: there is nothing to do it with.", refuse
+        )
+        for name in names
     }
 
 

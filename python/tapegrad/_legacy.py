@@ -51,6 +51,19 @@ class AbsentTensorType(type):
         return False
 
 
+def absent_types(kind: str) -> dict[str, Any]:
+    """The types of tensors on devices that are not here, by name.
+
+    >>> from tapegrad._legacy import absent_types
+    >>> isinstance(_C.zeros(1), absent_types("cuda")["FloatTensor"])
+    False
+    """
+    doc = "A type that no tensor has: tensors live on the CPU."
+    members = {"__doc__": doc, "__module__": f"tapegrad.{kind}"}
+    names = [name for name in __all__ if name.endswith("Tensor")]
+    return {name: AbsentTensorType(name, (), members) for name in names}
+
+
 def _make(name: str, dtype: _C.dtype) -> TensorType:
     short = str(dtype).removeprefix("tapegrad.")
     doc = f"""The type of the tensors of dtype {short}.
@@ -137,8 +150,8 @@ def set_default_tensor_type(t: Any, /) -> None:
             dtype = dtype_of(t)
         except ValueError as error:
             raise TypeError(str(error)) from None
-    elif isinstance(t, TensorType):
-        dtype = t.dtype
+    elif isinstance(t, TensorType | AbsentTensorType):
+        dtype = dtype_of(t)
     else:
         raise TypeError(
             "invalid type object: only floating-point types are supported as the default type"

@@ -92,8 +92,9 @@ class _Casts(TorchDispatchMode):
             *_cast(args, dtype, kinds),
             **{key: _cast(value, dtype, kinds) for key, value in kwargs.items()},
         )
-        if name in _LIKE_INPUT and isinstance(args[0], Tensor) and args[0].dtype in _LOW:
-            return _cast(result, args[0].dtype, (_C.float32,))
+        input = args[0] if args else kwargs.get("input")
+        if name in _LIKE_INPUT and isinstance(input, Tensor) and input.dtype in _LOW:
+            return _cast(result, input.dtype, (_C.float32,))
         return result
 
 

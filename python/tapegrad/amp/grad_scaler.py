@@ -54,9 +54,10 @@ class GradScaler:
         self._device = device
         self._enabled = enabled and device == "cpu"
         if enabled and not self._enabled:
-            name = device.upper()
             warnings.warn(
-                f"GradScaler is enabled, but {name} is not available.  Disabling.", stacklevel=2
+                f"tapegrad.{device}.amp.GradScaler is enabled, but {device.upper()} is not "
+                "available.  Disabling.",
+                stacklevel=2,
             )
         if self._enabled:
             if growth_factor <= 1.0:

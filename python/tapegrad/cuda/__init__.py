@@ -95,50 +95,31 @@ class stream(_Context):
     """
 
 
-globals().update(
-    answers(
-        "cuda",
-        {
-            **dict.fromkeys(
-                ("is_initialized", "is_bf16_supported", "is_tf32_supported"),
-                False,
-            ),
-            **dict.fromkeys(("memory_allocated", "max_memory_allocated"), 0),
-            **dict.fromkeys(("memory_reserved", "max_memory_reserved"), 0),
-            **dict.fromkeys(("memory_cached", "max_memory_cached"), 0),
-            **dict.fromkeys(("seed", "seed_all", "set_rng_state", "set_rng_state_all")),
-            **dict.fromkeys(("reset_peak_memory_stats", "reset_accumulated_memory_stats")),
-            **dict.fromkeys(("reset_max_memory_allocated", "reset_max_memory_cached")),
-            "get_arch_list": [],
-            "get_gencode_flags": "",
-            "get_rng_state_all": [],
-            "memory_stats": {},
-        },
-    )
+_FALSE = ("is_initialized", "is_bf16_supported", "is_tf32_supported")
+_ZERO = (
+    *("memory_allocated", "max_memory_allocated", "memory_reserved", "max_memory_reserved"),
+    *("memory_cached", "max_memory_cached"),
+)
+_NONE = (
+    *("seed", "seed_all", "set_rng_state", "set_rng_state_all", "reset_peak_memory_stats"),
+    *("reset_accumulated_memory_stats", "reset_max_memory_allocated", "reset_max_memory_cached"),
+)
+_EMPTY = {"get_arch_list": [], "get_gencode_flags": "", "get_rng_state_all": []}
+_REFUSED = (
+    *("init", "synchronize", "current_device", "set_device", "initial_seed", "get_rng_state"),
+    *("get_device_name", "get_device_capability", "get_device_properties", "ipc_collect"),
+    *("mem_get_info", "memory_summary", "memory_snapshot", "memory_usage"),
+    *("set_per_process_memory_fraction", "current_stream", "default_stream", "set_stream"),
+    *("current_blas_handle", "can_device_access_peer", "is_current_stream_capturing", "graph"),
+    *("set_sync_debug_mode", "utilization", "temperature", "power_draw"),
 )
 globals().update(
-    refusals(
-        "cuda",
-        (
-            *("init", "synchronize", "current_device", "set_device", "initial_seed"),
-            *("get_device_name", "get_device_capability", "get_device_properties"),
-            *("get_rng_state", "ipc_collect", "mem_get_info", "memory_summary"),
-            *("memory_snapshot", "set_per_process_memory_fraction", "memory_usage"),
-            *("current_stream", "default_stream", "set_stream", "current_blas_handle"),
-            *("can_device_access_peer", "is_current_stream_capturing", "graph"),
-            *("set_sync_debug_mode", "utilization", "temperature", "power_draw"),
-        ),
-        lambda: no_device("cuda"),
-    )
+    answers("cuda", dict.fromkeys(_FALSE, False) | dict.fromkeys(_ZERO, 0))
+    | answers("cuda", dict.fromkeys(_NONE) | _EMPTY | {"memory_stats": {}})
+    | refusals("cuda", _REFUSED, lambda: no_device("cuda"))
+    | refusing_classes("cuda", ("Event", "Stream", "ExternalStream", "CUDAGraph"))
+    | _legacy.absent_types("cuda")
 )
-globals().update(refusing_classes("cuda", ("Event", "Stream", "ExternalStream", "CUDAGraph")))
-for _name in _legacy.__all__:
-    if _name.endswith("Tensor"):
-        _doc = "The type of tensors on a GPU; no tensor is one, and none can be made."
-        globals()[_name] = _legacy.AbsentTensorType(
-            _name, (), {"__doc__": _doc, "__module__": __name__}
-        )
-
 __getattr__, __dir__ = lazy(__name__, {"amp": "amp"})
 __all__ = ["AcceleratorError", "OutOfMemoryError", "amp", "device", "device_count", "device_of"]
 __all__ += ["empty_cache", "is_available", "manual_seed", "manual_seed_all", "stream"]
