@@ -145,6 +145,7 @@ def test_default_device(lib: Any) -> None:
 
 
 @both
+@pytest.mark.filterwarnings("ignore:torch.set_default_tensor_type")
 def test_modules_of_devices(lib: Any) -> None:
     cuda = lib.cuda
     assert cuda.is_available() is False and cuda.device_count() == 0
@@ -808,9 +809,55 @@ def test_tensors_go_through_queues_as_copies() -> None:
     x = tg.tensor([1.0, 2.0])
     tg.multiprocessing.start_processes(double_in_process, (x, queue), start_method="fork")
     assert queue.get()[1].tolist() == [2.0, 4.0] and x.tolist() == [1.0, 2.0]
-    for call in (x.share_memory_, tg.nn.Linear(1, 1).share_memory):
-        with raises(NotImplementedError, "tapegrad has no tensors in shared memory."):
-            call()
+
+
+def add_in_process(model: Any, queue: Any) -> None:
+    values = queue.get()
+    with tg.no_grad():
+        for parameter in model.parameters():
+            parameter += 1
+    values[1] = 7
+    model.low[0] = 5
+    assert values.is_shared() and all(p.is_shared() for p in model.state_dict().values())
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_shared_memory(method: str) -> None:
+    model = tg.nn.Sequential(tg.nn.Linear(2, 1), tg.nn.BatchNorm1d(1))
+    model.register_buffer("low", tg.ones(3, dtype=tg.bfloat16))
+    before = [parameter.tolist() for parameter in model.parameters()]
+    assert model.share_memory() is model
+    assert [parameter.tolist() for parameter in model.parameters()] == before
+    assert all(value.is_shared() for value in model.state_dict().values())
+    assert model.low.tolist() == [1.0, 1.0, 1.0] and model[0].weight.requires_grad
+    whole = tg.arange(6.0)
+    values = whole[2:].share_memory_()
+    assert values.tolist() == [2.0, 3.0, 4.0, 5.0] and values.storage_offset() == 2
+    assert values.share_memory_() is values
+    assert tg.zeros(0).share_memory_().numel() == 0
+
+    mp = tg.multiprocessing.get_context(method)
+    queue = mp.SimpleQueue()
+    process = mp.Process(target=add_in_process, args=(model, queue), daemon=True)
+    process.start()
+    queue.put(values)
+    process.join(60)
+    assert process.exitcode == 0
+    expected = [(tg.tensor(value) + 1).tolist() for value in before]
+    assert [parameter.tolist() for parameter in model.parameters()] == expected
+    assert values.tolist() == [2.0, 7.0, 4.0, 5.0] and model.low.tolist() == [5.0, 1.0, 1.0]
+
+
+def test_shared_memory_is_given_back() -> None:
+    folder = Path("/proc/self/fd")
+    x = tg.ones(4).share_memory_()
+    count = len(list(folder.iterdir()))
+    y = tg.ones(4).share_memory_()
+    view = y[1:]
+    del y
+    assert view.is_shared() and len(list(folder.iterdir())) > count
+    del view
+    assert x.is_shared() and len(list(folder.iterdir())) == count
 
 
 def test_versions() -> None:

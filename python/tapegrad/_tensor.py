@@ -358,31 +358,36 @@ def _get_device(self: Tensor) -> int:
 
 
 def _is_shared(self: Tensor) -> bool:
-    """False, as no tensor is in memory that processes share.
+    """Whether the tensor is in memory that processes share.
 
     Example:
         >>> import tapegrad
         >>> tapegrad.zeros(2).is_shared()
         False
     """
-    return False
+    from ._shared_memory import is_shared  # rarely needed
+
+    return is_shared(self)
 
 
 def _share_memory_(self: Tensor) -> Tensor:
-    """Raises an error: tensors in memory that processes share are not here.
+    """Move the tensor into memory that processes share.
 
-    Raises:
-        NotImplementedError: always.
+    A process that gets the tensor from this one (forked, as an argument or through a queue of
+    ``multiprocessing``) sees its changes, and this one those of the other. Views that were made
+    before stay where they were.
+
+    Returns:
+        The tensor itself.
 
     Example:
         >>> import tapegrad
-        >>> tapegrad.zeros(2).share_memory_()
-        Traceback (most recent call last):
-        NotImplementedError: tapegrad has no tensors in shared memory. Other processes get copies.
+        >>> tapegrad.zeros(2).share_memory_().is_shared()
+        True
     """
-    raise NotImplementedError(
-        "tapegrad has no tensors in shared memory. Other processes get copies."
-    )
+    from ._shared_memory import share  # rarely needed
+
+    return share(self)
 
 
 def _layout(self: Tensor) -> layout:

@@ -1,7 +1,7 @@
 """Python's ``multiprocessing``, and `spawn`.
 
-Tensors go to other processes as copies, as arguments and through queues. Memory that processes
-share is not here: ``Tensor.share_memory_`` raises NotImplementedError.
+Tensors in shared memory (``Tensor.share_memory_``, ``Module.share_memory``) go to other processes
+as they are, as arguments and through queues; others as copies.
 
 Example:
     >>> import tapegrad
@@ -35,17 +35,17 @@ __all__ += multiprocessing.__all__
 
 
 def get_all_sharing_strategies() -> set[str]:
-    """The ways in which tensors go to other processes: as copies."""
-    return {"copy"}
+    """The ways in which shared memory goes to other processes: as a file descriptor."""
+    return {"file_descriptor"}
 
 
 def get_sharing_strategy() -> str:
-    """The way in which tensors go to other processes: ``"copy"``."""
-    return "copy"
+    """The way in which shared memory goes to other processes: ``"file_descriptor"``."""
+    return "file_descriptor"
 
 
 def set_sharing_strategy(new_strategy: str) -> None:
-    """Does nothing: tensors go to other processes as copies."""
+    """Does nothing: shared memory goes to other processes as a file descriptor."""
 
 
 class ProcessException(Exception):

@@ -589,11 +589,7 @@ class Module(StateDicts):
         return self._apply(lambda t: t.cuda(device))
 
     def share_memory(self: T) -> T:
-        """Raises an error: tensors in memory that processes share are not here.
-
-        Raises:
-            NotImplementedError: if the module has a parameter or buffer.
-        """
+        """Move parameters and buffers into memory that processes share; returns the module."""
         return self._apply(lambda t: t.share_memory_())
 
     def to(self: T, *args: Any, **kwargs: Any) -> T:
