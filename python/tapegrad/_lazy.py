@@ -23,11 +23,14 @@ def lazy(
 
     def load(name: str) -> object:
         if name not in names:
-            from difflib import get_close_matches  # rarely needed, and not quick to import
+            from ._absent import missing  # rarely needed
 
-            message = f"module {package!r} has no attribute {name!r}"
-            close = get_close_matches(name, listing(), 1) if name[:1] != "_" else []
-            raise AttributeError(message + "".join(f". Did you mean {near!r}?" for near in close))
+            reason = missing(package, name, listing())
+            raise AttributeError(
+                f"module {package!r} has no attribute {name!r}{reason}",
+                name=name,
+                obj=sys.modules[package],
+            )
         module = importlib.import_module(f"{package}.{names[name]}")
         value = module if name == names[name] else getattr(module, name)
         namespace[name] = value

@@ -6,6 +6,7 @@ from typing import Any
 
 from . import _C
 from ._C import Tensor
+from ._device import no_device, require_cpu
 
 # The package exports these names.
 __all__ = [
@@ -32,10 +33,35 @@ class TensorType(type):
     dtype: _C.dtype
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Tensor:
+        require_cpu(kwargs.get("device"))
         return _C._legacy_tensor(cls.dtype, args, kwargs)
 
     def __instancecheck__(cls, instance: Any) -> bool:
         return isinstance(instance, Tensor) and instance.dtype is cls.dtype
+
+
+class AbsentTensorType(type):
+    """A type of tensors that live elsewhere: no tensor is an instance of it."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        kind = cls.__module__.rpartition(".")[2]
+        raise TypeError(f"type {cls.__module__}.{cls.__name__} not available. {no_device(kind)}")
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return False
+
+
+def absent_types(kind: str) -> dict[str, Any]:
+    """The types of tensors on devices that are not here, by name.
+
+    >>> from tapegrad._legacy import absent_types
+    >>> isinstance(_C.zeros(1), absent_types("cuda")["FloatTensor"])
+    False
+    """
+    doc = "A type that no tensor has: tensors live on the CPU."
+    members = {"__doc__": doc, "__module__": f"tapegrad.{kind}"}
+    names = [name for name in __all__ if name.endswith("Tensor")]
+    return {name: AbsentTensorType(name, (), members) for name in names}
 
 
 def _make(name: str, dtype: _C.dtype) -> TensorType:
@@ -89,6 +115,8 @@ def dtype_of(kind: Any) -> Any:
     """
     if isinstance(kind, TensorType):
         return kind.dtype
+    if isinstance(kind, AbsentTensorType):
+        kind = f"{kind.__module__}.{kind.__name__}"
     if kind is Tensor:
         return _C.get_default_dtype()
     if isinstance(kind, str):
@@ -96,6 +124,8 @@ def dtype_of(kind: Any) -> Any:
         for known in _TYPES:
             if known.__name__ == name and library in ("tapegrad", "torch"):
                 return known.dtype
+        if library.endswith(".cuda"):
+            raise no_device("cuda")
         raise ValueError(f"invalid type: '{kind}'")
     return kind
 
@@ -120,8 +150,8 @@ def set_default_tensor_type(t: Any, /) -> None:
             dtype = dtype_of(t)
         except ValueError as error:
             raise TypeError(str(error)) from None
-    elif isinstance(t, TensorType):
-        dtype = t.dtype
+    elif isinstance(t, TensorType | AbsentTensorType):
+        dtype = dtype_of(t)
     else:
         raise TypeError(
             "invalid type object: only floating-point types are supported as the default type"

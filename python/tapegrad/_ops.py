@@ -149,8 +149,9 @@ class OpOverloadPacket:
 
 
 def _run(operator: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    owner: Any = next(owner for owner in (_C, _C._linalg, Tensor) if hasattr(owner, operator))
-    return getattr(owner, operator)(*args, **kwargs)
+    places = (getattr(owner, operator, None) for owner in (_C, _C._linalg, Tensor))
+    function: Any = next(found for found in places if callable(found))  # `double` is a dtype, too
+    return function(*args, **kwargs)
 
 
 class _Aten:

@@ -10,7 +10,7 @@ from typing import Any
 from . import _C
 from ._arrays import from_array, to_array
 from ._C import Tensor
-from ._device import CPU, device
+from ._device import CPU, NO_ACCELERATOR, device, layout, no_device, require_cpu, strided
 from ._legacy import dtype_of, type_name
 from ._tensor_str import tensor_str
 from .utils.hooks import RemovableHandle
@@ -114,7 +114,8 @@ def _to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         The tensor itself where nothing changes and no copy is asked for.
 
     Raises:
-        RuntimeError: if the number of dimensions is not that of the memory format.
+        RuntimeError: if the number of dimensions is not that of the memory format, or the device
+            is not the CPU.
 
     Example:
         >>> import tapegrad
@@ -132,16 +133,17 @@ def _to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     for argument in args:
         if isinstance(argument, Tensor):
             dtype = argument.dtype
-        elif isinstance(argument, _C.dtype) or argument in (float, int, bool):
+        elif isinstance(argument, _C.dtype):
             dtype = argument
-        elif isinstance(argument, str | device):
-            place = argument
         elif isinstance(argument, bool):
             flags.append(argument)
+        elif isinstance(argument, (str, device, int)):
+            place = argument
+        elif argument in (float, int, bool):
+            dtype = argument
         elif argument is not None:
             raise TypeError(f"to() received an invalid argument of type {type(argument).__name__}")
-    if place is not None:
-        device(place)
+    require_cpu(place)
     copy = copy or flags[1:2] == [True]
     return self._to_dtype(self.dtype if dtype is None else dtype, copy, memory_format)
 
@@ -300,6 +302,105 @@ def _cpu(self: Tensor) -> Tensor:
     return self
 
 
+def _cuda(
+    self: Tensor, device: Any = None, non_blocking: bool = False, memory_format: Any = None
+) -> Tensor:
+    """Raises an error, as there is no GPU to move to: ``.to(device)`` suits every machine.
+
+    Raises:
+        RuntimeError: always; it is an AssertionError, too.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.zeros(2).cuda()
+        Traceback (most recent call last):
+        tapegrad._device.NoDeviceError: tapegrad not compiled with CUDA enabled. This package runs
+        on the CPU only.
+    """
+    raise no_device("cuda")
+
+
+def _pin_memory(self: Tensor, device: Any = None) -> Tensor:
+    """Raises an error: pinned memory is for copies to devices, and there is none.
+
+    Raises:
+        RuntimeError: always.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.zeros(2).pin_memory()
+        Traceback (most recent call last):
+        RuntimeError: Cannot access accelerator device when none is available.
+    """
+    raise RuntimeError(NO_ACCELERATOR)
+
+
+def _is_pinned(self: Tensor, device: Any = None) -> bool:
+    """False, as memory is pinned for other devices only.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.zeros(2).is_pinned()
+        False
+    """
+    return False
+
+
+def _get_device(self: Tensor) -> int:
+    """The number of the device: -1, that of the CPU.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.zeros(2).get_device()
+        -1
+    """
+    return -1
+
+
+def _is_shared(self: Tensor) -> bool:
+    """Whether the tensor is in memory that processes share.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.zeros(2).is_shared()
+        False
+    """
+    from ._shared_memory import is_shared  # rarely needed
+
+    return is_shared(self)
+
+
+def _share_memory_(self: Tensor) -> Tensor:
+    """Move the tensor into memory that processes share.
+
+    A process that gets the tensor from this one (forked, as an argument or through a queue of
+    ``multiprocessing``) sees its changes, and this one those of the other. Views that were made
+    before stay where they were.
+
+    Returns:
+        The tensor itself.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.zeros(2).share_memory_().is_shared()
+        True
+    """
+    from ._shared_memory import share  # rarely needed
+
+    return share(self)
+
+
+def _layout(self: Tensor) -> layout:
+    """How the elements are stored: always ``tapegrad.strided``.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.zeros(2).layout
+        tapegrad.strided
+    """
+    return strided
+
+
 def _device(self: Tensor) -> device:
     """The device of the tensor: always the CPU.
 
@@ -318,6 +419,11 @@ Example:
     >>> tapegrad.ones(2).real
     tensor([1., 1.])
 """
+# What no tensor is.
+_ABSENT_KINDS = (
+    *("cuda", "ipu", "maia", "meta", "mkldnn", "mps", "mtia", "nested", "quantized", "sparse"),
+    *("sparse_csr", "vulkan", "xla", "xpu"),
+)
 # The documentation of attributes that are the same for all tensors.
 _FLAG = """Always {1}.
 
@@ -326,6 +432,28 @@ Example:
     >>> tapegrad.zeros(2).{0}
     {1}
 """
+
+
+def _never(name: str) -> Callable[[Tensor], bool]:
+    """A method that is False for all tensors."""
+
+    def method(self: Tensor) -> bool:
+        return False
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = _FLAG.format(f"{name}()", False)
+    return method
+
+
+def _is_signed(self: Tensor) -> bool:
+    """Whether the dtype has negative numbers.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.zeros(2).is_signed(), tapegrad.zeros(2, dtype=tapegrad.uint8).is_signed()
+        (True, False)
+    """
+    return self.dtype.is_signed
 
 
 def _type_as(self: Tensor, other: Tensor) -> Tensor:
@@ -370,14 +498,25 @@ for name, value in {
     "register_post_accumulate_grad_hook": _register_post_accumulate_grad_hook,
     "to": _to,
     "cpu": _cpu,
+    "cuda": _cuda,
+    "pin_memory": _pin_memory,
+    "is_pinned": _is_pinned,
+    "get_device": _get_device,
+    "is_shared": _is_shared,
+    "is_signed": _is_signed,
+    **{name: _never(name) for name in ("is_conj", "is_neg", "is_distributed")},
+    "share_memory_": _share_memory_,
     "type": _type,
     "type_as": _type_as,
     "apply_": _apply,
     "device": property(_device),
+    "layout": property(_layout),
     "real": property(lambda self: self, doc=_REAL),
     "is_cpu": property(lambda self: True, doc=_FLAG.format("is_cpu", True)),
-    "is_cuda": property(lambda self: False, doc=_FLAG.format("is_cuda", False)),
-    "is_sparse": property(lambda self: False, doc=_FLAG.format("is_sparse", False)),
+    **{
+        f"is_{kind}": property(lambda self: False, doc=_FLAG.format(f"is_{kind}", False))
+        for kind in _ABSENT_KINDS
+    },
     "_make_subclass": staticmethod(
         lambda cls, data, requires_grad=False: _C._make_subclass(cls, data, requires_grad)
     ),

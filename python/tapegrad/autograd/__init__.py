@@ -25,9 +25,9 @@ from .graph import GradientEdge
 from .variable import Variable
 
 if TYPE_CHECKING:
-    from . import functional
+    from . import functional, profiler
 
-__getattr__, __dir__ = lazy(__name__, {"functional": "functional"})
+__getattr__, __dir__ = lazy(__name__, {"functional": "functional", "profiler": "profiler"})
 
 __all__ = [
     "Function",
@@ -48,6 +48,7 @@ __all__ = [
     "is_grad_enabled",
     "is_multithreading_enabled",
     "no_grad",
+    "profiler",
     "set_detect_anomaly",
     "set_grad_enabled",
     "set_multithreading_enabled",

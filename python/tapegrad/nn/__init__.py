@@ -1,6 +1,6 @@
 """Building blocks of neural networks: modules, layers, losses and initialisation."""
 
-from . import functional, init, modules, parameter, utils
+from . import functional, init, modules, parallel, parameter, utils
 from .modules.activation import *
 from .modules.attention import *
 from .modules.batchnorm import *
@@ -19,14 +19,17 @@ from .modules.padding import *
 from .modules.pooling import *
 from .modules.rnn import *
 from .modules.transformer import *
+from .parallel import DataParallel
 from .parameter import Buffer, Parameter
 
 __all__ = [
     "Buffer",
+    "DataParallel",
     "Parameter",
     "functional",
     "init",
     "modules",
+    "parallel",
     "parameter",
     "utils",
 ]

@@ -6,17 +6,22 @@ from typing import Any
 
 from .._C import Tensor
 
+__all__ = ["typename"]
 
-def typename(obj: Any) -> str:
-    """The full name of an object's type; tensors are named after their dtype.
 
-    >>> from tapegrad.utils._names import typename
-    >>> typename(3), typename([])
-    ('int', 'list')
+def typename(obj: Any, /) -> str:
+    """The full name of a type, function or module, or of an object's type.
+
+    Tensors are named after their dtype.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.typename(3), tapegrad.typename(tapegrad.zeros(1))
+        ('int', 'tapegrad.FloatTensor')
     """
     if isinstance(obj, Tensor):
         return obj.type()
-    cls = obj if isinstance(obj, type) else type(obj)
-    if cls.__module__ in ("builtins", "__main__"):
-        return cls.__qualname__
-    return f"{cls.__module__}.{cls.__qualname__}"
+    named = obj if hasattr(obj, "__name__") else type(obj)
+    name: str = getattr(named, "__qualname__", named.__name__)
+    module = getattr(named, "__module__", None)
+    return name if module in (None, "builtins", "__main__") else f"{module}.{name}"

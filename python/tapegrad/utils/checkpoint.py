@@ -25,6 +25,7 @@ from typing import Any
 import tapegrad
 from tapegrad import _C
 from tapegrad._C import Tensor
+from tapegrad.amp.autocast_mode import as_it_is
 from tapegrad.autograd.function import Function
 from tapegrad.autograd.grad_mode import enable_grad, no_grad
 from tapegrad.autograd.graph import saved_tensors_hooks
@@ -162,6 +163,7 @@ class CheckpointFunction(Function):
         check_backward_validity(args)
         ctx.run_function = run_function
         ctx.rng_state = _C._get_rng_state() if preserve_rng_state else None
+        ctx.autocast = as_it_is()
         # Tensors go through save_for_backward, which watches for changes in place.
         ctx.positions = [i for i, value in enumerate(args) if isinstance(value, Tensor)]
         ctx.args = [None if isinstance(value, Tensor) else value for value in args]
@@ -182,7 +184,7 @@ class CheckpointFunction(Function):
         for position, tensor in zip(ctx.positions, ctx.saved_tensors, strict=True):
             values[position] = tensor
         args = detach_variable(tuple(values))
-        with _random_state(ctx.rng_state), enable_grad():
+        with _random_state(ctx.rng_state), ctx.autocast, enable_grad():
             outputs = ctx.run_function(*args)
         if isinstance(outputs, Tensor):
             outputs = (outputs,)
@@ -462,9 +464,10 @@ def _checkpoint_by_hooks(
         )
     forward_context, recompute_context = context_fn()
     rng_state = _C._get_rng_state() if preserve_rng_state else None
+    autocast = as_it_is()
 
     def run_again(*tensors: Any) -> None:
-        with _random_state(rng_state), recompute_context:
+        with _random_state(rng_state), autocast, recompute_context:
             function(*tensors, **kwargs)
 
     if not _C.is_grad_enabled():

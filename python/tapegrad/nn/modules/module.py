@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import tapegrad
 
 from ..._C import Tensor
+from ..._device import require_cpu
 from ...utils._names import typename
 from .._module_hooks import (
     buffer_registration_hooks,
@@ -576,6 +577,21 @@ class Module(StateDicts):
         """The module itself: the CPU is the only device."""
         return self
 
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Does nothing: operators are quick by themselves here."""
+
+    def cuda(self: T, device: Any = None) -> T:
+        """Raises an error, as there is no GPU to move to: ``.to(device)`` suits every machine.
+
+        Raises:
+            RuntimeError: if the module has a parameter or buffer; it is an AssertionError, too.
+        """
+        return self._apply(lambda t: t.cuda(device))
+
+    def share_memory(self: T) -> T:
+        """Move parameters and buffers into memory that processes share; returns the module."""
+        return self._apply(lambda t: t.share_memory_())
+
     def to(self: T, *args: Any, **kwargs: Any) -> T:
         """Convert floating-point parameters and buffers to a dtype; returns the module.
 
@@ -584,6 +600,7 @@ class Module(StateDicts):
 
         Raises:
             TypeError: if the dtype is not a floating-point one.
+            RuntimeError: if the device is not the CPU.
 
         Example:
             >>> import tapegrad
@@ -602,7 +619,7 @@ class Module(StateDicts):
                 dtype = arg
             elif isinstance(arg, Tensor):
                 dtype = arg.dtype
-            elif isinstance(arg, (str, tapegrad.device)):
+            elif isinstance(arg, (str, tapegrad.device, int)) and not isinstance(arg, bool):
                 device = arg
             elif arg is not None and not isinstance(arg, bool):
                 raise TypeError(
@@ -610,8 +627,7 @@ class Module(StateDicts):
                     f"({', '.join(type(a).__name__ for a in args)}), but expected a device, a "
                     "dtype or a tensor"
                 )
-        if device is not None:
-            tapegrad.device(device)  # refuses what is not a device
+        require_cpu(device)
         if dtype is None and memory_format is None:
             return self
         if dtype is not None and not dtype.is_floating_point:
