@@ -11,6 +11,7 @@ from .modules.dropout import *
 from .modules.embedding import *
 from .modules.flatten import *
 from .modules.images import *
+from .modules.lazy_layers import *
 from .modules.linear import *
 from .modules.loss import *
 from .modules.module import Module as Module
@@ -19,11 +20,13 @@ from .modules.padding import *
 from .modules.pooling import *
 from .modules.rnn import *
 from .modules.transformer import *
-from .parameter import Buffer, Parameter
+from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 
 __all__ = [
     "Buffer",
     "Parameter",
+    "UninitializedBuffer",
+    "UninitializedParameter",
     "functional",
     "init",
     "modules",

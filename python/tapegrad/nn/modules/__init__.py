@@ -11,6 +11,7 @@ from . import (
     embedding,
     flatten,
     images,
+    lazy_layers,
     linear,
     loss,
     normalization,
@@ -19,6 +20,7 @@ from . import (
     rnn,
     transformer,
 )
+from . import lazy as lazy  # the module alone, as in PyTorch
 from .activation import *
 from .attention import *
 from .batchnorm import *
@@ -29,6 +31,7 @@ from .dropout import *
 from .embedding import *
 from .flatten import *
 from .images import *
+from .lazy_layers import *
 from .linear import *
 from .loss import *
 from .module import Module
@@ -50,6 +53,7 @@ __all__ = [
     *embedding.__all__,
     *flatten.__all__,
     *images.__all__,
+    *lazy_layers.__all__,
     *linear.__all__,
     *loss.__all__,
     *normalization.__all__,
