@@ -1,7 +1,19 @@
 """Building blocks of neural networks: modules, layers, losses and initialisation."""
 
-from . import functional, init, modules, parameter, utils
+from . import (
+    attention,
+    common_types,
+    functional,
+    grad,
+    init,
+    modules,
+    parallel,
+    parameter,
+    utils,
+)
+from ._factory import factory_kwargs
 from .modules.activation import *
+from .modules.adaptive import *
 from .modules.attention import *
 from .modules.batchnorm import *
 from .modules.container import *
@@ -10,26 +22,35 @@ from .modules.distance import *
 from .modules.dropout import *
 from .modules.embedding import *
 from .modules.flatten import *
+from .modules.fractional import *
 from .modules.images import *
 from .modules.lazy_layers import *
 from .modules.linear import *
 from .modules.loss import *
 from .modules.module import Module as Module
 from .modules.normalization import *
+from .modules.older import *
 from .modules.padding import *
 from .modules.pooling import *
 from .modules.rnn import *
 from .modules.transformer import *
+from .parallel import DataParallel
 from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 
 __all__ = [
     "Buffer",
+    "DataParallel",
     "Parameter",
     "UninitializedBuffer",
     "UninitializedParameter",
+    "attention",
+    "common_types",
+    "factory_kwargs",
     "functional",
+    "grad",
     "init",
     "modules",
+    "parallel",
     "parameter",
     "utils",
 ]

@@ -9,9 +9,10 @@ import tapegrad
 
 from .. import _C
 from .._C import Tensor
-from . import _activations, _images, _losses
+from . import _activations, _fractional, _images, _losses
 from ._activations import *  # noqa: F403
 from ._attention import multi_head_attention_forward, scaled_dot_product_attention
+from ._fractional import *  # noqa: F403
 from ._images import *  # noqa: F403
 from ._losses import *  # noqa: F403
 from ._tables import (
@@ -61,7 +62,7 @@ __all__ = [
     "softplus",
     "tanh",
 ]
-__all__ += _activations.__all__ + _images.__all__ + _losses.__all__
+__all__ += _activations.__all__ + _fractional.__all__ + _images.__all__ + _losses.__all__
 
 
 def _old_reduction(size_average: bool | None, reduce: bool | None) -> str:

@@ -2,6 +2,7 @@
 
 from . import (
     activation,
+    adaptive,
     attention,
     batchnorm,
     container,
@@ -10,18 +11,22 @@ from . import (
     dropout,
     embedding,
     flatten,
+    fractional,
     images,
     lazy_layers,
     linear,
     loss,
     normalization,
+    older,
     padding,
     pooling,
     rnn,
     transformer,
 )
-from . import lazy as lazy  # the module alone, as in PyTorch
+from . import lazy as lazy  # the modules alone, as in PyTorch
+from . import utils as utils
 from .activation import *
+from .adaptive import *
 from .attention import *
 from .batchnorm import *
 from .container import *
@@ -30,12 +35,14 @@ from .distance import *
 from .dropout import *
 from .embedding import *
 from .flatten import *
+from .fractional import *
 from .images import *
 from .lazy_layers import *
 from .linear import *
 from .loss import *
 from .module import Module
 from .normalization import *
+from .older import *
 from .padding import *
 from .pooling import *
 from .rnn import *
@@ -44,6 +51,7 @@ from .transformer import *
 __all__ = [
     "Module",
     *activation.__all__,
+    *adaptive.__all__,
     *attention.__all__,
     *batchnorm.__all__,
     *container.__all__,
@@ -52,11 +60,13 @@ __all__ = [
     *dropout.__all__,
     *embedding.__all__,
     *flatten.__all__,
+    *fractional.__all__,
     *images.__all__,
     *lazy_layers.__all__,
     *linear.__all__,
     *loss.__all__,
     *normalization.__all__,
+    *older.__all__,
     *padding.__all__,
     *pooling.__all__,
     *rnn.__all__,
