@@ -67,7 +67,9 @@ CharTensor = _make("CharTensor", _C.int8)
 ByteTensor = _make("ByteTensor", _C.uint8)
 BoolTensor = _make("BoolTensor", _C.bool)
 
-_TYPES = [kind for kind in list(globals().values()) if isinstance(kind, TensorType)]
+_TYPES: list[TensorType] = [
+    kind for kind in list(globals().values()) if isinstance(kind, TensorType)
+]
 
 
 def type_name(dtype: _C.dtype) -> str:
