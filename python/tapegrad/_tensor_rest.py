@@ -255,6 +255,8 @@ def _as_subclass(self: Tensor, cls: type[Tensor]) -> Tensor:
         raise TypeError(f"cls must be a type (got {type(cls).__name__})")
     if not issubclass(cls, Tensor):
         raise RuntimeError(f"Creating a new Tensor subclass {cls.__name__} but it is none of them")
+    if not self.requires_grad:
+        return _C._make_subclass(cls, self, False)
     view = self.view(self.shape) if self.is_contiguous() else self.unsqueeze(0).squeeze(0)
     view.__class__ = cls
     return view
