@@ -1,5 +1,6 @@
 """The less known layers, and the small modules around nn."""
 
+import importlib
 import math
 import warnings
 
@@ -328,3 +329,64 @@ def test_older_names_of_helpers(lib):
         warnings.simplefilter("error")
         layer = lib.nn.utils.spectral_norm(lib.nn.Linear(2, 3))
     assert sorted(layer.state_dict()) == ["bias", "weight_orig", "weight_u", "weight_v"]
+
+
+@both
+@pytest.mark.parametrize(
+    ("file", "names"),
+    [
+        ("conv", ["Conv2d", "ConvTranspose1d", "LazyConv3d", "_ConvNd", "_ConvTransposeNd"]),
+        ("batchnorm", ["BatchNorm1d", "SyncBatchNorm", "_BatchNorm", "_NormBase"]),
+        ("instancenorm", ["InstanceNorm2d", "_InstanceNorm"]),
+        ("fold", ["Fold", "Unfold"]),
+        ("pixelshuffle", ["PixelShuffle", "PixelUnshuffle"]),
+        ("channelshuffle", ["ChannelShuffle"]),
+        ("upsampling", ["Upsample", "UpsamplingNearest2d"]),
+        ("sparse", ["Embedding", "EmbeddingBag"]),
+        ("loss", ["MSELoss", "_Loss", "_WeightedLoss"]),
+        ("utils", ["_pair", "_triple"]),
+        ("module", ["Module", "_IncompatibleKeys"]),
+        ("transformer", ["Transformer", "_get_clones"]),
+        ("dropout", ["Dropout", "_DropoutNd"]),
+        ("lazy", ["LazyModuleMixin"]),
+    ],
+)
+def test_files_have_their_names(lib, file, names):
+    module = importlib.import_module(f"{lib.__name__}.nn.modules.{file}")
+    assert all(hasattr(module, name) for name in names)
+    assert getattr(lib.nn.modules, file) is module
+    if names[0][0] != "_" and hasattr(lib.nn, names[0]):
+        assert getattr(module, names[0]) is getattr(lib.nn, names[0])
+
+
+@both
+def test_what_libraries_ask_of_bases(lib):
+    modules = lib.nn.modules
+    assert isinstance(lib.nn.Conv2d(1, 1, 1), modules.conv._ConvNd)
+    assert isinstance(lib.nn.ConvTranspose2d(1, 1, 1), modules.conv._ConvNd)
+    assert isinstance(lib.nn.SyncBatchNorm(1), modules.batchnorm._BatchNorm)
+    assert isinstance(lib.nn.InstanceNorm1d(1), modules.batchnorm._NormBase)
+    assert not isinstance(lib.nn.InstanceNorm1d(1), modules.batchnorm._BatchNorm)
+
+    class Weighted(modules.loss._WeightedLoss):
+        def forward(self, x):
+            return (x * self.weight).sum()
+
+    loss = Weighted(lib.tensor([1.0, 2.0]), reduction="sum")
+    assert loss.reduction == "sum" and list(loss.state_dict()) == ["weight"]
+    assert loss(lib.ones(2)).item() == 3.0
+
+
+@both
+@pytest.mark.parametrize("name", ["l1_loss", "mse_loss"])
+def test_weighted_errors(lib, name):
+    loss = getattr(lib.nn.functional, name)
+    x, y, w = lib.tensor([1.0, 2, 3]), lib.tensor([0.0, 0, 1]), lib.tensor([1.0, 0, 4])
+    single = loss(x, y, reduction="none")
+    assert loss(x, y, reduction="none", weight=w).tolist() == (single * w).tolist()
+    assert loss(x, y, reduction="sum", weight=w).item() == (single * w).sum().item()
+    assert loss(x, y, weight=w).item() == pytest.approx(((single * w).sum() / w.sum()).item())
+    with raises(ValueError, "Weights and input must have the same size."):
+        loss(x, y, weight=w[:1])
+    with raises(ValueError, "Invalid reduction mode: x. Expected one of 'none', 'mean', 'sum'."):
+        loss(x, y, reduction="x", weight=w)

@@ -89,6 +89,20 @@ def _reduce(loss: Tensor, reduction: str) -> Tensor:
     return loss
 
 
+def _weighted(loss: Tensor, input: Tensor, weight: Tensor, reduction: str) -> Tensor:
+    """The losses of elements times factors, and their weighted mean."""
+    if weight.shape != input.shape:
+        raise ValueError("Weights and input must have the same size.")
+    loss = loss * weight
+    if reduction == "mean":
+        return loss.sum() / weight.sum()
+    if reduction not in ("none", "sum"):
+        raise ValueError(
+            f"Invalid reduction mode: {reduction}. Expected one of 'none', 'mean', 'sum'."
+        )
+    return _reduce(loss, reduction)
+
+
 def _warn_of_broadcast(input: Tensor, target: Tensor) -> None:
     warnings.warn(
         f"Using a target size ({target.shape}) that is different to the input size "
@@ -547,6 +561,7 @@ def mse_loss(
     size_average: bool | None = None,
     reduce: bool | None = None,
     reduction: str = "mean",
+    weight: Tensor | None = None,
 ) -> Tensor:
     """The squared error ``(input - target) ** 2``.
 
@@ -556,9 +571,11 @@ def mse_loss(
         size_average: old form of `reduction`.
         reduce: old form of `reduction`.
         reduction: "mean" (the default), "sum" or "none".
+        weight: a factor per element, of the shape of the input; the mean is over their sum.
+            Default: none.
 
     Raises:
-        ValueError: for another reduction.
+        ValueError: for another reduction, or a weight of another shape.
 
     Example:
         >>> import tapegrad
@@ -570,6 +587,8 @@ def mse_loss(
         reduction = _old_reduction(size_average, reduce)
     if input.shape != target.shape:
         _warn_of_broadcast(input, target)
+    if weight is not None:
+        return _weighted(_C.mse_loss(input, target, "none"), input, weight, reduction)
     return _C.mse_loss(input, target, reduction)
 
 
@@ -579,6 +598,7 @@ def l1_loss(
     size_average: bool | None = None,
     reduce: bool | None = None,
     reduction: str = "mean",
+    weight: Tensor | None = None,
 ) -> Tensor:
     """The absolute error ``|input - target|``; the arguments are those of :func:`mse_loss`.
 
@@ -592,6 +612,8 @@ def l1_loss(
         reduction = _old_reduction(size_average, reduce)
     if input.shape != target.shape:
         _warn_of_broadcast(input, target)
+    if weight is not None:
+        return _weighted(_C.l1_loss(input, target, "none"), input, weight, reduction)
     return _C.l1_loss(input, target, reduction)
 
 

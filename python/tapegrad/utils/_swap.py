@@ -12,6 +12,8 @@ __all__ = ["swap_tensors"]
 
 
 def _slots(tensor: Tensor) -> list[str]:
+    if type(tensor) is Tensor:
+        return []
     return copyreg._slotnames(type(tensor))  # type: ignore[attr-defined]
 
 

@@ -1,5 +1,6 @@
 """The layers, by topic; each file lists its own in `__all__`."""
 
+from ..._lazy import lazy as _lazy
 from . import (
     activation,
     adaptive,
@@ -23,8 +24,6 @@ from . import (
     rnn,
     transformer,
 )
-from . import lazy as lazy  # the modules alone, as in PyTorch
-from . import utils as utils
 from .activation import *
 from .adaptive import *
 from .attention import *
@@ -72,3 +71,7 @@ __all__ = [
     *rnn.__all__,
     *transformer.__all__,
 ]
+
+# The names that PyTorch's files have, where they are others.
+_FILES = ("channelshuffle", "conv", "fold", "instancenorm", "pixelshuffle", "sparse", "upsampling")
+__getattr__, __dir__ = _lazy(__name__, {name: name for name in (*_FILES, "lazy", "utils")})

@@ -15,7 +15,7 @@ from .batchnorm import (
     InstanceNorm1d,
     InstanceNorm2d,
     InstanceNorm3d,
-    _ChannelNorm,
+    _NormBase,
 )
 from .convolution import (
     Conv1d,
@@ -100,7 +100,7 @@ def _materialize(tensor: Any, shape: tuple[int, ...]) -> None:
 
 if TYPE_CHECKING:
     _AnyConvolution = _ConvNd
-    _AnyNorm = _ChannelNorm
+    _AnyNorm = _NormBase
 else:
     _AnyConvolution = _AnyNorm = object
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from ..._C import Tensor
@@ -25,6 +25,7 @@ from .._module_hooks import (
     registered,
 )
 from .._state_dict import StateDicts, T_destination
+from .._state_dict import _IncompatibleKeys as _IncompatibleKeys
 from ..parameter import Buffer, Parameter
 
 __all__ = [
@@ -52,6 +53,14 @@ _LATER_TABLES = (
     "_load_state_dict_pre_hooks",
     "_load_state_dict_post_hooks",
 )
+
+
+def _parameters(module: Module) -> Iterable[tuple[str, Any]]:
+    return module._parameters.items()
+
+
+def _buffers(module: Module) -> Iterable[tuple[str, Any]]:
+    return module._buffers.items()
 
 
 def _indent(text: str) -> str:
@@ -373,7 +382,11 @@ class Module(Conversions, StateDicts):
             yield module
 
     def _named_members(
-        self, registry: str, prefix: str, recurse: bool, remove_duplicate: bool
+        self,
+        get_members_fn: Callable[[Module], Iterable[tuple[str, Any]]],
+        prefix: str = "",
+        recurse: bool = True,
+        remove_duplicate: bool = True,
     ) -> Iterator[tuple[str, Any]]:
         seen: set[int] = set()
         modules = (
@@ -382,7 +395,7 @@ class Module(Conversions, StateDicts):
             else [(prefix, self)]
         )
         for path, module in modules:
-            for name, value in module.__dict__[registry].items():
+            for name, value in get_members_fn(module):
                 if value is None or id(value) in seen:
                     continue
                 if remove_duplicate:
@@ -404,7 +417,7 @@ class Module(Conversions, StateDicts):
             >>> [(name, tuple(p.shape)) for name, p in nn.Linear(2, 3).named_parameters()]
             [('weight', (3, 2)), ('bias', (3,))]
         """
-        yield from self._named_members("_parameters", prefix, recurse, remove_duplicate)
+        yield from self._named_members(_parameters, prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Iterate over the parameters, in the order of definition.
@@ -414,18 +427,18 @@ class Module(Conversions, StateDicts):
             >>> sum(p.numel() for p in nn.Linear(2, 3).parameters())
             9
         """
-        for _, param in self._named_members("_parameters", "", recurse, True):
+        for _, param in self._named_members(_parameters, "", recurse):
             yield param
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Tensor]]:
         """Iterate over the buffers with their dotted names."""
-        yield from self._named_members("_buffers", prefix, recurse, remove_duplicate)
+        yield from self._named_members(_buffers, prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """Iterate over the buffers."""
-        for _, buffer in self._named_members("_buffers", "", recurse, True):
+        for _, buffer in self._named_members(_buffers, "", recurse):
             yield buffer
 
     def get_submodule(self, target: str) -> Module:
