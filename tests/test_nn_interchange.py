@@ -170,6 +170,8 @@ add(
 add("TransformerDecoderLayer", (6, 2, 8), [(4, 3, 6), (5, 3, 6)])
 add("Transformer", (6, 2, 1, 2, 8), [(4, 3, 6), (5, 3, 6)])
 add("AdaptiveLogSoftmaxWithLoss", (6, 12, [3, 7]), [ROW, Ints(12, 3)], div_value=2.0)
+add("LinearCrossEntropyLoss", (6, 5), [ROW, Ints(5, 3)], bias=True, label_smoothing=0.1)
+add("LinearCrossEntropyLoss", (6, 5), [ROW, Ints(5, 3, 2)], out_features=(2,), ignore_index=1)
 for reduction in ("mean", "sum", "none"):
     for name in ("L1Loss", "MSELoss", "SmoothL1Loss", "HuberLoss"):
         add(name, (), [ROW, ROW], reduction=reduction)
@@ -208,7 +210,7 @@ WRAPPED: dict[str, Any] = {
 # Those that have no state or output of their own, or are not here yet.
 LEFT_OUT = {
     *("Module", "Parameter", "Buffer", "UninitializedParameter", "UninitializedBuffer"),
-    *("RNNBase", "RNNCellBase", "LinearCrossEntropyLoss", "LinearCrossEntropyOptions"),
+    *("RNNBase", "RNNCellBase"),
 }
 
 

@@ -60,6 +60,9 @@ if TYPE_CHECKING:
         svd_lowrank,
     )
     from ._numbered import (
+        norm_except_dim,
+        native_channel_shuffle,
+        conv_tbc,
         affine_grid_generator,
         alpha_dropout,
         alpha_dropout_,
@@ -103,6 +106,7 @@ if TYPE_CHECKING:
         hann_window,
         kaiser_window,
     )
+    from .utils.dlpack import to_dlpack
     from .storage import (
         BFloat16Storage,
         BoolStorage,
@@ -134,6 +138,10 @@ __getattr__, __dir__ = lazy(
         "storage": "storage",
         "utils": "utils",
         "load": "serialization",
+        "to_dlpack": "utils.dlpack",
+        "norm_except_dim": "_numbered",
+        "native_channel_shuffle": "_numbered",
+        "conv_tbc": "_numbered",
         "save": "serialization",
         "BFloat16Storage": "storage",
         "BoolStorage": "storage",
@@ -230,6 +238,7 @@ __all__ = [
     "clamp_",
     "clip_",
     "contiguous_format",
+    "conv_tbc",
     "cosine_embedding_loss",
     "cosine_similarity",
     "ctc_loss",
@@ -264,8 +273,10 @@ __all__ = [
     "margin_ranking_loss",
     "memory_format",
     "memory_stats",
+    "native_channel_shuffle",
     "nn",
     "no_grad",
+    "norm_except_dim",
     "ops",
     "optim",
     "pairwise_distance",
@@ -290,6 +301,7 @@ __all__ = [
     "sym_not",
     "sym_sqrt",
     "sym_sum",
+    "to_dlpack",
     "triplet_margin_loss",
     "utils",
 ]

@@ -10,6 +10,9 @@ from ._C import Tensor
 
 __all__ = [
     "affine_grid_generator",
+    "conv_tbc",
+    "native_channel_shuffle",
+    "norm_except_dim",
     "alpha_dropout",
     "alpha_dropout_",
     "bilinear",
@@ -410,3 +413,44 @@ def affine_grid_generator(theta: Tensor, size: Sequence[int], align_corners: boo
         tapegrad.Size([1, 2, 2, 2])
     """
     return _F().affine_grid(theta, size, align_corners)
+
+
+def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tensor:
+    """The same as ``nn.functional.conv_tbc``.
+
+    Example:
+        >>> import tapegrad
+        >>> x, weight = tapegrad.ones(4, 1, 2), tapegrad.ones(3, 2, 1)
+        >>> tapegrad.conv_tbc(x, weight, tapegrad.zeros(1)).shape
+        tapegrad.Size([2, 1, 1])
+    """
+    return _F().conv_tbc(input, weight, bias, pad)
+
+
+def native_channel_shuffle(input: Tensor, groups: int) -> Tensor:
+    """The same as ``channel_shuffle``.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.native_channel_shuffle(tapegrad.arange(4).reshape(1, 4, 1), 2).flatten()
+        tensor([0, 2, 1, 3])
+    """
+    return _C.channel_shuffle(input, groups)
+
+
+def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
+    """The p-norms over all dimensions but one, which stay with size 1.
+
+    Args:
+        v: a tensor.
+        pow: the order of the norm. Default: 2.
+        dim: the dimension that is kept; -1 for the norm of everything. Default: 0.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.norm_except_dim(tapegrad.tensor([[3.0, 4.0]]))
+        tensor([[5.]])
+    """
+    if dim == -1:
+        return v.norm(pow)
+    return v.norm(pow, [d for d in range(v.dim()) if d != dim], keepdim=True)

@@ -26,6 +26,7 @@ from .modules.fractional import *
 from .modules.images import *
 from .modules.lazy_layers import *
 from .modules.linear import *
+from .modules.linear_cross_entropy import *
 from .modules.loss import *
 from .modules.module import Module as Module
 from .modules.normalization import *

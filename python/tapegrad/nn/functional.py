@@ -62,6 +62,7 @@ __all__ = [
     "softplus",
     "tanh",
 ]
+__all__ += ["conv_tbc", "linear_cross_entropy", "native_channel_shuffle"]
 __all__ += _activations.__all__ + _fractional.__all__ + _images.__all__ + _losses.__all__
 
 
@@ -811,3 +812,7 @@ def binary_cross_entropy_with_logits(
             f"Target size ({target.shape}) must be the same as input size ({input.shape})"
         )
     return _C.binary_cross_entropy_with_logits(input, target, weight, pos_weight, reduction)
+
+
+# They are made of the functions above.
+from ._seldom import conv_tbc, linear_cross_entropy, native_channel_shuffle  # noqa: E402

@@ -16,6 +16,7 @@ from . import (
     images,
     lazy_layers,
     linear,
+    linear_cross_entropy,
     loss,
     normalization,
     older,
@@ -38,6 +39,7 @@ from .fractional import *
 from .images import *
 from .lazy_layers import *
 from .linear import *
+from .linear_cross_entropy import *
 from .loss import *
 from .module import Module
 from .normalization import *
@@ -63,6 +65,7 @@ __all__ = [
     *images.__all__,
     *lazy_layers.__all__,
     *linear.__all__,
+    *linear_cross_entropy.__all__,
     *loss.__all__,
     *normalization.__all__,
     *older.__all__,

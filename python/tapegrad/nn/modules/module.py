@@ -114,8 +114,7 @@ class Module(Conversions, StateDicts):
     """
 
     training: bool
-    #: Whether ``super().__init__`` passes its arguments on to the next class. Default: False.
-    call_super_init: bool = False
+    call_super_init: bool = False  # whether __init__ passes its arguments on to the next base
     dump_patches: bool = False
     T_destination = T_destination
 
