@@ -1,5 +1,6 @@
 """nn.Module: conversions, replacing modules, subclasses that save and load by themselves."""
 
+import importlib
 from collections import OrderedDict
 
 import pytest
@@ -151,3 +152,59 @@ def test_load_hooks_are_told_how_tensors_are_taken(lib):
     layer.load_state_dict(state)
     layer.load_state_dict(state, assign=True)
     assert seen == [{"version": 1}, {"version": 1, "assign_to_params_buffers": True}]
+
+
+@both
+def test_a_number_that_was_saved_with_a_dimension(lib):
+    module = lib.nn.Module()
+    module.scale = lib.nn.Parameter(lib.tensor(1.0))
+    module.load_state_dict({"scale": lib.full((1,), 3.0)})
+    assert module.scale.item() == 3.0
+    with raises(
+        RuntimeError, "Error(s) in loading state_dict for Module:\n\tsize mismatch for scale"
+    ):
+        module.load_state_dict({"scale": lib.ones(1, 1)})
+
+
+@both
+def test_assigned_parameters_require_grad_as_those_before(lib):
+    layer = lib.nn.Linear(2, 1).requires_grad_(False)
+    given = {"weight": lib.nn.Parameter(lib.ones(1, 2)), "bias": lib.ones(1)}
+    layer.load_state_dict(given, assign=True)
+    assert layer.weight is given["weight"]
+    assert not layer.weight.requires_grad and not layer.bias.requires_grad
+
+
+@both
+def test_extra_state_needs_both_methods(lib):
+    class Half(lib.nn.Module):
+        def get_extra_state(self):
+            return 1
+
+    with raises(RuntimeError, "Reached a code path in Module.set_extra_state() that should never"):
+        Half().set_extra_state(1)
+    with raises(RuntimeError, "Error(s) in loading state_dict for Half:\n\tUnexpected key(s)"):
+        Half().load_state_dict(Half().state_dict())
+
+
+@both
+@pytest.mark.filterwarnings("ignore:.*functional_call. is deprecated")
+def test_functional_call_and_other_names(lib):
+    call = importlib.import_module(f"{lib.__name__}.nn.utils.stateless").functional_call
+    layer, x = lib.nn.Linear(1, 1), lib.ones(1, 1)
+    values = {"weight": lib.full((1, 1), 2.0), "bias": lib.ones(1)}
+    assert call(layer, {**values, "other": x}, x).item() == 3.0
+    head = "Error(s) in reparametrizing for Linear:\n\t"
+    with raises(RuntimeError, head + "Unexpected key(s): 'other'."):
+        call(layer, {**values, "other": x}, x, strict=True)
+    with raises(RuntimeError, head + "Missing key(s): 'bias'."):
+        call(layer, {"weight": x}, x, strict=True)
+    with raises(TypeError, "3 is not an instance of tapegrad.Tensor", lib):
+        call(layer, {"weight": 3}, x)
+    net = lib.nn.Sequential(layer, lib.nn.Linear(1, 1))
+    net[1].weight = layer.weight  # tied
+    biases = {"0.bias": lib.zeros(1), "1.bias": lib.zeros(1)}
+    with_one = {"0.weight": values["weight"], **biases}
+    assert call(net, with_one, x).item() == 4.0
+    alone = call(net, with_one, x, tie_weights=False).item()
+    assert alone == pytest.approx(2 * layer.weight.item())

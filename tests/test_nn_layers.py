@@ -565,7 +565,7 @@ def test_functional_call_differentiates_through_a_step_of_descent():
     assert rate.grad.item() == pytest.approx(-4 * w * w * 0.8, rel=1e-4)
     assert isinstance(net.weight, nn.Parameter) and net.weight.is_leaf
     with pytest.raises(RuntimeError, match="Unexpected key"):
-        nn.utils.functional_call(net, {"x": x}, (x,))
+        nn.utils.functional_call(net, {"x": x}, (x,), strict=True)
     with pytest.raises(RuntimeError, match="Missing key"):
         nn.utils.functional_call(net, {}, (x,), strict=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 import tapegrad
 
@@ -50,13 +50,19 @@ class _Found(NamedTuple):
                 if not assign:
                     current.copy_(value)
                 elif name in module._parameters:
-                    if not isinstance(value, Parameter):
+                    if isinstance(value, Parameter):
+                        value.requires_grad_(current.requires_grad)
+                    else:
                         value = Parameter(value, current.requires_grad)
                     module._parameters[name] = value
                 else:
                     module._buffers[name] = value
         for module, state in self.extra:
             module.set_extra_state(state)
+
+
+def _is_number(tensor: Tensor) -> bool:
+    return not is_lazy(tensor) and tensor.dim() == 0
 
 
 class StateDicts(Hooks):
@@ -76,11 +82,17 @@ class StateDicts(Hooks):
 
     def get_extra_state(self) -> Any:
         """What a subclass stores in the ``state_dict`` besides tensors; override both."""
-        raise NotImplementedError
+        self._no_extra_state("get_extra_state")
 
     def set_extra_state(self, state: Any) -> None:
         """Takes what :meth:`get_extra_state` gave; override both."""
-        raise NotImplementedError
+        self._no_extra_state("set_extra_state")
+
+    def _no_extra_state(self, method: str) -> NoReturn:
+        raise RuntimeError(
+            f"Reached a code path in Module.{method}() that should never be called. A module with "
+            "extra state has both methods, get_extra_state() and set_extra_state()."
+        )
 
     def state_dict(
         self,
@@ -275,6 +287,8 @@ class StateDicts(Hooks):
                 missing.append(key)
                 continue
             value = state_dict[key]
+            if isinstance(value, Tensor) and value.dim() == 1 and _is_number(current):
+                value = value[0]  # as it was saved when there were no tensors without dimensions
             if not isinstance(value, Tensor):
                 errors.append(
                     f'While copying the parameter named "{key}", expected tapegrad.Tensor or '
