@@ -61,8 +61,8 @@ class _Found(NamedTuple):
             module.set_extra_state(state)
 
 
-def _is_number(tensor: Tensor) -> bool:
-    return not is_lazy(tensor) and tensor.dim() == 0
+def _is_number(value: Any, dims: int) -> bool:
+    return isinstance(value, Tensor) and not is_lazy(value) and value.shape == (1,) * dims
 
 
 class StateDicts(Hooks):
@@ -287,7 +287,7 @@ class StateDicts(Hooks):
                 missing.append(key)
                 continue
             value = state_dict[key]
-            if isinstance(value, Tensor) and value.dim() == 1 and _is_number(current):
+            if _is_number(current, 0) and _is_number(value, 1):
                 value = value[0]  # as it was saved when there were no tensors without dimensions
             if not isinstance(value, Tensor):
                 errors.append(

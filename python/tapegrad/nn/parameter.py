@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -162,10 +163,13 @@ def _refusing(name: str) -> Callable[..., Any]:
     return refuse
 
 
-for _name, _member in vars(Tensor).items():
-    _known = _name in _ALLOWED or hasattr(object, _name) or hasattr(UninitializedTensorMixin, _name)
-    if callable(_member) and not _known:
-        setattr(UninitializedTensorMixin, _name, _refusing(_name))
+@functools.cache
+def _refuse_the_rest() -> None:
+    """Makes the mixin complete; not before the first of its tensors, as it takes a millisecond."""
+    for name, member in vars(Tensor).items():
+        known = name in _ALLOWED or hasattr(object, name) or hasattr(UninitializedTensorMixin, name)
+        if callable(member) and not known:
+            setattr(UninitializedTensorMixin, name, _refusing(name))
 
 
 class UninitializedParameter(UninitializedTensorMixin, Parameter):
@@ -189,6 +193,7 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
     def __new__(
         cls, requires_grad: bool = True, device: Any = None, dtype: tapegrad.dtype | None = None
     ) -> UninitializedParameter:
+        _refuse_the_rest()
         empty = tapegrad.empty(0, device=device, dtype=dtype)
         return Tensor._make_subclass(cls, empty, requires_grad)
 
@@ -217,6 +222,7 @@ class UninitializedBuffer(UninitializedTensorMixin, Buffer):
         dtype: tapegrad.dtype | None = None,
         persistent: bool = True,
     ) -> UninitializedBuffer:
+        _refuse_the_rest()
         empty = tapegrad.empty(0, device=device, dtype=dtype)
         buffer = Tensor._make_subclass(cls, empty, requires_grad)
         buffer.persistent = persistent
