@@ -113,3 +113,11 @@ def test_errors_of_shares(lib):
         kind(range(3), 3, 3)
     with raises(ValueError, "Default process group has not been initialized, please make sure to"):
         kind(range(3))
+
+
+@both
+def test_what_workers_know_has_its_place(lib):
+    data = lib.utils.data
+    assert data._utils.worker.get_worker_info is data.get_worker_info
+    assert data._utils.worker.WorkerInfo.__name__ == "WorkerInfo"
+    assert data._utils.worker.get_worker_info() is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -100,19 +101,18 @@ def is_signed(input: Tensor) -> bool:
     return input.dtype.is_signed
 
 
-def _transposed(input: Tensor, name: str, kinds: str) -> Tensor:
+def _transposed(input: Tensor, name: str, most: int | None = None) -> Tensor:
     if input.dim() == 0:
+        label = name if name == "adjoint()" else f"Tensor.{name}"
         warnings.warn(
-            f"{name} is deprecated on 0-D tensors. Consider using x.conj().", stacklevel=3
+            f"{label} is deprecated on 0-D tensors. Consider using x.conj().", stacklevel=3
         )
         return input
-    if input.dim() == 1 or (name == "Tensor.H" and input.dim() > 2):
-        more = ""
-        if input.dim() > 2:
-            more = " For batches of matrices, consider using tensor.mH"
-        shown = name.replace("adjoint", "tensor.adjoint").replace("Tensor.", "tensor.")
+    if input.dim() == 1 or (most is not None and input.dim() > most):
+        kinds = "matrices or batches of matrices" if most is None else "matrices (2-D tensors)"
+        more = " For batches of matrices, consider using tensor.mH" if input.dim() > 1 else ""
         raise RuntimeError(
-            f"{shown} is only supported on {kinds}. Got {input.dim()}-D tensor.{more}"
+            f"tensor.{name} is only supported on {kinds}. Got {input.dim()}-D tensor.{more}"
         )
     return input.transpose(-2, -1)
 
@@ -135,7 +135,7 @@ def adjoint(input: Tensor) -> Tensor:
         tensor([[1, 3],
                 [2, 4]])
     """
-    return _transposed(input, "adjoint()", "matrices or batches of matrices")
+    return _transposed(input, "adjoint()")
 
 
 def _H(self: Tensor) -> Tensor:
@@ -150,7 +150,7 @@ def _H(self: Tensor) -> Tensor:
         tensor([[1],
                 [2]])
     """
-    return _transposed(self, "Tensor.H", "matrices (2-D tensors)")
+    return _transposed(self, "H", 2)
 
 
 def _mH(self: Tensor) -> Tensor:
@@ -165,7 +165,7 @@ def _mH(self: Tensor) -> Tensor:
         tensor([[1],
                 [2]])
     """
-    return _transposed(self, "Tensor.mH", "matrices or batches of matrices")
+    return _transposed(self, "mH")
 
 
 # ---------------------------------------------------------------------- shapes and memory
@@ -264,9 +264,7 @@ def _as_subclass(self: Tensor, cls: type[Tensor]) -> Tensor:
 
 def _resized(self: Tensor, name: str, shape: Any) -> Tensor:
     warnings.warn(f"non-inplace {name} is deprecated", stacklevel=3)
-    count = 1
-    for n in shape:
-        count *= n
+    count = math.prod(shape)
     if count != self.numel():
         sizes = ["x".join(map(str, size)) for size in (shape, self.shape)]
         raise RuntimeError(
