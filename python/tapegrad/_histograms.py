@@ -7,7 +7,7 @@ from typing import Any
 
 from . import _C, return_types
 from ._C import Tensor
-from ._legacy import type_name
+from ._legacy import scalar_name
 
 __all__ = ["histogramdd"]
 
@@ -73,7 +73,7 @@ def histogramdd(
     if input.dim() < 2:
         raise RuntimeError("tapegrad.histogramdd: input tensor should have at least 2 dimensions")
     if not input.is_floating_point():
-        name = type_name(input.dtype).partition(".")[2].removesuffix("Tensor")
+        name = scalar_name(input.dtype)
         raise NotImplementedError(f"\"histogramdd\" not implemented for '{name}'")
     dims = input.shape[-1]
     counts = list(bins) if isinstance(bins, Sequence) else [bins] * dims

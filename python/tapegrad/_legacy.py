@@ -82,6 +82,16 @@ def type_name(dtype: _C.dtype) -> str:
     return next(f"tapegrad.{kind.__name__}" for kind in _TYPES if kind.dtype is dtype)
 
 
+def scalar_name(dtype: _C.dtype) -> str:
+    """The name of a dtype in some of PyTorch's messages.
+
+    >>> import tapegrad
+    >>> scalar_name(tapegrad.int64)
+    'Long'
+    """
+    return type_name(dtype).partition(".")[2].removesuffix("Tensor")
+
+
 def dtype_of(kind: Any) -> Any:
     """The dtype that a type or its name stands for; what is neither is given back.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from . import _C
 from ._C import Tensor
-from ._legacy import type_name
+from ._legacy import scalar_name
 
 __all__ = ["segment_reduce"]
 
@@ -91,7 +91,7 @@ def segment_reduce(
             f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}"
         )
     if not data.is_floating_point():
-        name = type_name(data.dtype).partition(".")[2].removesuffix("Tensor")
+        name = scalar_name(data.dtype)
         raise NotImplementedError(f"\"_segment_reduce_cpu\" not implemented for '{name}'")
     if indices is not None:
         raise RuntimeError("segment_reduce(): indices based reduction is not supported yet.")

@@ -47,12 +47,9 @@ class Conversions:
                 self._buffers[name] = fn(buffer)
         return self
 
-    def _to_floating(self: T, dtype: tapegrad.dtype) -> T:
-        return self._apply(lambda t: t.to(dtype) if t.is_floating_point() else t)
-
     def float(self: T) -> T:
         """Convert floating-point parameters and buffers to float32; returns the module."""
-        return self._to_floating(tapegrad.float32)
+        return self._apply(lambda t: t.float() if t.is_floating_point() else t)
 
     def double(self: T) -> T:
         """Convert floating-point parameters and buffers to float64; returns the module.
@@ -62,15 +59,15 @@ class Conversions:
             >>> tapegrad.nn.Linear(1, 1).double().weight.dtype == tapegrad.float64
             True
         """
-        return self._to_floating(tapegrad.float64)
+        return self._apply(lambda t: t.double() if t.is_floating_point() else t)
 
     def half(self: T) -> T:
         """Convert floating-point parameters and buffers to float16; returns the module."""
-        return self._to_floating(tapegrad.float16)
+        return self._apply(lambda t: t.half() if t.is_floating_point() else t)
 
     def bfloat16(self: T) -> T:
         """Convert floating-point parameters and buffers to bfloat16; returns the module."""
-        return self._to_floating(tapegrad.bfloat16)
+        return self._apply(lambda t: t.bfloat16() if t.is_floating_point() else t)
 
     def type(self: T, dst_type: Any) -> T:
         """Convert all parameters and buffers to a dtype; returns the module."""

@@ -61,10 +61,6 @@ class _Found(NamedTuple):
             module.set_extra_state(state)
 
 
-def _is_number(value: Any, dims: int) -> bool:
-    return isinstance(value, Tensor) and not is_lazy(value) and value.shape == (1,) * dims
-
-
 class StateDicts(Hooks):
     """``state_dict`` and ``load_state_dict``, with their hooks: a base of Module."""
 
@@ -287,20 +283,21 @@ class StateDicts(Hooks):
                 missing.append(key)
                 continue
             value = state_dict[key]
-            if _is_number(current, 0) and _is_number(value, 1):
-                value = value[0]  # as it was saved when there were no tensors without dimensions
             if not isinstance(value, Tensor):
                 errors.append(
                     f'While copying the parameter named "{key}", expected tapegrad.Tensor or '
                     f"Tensor-like object from checkpoint but received {type(value)}"
                 )
-            elif not is_lazy(current) and value.shape != current.shape:
+            elif is_lazy(current) or value.shape == current.shape:
+                found.values.append((self, name, current, value))
+            elif current.dim() == 0 and value.dim() == 1 and value.numel():
+                # It was saved when there were no tensors without dimensions.
+                found.values.append((self, name, current, value[0]))
+            else:
                 errors.append(
                     f"size mismatch for {key}: copying a param with shape {value.shape} from "
                     f"checkpoint, the shape in current model is {current.shape}."
                 )
-            else:
-                found.values.append((self, name, current, value))
         if type(self).set_extra_state is not StateDicts.set_extra_state:
             key = prefix + _EXTRA_STATE
             found.known.add(key)
