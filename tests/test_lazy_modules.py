@@ -140,3 +140,26 @@ def test_functions_of_what_has_no_shape_do_not_pass_silently():
     p = tg.nn.UninitializedParameter()
     with pytest.raises((RuntimeError, ValueError)):
         tg.nn.functional.linear(tg.ones(2, 3), p)
+
+
+@both
+@pytest.mark.parametrize("copied", ["deepcopy", "pickle"])
+def test_copies_are_lazy_by_themselves(lib, copied):
+    layer = lib.nn.LazyLinear(2)
+    twin = copy.deepcopy(layer) if copied == "deepcopy" else pickle.loads(pickle.dumps(layer))
+    handle = layer.register_forward_pre_hook(lambda module, args: None)
+    assert twin(lib.ones(1, 3)).shape == (1, 2) and twin(lib.ones(4, 3)).shape == (4, 2)
+    assert type(twin) is lib.nn.Linear and not twin._forward_pre_hooks
+    assert layer.has_uninitialized_params() and len(layer._forward_pre_hooks) == 2
+    handle.remove()
+    assert layer(lib.ones(1, 5)).shape == (1, 2) and layer.weight.shape == (2, 5)
+    assert not layer._forward_pre_hooks and not layer._load_state_dict_pre_hooks
+
+
+@both
+def test_handles_go_along_with_their_modules(lib):
+    module = lib.nn.Identity()
+    module.handle = module.register_forward_hook(print)
+    twin = copy.deepcopy(module)
+    twin.handle.remove()
+    assert len(module._forward_hooks) == 1 and len(twin._forward_hooks) == 0
