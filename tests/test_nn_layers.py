@@ -32,6 +32,8 @@ def test_every_layer_is_exported():
         module = importlib.import_module(f"{nn.modules.__name__}.{file.name}")
         for name, kind in vars(module).items():
             if isinstance(kind, type) and kind.__module__ == module.__name__:
+                if name == "LazyModuleMixin":  # in its own file alone, as in PyTorch
+                    continue
                 exported = not name.startswith("_")
                 assert [name in m.__all__ for m in (module, nn.modules, nn)] == [exported] * 3, name
 
@@ -501,7 +503,7 @@ def test_parameter_list_and_dict():
     table["b"] = tg.ones(2)
     assert [name for name, _ in table.named_parameters()] == ["a", "b"] and "a" in table
     assert table.pop("a").tolist() == [0.0] and list(table.state_dict()) == ["b"]
-    with pytest.raises(KeyError):
+    with pytest.raises(AttributeError):
         table["a"]
     with pytest.raises(RuntimeError, match="should not be called"):
         table()
@@ -563,7 +565,7 @@ def test_functional_call_differentiates_through_a_step_of_descent():
     assert rate.grad.item() == pytest.approx(-4 * w * w * 0.8, rel=1e-4)
     assert isinstance(net.weight, nn.Parameter) and net.weight.is_leaf
     with pytest.raises(RuntimeError, match="Unexpected key"):
-        nn.utils.functional_call(net, {"x": x}, (x,))
+        nn.utils.functional_call(net, {"x": x}, (x,), strict=True)
     with pytest.raises(RuntimeError, match="Missing key"):
         nn.utils.functional_call(net, {}, (x,), strict=True)
 

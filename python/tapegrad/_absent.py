@@ -24,10 +24,6 @@ _REASONS: dict[str, dict[str, tuple[str, ...]]] = {
             *("ao", "dequantize", "qint32", "qint8", "quantization", "quantize_per_channel"),
             *("quantize_per_tensor", "quint8"),
         ),
-        "tapegrad has no objects for the memory of tensors.": (
-            *("ByteStorage", "DoubleStorage", "FloatStorage", "IntStorage", "LongStorage"),
-            *("Storage", "TypedStorage", "UntypedStorage", "storage"),
-        ),
         "tapegrad has no integers without signs but uint8.": ("uint16", "uint32", "uint64"),
         "tapegrad has no numbers of 8 bits but integers.": (
             *("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz"),

@@ -93,7 +93,9 @@ CharTensor = _make("CharTensor", _C.int8)
 ByteTensor = _make("ByteTensor", _C.uint8)
 BoolTensor = _make("BoolTensor", _C.bool)
 
-_TYPES = [kind for kind in list(globals().values()) if isinstance(kind, TensorType)]
+_TYPES: list[TensorType] = [
+    kind for kind in list(globals().values()) if isinstance(kind, TensorType)
+]
 
 
 def type_name(dtype: _C.dtype) -> str:
@@ -104,6 +106,16 @@ def type_name(dtype: _C.dtype) -> str:
     'tapegrad.FloatTensor'
     """
     return next(f"tapegrad.{kind.__name__}" for kind in _TYPES if kind.dtype is dtype)
+
+
+def scalar_name(dtype: _C.dtype) -> str:
+    """The name of a dtype in some of PyTorch's messages.
+
+    >>> import tapegrad
+    >>> scalar_name(tapegrad.int64)
+    'Long'
+    """
+    return type_name(dtype).partition(".")[2].removesuffix("Tensor")
 
 
 def dtype_of(kind: Any) -> Any:

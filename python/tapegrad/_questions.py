@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ._C import Tensor
 
 __all__ = [
     "compiled_with_cxx11_abi",
     "get_device",
-    "is_conj",
     "is_distributed",
-    "is_neg",
-    "is_signed",
-    "is_storage",
     "is_vulkan_available",
 ]
 
@@ -29,17 +23,6 @@ def get_device(input: Tensor, /) -> int:
     return input.get_device()
 
 
-def is_conj(input: Tensor, /) -> bool:
-    """Whether conjugation is outstanding: never.
-
-    Example:
-        >>> import tapegrad
-        >>> tapegrad.is_conj(tapegrad.zeros(2))
-        False
-    """
-    return input.is_conj()
-
-
 def is_distributed(input: Tensor, /) -> bool:
     """Whether a tensor is spread over processes: never.
 
@@ -49,39 +32,6 @@ def is_distributed(input: Tensor, /) -> bool:
         False
     """
     return input.is_distributed()
-
-
-def is_neg(input: Tensor, /) -> bool:
-    """Whether a change of sign is outstanding: never.
-
-    Example:
-        >>> import tapegrad
-        >>> tapegrad.is_neg(tapegrad.zeros(2))
-        False
-    """
-    return input.is_neg()
-
-
-def is_signed(input: Tensor, /) -> bool:
-    """Whether the dtype of a tensor has negative numbers.
-
-    Example:
-        >>> import tapegrad
-        >>> tapegrad.is_signed(tapegrad.zeros(2))
-        True
-    """
-    return input.is_signed()
-
-
-def is_storage(obj: Any, /) -> bool:
-    """Whether an object is the memory of a tensor; there are no objects for it here.
-
-    Example:
-        >>> import tapegrad
-        >>> tapegrad.is_storage(tapegrad.zeros(2))
-        False
-    """
-    return False
 
 
 def is_vulkan_available() -> bool:

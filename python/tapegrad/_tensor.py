@@ -434,26 +434,15 @@ Example:
 """
 
 
-def _never(name: str) -> Callable[[Tensor], bool]:
-    """A method that is False for all tensors."""
-
-    def method(self: Tensor) -> bool:
-        return False
-
-    method.__name__ = method.__qualname__ = name
-    method.__doc__ = _FLAG.format(f"{name}()", False)
-    return method
-
-
-def _is_signed(self: Tensor) -> bool:
-    """Whether the dtype has negative numbers.
+def _is_distributed(self: Tensor) -> bool:
+    """Always False.
 
     Example:
         >>> import tapegrad
-        >>> tapegrad.zeros(2).is_signed(), tapegrad.zeros(2, dtype=tapegrad.uint8).is_signed()
-        (True, False)
+        >>> tapegrad.zeros(2).is_distributed()
+        False
     """
-    return self.dtype.is_signed
+    return False
 
 
 def _type_as(self: Tensor, other: Tensor) -> Tensor:
@@ -503,8 +492,7 @@ for name, value in {
     "is_pinned": _is_pinned,
     "get_device": _get_device,
     "is_shared": _is_shared,
-    "is_signed": _is_signed,
-    **{name: _never(name) for name in ("is_conj", "is_neg", "is_distributed")},
+    "is_distributed": _is_distributed,
     "share_memory_": _share_memory_,
     "type": _type,
     "type_as": _type_as,

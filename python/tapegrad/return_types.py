@@ -13,6 +13,7 @@ __all__ = [
     "frexp",
     "geqrf",
     "histogram",
+    "histogramdd",
     "kthvalue",
     "linalg_cholesky_ex",
     "linalg_eigh",
@@ -100,6 +101,14 @@ class frexp(_Named):
 
 class histogram(_Named):
     """Result of ``tapegrad.histogram``: what is in the bins, and where they begin and end."""
+
+    __slots__ = ()
+    hist: Any
+    bin_edges: Any
+
+
+class histogramdd(_Named):
+    """Result of ``tapegrad.histogramdd``: what is in the bins, and the edges of each dimension."""
 
     __slots__ = ()
     hist: Any

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 import tapegrad
 
 from .._C import Tensor
 from ..utils.hooks import RemovableHandle
 from ._module_hooks import BoundHook, Hooks, add_hook
-from .parameter import Parameter
+from .parameter import Parameter, is_lazy
 
 if TYPE_CHECKING:
     from .modules.module import Module
 
 _EXTRA_STATE = "_extra_state"
+
+T_destination = TypeVar("T_destination", bound=dict[str, Any])
 
 
 class _IncompatibleKeys(
@@ -32,6 +35,30 @@ class _IncompatibleKeys(
         return super().__repr__()
 
     __str__ = __repr__
+
+
+class _Found(NamedTuple):
+    """What a state dict has for modules."""
+
+    values: list[tuple[StateDicts, str, Tensor, Tensor]]
+    extra: list[tuple[StateDicts, Any]]
+    known: set[str]
+
+    def take(self, assign: bool) -> None:
+        with tapegrad.no_grad():
+            for module, name, current, value in self.values:
+                if not assign:
+                    current.copy_(value)
+                elif name in module._parameters:
+                    if isinstance(value, Parameter):
+                        value.requires_grad_(current.requires_grad)
+                    else:
+                        value = Parameter(value, current.requires_grad)
+                    module._parameters[name] = value
+                else:
+                    module._buffers[name] = value
+        for module, state in self.extra:
+            module.set_extra_state(state)
 
 
 class StateDicts(Hooks):
@@ -51,15 +78,21 @@ class StateDicts(Hooks):
 
     def get_extra_state(self) -> Any:
         """What a subclass stores in the ``state_dict`` besides tensors; override both."""
-        raise NotImplementedError
+        self._no_extra_state("get_extra_state")
 
     def set_extra_state(self, state: Any) -> None:
         """Takes what :meth:`get_extra_state` gave; override both."""
-        raise NotImplementedError
+        self._no_extra_state("set_extra_state")
+
+    def _no_extra_state(self, method: str) -> NoReturn:
+        raise RuntimeError(
+            f"Reached a code path in Module.{method}() that should never be called. A module with "
+            "extra state has both methods, get_extra_state() and set_extra_state()."
+        )
 
     def state_dict(
         self,
-        *,
+        *args: Any,
         destination: dict[str, Any] | None = None,
         prefix: str = "",
         keep_vars: bool = False,
@@ -78,6 +111,16 @@ class StateDicts(Hooks):
             >>> list(nn.Sequential(nn.Linear(1, 1)).state_dict())
             ['0.weight', '0.bias']
         """
+        if args:
+            warnings.warn(
+                "Positional args are being deprecated, use kwargs instead. Refer to "
+                "https://pytorch.org/docs/main/generated/torch.nn.Module.html#torch.nn.Module."
+                "state_dict for details.",
+                FutureWarning,
+                stacklevel=2,
+            )
+            given = {"destination": destination, "prefix": prefix, "keep_vars": keep_vars}
+            return self.state_dict(**{**given, **dict(zip(given, args, strict=False))})
         result: Any = destination
         if result is None:
             result = OrderedDict()
@@ -87,10 +130,7 @@ class StateDicts(Hooks):
             result._metadata[prefix[:-1]] = metadata
         for hook in list(self._state_dict_pre_hooks.values()):
             hook(self, prefix, keep_vars)
-        for name, tensor in self._state_items():
-            result[prefix + name] = tensor if keep_vars else tensor.detach()
-        if type(self).get_extra_state is not StateDicts.get_extra_state:
-            result[prefix + _EXTRA_STATE] = self.get_extra_state()
+        self._save_to_state_dict(result, prefix, keep_vars)
         for name, module in self._modules.items():
             if module is not None:
                 module.state_dict(
@@ -104,6 +144,16 @@ class StateDicts(Hooks):
                 raise RuntimeError("state_dict post-hook must return None")
             result = answer
         return result
+
+    def _save_to_state_dict(
+        self, destination: dict[str, Any], prefix: str, keep_vars: bool
+    ) -> None:
+        """The module's own part, without its submodules; subclasses override it."""
+        for name, tensor in self._state_items():
+            whole = keep_vars or is_lazy(tensor)
+            destination[prefix + name] = tensor if whole else tensor.detach()
+        if type(self).get_extra_state is not StateDicts.get_extra_state:
+            destination[prefix + _EXTRA_STATE] = self.get_extra_state()
 
     def _state_items(self) -> Iterator[tuple[str, Tensor]]:
         """This module's own parameters and persistent buffers."""
@@ -120,7 +170,8 @@ class StateDicts(Hooks):
         """Copy values from a mapping of dotted names to tensors.
 
         Everything is checked first; if an error is raised, nothing has been changed (unless there
-        are hooks that run after loading, which have a say in what is an error).
+        are hooks that run after loading, which have a say in what is an error, or modules with a
+        ``_load_from_state_dict`` of their own).
 
         Args:
             state_dict: as made by :meth:`state_dict`.
@@ -146,41 +197,21 @@ class StateDicts(Hooks):
         errors: list[str] = []
         unexpected: list[str] = []
         missing: list[str] = []
-        known: set[str] = set()
-        plan: list[tuple[Module, str, Tensor, Tensor]] = []
-        extra: list[tuple[Module, Any]] = []
+        found = _Found([], [], set())
         for path, module in self.named_modules(remove_duplicate=False):
             prefix = f"{path}." if path else ""
-            for hook in list(module._load_state_dict_pre_hooks.values()):
-                more = metadata.get(path, {})
-                hook(state_dict, prefix, more, True, missing, unexpected, errors)
-            for name, current in module._state_items():
-                key = prefix + name
-                known.add(key)
-                if key not in state_dict:
-                    missing.append(key)
-                    continue
-                value = state_dict[key]
-                if not isinstance(value, Tensor):
-                    errors.append(
-                        f'While copying the parameter named "{key}", expected tapegrad.Tensor or '
-                        f"Tensor-like object from checkpoint but received {type(value)}"
-                    )
-                elif value.shape != current.shape:
-                    errors.append(
-                        f"size mismatch for {key}: copying a param with shape {value.shape} from "
-                        f"checkpoint, the shape in current model is {current.shape}."
-                    )
-                else:
-                    plan.append((module, name, current, value))
-            if type(module).set_extra_state is not StateDicts.set_extra_state:
-                key = prefix + _EXTRA_STATE
-                known.add(key)
-                if key in state_dict:
-                    extra.append((module, state_dict[key]))
-                else:
-                    missing.append(key)
-        unexpected += [key for key in state_dict if key not in known]
+            more = {
+                **metadata.get(path, {}),
+                **({"assign_to_params_buffers": True} if assign else {}),
+            }
+            part = (state_dict, prefix, more, True, missing, unexpected, errors)
+            own = getattr(module._load_from_state_dict, "__func__", None)
+            if own is StateDicts._load_from_state_dict:
+                module._find(found, *part)
+            else:
+                module._load_from_state_dict(*part)
+                found.known.update(module._own_keys(state_dict, prefix))
+        unexpected += [key for key in state_dict if key not in found.known]
         keys = _IncompatibleKeys(missing, unexpected)
         hooks = [
             (module, hook)
@@ -189,18 +220,7 @@ class StateDicts(Hooks):
         ]
         if not hooks:
             self._refuse(keys, errors, strict)
-        with tapegrad.no_grad():
-            for module, name, current, value in plan:
-                if not assign:
-                    current.copy_(value)
-                elif name in module._parameters:
-                    if not isinstance(value, Parameter):
-                        value = Parameter(value, current.requires_grad)
-                    module._parameters[name] = value
-                else:
-                    module._buffers[name] = value
-        for module, state in extra:
-            module.set_extra_state(state)
+        found.take(assign)
         for owner, hook in hooks:
             if hook(owner, keys) is not None:
                 raise AssertionError(
@@ -210,6 +230,81 @@ class StateDicts(Hooks):
                 )
         self._refuse(keys, errors, strict)
         return keys
+
+    def _load_from_state_dict(
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        local_metadata: dict[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
+        """The module's own part, without its submodules.
+
+        Subclasses override it to read what an older form has saved, and call this one, which looks
+        for the module's keys and copies the values.
+        """
+        found = _Found([], [], set())
+        problems = (missing_keys, unexpected_keys, error_msgs)
+        self._find(found, state_dict, prefix, local_metadata, strict, *problems)
+        found.take(local_metadata.get("assign_to_params_buffers", False))
+        if strict:
+            own = self._own_keys(state_dict, prefix)
+            unexpected_keys += [key for key in own if key not in found.known]
+
+    def _own_keys(self, state_dict: Mapping[str, Any], prefix: str) -> list[str]:
+        """The keys that belong to this module and to none inside it."""
+        return [
+            key
+            for key in state_dict
+            if key.startswith(prefix) and key[len(prefix) :].partition(".")[0] not in self._modules
+        ]
+
+    def _find(
+        self,
+        found: _Found,
+        state_dict: dict[str, Any],
+        prefix: str,
+        local_metadata: dict[str, Any],
+        strict: bool,
+        missing: list[str],
+        unexpected: list[str],
+        errors: list[str],
+    ) -> None:
+        """Looks for the module's own keys, and notes what is to be copied or is wrong."""
+        for hook in list(self._load_state_dict_pre_hooks.values()):
+            hook(state_dict, prefix, local_metadata, strict, missing, unexpected, errors)
+        for name, current in self._state_items():
+            key = prefix + name
+            found.known.add(key)
+            if key not in state_dict:
+                missing.append(key)
+                continue
+            value = state_dict[key]
+            if not isinstance(value, Tensor):
+                errors.append(
+                    f'While copying the parameter named "{key}", expected tapegrad.Tensor or '
+                    f"Tensor-like object from checkpoint but received {type(value)}"
+                )
+            elif is_lazy(current) or value.shape == current.shape:
+                found.values.append((self, name, current, value))
+            elif current.dim() == 0 and value.dim() == 1 and value.numel():
+                # It was saved when there were no tensors without dimensions.
+                found.values.append((self, name, current, value[0]))
+            else:
+                errors.append(
+                    f"size mismatch for {key}: copying a param with shape {value.shape} from "
+                    f"checkpoint, the shape in current model is {current.shape}."
+                )
+        if type(self).set_extra_state is not StateDicts.set_extra_state:
+            key = prefix + _EXTRA_STATE
+            found.known.add(key)
+            if key in state_dict:
+                found.extra.append((self, state_dict[key]))
+            else:
+                missing.append(key)
 
     def _children_first(self) -> Iterator[StateDicts]:
         for module in self._modules.values():

@@ -9,6 +9,7 @@ import tapegrad
 
 from .. import _C
 from .._C import Tensor
+from .._legacy import scalar_name
 from ..utils._names import typename
 
 __all__ = [
@@ -346,7 +347,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     """
     dtype = tapegrad.promote_types(x1.dtype, x2.dtype)
     if not dtype.is_floating_point:
-        name = typename(tapegrad.zeros(0, dtype=dtype)).split(".")[-1].removesuffix("Tensor")
+        name = scalar_name(dtype)
         raise RuntimeError(
             f"expected common dtype to be floating point, yet common dtype is {name}"
         )

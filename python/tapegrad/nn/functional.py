@@ -9,9 +9,10 @@ import tapegrad
 
 from .. import _C
 from .._C import Tensor
-from . import _activations, _images, _losses
+from . import _activations, _fractional, _images, _losses
 from ._activations import *  # noqa: F403
 from ._attention import multi_head_attention_forward, scaled_dot_product_attention
+from ._fractional import *  # noqa: F403
 from ._images import *  # noqa: F403
 from ._losses import *  # noqa: F403
 from ._tables import (
@@ -61,7 +62,8 @@ __all__ = [
     "softplus",
     "tanh",
 ]
-__all__ += _activations.__all__ + _images.__all__ + _losses.__all__
+__all__ += ["conv_tbc", "linear_cross_entropy", "native_channel_shuffle"]
+__all__ += _activations.__all__ + _fractional.__all__ + _images.__all__ + _losses.__all__
 
 
 def _old_reduction(size_average: bool | None, reduce: bool | None) -> str:
@@ -86,6 +88,20 @@ def _reduce(loss: Tensor, reduction: str) -> Tensor:
     if reduction != "none":
         raise ValueError(f"{reduction} is not a valid value for reduction")
     return loss
+
+
+def _weighted(loss: Tensor, input: Tensor, weight: Tensor, reduction: str) -> Tensor:
+    """The losses of elements times factors, and their weighted mean."""
+    if weight.shape != input.shape:
+        raise ValueError("Weights and input must have the same size.")
+    loss = loss * weight
+    if reduction == "mean":
+        return loss.sum() / weight.sum()
+    if reduction not in ("none", "sum"):
+        raise ValueError(
+            f"Invalid reduction mode: {reduction}. Expected one of 'none', 'mean', 'sum'."
+        )
+    return _reduce(loss, reduction)
 
 
 def _warn_of_broadcast(input: Tensor, target: Tensor) -> None:
@@ -546,6 +562,7 @@ def mse_loss(
     size_average: bool | None = None,
     reduce: bool | None = None,
     reduction: str = "mean",
+    weight: Tensor | None = None,
 ) -> Tensor:
     """The squared error ``(input - target) ** 2``.
 
@@ -555,9 +572,11 @@ def mse_loss(
         size_average: old form of `reduction`.
         reduce: old form of `reduction`.
         reduction: "mean" (the default), "sum" or "none".
+        weight: a factor per element, of the shape of the input; the mean is over their sum.
+            Default: none.
 
     Raises:
-        ValueError: for another reduction.
+        ValueError: for another reduction, or a weight of another shape.
 
     Example:
         >>> import tapegrad
@@ -569,6 +588,8 @@ def mse_loss(
         reduction = _old_reduction(size_average, reduce)
     if input.shape != target.shape:
         _warn_of_broadcast(input, target)
+    if weight is not None:
+        return _weighted(_C.mse_loss(input, target, "none"), input, weight, reduction)
     return _C.mse_loss(input, target, reduction)
 
 
@@ -578,6 +599,7 @@ def l1_loss(
     size_average: bool | None = None,
     reduce: bool | None = None,
     reduction: str = "mean",
+    weight: Tensor | None = None,
 ) -> Tensor:
     """The absolute error ``|input - target|``; the arguments are those of :func:`mse_loss`.
 
@@ -591,6 +613,8 @@ def l1_loss(
         reduction = _old_reduction(size_average, reduce)
     if input.shape != target.shape:
         _warn_of_broadcast(input, target)
+    if weight is not None:
+        return _weighted(_C.l1_loss(input, target, "none"), input, weight, reduction)
     return _C.l1_loss(input, target, reduction)
 
 
@@ -788,3 +812,7 @@ def binary_cross_entropy_with_logits(
             f"Target size ({target.shape}) must be the same as input size ({input.shape})"
         )
     return _C.binary_cross_entropy_with_logits(input, target, weight, pos_weight, reduction)
+
+
+# They are made of the functions above.
+from ._seldom import conv_tbc, linear_cross_entropy, native_channel_shuffle  # noqa: E402

@@ -1,4 +1,4 @@
-"""Modules that work on several devices: on the CPU, each passes its inputs on."""
+"""The wrappers for several devices, as they are where there is only one."""
 
 from __future__ import annotations
 
@@ -6,22 +6,29 @@ from typing import Any
 
 from .modules.module import Module
 
-__all__ = ["DataParallel", "DistributedDataParallel"]
+__all__ = ["DataParallel", "DistributedDataParallel", "data_parallel"]
 
 
 class DataParallel(Module):
-    """Calls a module, which on several GPUs would get parts of the batch.
+    """Calls its module, as there are no devices to share the work.
+
+    The names in its state dict begin with "module.".
 
     Args:
-        module: the module, which is the only part of this one.
-        device_ids, output_device, dim: for devices that are not here; ignored.
+        module: the module.
+        device_ids: ignored.
+        output_device: ignored.
+        dim: ignored.
 
     Example:
         >>> import tapegrad
-        >>> model = tapegrad.nn.DataParallel(tapegrad.nn.Linear(2, 1))
-        >>> model(tapegrad.ones(3, 2)).shape, list(model.state_dict())
-        (tapegrad.Size([3, 1]), ['module.weight', 'module.bias'])
+        >>> from tapegrad import nn
+        >>> model = nn.DataParallel(nn.Linear(2, 1))
+        >>> list(model.state_dict()), tuple(model(tapegrad.ones(3, 2)).shape)
+        (['module.weight', 'module.bias'], (3, 1))
     """
+
+    module: Module
 
     def __init__(
         self, module: Module, device_ids: Any = None, output_device: Any = None, dim: int = 0
@@ -34,12 +41,43 @@ class DataParallel(Module):
         return self.module(*inputs, **kwargs)
 
 
+def data_parallel(
+    module: Module,
+    inputs: Any,
+    device_ids: Any = None,
+    output_device: Any = None,
+    dim: int = 0,
+    module_kwargs: dict[str, Any] | None = None,
+) -> Any:
+    """Call a module, as there are no devices to share the work.
+
+    Args:
+        module: the module.
+        inputs: its arguments as a tuple, or a single one.
+        device_ids: ignored.
+        output_device: ignored.
+        dim: ignored.
+        module_kwargs: keyword arguments. Default: none.
+
+    Example:
+        >>> import tapegrad
+        >>> from tapegrad import nn
+        >>> nn.parallel.data_parallel(nn.ReLU(), tapegrad.tensor([-1.0, 1.0]))
+        tensor([0., 1.])
+    """
+    arguments = inputs if isinstance(inputs, tuple) else (inputs,)
+    return module(*arguments, **(module_kwargs or {}))
+
+
 class DistributedDataParallel(Module):
-    """Raises an error: there is no distributed training.
+    """Is there for ``isinstance``; there are no process groups that it could use.
 
     Raises:
-        RuntimeError: always.
+        ValueError: always.
     """
 
     def __init__(self, module: Module, *args: Any, **kwargs: Any) -> None:
-        raise RuntimeError("tapegrad has no distributed training.")
+        raise ValueError(
+            "Default process group has not been initialized, please make sure to call "
+            "init_process_group. There are none in this library: use the module itself."
+        )

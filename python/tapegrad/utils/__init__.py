@@ -5,8 +5,21 @@ from typing import TYPE_CHECKING
 from .._lazy import lazy
 
 if TYPE_CHECKING:
-    from . import checkpoint, data, dlpack, hooks
+    from . import backcompat, checkpoint, data, deterministic, dlpack, hooks
+    from ._swap import swap_tensors
 
-__all__ = ["checkpoint", "data", "dlpack", "hooks"]
+_MODULES = ("backcompat", "checkpoint", "data", "deterministic", "dlpack", "hooks")
 
-__getattr__, __dir__ = lazy(__name__, {name: name for name in __all__})
+__all__ = [
+    "backcompat",
+    "checkpoint",
+    "data",
+    "deterministic",
+    "dlpack",
+    "hooks",
+    "swap_tensors",
+]
+
+__getattr__, __dir__ = lazy(
+    __name__, {**{name: name for name in _MODULES}, "swap_tensors": "_swap"}
+)

@@ -58,6 +58,15 @@ class RemovableHandle:
             if mapping is not None:
                 mapping.pop(self.id, None)
 
+    def __getstate__(self) -> tuple[list[Any], int]:
+        return [reference() for reference in self._references], self.id
+
+    def __setstate__(self, state: tuple[list[Any], int]) -> None:
+        global _ids
+        mappings, self.id = state
+        self._references = [_reference(mapping) for mapping in mappings]
+        _ids = itertools.count(max(next(_ids), self.id + 1))  # no later hook has the same id
+
     def __enter__(self) -> RemovableHandle:
         return self
 

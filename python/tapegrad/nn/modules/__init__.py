@@ -1,5 +1,8 @@
 """The layers, by topic; each file lists its own in `__all__`."""
 
+from typing import TYPE_CHECKING
+
+from ..._lazy import lazy as _lazy
 from . import (
     activation,
     attention,
@@ -19,6 +22,7 @@ from . import (
     rnn,
     transformer,
 )
+from ._later import LATER
 from .activation import *
 from .attention import *
 from .batchnorm import *
@@ -37,6 +41,13 @@ from .padding import *
 from .pooling import *
 from .rnn import *
 from .transformer import *
+
+if TYPE_CHECKING:
+    from .adaptive import *
+    from .fractional import *
+    from .lazy_layers import *
+    from .linear_cross_entropy import *
+    from .older import *
 
 __all__ = [
     "Module",
@@ -57,4 +68,10 @@ __all__ = [
     *pooling.__all__,
     *rnn.__all__,
     *transformer.__all__,
+    *LATER,
 ]
+
+# The names that PyTorch's files have, where they are others.
+_FILES = ("channelshuffle", "conv", "fold", "instancenorm", "pixelshuffle", "sparse", "upsampling")
+_LATER_FILES = (*_FILES, *sorted(set(LATER.values())), "lazy", "utils")
+__getattr__, __dir__ = _lazy(__name__, {**{name: name for name in _LATER_FILES}, **LATER})

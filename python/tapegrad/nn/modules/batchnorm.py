@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 
-class _ChannelNorm(Module):
+class _NormBase(Module):
     """Parameters and running statistics, one of each per channel."""
 
     _version = 2  # which has num_batches_tracked
@@ -107,7 +107,7 @@ def _count_may_be_missing(
             state.setdefault(prefix + "num_batches_tracked", count)
 
 
-class _BatchNorm(_ChannelNorm):
+class _BatchNorm(_NormBase):
     def forward(self, input: Tensor) -> Tensor:
         self._check_input_dim(input)
         share = 0.0 if self.momentum is None else self.momentum
@@ -222,7 +222,7 @@ class SyncBatchNorm(_BatchNorm):
         return module
 
 
-class _InstanceNorm(_ChannelNorm):
+class _InstanceNorm(_NormBase):
     def __init__(
         self,
         num_features: int,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import operator
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ..._C import Tensor
+from ...utils._names import typename
 from ..parameter import Parameter
 from .module import Module, _indent
 
@@ -155,14 +156,21 @@ class Sequential(_ModuleSequence):
                 "given."
             )
 
+    def _repeated(self, times: int) -> list[Any]:
+        if not isinstance(times, int):
+            raise TypeError(f"unsupported operand type(s) for *: {type(self)} and {type(times)}")
+        if times <= 0:
+            raise ValueError(f"Non-positive multiplication factor {times} for {type(self)}")
+        return self._items() * times
+
     def __mul__(self, other: int) -> Sequential:
-        if not isinstance(other, int):
-            raise TypeError(f"unsupported operand type(s) for *: {type(self)} and {type(other)}")
-        if other <= 0:
-            raise ValueError(f"Non-positive multiplication factor {other} for {type(self)}")
-        return Sequential(*(self._items() * other))
+        return Sequential(*self._repeated(other))
 
     __rmul__ = __mul__
+
+    def __imul__(self, other: int) -> Sequential:
+        self._refill(self._repeated(other))
+        return self
 
 
 class ModuleList(_ModuleSequence):
@@ -186,6 +194,12 @@ class ModuleList(_ModuleSequence):
         super().__init__()
         if modules is not None:
             self.extend(modules)
+
+    def insert(self, index: int, module: Module) -> None:
+        """Put a module before the position, as ``list.insert`` does."""
+        items = self._items()
+        items.insert(index, module)
+        self._refill(items)
 
     def _make(self, items: dict[str, Any]) -> ModuleList:
         return type(self)(items.values())
@@ -312,12 +326,13 @@ def _as_parameter(value: Any) -> Any:
     return value
 
 
-def _describe(value: Any) -> str:
+def _describe(value: Any, named: Callable[[Tensor], Any]) -> str:
+    """A line of a repr; PyTorch names the dtype in lists, and the type in dictionaries."""
     if not isinstance(value, Tensor):
         return f"Object of type: {type(value).__name__}"
     size = "x".join(map(str, value.shape))
     kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
-    return f"{kind} containing: [{value.dtype} of size {size}]"
+    return f"{kind} containing: [{named(value)} of size {size}]"
 
 
 class ParameterList(Module):
@@ -375,7 +390,8 @@ class ParameterList(Module):
         return self
 
     def extra_repr(self) -> str:
-        return "\n".join(f"  ({i}): {_describe(value)}" for i, value in enumerate(self))
+        lines = (_describe(value, lambda x: x.dtype) for value in self)
+        return "\n".join(f"  ({i}): {line}" for i, line in enumerate(lines))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("ParameterList should not be called.")
@@ -385,7 +401,8 @@ class ParameterDict(Module):
     """Parameters in a dictionary, in the order in which they were added; tensors become parameters.
 
     Args:
-        parameters: a mapping or an iterable of pairs. Default: none.
+        parameters: a mapping or an iterable of pairs; those of a plain ``dict`` are added in the
+            order of their names. Default: none.
 
     Example:
         >>> import tapegrad
@@ -409,8 +426,6 @@ class ParameterDict(Module):
         return key
 
     def __getitem__(self, key: str) -> Any:
-        if key not in self._keys:
-            raise KeyError(key)
         return getattr(self, self._attribute(key))
 
     def __setitem__(self, key: str, value: Any) -> None:
@@ -462,7 +477,10 @@ class ParameterDict(Module):
 
     def update(self, parameters: Any) -> None:
         """Add parameters, or replace those with the same names."""
-        for key, value in _pairs(parameters, "ParameterDict"):
+        pairs = _pairs(parameters, "ParameterDict")
+        if isinstance(parameters, Mapping) and not isinstance(parameters, OrderedDict):
+            pairs.sort(key=lambda pair: pair[0])  # as in PyTorch, where dicts had no order once
+        for key, value in pairs:
             self[key] = value
 
     def setdefault(self, key: str, default: Any = None) -> Any:
@@ -502,7 +520,7 @@ class ParameterDict(Module):
         return self
 
     def extra_repr(self) -> str:
-        return "\n".join(f"  ({key}): {_describe(value)}" for key, value in self.items())
+        return "\n".join(f"  ({key}): {_describe(value, typename)}" for key, value in self.items())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("ParameterDict should not be called.")

@@ -55,6 +55,19 @@ class _Loss(Module):
             self.register_buffer(name, tensor)
 
 
+class _WeightedLoss(_Loss):
+    """A loss with a weight, for losses outside of this library."""
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(size_average, reduce, reduction, weight=weight)
+
+
 class MSELoss(_Loss):
     """The squared error.
 

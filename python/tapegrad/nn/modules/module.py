@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-import tapegrad
-
 from ..._C import Tensor
-from ..._device import require_cpu
 from ...utils._names import typename
+from .._conversions import Conversions
 from .._module_hooks import (
     buffer_registration_hooks,
     module_registration_hooks,
@@ -26,7 +24,8 @@ from .._module_hooks import (
     register_module_parameter_registration_hook,
     registered,
 )
-from .._state_dict import StateDicts
+from .._state_dict import StateDicts, T_destination
+from .._state_dict import _IncompatibleKeys as _IncompatibleKeys
 from ..parameter import Buffer, Parameter
 
 __all__ = [
@@ -56,6 +55,14 @@ _LATER_TABLES = (
 )
 
 
+def _parameters(module: Module) -> Iterable[tuple[str, Any]]:
+    return module._parameters.items()
+
+
+def _buffers(module: Module) -> Iterable[tuple[str, Any]]:
+    return module._buffers.items()
+
+
 def _indent(text: str) -> str:
     """Indents all lines but the first by two columns."""
     return text.replace("\n", "\n  ")
@@ -74,7 +81,7 @@ def _missing_forward(self: Module, *args: Any, **kwargs: Any) -> Any:
     )
 
 
-class Module(StateDicts):
+class Module(Conversions, StateDicts):
     """The base class of all layers and models.
 
     A subclass calls ``super().__init__()``, assigns parameters, buffers and other modules as
@@ -107,8 +114,15 @@ class Module(StateDicts):
     """
 
     training: bool
+    call_super_init: bool = False  # whether __init__ passes its arguments on to the next base
+    dump_patches: bool = False
+    T_destination = T_destination
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if self.call_super_init:
+            self._initialize()
+            super().__init__(*args, **kwargs)
+            return
         if kwargs:
             raise TypeError(
                 f"{type(self).__name__}.__init__() got an unexpected keyword argument "
@@ -119,6 +133,9 @@ class Module(StateDicts):
                 f"{type(self).__name__}.__init__() takes 1 positional argument but "
                 f"{len(args) + 1} were given"
             )
+        self._initialize()
+
+    def _initialize(self) -> None:
         self.__dict__.update(
             training=True,
             _parameters={},
@@ -364,7 +381,11 @@ class Module(StateDicts):
             yield module
 
     def _named_members(
-        self, registry: str, prefix: str, recurse: bool, remove_duplicate: bool
+        self,
+        get_members_fn: Callable[[Module], Iterable[tuple[str, Any]]],
+        prefix: str = "",
+        recurse: bool = True,
+        remove_duplicate: bool = True,
     ) -> Iterator[tuple[str, Any]]:
         seen: set[int] = set()
         modules = (
@@ -373,7 +394,7 @@ class Module(StateDicts):
             else [(prefix, self)]
         )
         for path, module in modules:
-            for name, value in module.__dict__[registry].items():
+            for name, value in get_members_fn(module):
                 if value is None or id(value) in seen:
                     continue
                 if remove_duplicate:
@@ -395,7 +416,7 @@ class Module(StateDicts):
             >>> [(name, tuple(p.shape)) for name, p in nn.Linear(2, 3).named_parameters()]
             [('weight', (3, 2)), ('bias', (3,))]
         """
-        yield from self._named_members("_parameters", prefix, recurse, remove_duplicate)
+        yield from self._named_members(_parameters, prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Iterate over the parameters, in the order of definition.
@@ -405,18 +426,18 @@ class Module(StateDicts):
             >>> sum(p.numel() for p in nn.Linear(2, 3).parameters())
             9
         """
-        for _, param in self._named_members("_parameters", "", recurse, True):
+        for _, param in self._named_members(_parameters, "", recurse):
             yield param
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Tensor]]:
         """Iterate over the buffers with their dotted names."""
-        yield from self._named_members("_buffers", prefix, recurse, remove_duplicate)
+        yield from self._named_members(_buffers, prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """Iterate over the buffers."""
-        for _, buffer in self._named_members("_buffers", "", recurse, True):
+        for _, buffer in self._named_members(_buffers, "", recurse):
             yield buffer
 
     def get_submodule(self, target: str) -> Module:
@@ -461,14 +482,38 @@ class Module(StateDicts):
         buffer: Tensor = value
         return buffer
 
-    def set_submodule(self, target: str, module: Module) -> None:
-        """Replace the submodule with a dotted name, or add it to its existing parent."""
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Replace the submodule with a dotted name, or add it to its existing parent.
+
+        Args:
+            target: the name.
+            module: what takes the place.
+            strict: refuse to add one. Default: False.
+
+        Raises:
+            AttributeError: if there is no such parent, if the name stands for something else than
+                a module, or, with `strict`, for nothing.
+            ValueError: if the name is empty or `module` is no module.
+
+        Example:
+            >>> from tapegrad import nn
+            >>> net = nn.Sequential(nn.Sequential(nn.Tanh()))
+            >>> net.set_submodule("0.0", nn.ReLU())
+            >>> net[0][0]
+            ReLU()
+        """
         if target == "":
             raise ValueError("Cannot set the submodule without a target name!")
         if not isinstance(module, Module):
             raise ValueError(f"`module` is not an nn.Module, found {type(module)}")
         path, _, name = target.rpartition(".")
-        setattr(self.get_submodule(path), name, module)
+        parent = self.get_submodule(path)
+        if hasattr(parent, name):
+            if not isinstance(getattr(parent, name), Module):
+                raise AttributeError(f"`{name}` is not an nn.Module")
+        elif strict:
+            raise AttributeError(f"{parent._get_name()} has no attribute `{name}`")
+        setattr(parent, name, module)
 
     # ------------------------------------------------------------------ changing everything
 
@@ -535,112 +580,6 @@ class Module(StateDicts):
                 param.grad = None
             elif param.grad is not None:
                 param.grad = param.grad.detach().zero_()
-
-    def _apply(self: T, fn: Callable[[Tensor], Tensor]) -> T:
-        """Replaces the values of all parameters, their gradients, and all buffers."""
-        for module in self.children():
-            module._apply(fn)
-        for param in self._parameters.values():
-            if param is None:
-                continue
-            grad = param.grad
-            changed = fn(param.detach())
-            if grad is not None:
-                param.grad = None  # dtype of values and gradient have to agree at any time
-            param.data = changed
-            if grad is not None:
-                param.grad = fn(grad.detach()).requires_grad_(grad.requires_grad)
-        for name, buffer in self._buffers.items():
-            if buffer is not None:
-                self._buffers[name] = fn(buffer)
-        return self
-
-    def float(self: T) -> T:
-        """Convert floating-point parameters and buffers to float32; returns the module."""
-        return self._apply(lambda t: t.float() if t.is_floating_point() else t)
-
-    def double(self: T) -> T:
-        """Convert floating-point parameters and buffers to float64; returns the module.
-
-        Example:
-            >>> import tapegrad
-            >>> tapegrad.nn.Linear(1, 1).double().weight.dtype == tapegrad.float64
-            True
-        """
-        return self._apply(lambda t: t.double() if t.is_floating_point() else t)
-
-    def type(self: T, dst_type: Any) -> T:
-        """Convert all parameters and buffers to a dtype; returns the module."""
-        return self._apply(lambda t: t.type(dst_type))
-
-    def cpu(self: T) -> T:
-        """The module itself: the CPU is the only device."""
-        return self
-
-    def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Does nothing: operators are quick by themselves here."""
-
-    def cuda(self: T, device: Any = None) -> T:
-        """Raises an error, as there is no GPU to move to: ``.to(device)`` suits every machine.
-
-        Raises:
-            RuntimeError: if the module has a parameter or buffer; it is an AssertionError, too.
-        """
-        return self._apply(lambda t: t.cuda(device))
-
-    def share_memory(self: T) -> T:
-        """Move parameters and buffers into memory that processes share; returns the module."""
-        return self._apply(lambda t: t.share_memory_())
-
-    def to(self: T, *args: Any, **kwargs: Any) -> T:
-        """Convert floating-point parameters and buffers to a dtype; returns the module.
-
-        Called as ``to(dtype)``, ``to(device)``, ``to(device, dtype)`` or ``to(tensor)``; the CPU is
-        the only device. ``memory_format`` goes to parameters and buffers of 4 or 5 dimensions.
-
-        Raises:
-            TypeError: if the dtype is not a floating-point one.
-            RuntimeError: if the device is not the CPU.
-
-        Example:
-            >>> import tapegrad
-            >>> m = tapegrad.nn.Linear(1, 1).to("cpu", tapegrad.float64)
-            >>> m.bias.dtype == tapegrad.float64
-            True
-        """
-        dtype = kwargs.pop("dtype", None)
-        device = kwargs.pop("device", None)
-        memory_format = kwargs.pop("memory_format", None)
-        kwargs.pop("non_blocking", None)
-        if kwargs:
-            raise TypeError(f"to() got an unexpected keyword argument '{next(iter(kwargs))}'")
-        for arg in args:
-            if isinstance(arg, tapegrad.dtype):
-                dtype = arg
-            elif isinstance(arg, Tensor):
-                dtype = arg.dtype
-            elif isinstance(arg, (str, tapegrad.device, int)) and not isinstance(arg, bool):
-                device = arg
-            elif arg is not None and not isinstance(arg, bool):
-                raise TypeError(
-                    "to() received an invalid combination of arguments - got "
-                    f"({', '.join(type(a).__name__ for a in args)}), but expected a device, a "
-                    "dtype or a tensor"
-                )
-        require_cpu(device)
-        if dtype is None and memory_format is None:
-            return self
-        if dtype is not None and not dtype.is_floating_point:
-            raise TypeError(
-                "nn.Module.to only accepts floating point or complex "
-                f"dtypes, but got desired dtype={dtype}"
-            )
-
-        def convert(t: Tensor) -> Tensor:
-            wanted = dtype if dtype is not None and t.is_floating_point() else t.dtype
-            return t.to(wanted, memory_format=memory_format if t.dim() in (4, 5) else None)
-
-        return self._apply(convert)
 
     # ------------------------------------------------------------------ printing
 

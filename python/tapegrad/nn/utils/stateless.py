@@ -17,6 +17,7 @@ def functional_call(
     args: Any = None,
     kwargs: Mapping[str, Any] | None = None,
     *,
+    tie_weights: bool = True,
     strict: bool = False,
 ) -> Any:
     """Call a module with the given tensors instead of its parameters and buffers.
@@ -29,10 +30,13 @@ def functional_call(
         parameters_and_buffers: tensors by dotted name; what is not named keeps its value.
         args: the arguments, as a tuple, or a single argument.
         kwargs: keyword arguments.
-        strict: require a tensor for each parameter and buffer. Default: False.
+        tie_weights: give a shared parameter its value under all of its names. Default: True.
+        strict: require a tensor for each parameter and buffer, and none for other names; without
+            it these are ignored. Default: False.
 
     Raises:
-        RuntimeError: if a name is unknown, or missing with `strict`.
+        RuntimeError: with `strict`, if a name is unknown or missing.
+        TypeError: if a value is no tensor.
 
     Example:
         >>> import tapegrad
@@ -46,11 +50,11 @@ def functional_call(
         for registry in (owner._parameters, owner._buffers):
             for name in registry:
                 places[f"{path}.{name}" if path else name] = (registry, name)
-    unexpected = [key for key in parameters_and_buffers if key not in places]
-    missing = [key for key in places if key not in parameters_and_buffers]
-    if unexpected or (strict and missing):
-        kind, keys = ("Unexpected", unexpected) if unexpected else ("Missing", missing)
-        raise RuntimeError(f"{kind} key(s): {', '.join(keys)}.")
+    if strict:
+        _refuse_other_names(module, parameters_and_buffers, places)
+    for value in parameters_and_buffers.values():
+        if not isinstance(value, Tensor):
+            raise TypeError(f"{value} is not an instance of tapegrad.Tensor")
     if args is None:
         args = ()
     elif not isinstance(args, tuple):
@@ -58,11 +62,13 @@ def functional_call(
     before = []
     try:
         for key, value in parameters_and_buffers.items():
+            if key not in places:
+                continue
             registry, name = places[key]
             original = registry[name]
             for other, (tied, tied_name) in places.items():
                 # A shared parameter is replaced under all of its names.
-                same = original is not None and tied[tied_name] is original
+                same = tie_weights and original is not None and tied[tied_name] is original
                 if other == key or (same and other not in parameters_and_buffers):
                     before.append((tied, tied_name, original))
                     tied[tied_name] = value
@@ -70,3 +76,18 @@ def functional_call(
     finally:
         for registry, name, old in reversed(before):
             registry[name] = old
+
+
+def _refuse_other_names(module: Module, given: Mapping[str, Tensor], places: Any) -> None:
+    problems = [
+        f"{kind} key(s): {', '.join(repr(key) for key in keys)}."
+        for kind, keys in (
+            ("Unexpected", [key for key in given if key not in places]),
+            ("Missing", [key for key in places if key not in given]),
+        )
+        if keys
+    ]
+    if problems:
+        raise RuntimeError(
+            f"Error(s) in reparametrizing for {module._get_name()}:\n\t" + "\n\t".join(problems)
+        )

@@ -1,5 +1,5 @@
 """Where PyTorch has the parts of `utils.data` that programs build on."""
 
-from . import collate
+from . import collate, worker
 
-__all__ = ["collate"]
+__all__ = ["collate", "worker"]
