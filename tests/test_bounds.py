@@ -401,6 +401,15 @@ def test_errors(case: str, lib: Any) -> None:
         call(lib)
 
 
+@both
+def test_shapes_that_broadcast(lib: Any) -> None:
+    assert lib.broadcast_shapes((4, 3)) == (4, 3)
+    assert lib.broadcast_shapes([2, 1], (3,), 1) == (2, 3)
+    assert lib.broadcast_shapes() == ()
+    with pytest.raises(RuntimeError):
+        lib.broadcast_shapes(4, 3)
+
+
 def test_more_parts_than_can_be_counted() -> None:
     many = tg.ones(1).expand(2**40)
     for call in (many.unbind, lambda: many.split(1), lambda: tg.zeros(0).chunk(2**32 + 1)):

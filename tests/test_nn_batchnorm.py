@@ -114,6 +114,16 @@ def test_statistics_change_together_or_not_at_all() -> None:
                 assert bad.requires_grad
 
 
+def test_no_channels() -> None:
+    F = tg.nn.functional
+    for shape in ((1, 0), (3, 0), (1, 0, 5)):
+        x = tg.ones(shape, requires_grad=True)
+        y = F.batch_norm(x, None, None, training=True)
+        assert y.shape == shape
+        assert tg.autograd.grad(y.sum(), x)[0].shape == shape
+    assert tg._C.instance_norm(tg.ones(1, 0)).shape == (1, 0)
+
+
 def test_summands_without_factors() -> None:
     """PyTorch's gradient of group_norm fails on them."""
     x, b = (tg.randn(*s, dtype=tg.float64, requires_grad=True) for s in ((2, 4, 3), (4,)))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tapegrad
-from both import function
+from both import both, function
 from tapegrad._tensor_str import get_printoptions, printoptions, set_printoptions, tensor_str
 
 DTYPES = ["float32", "float64", "int64", "int32", "uint8", "bool"]
@@ -123,6 +123,20 @@ def test_suffixes():
     double = tapegrad.tensor(0.5, dtype=tapegrad.float64, requires_grad=True)
     assert tensor_str(double) == ("tensor(0.5000, dtype=tapegrad.float64, requires_grad=True)")
     assert tensor_str(leaf.detach()) == "tensor([1., 2., 3.])"
+
+
+@both
+def test_the_default_dtype_is_not_shown(lib):
+    before = lib.get_default_dtype()
+    for default in (lib.float64, lib.float16, lib.float32):
+        lib.set_default_dtype(default)
+        try:
+            for dtype in (lib.float16, lib.float32, lib.float64):
+                for shape in ((2,), (0,), (0, 2)):
+                    shown = repr(lib.ones(shape, dtype=dtype))
+                    assert ("dtype=" in shown) == (dtype is not default), shown
+        finally:
+            lib.set_default_dtype(before)
 
 
 def test_suffix_moves_to_a_new_line():

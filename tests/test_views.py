@@ -591,6 +591,10 @@ def test_memory_that_another_dtype_does_not_fit(lib: Any) -> None:
 def test_bytes_that_are_no_bools() -> None:
     """PyTorch lets them be, and computes with bools of any value."""
     with raises(RuntimeError, "a view as Bool needs memory that has nothing but 0 and 1"):
+        tg.full((2,), 1.5, dtype=tg.float16).view(tg.bool)
+    with raises(ValueError, "a buffer of Bool needs memory that has nothing but 0 and 1"):
+        tg.frombuffer(bytearray([0, 1, 2]), dtype=tg.bool)
+    with raises(RuntimeError, "a view as Bool needs memory that has nothing but 0 and 1"):
         tg.tensor([0, 1, 2], dtype=tg.uint8).view(tg.bool)
 
 

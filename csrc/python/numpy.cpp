@@ -2,6 +2,7 @@
 
 #include <pybind11/numpy.h>
 
+#include <algorithm>
 #include <bit>
 #include <memory>
 
@@ -180,6 +181,11 @@ Tensor frombuffer(const py::handle& object, DType dtype, const py::handle& count
         static_cast<char*>(view->buf) + offset, Dims{n}, Dims{1}, dtype, view.get(),
         [](void* owner) { ReleaseBuffer()(static_cast<Py_buffer*>(owner)); }, view->readonly);
     view.release();
+    if (dtype == DType::Bool) {
+        const auto* bytes = out.data<uint8_t>();
+        if (std::any_of(bytes, bytes + n, [](uint8_t byte) { return byte > 1; }))
+            fail<ValueError>("a buffer of Bool needs memory that has nothing but 0 and 1");
+    }
     set_requires_grad(out, requires_grad);
     return out;
 }

@@ -146,6 +146,10 @@ bool read_objects(const Call& call, int slot, ObjectList& result) {
 }
 
 bool read_sizes(const Call& call, int slot, std::vector<Dims>& result) {
+    if (const Items items(call, slot); items.object && items.count > 0 &&
+                                       call.form->parameter(slot).variadic &&
+                                       PyIndex_Check(items.items[0]))  // one alone
+        return read_dims(call, slot, result.emplace_back());
     return read_each(call, slot, result, [&](PyObject* item, Dims& sizes) {
         return read_dims({call.form, &item, nullptr, 0}, 0, sizes);
     });
@@ -163,12 +167,16 @@ bool read_flags(const Call& call, int slot, std::vector<bool>& result) {
 }
 
 bool read_device(PyObject* object) {
-    if (object == Py_None) return true;
-    if (!PyUnicode_Check(object) && !PyObject_HasAttrString(object, "type")) return false;
-    const std::string name = py::str(py::handle(object));
-    if (name != "cpu" && name != "cpu:0")
-        fail("Expected one of cpu device type at start of device string: ", name,
-             ". This package runs on the CPU only.");
+    const bool text = PyUnicode_Check(object),
+               number = PyLong_Check(object) && !PyBool_Check(object);
+    if (object == Py_None || (text && PyUnicode_CompareWithASCIIString(object, "cpu") == 0))
+        return true;
+    if (!text && !number && !PyObject_HasAttrString(object, "type")) return false;
+    // The class of devices is written in Python, and knows which there are.
+    const auto devices =
+        py::reinterpret_steal<py::object>(PyImport_ImportModule("tapegrad._device"));
+    if (!devices) throw py::error_already_set();
+    devices.attr("require_cpu")(py::handle(object));
     return true;
 }
 
