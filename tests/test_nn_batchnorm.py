@@ -116,7 +116,7 @@ def test_statistics_change_together_or_not_at_all() -> None:
 
 def test_no_channels() -> None:
     F = tg.nn.functional
-    for shape in ((1, 0), (3, 0), (1, 0, 5)):
+    for shape in ((3, 0), (1, 0, 5)):
         x = tg.ones(shape, requires_grad=True)
         y = F.batch_norm(x, None, None, training=True)
         assert y.shape == shape
