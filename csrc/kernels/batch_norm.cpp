@@ -149,6 +149,7 @@ void forward(const void* xv, const void* weight, const void* bias, double eps, v
     auto *mean = static_cast<T*>(meanv), *rstd = static_cast<T*>(rstdv),
          *variance = static_cast<T*>(variancev);
     const int64_t n = s.outer * s.inner;
+    if (s.channels == 0) return;
     if (n == 0) {
         for (int64_t c = 0; c < s.channels; ++c)
             mean[c] = rstd[c] = variance[c] = static_cast<T>(__builtin_nan(""));
@@ -297,6 +298,7 @@ void backward(const void* gradv, const void* xv, const void* weightv, const void
                *weight = static_cast<const T*>(weightv), *mean = static_cast<const T*>(meanv),
                *rstd = static_cast<const T*>(rstdv);
     auto *grad_weight = static_cast<T*>(grad_weightv), *grad_bias = static_cast<T*>(grad_biasv);
+    if (s.channels == 0) return;
     if (s.outer * s.inner == 0) {
         for (int64_t c = 0; c < s.channels; ++c) {
             if (grad_weight) grad_weight[c] = 0;

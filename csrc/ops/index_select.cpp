@@ -141,7 +141,7 @@ void add_slices(const Tensor& x, int dim, const Tensor& index, const Tensor& sou
     const Extents s = extents_at(x.sizes(), dim);
     const int64_t* positions = at.data<int64_t>();
     const int64_t count = at.numel();
-    if (count == 0) return;
+    if (values.numel() == 0) return;
     visit_dtype(x.dtype(), [&]<class T>() {
         T* to = x.data<T>();
         const T* from = values.data<T>();
@@ -157,14 +157,7 @@ void add_slices(const Tensor& x, int dim, const Tensor& index, const Tensor& sou
                 }
             }
         };
-        if (s.outer > 1) {
-            parallel_for(s.outer, grain_for(count * s.inner), [&](int64_t begin, int64_t end) {
-                for (int64_t o = begin; o < end; ++o) part(o, 0, s.inner);
-            });
-        } else {
-            parallel_for(s.inner, std::max<int64_t>(64, grain_for(count)),
-                         [&](int64_t begin, int64_t end) { part(0, begin, end); });
-        }
+        for_windows(s.outer, count, s.inner, part);
     });
 }
 

@@ -213,15 +213,8 @@ template <class T, bool kAdd> void put(T* x, const T* values, bool single, const
     };
     if (plan.overlapping) {
         for (int64_t o = 0; o < plan.outer; ++o) part(o, 0, plan.inner);
-    } else if (plan.outer > 1) {
-        parallel_for(plan.outer, grain_for(plan.count * plan.inner),
-                     [&](int64_t begin, int64_t end) {
-                         for (int64_t o = begin; o < end; ++o) part(o, 0, plan.inner);
-                     });
     } else {
-        // Columns of at least a cache line.
-        parallel_for(plan.inner, std::max<int64_t>(64, grain_for(plan.count)),
-                     [&](int64_t begin, int64_t end) { part(0, begin, end); });
+        for_windows(plan.outer, plan.count, plan.inner, part);
     }
 }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "core/parallel.h"
 #include "core/scalar.h"
 #include "core/tensor.h"
 
@@ -15,6 +16,19 @@ inline constexpr int64_t kIndexGrain = 16384;
 // How many outer iterations of the given length make up a chunk.
 inline int64_t grain_for(int64_t length) {
     return std::max<int64_t>(1, kIndexGrain / std::max<int64_t>(length, 1));
+}
+
+// part(o, begin, end) for each of the outer windows of `length` rows, on ranges of their inner columns: windows in
+// parallel, or the columns of a single one, at least a cache line of them.
+template <class F> void for_windows(int64_t outer, int64_t length, int64_t inner, const F& part) {
+    if (outer == 1) {
+        parallel_for(inner, std::max<int64_t>(64, grain_for(length)),
+                     [&](int64_t begin, int64_t end) { part(int64_t{0}, begin, end); });
+        return;
+    }
+    parallel_for(outer, grain_for(length * inner), [&](int64_t begin, int64_t end) {
+        for (int64_t o = begin; o < end; ++o) part(o, int64_t{0}, inner);
+    });
 }
 
 // The offsets of all elements of a window in row-major order, and one more entry, so that a loop may step

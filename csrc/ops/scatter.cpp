@@ -44,14 +44,7 @@ void scatter_values(T* x, const T* source, bool single, const Access& a, Combine
             }
         }
     };
-    if (a.outer > 1) {
-        parallel_for(a.outer, grain_for(a.length * a.inner), [&](int64_t begin, int64_t end) {
-            for (int64_t o = begin; o < end; ++o) part(o, 0, a.inner);
-        });
-    } else {
-        parallel_for(a.inner, std::max<int64_t>(64, grain_for(a.length)),
-                     [&](int64_t begin, int64_t end) { part(0, begin, end); });
-    }
+    for_windows(a.outer, a.length, a.inner, part);
 }
 
 template <class T>

@@ -27,6 +27,22 @@ PyObject* linalg_module(PyObject* m) {
 
 namespace {
 
+// What einsum("...", ...) has got beside tensors.
+[[noreturn]] void refuse_operands(const ObjectList& objects) {
+    PyObject* const only = objects[1];
+    const bool list = objects.size() == 2 && (PyList_Check(only) || PyTuple_Check(only));
+    const Py_ssize_t count =
+        list ? PySequence_Fast_GET_SIZE(only) : static_cast<Py_ssize_t>(objects.size()) - 1;
+    for (Py_ssize_t i = 0; i < count; ++i) {
+        PyObject* operand =
+            list ? PySequence_Fast_GET_ITEM(only, i) : objects[static_cast<size_t>(i) + 1];
+        if (!is_tensor(operand))
+            fail<TypeError>("einsum(): expected Tensor as element ", i,
+                            " of the operands, but got ", Py_TYPE(operand)->tp_name);
+    }
+    fail<TypeError>("einsum(): expected an equation and Tensors");
+}
+
 // einsum(tensor, [0, 1], tensor, [1, 2], [0, 2]): numbers, and an Ellipsis, in place of an equation.
 Tensor einsum_by_lists(const ObjectList& objects) {
     constexpr auto nothing =
@@ -38,6 +54,7 @@ Tensor einsum_by_lists(const ObjectList& objects) {
                             Py_TYPE(objects[0])->tp_name);
         fail<ValueError>(nothing);
     }
+    if (PyUnicode_Check(objects[0])) refuse_operands(objects);
     std::string equation;
     const auto add = [&](PyObject* list) {
         if (!PyTuple_Check(list) && !PyList_Check(list))
