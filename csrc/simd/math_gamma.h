@@ -130,9 +130,10 @@ inline constexpr double kPi = 0x1.921fb54442d18p1;
 }
 // a log(a / x) + x - a, without cancellation where they are near.
 [[gnu::noinline]] inline double deviance(double a, double x) {
-    if (!(__builtin_fabs(a - x) < 0.1 * (a + x))) return a * __builtin_log(a / x) + x - a;
-    const double v = (a - x) / (a + x);
-    double sum = (a - x) * v, power = 2 * a * v, before;
+    const double half = 0.5 * a + 0.5 * x;  // the sum may be beyond all numbers
+    if (!(__builtin_fabs(a - x) < 0.2 * half)) return a * __builtin_log(a / x) + x - a;
+    const double v = 0.5 * (a - x) / half;
+    double sum = (a - x) * v, power = a * v * 2, before;
     int i = 1;
     do {
         before = sum;
