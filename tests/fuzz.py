@@ -271,7 +271,8 @@ def short(value: Any) -> str:
 # What would end the run, or change what later calls do, or write files.
 LEFT_OUT = {
     "save", "load", "set_num_threads", "set_default_dtype", "set_printoptions", "printoptions",
-    "seed", "short_spins", "lazy", "set_grad_enabled",
+    "seed", "short_spins", "lazy", "set_grad_enabled", "set_default_device", "set_warn_always",
+    "set_default_tensor_type", "use_deterministic_algorithms", "set_deterministic_debug_mode",
 }  # fmt: skip
 
 
@@ -406,7 +407,7 @@ def make_call(number: int) -> tuple[Call, Maker]:
 
 def tensors_in(value: Any) -> list[tg.Tensor]:
     if isinstance(value, tg.Tensor):
-        return [value]
+        return [] if tg.nn.parameter.is_lazy(value) else [value]
     if isinstance(value, list | tuple) and len(value) < 100:
         return [x for part in value for x in tensors_in(part)]
     return []
