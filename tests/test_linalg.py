@@ -124,6 +124,13 @@ def test_what_has_no_elements(lib: Any) -> None:
 
 
 @both
+def test_nuclear_norm_of_batches(lib: Any) -> None:
+    x = lib.ones(2, 3, 4)
+    assert lib.nuclear_norm(x).shape == (2,)
+    assert lib.nuclear_norm(x, True).shape == (2, 1, 1)
+
+
+@both
 def test_infinities_and_nan(lib: Any) -> None:
     x = lib.tensor([[INF, 1.0], [2.0, 3.0]])
     assert [lib.linalg.norm(x, p).item() for p in (1, INF, "fro")] == [INF] * 3

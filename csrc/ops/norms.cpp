@@ -64,7 +64,9 @@ Tensor extreme_along(const Tensor& values, int64_t dim, bool largest, bool keepd
 }  // namespace
 
 Tensor nuclear_norm(const Tensor& x, const Dims& given, bool keepdim) {
-    const auto [rows, columns] = matrix_dims(x, given.empty() ? Dims{-2, -1} : given);
+    Dims dims = given;
+    for (int d = 0; given.empty() && d < x.dim(); ++d) dims.push_back(d);
+    const auto [rows, columns] = matrix_dims(x, dims);
     return kept(sum(singular_values(x, rows, columns), Dims{-1}), rows, columns, keepdim);
 }
 

@@ -31,7 +31,7 @@ std::vector<Tensor> lu_old(const Tensor& a, bool pivot, bool get_infos) {
     return {lu, pivots};
 }
 Tensor nuclear_norm_of_matrix(const Tensor& x, bool keepdim) {
-    return nuclear_norm(x, {}, keepdim);
+    return nuclear_norm(x, {-2, -1}, keepdim);
 }
 Tensor frobenius_norm(const Tensor& x, const Dims& dims, bool keepdim) {
     if (dims.size() > 2)
