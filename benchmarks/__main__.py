@@ -11,6 +11,7 @@ from pathlib import Path
 from . import checkpoint, picture, process, report
 from .engines import DEFAULT, NAMES, Engine, load
 from .measure import Row, Settings, measure
+from .neighbours import neighbours
 from .workloads import WORKLOADS, Workload
 
 _HERE = Path(__file__).resolve().parent
@@ -47,6 +48,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="where to write the table (default: benchmarks/RESULTS.md if all rows are measured "
         "at length, else nowhere); the picture goes beside it",
+    )
+    parser.add_argument(
+        "--neighbours",
+        type=int,
+        default=0,
+        metavar="COUNT",
+        help="busy processes beside the measurement (default: 0)",
     )
     parser.add_argument("--list", action="store_true", help="list the rows and stop")
     return parser
@@ -139,7 +147,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows: list[Row] = []
     for key in keys:
         if key in by_key:
-            found = measure(by_key[key], engines, settings)
+            with neighbours(options.neighbours):
+                found = measure(by_key[key], engines, settings)
             for row in found:
                 times = (f"{n} {report.format_time(s)}" for n, s in row.seconds.items())
                 print(f"{row.key:<24} {', '.join(times)}", file=sys.stderr, flush=True)

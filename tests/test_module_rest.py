@@ -42,7 +42,7 @@ def test_to_empty(lib):
 
 @both
 def test_cuda_is_refused_where_there_is_something_to_move(lib):
-    name = "Tapegrad" if lib is tg else "Torch"
+    name = "tapegrad" if lib is tg else "Torch"
     with raises(AssertionError, f"{name} not compiled with CUDA enabled", lib):
         lib.nn.Linear(1, 1).cuda()
     assert isinstance(lib.nn.ReLU().cuda(), lib.nn.ReLU)

@@ -141,6 +141,8 @@ def compared(name: str, parameter: str, dtype: str, value: Any, want: Any) -> bo
         return False
     if dtype == "int64" and value == 2.0**63 and not isinstance(want, type):
         return False  # is not an int64
+    if name in ("exponential", "cauchy", "log_normal"):
+        return isinstance(want, type)  # other random numbers
     if name in COMPARISONS:
         return dtype not in (*INTS, "bool") or not isinstance(value, int)  # see below
     if name in ("addr", "baddbmm") and dtype == "bool":
@@ -150,7 +152,7 @@ def compared(name: str, parameter: str, dtype: str, value: Any, want: Any) -> bo
     if name == "rms_norm":
         return abs(value) < 3e38  # PyTorch rounds it to float32 first
     if name in ("dist", "pdist"):
-        return abs(value) <= 1e9  # PyTorch: powers that overflow
+        return abs(value) < 100  # PyTorch: powers that overflow
     if name in ("linspace", "logspace"):  # ends that are not finite, or that a double does not hold
         return math.isfinite(value) and abs(value) < 2**31
     if name == "isin" and dtype in INTS:
