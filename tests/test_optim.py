@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import tapegrad as tg
+from both import both
 from tapegrad import nn, optim
 
 CONFIGURATIONS = [
@@ -512,3 +513,44 @@ def test_a_schedule_goes_through_a_file():
         second.step()
     assert second.optimizer.param_groups[0]["lr"] == 0.5
     assert second._get_closed_form_lr() == [0.25]
+
+
+@both
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("Adam", {}), ("SGD", {"momentum": 0.9}), ("RMSprop", {}), ("Adagrad", {}), ("NAdam", {})],
+)
+def test_state_that_somebody_has(lib, name, options):
+    """It is up to date after each step, and what is put into it counts."""
+
+    def shown(state):
+        return {k: v.tolist() if hasattr(v, "tolist") else v for k, v in state[p].items()}
+
+    def step():
+        p.grad = lib.ones(2)
+        opt.step()
+
+    p = lib.nn.Parameter(lib.zeros(2))
+    opt = getattr(lib.optim, name)([p], lr=0.125, **options)
+    step()
+    state = opt.state
+    step()
+    assert opt.state is state
+    if "step" in state[p]:
+        assert state[p]["step"].item() == 2
+        state[p]["step"].fill_(100)
+        step()
+        assert state[p]["step"].item() == 101
+    before = shown(state)
+    for key, value in state[p].items():
+        if value is not None and value.dim():
+            state[p][key] = lib.zeros(2)
+    step()
+    for key, value in state[p].items():
+        if value is not None and value.dim():
+            assert (value != 0).all() and value.tolist() != before[key]
+    state.clear()
+    step()
+    assert set(state[p]) == set(before)
+    if "step" in before:
+        assert state[p]["step"].item() == 1

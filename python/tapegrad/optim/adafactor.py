@@ -83,7 +83,7 @@ class Adafactor(Optimizer):
             if g is None:
                 continue
             g = -g.detach() if group["maximize"] else g.detach()
-            state = self.state[p]
+            state = self._state[p]
             if "step" not in state:
                 state["step"] = tapegrad.tensor(0.0)
                 if g.dim() > 1:

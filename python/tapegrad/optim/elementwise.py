@@ -54,7 +54,10 @@ class _Cohort:
 
 
 class _Plan:
-    """The cohorts of one group, kept from step to step as long as the same parameters take part."""
+    """The cohorts of one group, kept from step to step as long as the same parameters take part.
+
+    Those for `once` are not: of parameters that are there twice, or where the state may change.
+    """
 
     __slots__ = ("active", "cohorts", "once", "rule")
 
@@ -225,7 +228,8 @@ class ElementwiseOptimizer(Optimizer):
             states = self._states_of(options, members, names)
             whole = len(rows) == len(params)
             cohorts.append(_Cohort(members, None if whole else rows, counters, states))
-        return _Plan(rule, list(params), cohorts, once=len(turns) != len(params))
+        once = self._watched or len(turns) != len(params)
+        return _Plan(rule, list(params), cohorts, once)
 
     def _step_recorded(self, options: Group, p: Tensor, names: tuple[str, ...]) -> None:
         with tapegrad.enable_grad():

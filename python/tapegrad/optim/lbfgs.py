@@ -119,7 +119,7 @@ class LBFGS(Optimizer):
                 loss = closure()
             return loss, self._gradient()
 
-        state = self.state[self._params[0]]
+        state = self._state[self._params[0]]
         state.setdefault("func_evals", 0)
         state.setdefault("n_iter", 0)
         first_loss, gradient = evaluate()

@@ -98,7 +98,7 @@ class Muon(Optimizer):
             g = p.grad.detach()
             if g.ndim != 2:
                 raise ValueError("Param gradient must be a 2D matrix")
-            state = self.state[p]
+            state = self._state[p]
             if "momentum_buffer" not in state:
                 state["momentum_buffer"] = tapegrad.zeros_like(g)
             buffer = state["momentum_buffer"]

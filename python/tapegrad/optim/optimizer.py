@@ -169,6 +169,7 @@ class Optimizer:
     def _set_up(self) -> None:
         """What is not saved with an optimiser."""
         self._in_step = False
+        self._watched = False  # whether somebody has the state
         self._opt_called = False
         self._scheduled = False  # whether a schedule watches it, and `step` as it found that
         self._own_step: Any = None
@@ -226,13 +227,19 @@ class Optimizer:
 
     @property
     def state(self) -> defaultdict[Any, dict[str, Any]]:
-        """What is remembered about each parameter, such as momentum."""
+        """What is remembered about each parameter, such as momentum.
+
+        Who has it may change it, and sees it change: from then on each step reads and writes all
+        of it, which takes some microseconds more for each parameter.
+        """
         self._flush()
+        self._watched = True
         return self._state
 
     @state.setter
     def state(self, value: Any) -> None:
         self._flush(forget=True)
+        self._watched = True
         self._state = value
 
     def _flush(self, forget: bool = False) -> None:
@@ -261,9 +268,10 @@ class Optimizer:
                 numbers.setdefault(id(p), len(numbers))
             packed["params"] = [numbers[id(p)] for p in group["params"]]
             groups.append(packed)
+        self._flush()
         state = {
             (numbers[id(key)] if isinstance(key, Tensor) else key): value
-            for key, value in self.state.items()
+            for key, value in self._state.items()
         }
         result = {"state": state, "param_groups": groups}
         for hook in self._optimizer_state_dict_post_hooks.values():
@@ -305,11 +313,13 @@ class Optimizer:
             if "param_names" in group:
                 packed.setdefault("param_names", group["param_names"])
         self.__setstate__({"state": state, "param_groups": saved})
+        self._watched = False
         for hook in self._optimizer_load_state_dict_post_hooks.values():
             hook(self)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
+        self._flush()
+        return {"defaults": self.defaults, "state": self._state, "param_groups": self.param_groups}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         if "_in_step" not in self.__dict__:
