@@ -137,10 +137,9 @@ const Tensor& drawn_in_place(const Tensor& x, const char* node,
     return in_place(x, node, [&] { fill_by(table, x, a, b, generator); });
 }
 
-// Raises unless a parameter of the distribution is positive, and the dtype one of floats.
-void check_positive(const char* function, const char* parameter, const char* name, double value) {
+void check_positive(const char* function, const char* parameter, double value) {
     if (!(value > 0))
-        fail(function, " expects ", parameter, " > 0.0, but found ", name, "=", value);
+        fail(function, " expects ", parameter, " > 0.0, but found ", parameter, "=", value);
 }
 void check_continuous(DType dtype, const char* distribution) {
     if (!is_floating(dtype))
@@ -238,20 +237,20 @@ const Tensor& normal_(const Tensor& x, double mean, double deviation, Generator&
 }
 
 const Tensor& exponential_(const Tensor& x, double rate, Generator& generator) {
-    check_positive("exponential_", "lambda", "lambda", rate);
+    check_positive("exponential_", "lambda", rate);
     check_continuous(x.dtype(), "Exponential");
     return drawn_in_place(x, "ExponentialBackward0", random_kernels().exponential, rate, 0,
                           generator);
 }
 
 const Tensor& cauchy_(const Tensor& x, double median, double spread, Generator& generator) {
-    check_positive("cauchy_", "sigma", "sigma", spread);
+    check_positive("cauchy_", "sigma", spread);
     check_continuous(x.dtype(), "Cauchy");
     return drawn_in_place(x, "CauchyBackward0", random_kernels().cauchy, median, spread, generator);
 }
 
 const Tensor& log_normal_(const Tensor& x, double mean, double deviation, Generator& generator) {
-    check_positive("log_normal_", "std", "std", deviation);
+    check_positive("log_normal_", "std", deviation);
     if (!x.is_floating())
         fail<NotImplementedError>("\"log_normal_cpu\" not implemented for '",
                                   scalar_type_name(x.dtype()), "'");

@@ -18,10 +18,6 @@ namespace {
 TAPEGRAD_WORD(standard_gamma_grad)
 TAPEGRAD_WORD(dirichlet_grad)
 
-struct Poisson {
-    static constexpr auto node = "PoissonBackward0";
-    auto backward(auto g, auto, auto) const { return zero_like(g); }
-};
 struct Binomial {
     static constexpr auto node = "BinomialBackward0";
     static constexpr std::array arguments{"count", "prob"};
@@ -97,7 +93,7 @@ Tensor poisson(const Tensor& rates, Generator& generator) {
     for (int64_t i = 0; i < values.numel(); ++i)
         if (!(rate[i] >= 0)) fail("invalid Poisson rate, expected rate to be non-negative");
     const Tensor drawn = draw_each(kernel_table().random.poisson, values, nullptr, generator);
-    return recorded(cast_values(drawn, rates.dtype()), Poisson{}, rates);
+    return recorded(cast_values(drawn, rates.dtype()), Overwritten{"PoissonBackward0"}, rates);
 }
 
 Tensor binomial(const Tensor& count, const Tensor& p, Generator& generator) {
