@@ -60,12 +60,11 @@ class Stream {
 public:
     Stream(uint64_t seed, uint64_t counter) : seed_(seed), counter_(counter) {}
 
-    uint64_t word() {
+    // Evenly on (0, 1), without the ends, in steps of 2**-32.
+    double unit() {
         if (left_ == 0) draw();
-        return words_[--left_];
+        return (static_cast<double>(words_[--left_]) + 0.5) * 0x1p-32;
     }
-    // Evenly on (0, 1), without the ends.
-    double unit() { return (static_cast<double>(word() >> 12) + 0.5) * 0x1p-52; }
     double normal() {  // Box and Muller
         const double radius = std::sqrt(-2 * std::log(unit()));
         return radius * std::cos(2 * math::kPi * unit());
@@ -76,13 +75,13 @@ private:
         constexpr uint64_t low = 0xffffffff;
         uint64_t c[4] = {counter_ & low, counter_ >> 32, ++block_, 0};
         philox_rounds(c, seed_, [](uint64_t a, uint64_t b) { return (a & low) * (b & low); });
-        words_[0] = c[0] << 32 | (c[1] & low);
-        words_[1] = c[2] << 32 | (c[3] & low);
-        left_ = 2;
+        for (int j = 0; j < 4; ++j) words_[j] = static_cast<uint32_t>(c[j]);
+        left_ = 4;
     }
 
     const uint64_t seed_, counter_;
-    uint64_t block_ = 0, words_[2] = {};
+    uint64_t block_ = 0;
+    uint32_t words_[4] = {};
     int left_ = 0;
 };
 
