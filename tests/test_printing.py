@@ -319,3 +319,14 @@ def test_custom_function_and_operators_as_torch():
     ):
         expected = torch._tensor_str._str(operate(theirs)).replace("torch.", "tapegrad.")
         assert tensor_str(operate(ours)) == expected
+
+
+def test_default_dtype_is_evident():
+    try:
+        tapegrad.set_default_dtype(tapegrad.float64)
+        assert repr(tapegrad.tensor([0.5])) == "tensor([0.5000])"
+        assert repr(tapegrad.empty(0)) == "tensor([])"
+        single = tapegrad.tensor([0.5], dtype=tapegrad.float32)
+        assert repr(single) == "tensor([0.5000], dtype=tapegrad.float32)"
+    finally:
+        tapegrad.set_default_dtype(tapegrad.float32)

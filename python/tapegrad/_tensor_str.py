@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tapegrad._C import Tensor, bfloat16, bool as bool_dtype, float32, int64  # isort: skip
+from tapegrad._C import (  # isort: skip
+    Tensor,
+    bfloat16,
+    bool as bool_dtype,
+    float32,
+    get_default_dtype,
+    int64,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -246,7 +253,8 @@ def _suffixes(tensor: Tensor) -> list[str]:
     if (empty and tensor.dim() != 1) or (not empty and not _options.edgeitems):
         suffixes.append(f"size={tuple(tensor.shape)}")
     # Numbers show that they are int64 or bool; of no numbers the default dtype is assumed.
-    evident = (float32,) if empty else (float32, int64, bool_dtype)
+    default = get_default_dtype()
+    evident = (default,) if empty else (default, int64, bool_dtype)
     if tensor.dtype not in evident:
         suffixes.append(f"dtype={tensor.dtype}")
     try:
