@@ -14,14 +14,15 @@ import json
 import math
 import os
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 import numpy as np
 
 from ._arrays import from_array, to_array
 from ._C import Tensor
+from ._device import device
 
 __all__ = ["load", "save"]
 
@@ -45,6 +46,8 @@ _PAIRS = "$dict"
 _TUPLE = "$tuple"
 
 File = str | os.PathLike[str] | IO[bytes]
+# What PyTorch calls the type of the argument that says which device tensors are to live on.
+MAP_LOCATION: TypeAlias = Callable[[Any, str], Any] | device | str | dict[str, str] | None
 
 
 # ---------------------------------------------------------------------- public functions
