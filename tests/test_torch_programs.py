@@ -74,7 +74,7 @@ def test_torch_is_tapegrad(tmp_path: Path) -> None:
 MISSING = """
     for statement in (
         "import torch.sparse",
-        "from torch.distributed import ReduceOp",
+        "from torch.distributed import DeviceMesh",
         "from torch import sparse",
         "from torch import arrange",
         "from torch.nn import Lineer",
@@ -92,10 +92,9 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     ran = run(tmp_path, *TORCH, write(tmp_path, "program.py", MISSING))
     assert ran.stdout.splitlines() == [
         "ModuleNotFoundError: No module named 'torch.sparse'. tapegrad has no sparse tensors.",
-        "ImportError: cannot import name 'ReduceOp' from 'tapegrad.distributed'. "
+        "ImportError: cannot import name 'DeviceMesh' from 'tapegrad.distributed'. "
         "tapegrad has no distributed training.",
-        "ImportError: cannot import name 'sparse' from 'tapegrad'. "
-        "tapegrad has no sparse tensors.",
+        "ImportError: cannot import name 'sparse' from 'tapegrad'. tapegrad has no sparse tensors.",
         "ImportError: cannot import name 'arrange' from 'tapegrad'. Did you mean 'arange'?",
         "ImportError: cannot import name 'Lineer' from 'tapegrad.nn'. Did you mean 'Linear'?",
         "AttributeError: module 'tapegrad' has no attribute 'sparse'. "

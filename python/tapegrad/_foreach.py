@@ -1,8 +1,8 @@
 """Operators on lists of tensors: ``_foreach_mul_(parameters, 0.9)`` is ``p.mul_(0.9)`` for each.
 
-Optimisers and moving averages use them under these names of PyTorch's. Other arguments are lists of
+Optimisers and moving averages use them under these names. Other arguments are lists of
 one for each tensor, or one tensor or number for all. The forms that end in an underscore write into
-the tensors and return the list, the others return new ones. Gradients flow as through the operators.
+the tensors and return the list, the others return new ones. Gradients flow as ever.
 
 Example:
     >>> import tapegrad

@@ -4,17 +4,16 @@ import torch
 from pytorch_optimizer import load_optimizer
 
 x = torch.arange(24.0).view(8, 3).sin()
-for name in ("adabelief", "adamp", "diffgrad", "lamb", "lion", "madgrad", "radam", "ranger", "sophiah",
-             "adan", "prodigy", "shampoo", "novograd", "sam", "yogi"):  # fmt: skip
+names = (
+    *("adabelief", "adamp", "adan", "diffgrad", "lamb", "lion", "madgrad", "novograd", "prodigy"),
+    *("radam", "ranger", "shampoo", "sophiah", "yogi"),
+)
+for name in names:
     layer = torch.nn.Linear(3, 2)
     with torch.no_grad():
         layer.weight.fill_(0.3)
         layer.bias.zero_()
-    try:
-        optimizer = load_optimizer(name)(layer.parameters(), lr=1e-2)
-    except (NotImplementedError, TypeError) as error:
-        print(name, type(error).__name__)
-        continue
+    optimizer = load_optimizer(name)(layer.parameters(), lr=1e-2)
     for _ in range(10):
         optimizer.zero_grad()
         loss = (layer(x) - x[:, :2]).pow(2).mean()

@@ -6,15 +6,15 @@ from x_transformers import AutoregressiveWrapper, Decoder, TransformerWrapper
 model = TransformerWrapper(
     num_tokens=20,
     max_seq_len=16,
-    attn_layers=Decoder(dim=32, depth=2, heads=2, attn_dim_head=16, rotary_pos_emb=True),
+    attn_layers=Decoder(dim=32, depth=2, heads=1, attn_dim_head=32, rotary_pos_emb=True),
 )
 with torch.no_grad():
-    for parameter in model.parameters():
-        if parameter.dim() > 1:
+    for name, parameter in model.named_parameters():
+        if "bias" in name:
+            parameter.zero_()
+        elif parameter.dim() > 1:
             values = torch.arange(1.0, parameter.numel() + 1)
-            parameter.copy_(
-                (values * 12.9898).sin().view(parameter.shape) / parameter.shape[1] ** 0.5
-            )
+            parameter.copy_((values * 12.9898).sin().view(parameter.shape) / 6)
 wrapped = AutoregressiveWrapper(model)
 optimizer = torch.optim.Adam(wrapped.parameters(), lr=1e-3)
 ids = (torch.arange(17)[None] * torch.tensor([[1], [2], [3]])) % 20
