@@ -379,7 +379,7 @@ def test_the_most_specific_divergence_wins() -> None:
     dist.register_kl(Left, Right)(lambda p, q: 3)
     assert dist.kl_divergence(p, q) == 3
     with raises(TypeError, "Expected type_p to be a Distribution subclass but got"):
-        dist.register_kl(int, Right)  # type: ignore[arg-type]
+        dist.register_kl(1, Right)  # type: ignore[arg-type]
 
 
 REFUSED = {

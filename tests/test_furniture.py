@@ -383,8 +383,9 @@ def test_functions_and_modules_are_given_back() -> None:
         assert tg.jit.script(given) is tg.jit.trace(given, tg.ones(2)) is given
     for decorator in (tg.jit.export, tg.jit.script_if_tracing, tg.jit.ignore(drop=True)):
         assert decorator(double) is double
-    with raises(AttributeError, "module 'tapegrad.jit' has no attribute 'ScriptModule'. tapegrad"):
-        tg.jit.ScriptModule  # type: ignore[attr-defined]
+    start = "module 'tapegrad.jit' has no attribute 'CompilationUnit'. tapegrad"
+    with raises(AttributeError, start):
+        tg.jit.CompilationUnit  # type: ignore[attr-defined]
 
 
 # ---------------------------------------------------------------------------- mixed precision

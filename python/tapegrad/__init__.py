@@ -82,6 +82,6 @@ __all__ = [
     "set_printoptions",
     "strided",
 ]
-__all__ += [*MODULES, *_MODULE_OF]
+__all__ += [name for name in (*MODULES, *_MODULE_OF) if not name.startswith("_")]
 __all__ += _legacy.__all__ + _tensor_rest.__all__
 __all__ += _C.__all__

@@ -9,7 +9,6 @@ __all__ = ["missing"]
 # For each package the reasons, with the names that they are about.
 _REASONS: dict[str, dict[str, tuple[str, ...]]] = {
     "tapegrad": {
-        "tapegrad has no Fourier transforms.": ("fft",),
         "tapegrad has no complex numbers.": (
             *("cdouble", "cfloat", "chalf", "complex", "complex128", "complex32", "complex64"),
             *("imag", "istft", "polar", "stft", "view_as_complex", "view_as_real"),
@@ -38,7 +37,7 @@ _REASONS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "tapegrad.jit": {
         "tapegrad runs programs as they are and has no graphs of them.": (
-            *("CompilationUnit", "ScriptFunction", "ScriptModule", "load", "save"),
+            *("CompilationUnit", "load", "save"),
         ),
     },
     "tapegrad.utils": {
@@ -54,8 +53,8 @@ def missing(package: str, name: str, known: Iterable[str]) -> str:
     """What to say where a package has no attribute: why, or the nearest name that there is.
 
     >>> from tapegrad._absent import missing
-    >>> missing("tapegrad", "fft", [])
-    '. tapegrad has no Fourier transforms.'
+    >>> missing("tapegrad", "sparse", [])
+    '. tapegrad has no sparse tensors.'
     >>> missing("tapegrad", "arrange", ["arange"])
     ". Did you mean 'arange'?"
     """

@@ -17,6 +17,7 @@ MODULES = (
     "cuda",
     "distributed",
     "distributions",
+    "fft",
     "jit",
     "linalg",
     "mps",
@@ -42,6 +43,13 @@ MORE_MODULES = (
     "types",
     "version",
 )
+# Operators on lists of tensors, that have a form in place as well.
+_FOREACH = (
+    *("abs", "acos", "add", "addcdiv", "addcmul", "asin", "atan", "ceil", "clamp_max", "clamp_min"),
+    *("cos", "cosh", "div", "erf", "erfc", "exp", "expm1", "floor", "frac", "lerp", "lgamma"),
+    *("log", "log10", "log1p", "log2", "maximum", "minimum", "mul", "neg", "pow", "reciprocal"),
+    *("round", "rsqrt", "sigmoid", "sign", "sin", "sinh", "sqrt", "sub", "tan", "tanh", "trunc"),
+)
 # For each module the names of it that the package has.
 PLACES = {
     "_absent_device": (
@@ -49,6 +57,11 @@ PLACES = {
         "OutOfMemoryError",
     ),
     "_differences": ("gradient",),
+    "_foreach": (
+        *(f"_foreach_{name}" for name in _FOREACH),
+        *(f"_foreach_{name}_" for name in _FOREACH),
+        *(f"_foreach_{name}" for name in ("clone", "copy_", "max", "mm", "norm", "zero_")),
+    ),
     "_histograms": ("histogramdd",),
     "_inplace": (
         "addmv_",
@@ -142,7 +155,11 @@ PLACES = {
         "autocast",
     ),
     "amp.autocast_mode": (
+        "clear_autocast_cache",
+        "get_autocast_cpu_dtype",
         "get_autocast_dtype",
+        "get_autocast_gpu_dtype",
+        "is_autocast_cache_enabled",
         "is_autocast_cpu_enabled",
         "is_autocast_enabled",
     ),

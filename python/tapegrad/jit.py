@@ -17,9 +17,12 @@ from typing import Any, Final
 
 from ._lazy import lazy
 from .compiler import same
+from .nn.modules.module import Module
 
 __all__ = [
     "Final",
+    "ScriptFunction",
+    "ScriptModule",
     "annotate",
     "export",
     "fork",
@@ -40,6 +43,24 @@ __all__ = [
 ]
 
 __getattr__, __dir__ = lazy(__name__, {})
+
+
+class ScriptModule(Module):
+    """A module as any other. `script` and `trace` do not make one: libraries ask for the class.
+
+    Example:
+        >>> import tapegrad
+        >>> layer = tapegrad.jit.script(tapegrad.nn.Linear(2, 1))
+        >>> isinstance(layer, tapegrad.jit.ScriptModule)
+        False
+    """
+
+
+class ScriptFunction:
+    """What a compiled function would be; there is none."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise RuntimeError("tapegrad runs functions as they are and does not compile them.")
 
 
 def script(obj: Any, *args: Any, **kwargs: Any) -> Any:

@@ -14,16 +14,24 @@ import json
 import math
 import os
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 import numpy as np
 
 from ._arrays import from_array, to_array
 from ._C import Tensor
+from ._device import device
 
-__all__ = ["load", "save"]
+__all__ = [
+    "add_safe_globals",
+    "clear_safe_globals",
+    "get_safe_globals",
+    "load",
+    "safe_globals",
+    "save",
+]
 
 _DTYPES = {
     "BOOL": np.dtype("bool"),
@@ -45,12 +53,20 @@ _PAIRS = "$dict"
 _TUPLE = "$tuple"
 
 File = str | os.PathLike[str] | IO[bytes]
+# What PyTorch calls the type of the argument that says which device tensors are to live on.
+MAP_LOCATION: TypeAlias = Callable[[Any, str], Any] | device | str | dict[str, str] | None
 
 
 # ---------------------------------------------------------------------- public functions
 
 
-def save(obj: Any, f: File) -> None:
+def save(
+    obj: Any,
+    f: File,
+    pickle_module: Any = None,
+    pickle_protocol: int = 2,
+    _use_new_zipfile_serialization: bool = True,
+) -> None:
     """Write tensors to a file in the safetensors format.
 
     Args:
@@ -58,6 +74,8 @@ def save(obj: Any, f: File) -> None:
             numbers, strings and None (such as an optimiser's state). Dict keys are strings,
             numbers or None.
         f: a path, or a file opened for writing bytes.
+        pickle_module: accepted for compatibility, as what follows is: nothing is pickled.
+        pickle_protocol: see pickle_module.
 
     Raises:
         TypeError: if there is something else in the structure.
@@ -89,7 +107,15 @@ def save(obj: Any, f: File) -> None:
         _write(file, arrays, metadata)
 
 
-def load(f: File, map_location: Any = None, *, weights_only: bool = True) -> Any:
+def load(
+    f: File,
+    map_location: Any = None,
+    pickle_module: Any = None,
+    *,
+    weights_only: bool | None = True,
+    mmap: bool | None = None,
+    **pickle_load_args: Any,
+) -> Any:
     """Read what :func:`save` wrote, or any other safetensors file.
 
     The whole header is checked before anything is allocated.
@@ -97,7 +123,10 @@ def load(f: File, map_location: Any = None, *, weights_only: bool = True) -> Any
     Args:
         f: a path, or a file opened for reading bytes.
         map_location: accepted for compatibility; tensors are always on the CPU.
+        pickle_module: accepted for compatibility; nothing is pickled.
         weights_only: accepted for compatibility; nothing in a file is ever executed.
+        mmap: accepted for compatibility; tensors get memory of their own.
+        **pickle_load_args: see pickle_module.
 
     Returns:
         The structure that was saved; a dict of tensors for a file of other origin.
@@ -123,6 +152,44 @@ def load(f: File, map_location: Any = None, *, weights_only: bool = True) -> Any
         return _restore(json.loads(metadata[_STRUCTURE]), tensors)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _invalid(f"its structure cannot be read: {error}") from None
+
+
+_safe: list[Any] = []
+
+
+def add_safe_globals(safe_globals: list[Any]) -> None:
+    """Note functions and classes that a file may name; files name none here, and `load` is safe.
+
+    Example:
+        >>> from tapegrad.serialization import add_safe_globals, get_safe_globals, safe_globals
+        >>> with safe_globals([set]):
+        ...     get_safe_globals()
+        [<class 'set'>]
+        >>> get_safe_globals()
+        []
+    """
+    _safe.extend(safe_globals)
+
+
+def get_safe_globals() -> list[Any]:
+    """What `add_safe_globals` was told."""
+    return list(_safe)
+
+
+def clear_safe_globals() -> None:
+    """Forget what `add_safe_globals` was told."""
+    _safe.clear()
+
+
+@contextmanager
+def safe_globals(safe_globals: list[Any]) -> Iterator[None]:
+    """Note functions and classes within a block; see `add_safe_globals`."""
+    before = get_safe_globals()
+    add_safe_globals(safe_globals)
+    try:
+        yield
+    finally:
+        _safe[:] = before
 
 
 # ---------------------------------------------------------------------- nested structures

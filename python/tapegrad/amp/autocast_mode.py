@@ -17,10 +17,14 @@ from ..utils._python_dispatch import TorchDispatchMode
 __all__ = [
     "as_it_is",
     "autocast",
+    "clear_autocast_cache",
     "custom_bwd",
     "custom_fwd",
+    "get_autocast_cpu_dtype",
     "get_autocast_dtype",
+    "get_autocast_gpu_dtype",
     "is_autocast_available",
+    "is_autocast_cache_enabled",
     "is_autocast_cpu_enabled",
     "is_autocast_enabled",
 ]
@@ -232,6 +236,25 @@ def get_autocast_dtype(device_type: str) -> Any:
         tapegrad.bfloat16
     """
     return _state.dtype if device_type in ("cpu", "mps", "xpu") else _C.float16
+
+
+def get_autocast_cpu_dtype() -> Any:
+    """``get_autocast_dtype("cpu")``."""
+    return get_autocast_dtype("cpu")
+
+
+def get_autocast_gpu_dtype() -> Any:
+    """``get_autocast_dtype("cuda")``."""
+    return get_autocast_dtype("cuda")
+
+
+def is_autocast_cache_enabled() -> bool:
+    """False: weights are converted each time that they are used."""
+    return False
+
+
+def clear_autocast_cache() -> None:
+    """Does nothing: converted weights are not kept."""
 
 
 # ------------------------------------------------------------------------------ Function

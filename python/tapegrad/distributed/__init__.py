@@ -14,10 +14,15 @@ Example:
 
 from __future__ import annotations
 
+from enum import Enum
+from typing import Any
+
 from .._absent_device import refusals
 from .._lazy import lazy
 
 __all__ = [
+    "ProcessGroup",
+    "ReduceOp",
     "is_available",
     "is_gloo_available",
     "is_initialized",
@@ -32,11 +37,41 @@ _REFUSED = (
     *("scatter", "reduce_scatter", "all_to_all", "send", "recv", "isend", "irecv"),
     *("all_gather_object", "broadcast_object_list", "gather_object", "all_gather_into_tensor"),
 )
-globals().update(
-    refusals("distributed", _REFUSED, lambda: RuntimeError("tapegrad has no distributed training."))
-)
+
+
+def _no_training() -> RuntimeError:
+    return RuntimeError("tapegrad has no distributed training.")
+
+
+globals().update(refusals("distributed", _REFUSED, _no_training))
 
 __getattr__, __dir__ = lazy(__name__, {})
+
+
+class ProcessGroup:
+    """Processes that train together; to make an instance raises RuntimeError."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise _no_training()
+
+
+class ReduceOp(Enum):
+    """What `all_reduce` would do with the tensors of several processes.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.distributed.ReduceOp.SUM.name
+        'SUM'
+    """
+
+    SUM = 0
+    AVG = 1
+    PRODUCT = 2
+    MIN = 3
+    MAX = 4
+    BAND = 5
+    BOR = 6
+    BXOR = 7
 
 
 def is_available() -> bool:

@@ -141,6 +141,16 @@ def sum_rightmost(value: Tensor, dim: int) -> Tensor:
     return value.flatten(value.dim() - dim).sum(-1) if dim else value
 
 
+# Under these names libraries on PyTorch use them.
+
+
+def _standard_normal(shape: Shape, dtype: Any, device: Any) -> Tensor:
+    return tapegrad.randn(*shape, dtype=dtype, device=device)
+
+
+_sum_rightmost = sum_rightmost
+
+
 def logits_to_probs(logits: Tensor, is_binary: bool = False) -> Tensor:
     """Probabilities of log-odds (binary), or of log-probabilities along the last dimension."""
     return logits.sigmoid() if is_binary else logits.softmax(-1)

@@ -7,7 +7,7 @@ import warnings
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from copy import deepcopy
-from typing import Any
+from typing import Any, TypeAlias
 
 import tapegrad
 
@@ -24,6 +24,7 @@ __all__ = [
 Group = dict[str, Any]
 Closure = Callable[[], Any]
 Params = Iterable[Any]
+ParamsT: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 Hooks = OrderedDict[int, Callable[..., Any]]
 
 
@@ -497,3 +498,43 @@ def _copy_for(param: Tensor, value: Any, key: str = "") -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(_copy_for(param, v) for v in value)
     return deepcopy(value)
+
+
+# ------------------------------------------------------------------- for optimisers of programs
+
+
+def _use_grad_for_differentiable(step: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorates a method `step`: gradients are recorded if ``defaults["differentiable"]``.
+
+    Example:
+        >>> import tapegrad
+        >>> from tapegrad.optim.optimizer import Optimizer, _use_grad_for_differentiable
+        >>> class Descent(Optimizer):
+        ...     @_use_grad_for_differentiable
+        ...     def step(self, closure=None):
+        ...         for p in self.param_groups[0]["params"]:
+        ...             p.sub_(p.grad)
+        >>> p = tapegrad.tensor([3.0], requires_grad=True)
+        >>> (p * p / 2).sum().backward()
+        >>> Descent([p], {}).step(); p
+        tensor([0.], requires_grad=True)
+    """
+
+    @functools.wraps(step)
+    def wrapped(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        with tapegrad.set_grad_enabled(bool(self.defaults.get("differentiable"))):
+            return step(self, *args, **kwargs)
+
+    return wrapped
+
+
+def _get_value(x: Any) -> Any:
+    """The number of a tensor of one element; a number itself."""
+    return x.item() if isinstance(x, Tensor) else x
+
+
+def _default_to_fused_or_foreach(
+    params: Any, differentiable: bool, use_fused: bool = False
+) -> tuple[bool, bool]:
+    """Whether a step should take another way, fused or over lists: on the CPU it should not."""
+    return False, False

@@ -18,6 +18,7 @@ import tapegrad
 from .. import version
 from ..torch_version import TorchVersion
 from ._finder import Aliases, Suggestions
+from ._insides import ANSWERS
 
 __all__ = ["install"]
 
@@ -30,7 +31,8 @@ def install() -> None:
 
     A second call does nothing. From then on ``tapegrad.__version__`` is a version of PyTorch with
     this package's own behind a plus, ``2.13.0+tapegrad.0.1.0``, because libraries ask for a
-    version of ``torch``. Interpreters that ``multiprocessing`` starts do the same.
+    version of ``torch``; for the same reason ``tapegrad.__name__`` is ``"torch"``. Interpreters
+    that ``multiprocessing`` starts do the same.
 
     Raises:
         RuntimeError: if PyTorch is loaded already.
@@ -49,5 +51,8 @@ def install() -> None:
     # Interpreters that `multiprocessing` starts have the same path, and find a `torch` there which
     # calls this function.
     sys.path.insert(1, str(Path(__file__).with_name("_path")))
+    for name, answer in ANSWERS.items():
+        setattr(tapegrad._C, name, answer)
+    tapegrad.__name__ = "torch"
     number = TorchVersion(f"{RELEASE}+tapegrad.{version.__version__}")
     tapegrad.__version__ = version.__version__ = number

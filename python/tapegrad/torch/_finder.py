@@ -9,7 +9,7 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import Distribution, DistributionFinder
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 from .. import version
@@ -28,6 +28,8 @@ class Aliases(MetaPathFinder):
             return None
         name = f"tapegrad.{fullname.removeprefix('torch.')}"
         if name not in sys.modules and PathFinder.find_spec(name, path) is None:
+            if _is_one_of_many(sys._getframe(1)):
+                raise _no_such_name(name)
             raise ModuleNotFoundError(f"No module named {fullname!r}{_reason(name)}", name=fullname)
         module = importlib.import_module(name)
         return ModuleSpec(fullname, _Loaded(module), is_package=hasattr(module, "__path__"))
@@ -75,12 +77,25 @@ class Suggestions(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        package, _, name = fullname.rpartition(".")
-        if not package or package.partition(".")[0] != "tapegrad":
+        if not fullname.startswith("tapegrad."):
             return None
-        raise ImportError(
-            f"cannot import name {name!r} from {package!r}{_reason(fullname)}", name=package
-        )
+        raise _no_such_name(fullname)
+
+
+def _no_such_name(fullname: str) -> ImportError:
+    package, _, name = fullname.rpartition(".")
+    return ImportError(
+        f"cannot import name {name!r} from {package!r}{_reason(fullname)}", name=package
+    )
+
+
+def _is_one_of_many(frame: FrameType | None) -> bool:
+    """Whether the import that calls says ``from torch import name``, where `name` is no module."""
+    while frame is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
+        if frame.f_code.co_name == "_handle_fromlist":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _reason(fullname: str) -> str:

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 from .._lazy import lazy
 
 if TYPE_CHECKING:
-    from . import backcompat, checkpoint, data, deterministic, dlpack, hooks
+    from . import backcompat, benchmark, checkpoint, data, deterministic, dlpack, hooks
     from ._swap import swap_tensors
 
-_MODULES = ("backcompat", "checkpoint", "data", "deterministic", "dlpack", "hooks")
+_MODULES = ("backcompat", "benchmark", "checkpoint", "data", "deterministic", "dlpack", "hooks")
 
 __all__ = [
     "backcompat",
+    "benchmark",
     "checkpoint",
     "data",
     "deterministic",

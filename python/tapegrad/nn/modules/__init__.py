@@ -71,6 +71,10 @@ __all__ = [
     *LATER,
 ]
 
+# Where PyTorch has classes that other files have here.
+activation.MultiheadAttention = MultiheadAttention  # type: ignore[attr-defined]
+normalization.LocalResponseNorm = LocalResponseNorm  # type: ignore[attr-defined]
+
 # The names that PyTorch's files have, where they are others.
 _FILES = ("channelshuffle", "conv", "fold", "instancenorm", "pixelshuffle", "sparse", "upsampling")
 _LATER_FILES = (*_FILES, *sorted(set(LATER.values())), "lazy", "utils")

@@ -11,15 +11,10 @@ from .. import functional as F
 from .. import init
 from .._attention import _summands
 from ..parameter import Parameter
-from .linear import Linear
+from .linear import NonDynamicallyQuantizableLinear
 from .module import Module
 
 __all__ = ["MultiheadAttention"]
-
-
-class _OutputProjection(Linear):
-    def _get_name(self) -> str:
-        return "NonDynamicallyQuantizableLinear"
 
 
 class MultiheadAttention(Module):
@@ -103,7 +98,9 @@ class MultiheadAttention(Module):
                 setattr(self, f"{name}_proj_weight", parameter(embed_dim, size))
             self.register_parameter("in_proj_weight", None)
         self.register_parameter("in_proj_bias", parameter(3 * embed_dim) if bias else None)
-        self.out_proj = _OutputProjection(embed_dim, embed_dim, bias=bias, dtype=dtype)
+        self.out_proj = NonDynamicallyQuantizableLinear(
+            embed_dim, embed_dim, bias=bias, dtype=dtype
+        )
         if add_bias_kv:
             self.bias_k = parameter(1, 1, embed_dim)
             self.bias_v = parameter(1, 1, embed_dim)

@@ -10,7 +10,7 @@ from typing import Any
 from ..._C import Tensor
 from ...utils._names import typename
 from ..parameter import Parameter
-from .module import Module, _indent
+from .module import Module, _addindent
 
 __all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
 
@@ -223,7 +223,7 @@ class ModuleList(_ModuleSequence):
             return self._get_name() + "()"
         lines = []
         for first, last, text in groups:
-            text = _indent(text)
+            text = _addindent(text, 2)
             if first == last:
                 lines.append(f"({first}): {text}")
             else:

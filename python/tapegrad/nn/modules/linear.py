@@ -97,6 +97,10 @@ class Linear(Module):
         )
 
 
+class NonDynamicallyQuantizableLinear(Linear):
+    """A Linear: what attention has for its results, under PyTorch's name for it."""
+
+
 class Bilinear(Module):
     """A bilinear map: ``y[k] = x1 @ weight[k] @ x2 + bias[k]``.
 

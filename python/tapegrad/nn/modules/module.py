@@ -63,9 +63,9 @@ def _buffers(module: Module) -> Iterable[tuple[str, Any]]:
     return module._buffers.items()
 
 
-def _indent(text: str) -> str:
-    """Indents all lines but the first by two columns."""
-    return text.replace("\n", "\n  ")
+def _addindent(s_: str, numSpaces: int) -> str:
+    """Indents all lines but the first. Programs call it in the `__repr__` of their modules."""
+    return s_.replace("\n", "\n" + " " * numSpaces)
 
 
 def _takes_persistent(register_buffer: Any) -> bool:
@@ -593,7 +593,7 @@ class Module(Conversions, StateDicts):
     def __repr__(self) -> str:
         extra = self.extra_repr()
         lines = extra.split("\n") if extra else []
-        children = [f"({name}): {_indent(repr(m))}" for name, m in self._modules.items()]
+        children = [f"({name}): {_addindent(repr(m), 2)}" for name, m in self._modules.items()]
         if len(lines) == 1 and not children:
             body = lines[0]
         elif lines or children:

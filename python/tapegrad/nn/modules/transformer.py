@@ -46,14 +46,14 @@ def _is_causal(mask: Tensor | None, given: bool | None, x: Tensor, batch_first: 
     return bool((mask == _causal_mask(length, mask.dtype)).all())
 
 
-def _activation(given: str | _Activation) -> _Activation:
-    if not isinstance(given, str):
-        return given
-    if given == "relu":
+def _get_activation_fn(activation: str | _Activation) -> _Activation:
+    if not isinstance(activation, str):
+        return activation
+    if activation == "relu":
         return F.relu
-    if given == "gelu":
+    if activation == "gelu":
         return F.gelu
-    raise RuntimeError(f"activation should be relu/gelu, not {given}")
+    raise RuntimeError(f"activation should be relu/gelu, not {activation}")
 
 
 def _get_clones(layer: Module, count: int) -> ModuleList:
@@ -135,7 +135,7 @@ class TransformerEncoderLayer(_Layer):
         self.norm2 = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, dtype=dtype)
         self.dropout1 = Dropout(dropout)
         self.dropout2 = Dropout(dropout)
-        function = _activation(activation)
+        function = _get_activation_fn(activation)
         is_relu = function is F.relu or isinstance(function, ReLU)
         is_gelu = function is F.gelu or isinstance(function, GELU)
         self.activation_relu_or_gelu = 1 if is_relu else 2 if is_gelu else 0
@@ -209,7 +209,7 @@ class TransformerDecoderLayer(_Layer):
             setattr(self, f"norm{i}", norm)
         for i in (1, 2, 3):
             setattr(self, f"dropout{i}", Dropout(dropout))
-        self.activation = _activation(activation)
+        self.activation = _get_activation_fn(activation)
 
     def forward(
         self,

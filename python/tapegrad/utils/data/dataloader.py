@@ -28,9 +28,9 @@ from .sampler import (
     WeightedRandomSampler,
     draw_seed,
 )
-from .worker import Workers
+from .worker import Workers, get_worker_info
 
-__all__ = ["DataLoader"]
+__all__ = ["DataLoader", "default_collate", "default_convert", "get_worker_info"]
 
 
 T_co = TypeVar("T_co", covariant=True)

@@ -1,0 +1,5 @@
+"""`GradScaler` for GPUs, under the name that PyTorch's file has."""
+
+from . import GradScaler
+
+__all__ = ["GradScaler"]

@@ -1,0 +1,5 @@
+"""Where PyTorch has `AdamW`, which is in adam.py here."""
+
+from .adam import AdamW
+
+__all__ = ["AdamW"]
