@@ -21,6 +21,7 @@ __all__ = [
     "Level",
     "VmapError",
     "asked",
+    "below",
     "current_levels",
     "full",
     "is_batched",
@@ -187,11 +188,29 @@ class asked:
         self.level = level
 
     def __enter__(self) -> None:
-        _modes.stack.append(self.level)  # type: ignore[arg-type]
+        _modes.stack.append(self.level)
         _C._set_dispatching(True)
 
     def __exit__(self, *exc_info: object) -> None:
         _modes.stack.pop()
+        _C._set_dispatching(bool(_modes.stack))
+
+
+class below:
+    """A block in which the levels further out than one are asked, and not this one."""
+
+    def __init__(self, level: Level) -> None:
+        self.level = level
+
+    def __enter__(self) -> None:
+        stack = _modes.stack
+        place = stack.index(self.level) if self.level in stack else len(stack)
+        self.cut = stack[place:]
+        del stack[place:]
+        _C._set_dispatching(bool(stack))
+
+    def __exit__(self, *exc_info: object) -> None:
+        _modes.stack.extend(self.cut)
         _C._set_dispatching(bool(_modes.stack))
 
 
@@ -228,7 +247,7 @@ class Level:
         _guards.install()
         _active.levels.append(self)
         self.number = len(_active.levels)
-        _modes.stack.append(self)  # type: ignore[arg-type]
+        _modes.stack.append(self)
         _C._set_dispatching(True)
         return self
 

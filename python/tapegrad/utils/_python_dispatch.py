@@ -22,7 +22,7 @@ __all__ = ["TorchDispatchMode"]
 
 class _Modes(threading.local):
     def __init__(self) -> None:
-        self.stack: list[TorchDispatchMode] = []
+        self.stack: list[Any] = []  # of objects with a method `_intercept`
 
 
 _modes = _Modes()

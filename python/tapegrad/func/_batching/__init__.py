@@ -87,7 +87,7 @@ def _of_values(operator: str) -> Rule:
                 return inner(level, args, kwargs)
             return op(*args, **kwargs)
         finally:
-            stack.append(level)  # type: ignore[arg-type]
+            stack.append(level)
             set_dispatching(True)
 
     return rule
@@ -119,7 +119,7 @@ def _with_randomness(make: Any, operator: str) -> Rule:
         try:
             return inner(level, args, kwargs)
         finally:
-            stack.append(level)  # type: ignore[arg-type]
+            stack.append(level)
             _C._set_dispatching(True)
 
     return rule

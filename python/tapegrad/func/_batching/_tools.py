@@ -7,6 +7,7 @@ from typing import Any
 
 from ... import _C
 from ..._C import Tensor
+from ...utils._python_dispatch import _modes
 from .._levels import BatchedTensor, Level, VmapError, wrap
 
 __all__ = [
@@ -141,6 +142,13 @@ class Bound:
 
     def call(self, op: Callable[..., Any]) -> Any:
         args, named = self.arguments()
+        for name, x in self.values.items():
+            # Its memory would be read.
+            if type(x) is BatchedTensor and x._level not in _modes.stack:
+                raise VmapError(
+                    f"vmap: the argument '{name}' of {op.__name__} cannot be vmapped over: what it "
+                    "says has to be the same for all samples"
+                )
         return op(*args, **named)
 
     def arguments(self) -> tuple[list[Any], dict[str, Any]]:

@@ -115,6 +115,7 @@ def _bucketize(operator: str, op: Callable[..., Any]) -> Rule:
     def rule(level: Level, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         refuse_out(operator, kwargs)
         input, boundaries = args
+        input = input if isinstance(input, Tensor) else _C.tensor(input)
         if not batched(level, boundaries):
             return wrap(level, op(input._value, boundaries, **kwargs))
         size = level.size

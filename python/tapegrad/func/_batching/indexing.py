@@ -7,7 +7,7 @@ from typing import Any
 
 from ... import _C
 from ..._C import Tensor
-from .._levels import BatchedTensor, Level, VmapError, current_levels, wrap
+from .._levels import BatchedTensor, Level, VmapError, below, current_levels, wrap
 from ...utils._python_dispatch import _modes
 from ._tools import Rule, Signature, batched, cast, lift, refuse_out, shift, value_of
 
@@ -28,6 +28,7 @@ def all_in_line(
 
     def make(operator: str, op: Callable[..., Any]) -> Rule:
         signature = Signature(operator)
+        numbers = operator.startswith(("gather", "scatter"))  # as if they were vectors
 
         def rule(level: Level, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             refuse_out(operator, kwargs)
@@ -38,7 +39,7 @@ def all_in_line(
                 x = bound.values.get(name)
                 if isinstance(x, Tensor):
                     value = value_of(level, x)
-                    bound[name] = value.unsqueeze(1) if x.dim() == 0 and rank <= 1 else value
+                    bound[name] = value.unsqueeze(1) if numbers and x.dim() == 0 else value
             for name in dims:
                 bound[name] = shift(bound[name], rank)
             result = bound.call(op)
@@ -242,24 +243,6 @@ def level_of_index(x: Any, index: Any, value: Any = None) -> Level | None:
     return found
 
 
-class _below:
-    """The block of a rule, in which the levels further out are asked."""
-
-    def __init__(self, level: Level) -> None:
-        self.level = level
-
-    def __enter__(self) -> None:
-        stack: list[Any] = _modes.stack
-        place = stack.index(self.level) if self.level in stack else len(stack)
-        self.cut = stack[place:]
-        del stack[place:]
-        _C._set_dispatching(bool(stack))
-
-    def __exit__(self, *exc_info: object) -> None:
-        _modes.stack.extend(self.cut)
-        _C._set_dispatching(bool(_modes.stack))
-
-
 def _spelled(index: Any, rank: int) -> list[Any]:
     """The index as a list without an ellipsis; lists as tensors."""
     parts = list(index) if isinstance(index, tuple) else [index]
@@ -333,7 +316,7 @@ def _shape_of(part: Tensor) -> Any:
 
 def getitem_of_level(level: Level, x: Any, index: Any) -> Tensor:
     """`x[index]` where an operand is batched."""
-    with _below(level):
+    with below(level):
         if type(index) is int and batched(level, x) and x.dim():
             return wrap(level, x._value.select(1, index))
         return wrap(level, _read(level, x, _Index(level, index, x.dim())))
@@ -360,7 +343,7 @@ def setitem_of_level(level: Level, x: Any, index: Any, value: Any) -> None:
     """`x[index] = value` where an operand is batched."""
     if not batched(level, x):
         raise VmapError(INPLACE.format(level.number))
-    with _below(level):
+    with below(level):
         _write(level, x, index, value, False)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..._C import Tensor
 from .._levels import Level, wrap
+from ._loop import loop
 from ._tools import Rule, Signature, as_ints, refuse_out, rewrap, shift, value_of
 
 __all__ = ["RULES"]
@@ -16,13 +17,17 @@ def _batches(*tensors: str, least: int = 2) -> Callable[[str, Callable[..., Any]
     """The named tensors, or the first, get the batch in front of what may stand there anyway."""
 
     def make(operator: str, op: Callable[..., Any]) -> Rule:
-        signature = Signature(operator)
+        signature, by_loop = Signature(operator), loop(operator, op)
 
         def rule(level: Level, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             refuse_out(operator, kwargs)
             bound = signature.bind(args, kwargs)
             names = tensors or (bound.first,)
             first = bound[names[0]]
+            if any("pivots" in name.lower() for name in names):
+                ranks = {bound[n].dim() + ("pivots" in n.lower()) for n in names}
+                if len(ranks) > 1:
+                    return by_loop(level, args, kwargs)
             if first.dim() < least:
                 raise RuntimeError(
                     f"{operator}: The input tensor A must have at least {least} dimensions."
@@ -42,13 +47,14 @@ def _pair(first: str, second: str) -> Callable[[str, Callable[..., Any]], Rule]:
 
     def make(operator: str, op: Callable[..., Any]) -> Rule:
         signature = Signature(operator)
+        vectors = operator.startswith("linalg_solve") and "triangular" not in operator
 
         def rule(level: Level, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             refuse_out(operator, kwargs)
             bound = signature.bind(args, kwargs)
             a, b = bound[first], bound[second]
-            vector = "solve" in operator and "triangular" not in operator and b.dim() == 1
-            rank = max(a.dim(), b.dim())
+            vector = vectors and (b.dim() == 1 or b.shape == a.shape[:-1])
+            rank = max(a.dim(), b.dim() + vector)
             for name, x in ((first, a), (second, b)):
                 value = value_of(level, x)
                 if name == second and vector:
@@ -60,7 +66,11 @@ def _pair(first: str, second: str) -> Callable[[str, Callable[..., Any]], Rule]:
             if isinstance(result, Tensor):
                 return wrap(level, result.squeeze(-1) if vector else result)
             kind: Any = type(result)
-            parts = [result[0].squeeze(-1) if vector else result[0], *result[1:]]
+            parts = [result[0].squeeze(-1) if vector else result[0]]
+            for part in result[1:]:  # those of the first matrix alone
+                for _ in range(rank - a.dim()):
+                    part = part.squeeze(1)
+                parts.append(part)
             return rewrap(level, kind(parts))
 
         return rule
@@ -93,6 +103,8 @@ def _norm(operator: str, op: Callable[..., Any]) -> Rule:
                         f"2D. Got {rank}D."
                     )
                 dim = 0 if rank == 1 else (0, 1)
+        elif rank == 0:
+            value = value.unsqueeze(1)
         dims = as_ints(dim)
         logical = value.dim() - 1
         places = [shift(d, logical) for d in dims]
@@ -166,6 +178,8 @@ RULES = {
     **dict.fromkeys(
         ("linalg_solve", "linalg_solve_ex", "linalg_solve_triangular"), _pair("A", "B")
     ),
+    "linalg_lu_solve": _batches("LU", "pivots", "B"),
+    "lu_solve": _batches("input", "LU_data", "LU_pivots"),
     "cholesky_solve": _pair("input", "input2"),
     "triangular_solve": _pair("input", "A"),
     **dict.fromkeys(("linalg_norm", "linalg_matrix_norm", "norm", "nuclear_norm"), _norm),

@@ -49,9 +49,14 @@ def _with_logits(
 
 def _logits_values(operator: str, op: Callable[..., Any]) -> Rule:
     plain = elementwise(operator, lambda *tensors: op(*tensors, "none"))
+    sizes = "Target size ({}) must be the same as input size ({})"
 
     def rule(level: Level, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return plain(level, args[:4], {})
+        input, target, *weights = args[:4]
+        if input.shape != target.shape:
+            raise ValueError(sizes.format(target.shape, input.shape))
+        both = (wrap(level, value_of(level, x)) for x in (input, target))
+        return plain(level, (*both, *weights), {})
 
     return rule
 

@@ -70,7 +70,6 @@ def _meshgrid(*args: Any, indexing: str | None = None) -> Any:
         at[i] = -1
         grids.append(x.reshape(at).expand(shape))
     if swap:
-        grids = [grid.transpose(0, 1) for grid in grids]
         grids[:2] = grids[1::-1]
     return tuple(grids)
 
@@ -128,12 +127,13 @@ def _cumulative_trapezoid(y: Tensor, x: Any = None, *, dx: Any = 1, dim: int = -
 
 
 def _slabs(y: Tensor, x: Any, dx: Any, dim: int) -> Tensor:
-    count = y.shape[dim] - 1
-    pairs = y.narrow(dim, 1, count) + y.narrow(dim, 0, count)
+    count = max(y.shape[dim] - 1, 0)
+    start = min(1, y.shape[dim])
+    pairs = y.narrow(dim, start, count) + y.narrow(dim, 0, count)
     if x is None:
         return pairs * dx / 2
     along = dim if x.dim() == y.dim() else 0
-    widths = x.narrow(along, 1, count) - x.narrow(along, 0, count)
+    widths = x.narrow(along, start, count) - x.narrow(along, 0, count)
     if x.dim() == 1 and y.dim() > 1:
         shape = [1] * y.dim()
         shape[dim] = -1
@@ -210,6 +210,31 @@ def _masked_index(name: str) -> Callable[..., Any]:
 
 def _where(condition: Tensor, *operands: Any) -> Any:
     return NotImplemented if operands else _masked_index("where")(condition)
+
+
+def _isin(
+    elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False
+) -> Tensor:
+    if isinstance(test_elements, Tensor):
+        elements = elements.unsqueeze(-1) if isinstance(elements, Tensor) else elements
+        found = (test_elements.reshape(-1) == elements).any(-1)
+    else:
+        found = elements == test_elements
+    return found.logical_not() if invert else found
+
+
+def _masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
+    if mask.dtype != _C.bool:
+        return NotImplemented  # type: ignore[no-any-return]
+    shape = _C.broadcast_shapes(input.shape, mask.shape)
+    mask = mask.expand(shape)
+    if not mask.numel():
+        return input.expand(shape).clone()
+    place = (mask.reshape(-1).cumsum(0) - 1).clamp(0)
+    if not source.numel():
+        return NotImplemented  # type: ignore[no-any-return]
+    values = source.reshape(-1).gather(0, place).reshape(shape)
+    return _C.where(mask, values, input)
 
 
 def _take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
@@ -290,6 +315,8 @@ RULES: dict[str, Callable[..., Any]] = {
     "cov": _cov,
     "corrcoef": _corrcoef,
     "prelu": _prelu,
+    "isin": _isin,
+    "masked_scatter": _masked_scatter,
     "where": _where,
     "take_along_dim": _take_along_dim,
     "take": _take,

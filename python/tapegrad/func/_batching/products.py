@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import string
 from collections.abc import Callable
 from typing import Any
@@ -197,6 +198,8 @@ def _as_equation(args: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _plus(input: Any, product: Tensor, beta: Any, alpha: Any) -> Tensor:
+    if alpha == 0:  # also where the product is infinite
+        product = _C.zeros_like(product)
     scaled = product if alpha == 1 else product * alpha
     if beta == 0:
         return scaled
@@ -237,7 +240,7 @@ def _inner(input: Any, other: Any) -> Tensor:
     if other.dim() == 1:
         return input.matmul(other)
     rest = other.shape[:-1]
-    flat = input.matmul(other.reshape(-1, other.shape[-1]).t())
+    flat = input.matmul(other.reshape(rest.numel(), other.shape[-1]).t())
     return flat.reshape(*input.shape[:-1], *rest)
 
 
@@ -266,7 +269,9 @@ def _tensordot(a: Any, b: Any, dims: Any = 2) -> Tensor:
         count *= a.shape[p]
     left = a.permute(*rest_a, *of_a) if a.dim() else a
     right = b.permute(*of_b, *rest_b) if b.dim() else b
-    return left.reshape(-1, count).mm(right.reshape(count, -1)).reshape(shape)
+    ahead = math.prod(shape[: len(rest_a)])
+    behind = math.prod(shape[len(rest_a) :])
+    return left.reshape(ahead, count).mm(right.reshape(count, behind)).reshape(shape)
 
 
 def _list(dims: Any) -> list[int]:

@@ -109,6 +109,19 @@ def _extreme(operator: str, op: Callable[..., Any]) -> Rule:
     return rule
 
 
+def _median(operator: str, op: Callable[..., Any]) -> Rule:
+    """Without a dimension there are no places."""
+    of_dim = along(flatten=True)(operator, op)
+
+    def rule(level: Level, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if len(args) + len(kwargs) > 1:
+            return of_dim(level, args, kwargs)
+        value = args[0]._value
+        return wrap(level, op(_flat(value) if args[0].dim() else value.unsqueeze(1), 1)[0])
+
+    return rule
+
+
 def _quantile(operator: str, op: Callable[..., Any]) -> Rule:
     """The results for several `q` stand in front, before the batch."""
     signature = Signature(operator)
@@ -193,9 +206,10 @@ RULES = {
         along(),
     ),
     **dict.fromkeys(
-        "all any prod argmax argmin median nanmedian aminmax norm".split(),
+        "all any prod argmax argmin aminmax".split(),
         along(flatten=True),
     ),
+    **dict.fromkeys(("median", "nanmedian"), _median),
     **dict.fromkeys(("max", "min"), _extreme),
     **dict.fromkeys(("quantile", "nanquantile"), _quantile),
     "repeat_interleave": _repeat_interleave,

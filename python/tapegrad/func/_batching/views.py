@@ -233,12 +233,13 @@ RULES = {
     "swapaxes": _dims("axis0", "axis1", scalar="keep"),
     "movedim": _dims("source", "destination", scalar="keep"),
     **dict.fromkeys(("diagonal", "diagonal_copy"), _dims("dim1", "dim2")),
-    "linalg_diagonal": _of_first(_native),
+    "linalg_diagonal": _dims("dim1", "dim2"),
+    "unravel_index": _of_first(_native),
     "flip": _dims("dims", scalar="keep"),
     "rot90": _of_first(_rot90),
     "diag_embed": _of_first(_diag_embed),
     **dict.fromkeys(("select", "select_copy", "narrow", "slice_copy"), _dims("dim")),
-    **dict.fromkeys(("unfold", "unfold_copy"), _dims("dimension")),
+    **dict.fromkeys(("unfold", "unfold_copy"), _dims("dimension", scalar="keep")),
     **dict.fromkeys(
         """
         unbind unbind_copy split split_copy split_with_sizes split_with_sizes_copy chunk

@@ -17,6 +17,7 @@ def functional_call(
     args: Any = None,
     kwargs: Mapping[str, Any] | None = None,
     *,
+    tie_weights: bool = True,
     strict: bool = False,
 ) -> Any:
     """Call a module with the given tensors instead of its parameters and buffers.
@@ -29,6 +30,8 @@ def functional_call(
         parameters_and_buffers: tensors by dotted name; what is not named keeps its value.
         args: the arguments, as a tuple, or a single argument.
         kwargs: keyword arguments.
+        tie_weights: give a tensor to all names of a parameter that the module has under several.
+            Default: True.
         strict: require a tensor for each parameter and buffer. Default: False.
 
     Raises:
@@ -62,7 +65,7 @@ def functional_call(
             original = registry[name]
             for other, (tied, tied_name) in places.items():
                 # A shared parameter is replaced under all of its names.
-                same = original is not None and tied[tied_name] is original
+                same = tie_weights and original is not None and tied[tied_name] is original
                 if other == key or (same and other not in parameters_and_buffers):
                     before.append((tied, tied_name, original))
                     tied[tied_name] = value
