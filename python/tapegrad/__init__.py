@@ -38,13 +38,15 @@ from ._lazy import lazy
 from ._runtime import memory_stats
 
 if TYPE_CHECKING:
-    from . import linalg, nn, optim, special, utils
+    from . import func, linalg, nn, optim, special, utils
     from ._ops import ops
+    from .func import vmap
     from .serialization import load, save
 
 __getattr__, __dir__ = lazy(
     __name__,
     {
+        "func": "func",
         "linalg": "linalg",
         "nn": "nn",
         "ops": "_ops",
@@ -53,6 +55,7 @@ __getattr__, __dir__ = lazy(
         "utils": "utils",
         "load": "serialization",
         "save": "serialization",
+        "vmap": "func",
     },
 )
 
@@ -66,6 +69,7 @@ __all__ = [
     "contiguous_format",
     "device",
     "enable_grad",
+    "func",
     "get_printoptions",
     "inference_mode",
     "is_tensor",
@@ -85,6 +89,7 @@ __all__ = [
     "set_printoptions",
     "special",
     "utils",
+    "vmap",
 ]
 __all__ += _legacy.__all__
 __all__ += _C.__all__

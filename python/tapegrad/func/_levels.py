@@ -163,7 +163,7 @@ def wrap(level: Level, value: Tensor) -> BatchedTensor:
     if memory is None:
         with _suspended():
             memory = _placeholder(shape, dtype)
-    made = _C._make_subclass(BatchedTensor, memory, False)
+    made = _C._make_subclass(BatchedTensor, memory, dtype.is_floating_point)
     made._value, made._level = value, level
     return made
 
