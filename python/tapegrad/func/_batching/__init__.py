@@ -55,16 +55,17 @@ def make_rule(operator: str) -> Rule:
 
 
 def _involves(level: Level, args: Any) -> bool:
+    found = False
     for x in args:
         kind = type(x)
         if kind is BatchedTensor:
             if x._level is level:
-                return True
-            if x._level not in current_levels():
+                found = True
+            elif x._level not in current_levels():
                 raise VmapError("a Tensor of a vmap that is over was used inside of another one")
         elif (kind is tuple or kind is list) and _involves(level, x):
-            return True
-    return False
+            found = True
+    return found
 
 
 def _of_values(operator: str) -> Rule:
@@ -72,7 +73,8 @@ def _of_values(operator: str) -> Rule:
     if operator in FAMILIES:
         inner: Rule = FAMILIES[operator](operator, op)
     elif operator[-1] == "_" and operator[:-1] in operators():
-        inner = inplace.by_copy(operator, op)
+        direct = FAMILIES.get(operator[:-1]) is elementwise.elementwise
+        inner = (inplace.direct if direct else inplace.by_copy)(operator, op)
     else:
         inner = loop(operator, op)
     set_dispatching = _C._set_dispatching
@@ -83,7 +85,7 @@ def _of_values(operator: str) -> Rule:
         if not stack:
             set_dispatching(False)
         try:
-            if _involves(level, args) or (kwargs and _involves(level, kwargs.values())):
+            if _involves(level, (*args, *kwargs.values()) if kwargs else args):
                 return inner(level, args, kwargs)
             return op(*args, **kwargs)
         finally:
@@ -98,7 +100,7 @@ def _of_parts(operator: str) -> Rule:
     of_values = _of_values(operator)
 
     def rule(level: Level, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if _involves(level, args) or (kwargs and _involves(level, kwargs.values())):
+        if _involves(level, (*args, *kwargs.values())):
             result = parts_of(*args, **kwargs)
             if result is not NotImplemented:
                 return result

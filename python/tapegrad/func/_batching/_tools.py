@@ -42,7 +42,9 @@ def operators() -> dict[str, dict[str, Any]]:
 
 
 def function_of(operator: str) -> Callable[..., Any]:
-    owner: Any = next(o for o in (_C, _C._linalg, Tensor) if hasattr(o, operator))
+    # Some names are those of dtypes, too.
+    owners: tuple[Any, ...] = (_C, _C._linalg, Tensor)
+    owner: Any = next(o for o in owners if callable(getattr(o, operator, None)))
     found: Callable[..., Any] = getattr(owner, operator)
     return found
 

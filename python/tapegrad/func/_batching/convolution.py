@@ -122,6 +122,17 @@ def _pad(operator: str, op: Callable[..., Any]) -> Rule:
     return rule
 
 
+def _circular_pad(operator: str, op: Callable[..., Any]) -> Rule:
+    """So many dimensions as the pad has pairs."""
+    rules = [_with_samples(n)(operator, op) for n in (1, 2, 3)]
+
+    def rule(level: Level, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        pad = args[1] if len(args) > 1 else kwargs["pad"]
+        return rules[len(pad) // 2 - 1](level, args, kwargs)
+
+    return rule
+
+
 def _shuffle(operator: str, op: Callable[..., Any]) -> Rule:
     """Any number of dimensions may stand before the channels."""
 
@@ -162,7 +173,7 @@ RULES = {
     "im2col": _with_samples(2),
     "col2im": _with_samples(1),
     "constant_pad_nd": _pad,
-    "circular_pad": _pad,
+    "circular_pad": _circular_pad,
     "pixel_shuffle": _shuffle,
     "pixel_unshuffle": _shuffle,
     "upsample": _upsample,

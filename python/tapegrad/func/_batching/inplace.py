@@ -7,16 +7,36 @@ from typing import Any
 
 from ... import _C
 from ..._C import Tensor
-from .._levels import BatchedTensor, Level, VmapError, _suspended, asked
+from .._levels import BatchedTensor, Level, VmapError, _suspended, asked, wrap
 from ._tools import Rule, align, batched, value_of
+from .elementwise import elementwise
 from .indexing import INPLACE
 
-__all__ = ["RULES", "by_copy"]
+__all__ = ["RULES", "by_copy", "direct"]
 
 
 def _check(level: Level, x: Any) -> None:
     if not batched(level, x):
         raise VmapError(INPLACE.format(level.number))
+
+
+def direct(operator: str, op: Callable[..., Any]) -> Rule:
+    """An element-wise operator writes into the values itself."""
+    on_values = elementwise(operator, op)
+
+    def rule(level: Level, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        x = args[0]
+        _check(level, x)
+        rank = x.dim()
+        if any(isinstance(a, Tensor) and a.dim() > rank for a in args[1:]):
+            shape = _C.broadcast_shapes(*[a.shape for a in args if isinstance(a, Tensor)])
+            raise RuntimeError(
+                f"output with shape {list(x.shape)} doesn't match the broadcast shape {list(shape)}"
+            )
+        on_values(level, args, kwargs)
+        return x
+
+    return rule
 
 
 def by_copy(operator: str, op: Callable[..., Any]) -> Rule:
@@ -25,8 +45,12 @@ def by_copy(operator: str, op: Callable[..., Any]) -> Rule:
     def rule(level: Level, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         x, *rest = args
         _check(level, x)
+        if x._value.requires_grad and _C.is_grad_enabled():
+            source = wrap(level, x._value.clone())  # what is written over may have been saved
+        else:
+            source = x
         with asked(level):
-            result = level._intercept(operator[:-1], (x, *rest), kwargs)
+            result = level._intercept(operator[:-1], (source, *rest), kwargs)
         if result.shape != x.shape:
             raise RuntimeError(
                 f"output with shape {list(x.shape)} doesn't match the broadcast shape "
