@@ -25,9 +25,9 @@ from .graph import GradientEdge
 from .variable import Variable
 
 if TYPE_CHECKING:
-    from . import functional
+    from . import forward_ad, functional
 
-__getattr__, __dir__ = lazy(__name__, {"functional": "functional"})
+__getattr__, __dir__ = lazy(__name__, {"forward_ad": "forward_ad", "functional": "functional"})
 
 __all__ = [
     "Function",
@@ -37,6 +37,7 @@ __all__ = [
     "backward",
     "detect_anomaly",
     "enable_grad",
+    "forward_ad",
     "function",
     "functional",
     "grad",

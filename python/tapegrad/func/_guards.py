@@ -17,6 +17,10 @@ from .._C import Tensor
 __all__ = ["install", "remove"]
 
 _QUESTIONS = ("allclose", "equal", "is_nonzero", "unique", "unique_consecutive")
+FORWARD_WRITE = (
+    "forward mode: a tensor that shares its memory with others, or that has no tangent, cannot be "
+    "written by one with a tangent. Use the operator without the underscore."
+)
 _lock = threading.Lock()
 _count = 0
 _originals: list[tuple[Any, str, Any]] = []
@@ -47,6 +51,8 @@ def _setitem(original: Callable[..., Any]) -> Callable[..., Any]:
     def setitem(self: Tensor, index: Any, value: Any) -> None:
         from ._batching.indexing import level_of_index, setitem_of_level
 
+        if hasattr(value, "_tangent") and not hasattr(self, "_tangent"):
+            raise RuntimeError(FORWARD_WRITE)
         level = level_of_index(self, index, value)
         if level is None:
             original(self, index, value)

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from .. import _C
 from .._C import Tensor
+from ..autograd.function import transforms
 from ..utils._python_dispatch import _dispatch, _modes
 from . import _guards
 
@@ -245,6 +246,7 @@ class Level:
     def __enter__(self) -> Level:
         _C._begin_watching(_dispatch)
         _guards.install()
+        transforms.append(self)
         _active.levels.append(self)
         self.number = len(_active.levels)
         _modes.stack.append(self)
@@ -255,6 +257,7 @@ class Level:
         stack = _modes.stack
         stack.pop()
         _active.levels.pop()
+        transforms.remove(self)
         _C._set_dispatching(bool(stack))
         _guards.remove()
         _C._end_watching()
