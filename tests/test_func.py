@@ -510,3 +510,38 @@ def test_batch_norm(lib):
     tracked.eval()
     close(fn.vmap(tracked)(x), lib.stack([tracked(s) for s in x]))
     assert fn.replace_all_batch_norm_modules_(nn.Sequential(tracked))[0].running_var is None
+
+
+def test_autograd_grad_inside():
+    def slope(x):
+        return tg.autograd.grad((x**3).sum(), x, create_graph=True)[0]
+
+    x = data(tg, 4, 3).requires_grad_()
+    close(tg.vmap(slope)(x), 3 * x**2)
+    with pytest.raises(RuntimeError, match=r"not being vmapped over"):
+        tg.vmap(lambda w: tg.autograd.grad((w * x).sum(), x)[0])(tg.ones(2).double())
+
+
+def test_vectorized_jacobians():
+    functional = tg.autograd.functional
+    f = lambda x, y: ((x.unsqueeze(1) * y).sin().sum(0), (x @ x).exp())  # noqa: E731
+    x, y = data(tg, 15), data(tg, 20, seed=1)
+    want = functional.jacobian(f, (x, y))
+    for strategy in ("reverse-mode", "forward-mode"):
+        close(functional.jacobian(f, (x, y), vectorize=True, strategy=strategy), want)
+    f = lambda x: (x.sin() * x.roll(1)).sum()  # noqa: E731
+    want = functional.hessian(f, x)
+    for strategy in ("reverse-mode", "forward-mode"):
+        got = functional.hessian(f, x, vectorize=True, outer_jacobian_strategy=strategy)
+        close(got, want)
+
+
+def test_functions_that_cannot_be_batched_have_jacobians():
+    def f(x):
+        if x.sum().item() > 0:
+            x = x * 2
+        return x.sin() * tg.nn.functional.dropout(x, 0.5)
+
+    close(tg.func.jacrev(f)(x := data(tg, 20).abs() * 0), tg.func.jacfwd(f)(x))
+    slopes = tg.func.jacrev(lambda x: x * 2 if x.sum() > 0 else x)(tg.ones(20))
+    close(slopes, 2 * tg.eye(20))

@@ -23,7 +23,7 @@ FORWARD_WRITE = (
 )
 _lock = threading.Lock()
 _count = 0
-_originals: list[tuple[Any, str, Any]] = []
+_exchanged: list[tuple[Any, str, Any, Any]] = []  # owner, name, what it is, what it becomes
 
 
 def _guarded_question(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -67,23 +67,26 @@ def _where(original: Callable[..., Any]) -> Callable[..., Any]:
     return lambda self, condition, other: _C.where(condition, self, other)
 
 
+def _prepare() -> None:
+    makers = [("__getitem__", _getitem), ("__setitem__", _setitem), ("where", _where)]
+    places: list[tuple[Any, str, Any]] = [(Tensor, name, make) for name, make in makers]
+    for owner in (_C, tapegrad, Tensor):
+        places += [(owner, name, _guarded_question) for name in _QUESTIONS]
+    for owner, name, make in places:
+        original = getattr(owner, name)
+        _exchanged.append((owner, name, original, make(original)))
+
+
 def install() -> None:
     global _count
     with _lock:
         _count += 1
         if _count > 1:
             return
-        for name, make in (("__getitem__", _getitem), ("__setitem__", _setitem), ("where", _where)):
-            _exchange(Tensor, name, make)
-        for name in _QUESTIONS:
-            for owner in (_C, tapegrad, Tensor):
-                _exchange(owner, name, _guarded_question)
-
-
-def _exchange(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
-    original = getattr(owner, name)
-    _originals.append((owner, name, original))
-    setattr(owner, name, make(original))
+        if not _exchanged:
+            _prepare()
+        for owner, name, _, guarded in _exchanged:
+            setattr(owner, name, guarded)
 
 
 def remove() -> None:
@@ -91,5 +94,5 @@ def remove() -> None:
     with _lock:
         _count -= 1
         if _count == 0:
-            while _originals:
-                setattr(*_originals.pop())
+            for owner, name, original, _ in _exchanged:
+                setattr(owner, name, original)

@@ -28,6 +28,7 @@ __all__ = [
     "is_batched",
     "levels_of",
     "plain",
+    "refuse_batched",
     "rewrapped",
     "wrap",
 ]
@@ -48,6 +49,12 @@ CONTROL_FLOW = (
 DATA = (
     "vmap: Cannot access the data of a Tensor that is being vmapped over. Please try to rewrite "
     "what you're doing with other operations."
+)
+
+
+BACKWARD = (
+    "vmap: backward passes and hooks on a Tensor that is being vmapped over are not supported; use "
+    "tapegrad.func.grad or tapegrad.func.vjp."
 )
 
 
@@ -96,10 +103,7 @@ class BatchedTensor(Tensor):
     __int__ = __float__ = __index__ = item = tolist = _refuse(ITEM)
     numpy = __array__ = __dlpack__ = data_ptr = apply_ = _refuse(DATA)
     __copy__ = __deepcopy__ = __reduce_ex__ = new = _refuse(DATA)
-    backward = register_hook = retain_grad = register_post_accumulate_grad_hook = _refuse(
-        "vmap: backward passes and hooks on a Tensor that is being vmapped over are not supported; "
-        "use tapegrad.func.grad or tapegrad.func.vjp."
-    )
+    backward = register_hook = retain_grad = register_post_accumulate_grad_hook = _refuse(BACKWARD)
 
     @property
     def requires_grad(self) -> bool:  # type: ignore[override]
@@ -155,6 +159,11 @@ class BatchedTensor(Tensor):
 
 def is_batched(x: object) -> bool:
     return type(x) is BatchedTensor
+
+
+def refuse_batched(tensors: Iterable[Any]) -> None:
+    if any(map(is_batched, tensors)):
+        raise VmapError(BACKWARD)
 
 
 def wrap(level: Level, value: Tensor) -> BatchedTensor:

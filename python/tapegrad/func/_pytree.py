@@ -59,8 +59,15 @@ class Spec:
 leaf_spec = Spec(None, None, [])
 
 
+_known: dict[type, bool] = {}
+
+
 def _is_node(kind: type) -> bool:
-    return kind in _LISTS or kind in _DICTS or (issubclass(kind, tuple) and _named(kind))
+    found = _known.get(kind)
+    if found is None:
+        listed = kind in _LISTS or kind in _DICTS
+        found = _known[kind] = listed or (issubclass(kind, tuple) and _named(kind))
+    return found
 
 
 def _named(kind: type) -> bool:

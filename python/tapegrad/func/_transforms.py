@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import _C
+from .._arguments import as_tuple
 from .._C import Tensor
 from ..autograd.grad_mode import enable_grad
 from . import _pytree
@@ -23,6 +24,8 @@ from ._levels import (
     _suspended,
     below,
     current_levels,
+    is_batched,
+    levels_of,
     plain,
     rewrapped,
     wrap,
@@ -203,6 +206,50 @@ def _pull(
             _C.zeros_like(x, requires_grad=False) if g is None else g
             for g, x in zip(found, inputs, strict=True)
         ]
+
+
+def batched_gradients(
+    roots: tuple[Any, ...],
+    inputs: tuple[Any, ...],
+    cotangents: Any,
+    retain_graph: bool | None,
+    create_graph: bool,
+    allow_unused: bool,
+    materialize: bool,
+) -> tuple[Any, ...] | None:
+    """What `autograd.grad` gives for batched tensors; None if there are none."""
+    given = as_tuple(cotangents) if cotangents is not None else (None,) * len(roots)
+    if not any(map(is_batched, (*roots, *inputs, *given))):
+        return None
+    levels = [
+        level
+        for level in current_levels()
+        if any(level in levels_of(x) for x in (*roots, *inputs, *given) if isinstance(x, Tensor))
+    ]
+    if any(not isinstance(x, Tensor) or levels_of(x) != levels for x in inputs):
+        raise VmapError(
+            "vmap: autograd.grad by a Tensor that is not being vmapped over, of one that is, is not "
+            "supported; use tapegrad.func.grad."
+        )
+    if any(not x.requires_grad for x in inputs):
+        raise RuntimeError("One of the differentiated Tensors does not require grad")
+    outputs = [plain(y, levels) for y in roots]
+    gradients = []
+    for root, y, c in zip(roots, outputs, given, strict=True):
+        if c is None and root.numel() != 1:
+            raise RuntimeError("grad can be implicitly created only for scalar outputs")
+        with _suspended():
+            gradients.append(_C.ones_like(y) if c is None else plain(c, levels))
+    keep = create_graph if retain_graph is None else retain_graph
+    values = tuple(plain(x, levels) for x in inputs)
+    with _suspended():
+        found = _C._run_backward(
+            tuple(outputs), tuple(gradients), keep, create_graph, values, allow_unused, False
+        )
+        if materialize:
+            pairs = zip(found, values, strict=True)
+            found = tuple(_C.zeros_like(x) if g is None else g for g, x in pairs)
+    return tuple(None if g is None else rewrapped(g, levels) for g in found)
 
 
 # ---------------------------------------------------------------------- gradients

@@ -34,10 +34,10 @@ class _SharedFactor(Function):
         if ctx.needs_input_grad[0]:
             grad_x = _product(grad, w.transpose(-2, -1))
         if ctx.needs_input_grad[1]:
-            if x.shape[1] == 1 and not _C.is_grad_enabled():
-                grad_w = x.transpose(-2, -1) * grad
-            else:
-                grad_w = x.transpose(-2, -1).matmul(grad)
+            # In the order in which a layer has its weight, so that its gradient is contiguous.
+            turned = grad.transpose(-2, -1)
+            grad_w = turned * x if x.shape[1] == 1 else turned.matmul(x)
+            grad_w = grad_w.transpose(-2, -1)
         return grad_x, grad_w
 
 

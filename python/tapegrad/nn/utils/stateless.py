@@ -45,10 +45,14 @@ def functional_call(
         tensor([6.])
     """
     places: dict[str, tuple[dict[str, Any], str]] = {}
+    names: dict[int, list[str]] = {}  # of each tensor, which may have several
     for path, owner in module.named_modules(remove_duplicate=False):
+        start = f"{path}." if path else ""
         for registry in (owner._parameters, owner._buffers):
-            for name in registry:
-                places[f"{path}.{name}" if path else name] = (registry, name)
+            for name, tensor in registry.items():
+                places[start + name] = (registry, name)
+                if tensor is not None:
+                    names.setdefault(id(tensor), []).append(start + name)
     unexpected = [key for key in parameters_and_buffers if key not in places]
     missing = [key for key in places if key not in parameters_and_buffers]
     if unexpected or (strict and missing):
@@ -62,12 +66,13 @@ def functional_call(
     try:
         for key, value in parameters_and_buffers.items():
             registry, name = places[key]
-            original = registry[name]
-            for other, (tied, tied_name) in places.items():
-                # A shared parameter is replaced under all of its names.
-                same = tie_weights and original is not None and tied[tied_name] is original
-                if other == key or (same and other not in parameters_and_buffers):
-                    before.append((tied, tied_name, original))
+            before.append((registry, name, registry[name]))
+            others = names.get(id(registry[name]), ()) if tie_weights else ()
+            registry[name] = value
+            for other in others:
+                if other not in parameters_and_buffers:
+                    tied, tied_name = places[other]
+                    before.append((tied, tied_name, tied[tied_name]))
                     tied[tied_name] = value
         return module(*args, **(kwargs or {}))
     finally:
