@@ -47,7 +47,9 @@ def plan(op):
                     return table.get(id(value), value)
                 return type(value)(map(put, value)) if isinstance(value, tuple | list) else value
 
-            return tuple(floats(op.call(tg, *map(put, args), **{k: put(v) for k, v in kwargs.items()})))
+            return tuple(
+                floats(op.call(tg, *map(put, args), **{k: put(v) for k, v in kwargs.items()}))
+            )
 
         yield call, leaves
 
@@ -104,9 +106,10 @@ def test_a_program(lib):
         assert isinstance(fw.unpack_dual(y), fw.UnpackedDualTensor)
     assert primal.shape == (3,) and not primal.requires_grad
     assert fw.unpack_dual(y).tangent is None
-    plain = lambda x: (  # noqa: E731
-        F.softmax(F.linear(x, w).tanh() * lib.arange(4.0), 1)[:, 1:].sum(0) + x.T[0, 0]
-    )
+
+    def plain(x):
+        return F.softmax(F.linear(x, w).tanh() * lib.arange(4.0), 1)[:, 1:].sum(0) + x.T[0, 0]
+
     _, want = lib.func.jvp(plain, (x,), (lib.ones(2, 3),))
     assert tangent.tolist() == pytest.approx(want.tolist(), rel=1e-5)
 

@@ -151,7 +151,10 @@ def tall_and_wide(lib):
         jacobian(f)(v)
         for jacobian in (lib.func.jacrev, lib.func.jacfwd)
         for f, v in ((tall, x), (wide, y))
-    ] + [lib.func.jacrev(tall, chunk_size=7)(x), lib.func.vmap(lib.func.jacrev(tall))(x.expand(2, 3))]
+    ] + [
+        lib.func.jacrev(tall, chunk_size=7)(x),
+        lib.func.vmap(lib.func.jacrev(tall))(x.expand(2, 3)),
+    ]
 
 
 def maml(lib):
@@ -162,9 +165,9 @@ def maml(lib):
         return inner(w - 0.1 * lib.func.grad(inner)(w))
 
     x, y = data(lib, 5, 4, 3), data(lib, 5, 4, seed=1)
-    return lib.func.grad(
-        lambda w: lib.func.vmap(after_step, in_dims=(None, 0, 0))(w, x, y).mean()
-    )(data(lib, 3))
+    return lib.func.grad(lambda w: lib.func.vmap(after_step, in_dims=(None, 0, 0))(w, x, y).mean())(
+        data(lib, 3)
+    )
 
 
 def in_and_out_dims(lib):
@@ -306,11 +309,11 @@ def test_errors_of_gradients(lib):
         pull((x, x))
     with pytest.raises(RuntimeError, match="ape"):
         pull(lib.ones(3))
-    with pytest.raises(RuntimeError, match="[Ee]xpected primals to be a tuple"):
+    with pytest.raises(RuntimeError, match=r"[Ee]xpected primals to be a tuple"):
         fn.jvp(lambda x: x, x, x)
     with pytest.raises(RuntimeError, match="same python structure"):
         fn.jvp(lambda x: x, (x,), (x, x))
-    with pytest.raises(RuntimeError, match="same shape|different size"):
+    with pytest.raises(RuntimeError, match=r"same shape|different size"):
         fn.jvp(lambda x: x, (x,), (lib.ones(3),))
     with pytest.raises(ValueError, match="`chunk_size` should be greater than 0"):
         fn.jacrev(lambda x: x, chunk_size=0)
@@ -353,9 +356,19 @@ def test_errors_of_vmap(lib):
 def test_nothing_reads_the_placeholder():
     x = tg.ones(2, 3)
     for read in (
-        *(lambda x: x.tolist(), lambda x: x.numpy(), lambda x: np.asarray(x), lambda x: list(x)[0].item()),
+        *(
+            lambda x: x.tolist(),
+            lambda x: x.numpy(),
+            lambda x: np.asarray(x),
+            lambda x: next(iter(x)).item(),
+        ),
         *(lambda x: tg.equal(x, x), lambda x: tg.allclose(tg.ones(3), x), lambda x: int(x[0])),
-        *(lambda x: tg.ones(3).equal(x), lambda x: x.unique(), lambda x: tg.unique(x), lambda x: 1 in x),
+        *(
+            lambda x: tg.ones(3).equal(x),
+            lambda x: x.unique(),
+            lambda x: tg.unique(x),
+            lambda x: 1 in x,
+        ),
         *(lambda x: [1, 2][x[0].long()], lambda x: x.requires_grad_(), lambda x: x.data_ptr()),
         lambda x: x.backward(),
     ):
@@ -484,9 +497,12 @@ def test_per_sample_gradients_of_modules(lib):
     nn, fn = lib.nn, lib.func
     net = nn.Sequential(
         *(nn.Conv2d(2, 4, 3, padding=1), nn.GroupNorm(2, 4), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Conv2d(4, 4, 3, groups=2), nn.AvgPool2d(2), nn.Flatten(), nn.LayerNorm(4), nn.Linear(4, 3)),
-    ).double()  # fmt: skip
-    params = {name: data(lib, *p.shape, seed=i) for i, (name, p) in enumerate(net.named_parameters())}
+        *(nn.Conv2d(4, 4, 3, groups=2), nn.AvgPool2d(2), nn.Flatten(), nn.LayerNorm(4)),
+        nn.Linear(4, 3),
+    ).double()
+    params = {
+        name: data(lib, *p.shape, seed=i) for i, (name, p) in enumerate(net.named_parameters())
+    }
     x, y = data(lib, 5, 2, 8, 8), lib.arange(5) % 3
 
     def of(p, x, y):
@@ -505,7 +521,7 @@ def test_batch_norm(lib):
     plain = nn.BatchNorm1d(3, track_running_stats=False).double()
     close(fn.vmap(plain)(x), lib.stack([plain(s) for s in x]))
     tracked = nn.BatchNorm1d(3).double()
-    with pytest.raises((RuntimeError, ValueError), match="(?i)batch norm|in-?place|batched"):
+    with pytest.raises((RuntimeError, ValueError), match=r"(?i)batch norm|in-?place|batched"):
         fn.vmap(tracked)(x)
     tracked.eval()
     close(fn.vmap(tracked)(x), lib.stack([tracked(s) for s in x]))

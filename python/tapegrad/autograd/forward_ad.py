@@ -1,8 +1,8 @@
 """Derivatives in a direction, carried along by the tensors themselves.
 
 Inside of a :class:`dual_level` a tensor from :func:`make_dual` has a tangent, and so has what is
-computed from it. Each operator gets its rule from reverse mode: ``u^T J`` is linear in ``u``, and its
-derivative by ``u`` in the direction of the tangents is the tangent of the result.
+computed from it. Each operator gets its rule from reverse mode: ``u^T J`` is linear in ``u``, and
+its derivative by ``u`` in the direction of the tangents is the tangent of the result.
 """
 
 from __future__ import annotations
@@ -74,16 +74,16 @@ class DualTensor(Tensor):
         with level.outside():
             return _carry(level, call, (self,), {})
 
-    @property
-    def requires_grad(self) -> bool:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def requires_grad(self) -> bool:
         return self._primal.requires_grad
 
     @property
     def grad_fn(self) -> Any:
         return self._primal.grad_fn
 
-    @property
-    def data(self) -> Tensor:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def data(self) -> Tensor:
         return self._primal.data
 
     @property
@@ -173,9 +173,7 @@ class _Outside:
         _C._set_dispatching(bool(_modes.stack))
 
 
-def _made(
-    level: _DualLevel, primal: Tensor, tangent: Tensor, shares: bool = False
-) -> DualTensor:
+def _made(level: _DualLevel, primal: Tensor, tangent: Tensor, shares: bool = False) -> DualTensor:
     made = _C._make_subclass(DualTensor, primal, False)
     made._level, made._primal, made._tangent, made._shares = level, primal, tangent, shares
     return made
@@ -258,11 +256,15 @@ def _custom(level: _DualLevel, cls: Any, args: tuple[Any, ...], kwargs: dict[str
     outputs = result if several else (result,)
     nodes = [y.grad_fn for y in outputs if isinstance(y, Tensor) and y.grad_fn is not None]
     ctx = next(iter(nodes), None)
-    directions = []
+    directions: list[Tensor | None] = []
     for x, dual in zip(args, duals, strict=True):
         if dual is not None:
             directions.append(dual._tangent)
-        elif isinstance(x, Tensor) and x.is_floating_point() and getattr(ctx, "materialize_grads", True):
+        elif (
+            isinstance(x, Tensor)
+            and x.is_floating_point()
+            and getattr(ctx, "materialize_grads", True)
+        ):
             directions.append(_C.zeros_like(x, requires_grad=False))
         else:
             directions.append(None)
@@ -397,7 +399,5 @@ def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTens
         See :class:`dual_level`.
     """
     if isinstance(tensor, DualTensor):
-        return UnpackedDualTensor(
-            tensor._primal, tensor._tangent if tensor._level.active else None
-        )
+        return UnpackedDualTensor(tensor._primal, tensor._tangent if tensor._level.active else None)
     return UnpackedDualTensor(tensor, None)

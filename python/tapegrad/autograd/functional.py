@@ -347,7 +347,7 @@ def _check_strategy(
             if refused:
                 raise NotImplementedError(
                     f'{where}: `{what}=True` and `strategy="forward-mode"` are not supported '
-                    f'together (yet). Please either set `{what}=False` or '
+                    f"together (yet). Please either set `{what}=False` or "
                     '`strategy="reverse-mode"`.'
                 )
         if not vectorize:

@@ -166,5 +166,3 @@ def _generated(level: Level, cls: Any, flat: list[Any], values: list[Any], spec:
         for x, b in zip(outs, forms["batched"], strict=True)
     ]
     return forms["out"].build(results)
-
-

@@ -1,6 +1,7 @@
-"""What has to look at its arguments while a `vmap` runs and is no operator: indexing, and questions.
+"""What has to look at its arguments while a transform runs and is no operator.
 
-A mode does not see them, so that they are exchanged as long as a level is there.
+Indexing and questions, that is. A mode does not see them, so that they are exchanged as long as a
+level is there.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The levels of `vmap`, and the tensors that carry a batch dimension which the program does not see.
+"""The levels of `vmap`, and the tensors with a batch dimension that the program does not see.
 
-A `BatchedTensor` has the shape of one sample; the values of all samples lie in another tensor, whose
-first dimension is the batch. That tensor may be batched itself, at a level further out. What is in
-the memory of a `BatchedTensor` is never read: it is a NaN (or the least integer), expanded.
+A `BatchedTensor` has the shape of one sample; the values of all samples lie in another tensor,
+whose first dimension is the batch. That tensor may be batched itself, at a level further out. What
+is in the memory of a `BatchedTensor` is never read: it is a NaN (or the least integer), expanded.
 """
 
 from __future__ import annotations
@@ -105,8 +105,8 @@ class BatchedTensor(Tensor):
     __copy__ = __deepcopy__ = __reduce_ex__ = new = _refuse(DATA)
     backward = register_hook = retain_grad = register_post_accumulate_grad_hook = _refuse(BACKWARD)
 
-    @property
-    def requires_grad(self) -> bool:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def requires_grad(self) -> bool:
         return self._value.requires_grad
 
     @property
@@ -117,8 +117,8 @@ class BatchedTensor(Tensor):
     def is_leaf(self) -> bool:
         return self._value.is_leaf
 
-    @property
-    def data(self) -> Tensor:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def data(self) -> Tensor:
         return self.detach()
 
     @property
@@ -149,7 +149,7 @@ class BatchedTensor(Tensor):
     def type_as(self, other: Tensor) -> Tensor:
         return self._to_dtype(other.dtype)
 
-    def stride(self, dim: int | None = None) -> Any:  # type: ignore[override]
+    def stride(self, dim: int | None = None) -> Any:
         strides = self._value.stride()[1:]
         return strides if dim is None else strides[dim]
 

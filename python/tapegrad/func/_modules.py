@@ -149,5 +149,3 @@ def replace_all_batch_norm_modules_(root: Module) -> Module:
             module.num_batches_tracked = None
             module.track_running_stats = False
     return root
-
-

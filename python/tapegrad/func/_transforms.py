@@ -1,8 +1,8 @@
 """Derivatives as functions of functions, over reverse mode.
 
-Each transform gives the function fresh aliases of its arguments and asks the tape for gradients with
-respect to these: what the program does with the arguments elsewhere does not count. Inside of a
-`vmap` the aliases are batched at all of its levels, so that each sample has gradients of its own.
+Each transform gives the function fresh aliases of its arguments and asks the tape for gradients
+with respect to these: what the program does with the arguments elsewhere does not count. Inside of
+a `vmap` the aliases are batched at all of its levels, so that each sample has gradients of its own.
 """
 
 from __future__ import annotations
@@ -228,8 +228,8 @@ def batched_gradients(
     ]
     if any(not isinstance(x, Tensor) or levels_of(x) != levels for x in inputs):
         raise VmapError(
-            "vmap: autograd.grad by a Tensor that is not being vmapped over, of one that is, is not "
-            "supported; use tapegrad.func.grad."
+            "vmap: autograd.grad by a Tensor that is not being vmapped over, of one that is, is "
+            "not supported; use tapegrad.func.grad."
         )
     if any(not x.requires_grad for x in inputs):
         raise RuntimeError("One of the differentiated Tensors does not require grad")

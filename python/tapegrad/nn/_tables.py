@@ -321,7 +321,9 @@ def normalize(
     """
     norm = input.norm(p, dim, keepdim=True)
     overflows = norm.isinf()
-    if not has_values(overflows) or overflows.any():  # of a part of the input the norm may still be a number
+    if (
+        not has_values(overflows) or overflows.any()
+    ):  # of a part of the input the norm may still be a number
         input = input * tapegrad.where(overflows, 2.0**-64, 1.0)
         norm = input.norm(p, dim, keepdim=True)
     denominator = norm.clamp(min=eps)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from ... import _C
-from ..._C import Tensor
 from ...utils._python_dispatch import _modes
 from .._levels import BatchedTensor, Level, VmapError, current_levels
 from . import (
@@ -28,7 +27,7 @@ from ._tools import Rule, function_of, operators
 
 __all__ = ["FAMILIES", "PARTS", "make_rule"]
 
-# For each operator a function that makes its rule. The rule is asked only where a tensor is batched.
+# For each operator a function that makes its rule, which is asked only where a tensor is batched.
 FAMILIES = {
     **elementwise.RULES,
     **reductions.RULES,
@@ -125,5 +124,3 @@ def _with_randomness(make: Any, operator: str) -> Rule:
             _C._set_dispatching(True)
 
     return rule
-
-

@@ -67,7 +67,7 @@ def _lifted(level: Level, x: Any, rank: int) -> Any:
 
 
 def _promoted(level: Level, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """A logical number counts less for the dtype of the result than a tensor, and than its batch."""
+    """For the dtype of the result a logical number counts less than the vector of its batch."""
     tensors = [x for x in args if isinstance(x, Tensor) and x.dtype != _C.bool]
     numbers = [x for x in tensors if x.dim() == 0]
     if not numbers or len(numbers) == len(tensors):
@@ -114,8 +114,10 @@ def _bucketize(operator: str, op: Callable[..., Any]) -> Rule:
 
     def rule(level: Level, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         refuse_out(operator, kwargs)
+        input: Any
         input, boundaries = args
-        input = input if isinstance(input, Tensor) else _C.tensor(input)
+        if not isinstance(input, Tensor):
+            input = _C.tensor(input)
         if not batched(level, boundaries):
             return wrap(level, op(input._value, boundaries, **kwargs))
         size = level.size

@@ -7,8 +7,8 @@ from typing import Any
 
 from ... import _C
 from ..._C import Tensor
-from .._levels import BatchedTensor, Level, VmapError, below, current_levels, wrap
 from ...utils._python_dispatch import _modes
+from .._levels import BatchedTensor, Level, VmapError, below, current_levels, wrap
 from ._tools import Rule, Signature, batched, cast, lift, refuse_out, shift, value_of
 
 __all__ = ["RULES", "getitem_of_level", "level_of_index", "setitem_of_level"]
@@ -280,15 +280,20 @@ class _Index:
             self.rank = max(p.dim() for p in parts if isinstance(p, Tensor))
             parts = [self._aligned(level, p) if i in at else p for i, p in enumerate(parts)]
         elif at:
-            shapes = [_shape_of(p) for p in parts if isinstance(p, Tensor)]
-            self.rank = len(_C.broadcast_shapes(*shapes))
-        self.before = 0 if apart else sum(p is None or isinstance(p, slice) for p in parts[: at[0]]) if at else 0
+            self.rank = max(_rank_of(p) for p in parts if isinstance(p, Tensor))
+        self.before = (
+            0
+            if apart
+            else sum(p is None or isinstance(p, slice) for p in parts[: at[0]])
+            if at
+            else 0
+        )
         self.apart, self.parts, self.at = apart, parts, at
 
     def _integers(self, level: Level, parts: list[Any], at: list[int]) -> Any:
         """Masks as places."""
         result: list[Any] = []
-        places = []
+        places: list[int] = []
         for i, part in enumerate(parts):
             if isinstance(part, Tensor) and part.dtype == _C.bool:
                 if batched(level, part):
@@ -310,8 +315,8 @@ class _Index:
         return lift(part._value, self.rank - part.dim()) if batched(level, part) else part
 
 
-def _shape_of(part: Tensor) -> Any:
-    return (1,) if part.dtype in (_C.bool, _C.uint8) else part.shape
+def _rank_of(part: Tensor) -> int:
+    return 1 if part.dtype in (_C.bool, _C.uint8) else part.dim()
 
 
 def getitem_of_level(level: Level, x: Any, index: Any) -> Tensor:
@@ -325,14 +330,16 @@ def getitem_of_level(level: Level, x: Any, index: Any) -> Tensor:
 def _read(level: Level, x: Any, index: _Index) -> Tensor:
     k = index.rank
     if not index.batched:
-        value = x._value[(slice(None), *index.parts)]
+        at = (slice(None), *index.parts)
+        value = x._value[at]
         return value.movedim(k, 0) if index.apart else value
     if not batched(level, x):
         # The batch is the first dimension of the places.
         value = x[tuple(index.parts)]
         return value.movedim(index.before, 0) if index.before else value
     first = _C.arange(level.size).reshape(-1, *[1] * k)
-    value = x._value[(first, *index.parts)]
+    at = (first, *index.parts)
+    value = x._value[at]
     if index.before:
         target = range(1 + index.before, 1 + index.before + k)
         value = value.movedim(tuple(range(1, 1 + k)), tuple(target)) if k else value

@@ -133,8 +133,8 @@ def _fill_diagonal(operator: str, op: Callable[..., Any]) -> Rule:
         x, number = args[0], args[1]
         wrap = kwargs.get("wrap", args[2] if len(args) > 2 else False)
         if x.dim() != 2 or wrap:
-            for sample in x._value.unbind(0):
-                op(sample, number, wrap)
+            for i in range(level.size):
+                op(x._value.select(0, i), number, wrap)
             return x
         x._value.diagonal(0, 1, 2).fill_(number)
         return x

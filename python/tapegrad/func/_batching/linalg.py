@@ -90,7 +90,7 @@ def _norm(operator: str, op: Callable[..., Any]) -> Rule:
         keepdim = bound["keepdim"]
         whole = False
         if dim is None:
-            order = bound["ord"] if "ord" in bound else bound["p"] if "p" in bound else "nuc"
+            order = next((bound[n] for n in ("ord", "p") if n in bound), "nuc")
             if operator == "linalg_matrix_norm":
                 dim = (-2, -1)
             elif order is None or (operator == "norm" and order != "nuc"):
@@ -161,15 +161,15 @@ def _vecdot(operator: str, op: Callable[..., Any]) -> Rule:
     return rule
 
 
+_OF_MATRICES = """
+linalg_cholesky linalg_cholesky_ex linalg_cond linalg_det linalg_eigh linalg_eigvalsh linalg_inv
+linalg_inv_ex linalg_lu linalg_lu_factor linalg_lu_factor_ex linalg_matrix_exp linalg_matrix_power
+linalg_qr linalg_slogdet linalg_svd linalg_svdvals cholesky cholesky_inverse det geqrf inverse
+logdet lu matrix_exp matrix_power pinverse qr slogdet svd linalg_matrix_rank linalg_pinv
+"""
 RULES = {
     **dict.fromkeys(
-        """
-        linalg_cholesky linalg_cholesky_ex linalg_cond linalg_det linalg_eigh linalg_eigvalsh
-        linalg_inv linalg_inv_ex linalg_lu linalg_lu_factor linalg_lu_factor_ex linalg_matrix_exp
-        linalg_matrix_power linalg_qr linalg_slogdet linalg_svd linalg_svdvals cholesky
-        cholesky_inverse det geqrf inverse logdet lu matrix_exp matrix_power pinverse qr slogdet svd
-        linalg_matrix_rank linalg_pinv
-        """.split(),
+        _OF_MATRICES.split(),
         _batches(),
     ),
     "linalg_householder_product": _batches("input", "tau"),

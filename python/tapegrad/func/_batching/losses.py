@@ -44,7 +44,7 @@ def _with_logits(
     losses: Any = _C.binary_cross_entropy_with_logits
     if reduction != "none":
         return _reduced(losses(input, target, weight, pos_weight, "none"), reduction)
-    return NotImplemented  # type: ignore[no-any-return]
+    return NotImplemented
 
 
 def _logits_values(operator: str, op: Callable[..., Any]) -> Rule:

@@ -33,7 +33,7 @@ def _of_last(operator: str, op: Callable[..., Any]) -> Rule:
 
     def rule(level: Level, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         bound = signature.bind(args, kwargs)
-        weight, bias = bound["weight"], bound["bias"] if "bias" in bound else None
+        weight, bias = bound["weight"], bound["bias"]  # `rms_norm` has none
         bound["input"] = value_of(level, bound["input"])
         if not batched(level, weight) and not batched(level, bias):
             return wrap(level, bound.call(op))
@@ -91,7 +91,7 @@ def _batch_norm(operator: str, op: Callable[..., Any]) -> Rule:
         bound["running_mean"], bound["running_var"] = flat
         result = bound.call(op)
         for r, changed in zip(running, flat, strict=True):
-            if r is not None and bound[own]:
+            if r is not None and changed is not None and bound[own]:
                 with _C._NoGrad():
                     r._value.copy_(changed.reshape(r._value.shape))
         result = result.unflatten(1, (level.size, -1)).transpose(0, 1)

@@ -225,14 +225,14 @@ def _isin(
 
 def _masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     if mask.dtype != _C.bool:
-        return NotImplemented  # type: ignore[no-any-return]
+        return NotImplemented
     shape = _C.broadcast_shapes(input.shape, mask.shape)
     mask = mask.expand(shape)
     if not mask.numel():
         return input.expand(shape).clone()
     place = (mask.reshape(-1).cumsum(0) - 1).clamp(0)
     if not source.numel():
-        return NotImplemented  # type: ignore[no-any-return]
+        return NotImplemented
     values = source.reshape(-1).gather(0, place).reshape(shape)
     return _C.where(mask, values, input)
 

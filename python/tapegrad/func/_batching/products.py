@@ -59,8 +59,7 @@ def _matmul_values(level: Level, x: Tensor, w: Tensor) -> Tensor:
     rank_x, rank_w = x.dim(), w.dim()
     if not rank_x or not rank_w:
         raise RuntimeError(
-            "both arguments to matmul need to be at least 1D, but they are "
-            f"{rank_x}D and {rank_w}D"
+            f"both arguments to matmul need to be at least 1D, but they are {rank_x}D and {rank_w}D"
         )
     a = x._value if x_in else x  # type: ignore[attr-defined]
     b = w._value if w_in else w  # type: ignore[attr-defined]
@@ -126,7 +125,7 @@ def _linear(operator: str, op: Callable[..., Any]) -> Rule:
             refuse_out(operator, kwargs)
             args = tuple(signature.bind(args, kwargs)[n] for n in ("input", "weight", "bias"))
         x, w = args[:2]
-        bias = args[2] if len(args) > 2 else None
+        bias: Any = args[2] if len(args) > 2 else None
         if not batched(level, w) and not batched(level, bias):
             return wrap(level, op(x._value, w, bias))
         if x.dim() == 0 or w.dim() not in (1, 2):
@@ -140,9 +139,7 @@ def _linear(operator: str, op: Callable[..., Any]) -> Rule:
         elif batched(level, x):
             result = op(x._value, w)
         else:
-            # Only the bias differs from sample to sample.
-            result = op(x, w)
-            return wrap(level, result + lift(bias._value, result.dim() - bias.dim()))
+            result = op(x, w).unsqueeze(0)  # only the bias differs from sample to sample
         if bias is None:
             return wrap(level, result)
         if batched(level, bias):

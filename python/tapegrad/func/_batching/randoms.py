@@ -74,8 +74,8 @@ def _of_tensor(operator: str, op: Callable[..., Any]) -> Rule:
             kept = op(_C.ones(x.shape, dtype=x.dtype), *args[1:], **kwargs)
             return wrap(level, x._value * kept)
         raise VmapError(
-            f"vmap: {operator} of a batched Tensor with randomness='same' is not supported, because "
-            "the random numbers of the samples have distributions of their own"
+            f"vmap: {operator} of a batched Tensor with randomness='same' is not supported, "
+            "because the random numbers of the samples have distributions of their own"
         )
 
     return rule
@@ -197,23 +197,25 @@ def _attention(operator: str, op: Callable[..., Any]) -> Rule:
     return rule
 
 
+_OF_TENSORS = """
+rand_like randn_like randint_like bernoulli poisson binomial dropout _standard_gamma
+_sample_dirichlet
+"""
+_IN_PLACE = """
+bernoulli_ cauchy_ exponential_ geometric_ log_normal_ normal_ random_ uniform_ rrelu_
+"""
 RULES = {
     **dict.fromkeys(("rand", "randn", "randint", "randperm"), _factory),
     "normal": _normal,
     **dict.fromkeys(
-        """
-        rand_like randn_like randint_like bernoulli poisson binomial dropout _standard_gamma
-        _sample_dirichlet
-        """.split(),
+        _OF_TENSORS.split(),
         _of_tensor,
     ),
     "rrelu": _rrelu,
     "multinomial": _multinomial,
     "scaled_dot_product_attention": _attention,
     **dict.fromkeys(
-        """
-        bernoulli_ cauchy_ exponential_ geometric_ log_normal_ normal_ random_ uniform_ rrelu_
-        """.split(),
+        _IN_PLACE.split(),
         _in_place,
     ),
 }

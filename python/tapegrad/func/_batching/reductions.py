@@ -59,7 +59,7 @@ def _plan(
     keepdim = bool(bound["keepdim"]) if "keepdim" in bound else False
     several = isinstance(dim, tuple | list)
     bound[bound.first] = None
-    shape: tuple[int, ...] | None = None
+    shape: tuple[int, ...] = ()
     if rank == 0:
         for d in as_ints(dim) if dim is not None and dim != () else ():
             shift(d, 0)
@@ -196,17 +196,18 @@ def _repeat_interleave(operator: str, op: Callable[..., Any]) -> Rule:
     return rule
 
 
+_ALONG = """
+sum mean nansum nanmean amax amin logsumexp var std var_mean std_mean count_nonzero
+linalg_vector_norm softmax log_softmax cumsum cumprod cummax cummin logcumsumexp sort argsort topk
+kthvalue mode glu frobenius_norm
+"""
 RULES = {
     **dict.fromkeys(
-        """
-        sum mean nansum nanmean amax amin logsumexp var std var_mean std_mean count_nonzero
-        linalg_vector_norm softmax log_softmax cumsum cumprod cummax cummin logcumsumexp sort
-        argsort topk kthvalue mode glu frobenius_norm
-        """.split(),
+        _ALONG.split(),
         along(),
     ),
     **dict.fromkeys(
-        "all any prod argmax argmin aminmax".split(),
+        ["all", "any", "prod", "argmax", "argmin", "aminmax"],
         along(flatten=True),
     ),
     **dict.fromkeys(("median", "nanmedian"), _median),

@@ -210,6 +210,10 @@ def _combinations(op: Op, bound: Any, value: Tensor, rank: int, level: Level) ->
     return value[:, places]
 
 
+_PARTED = """
+unbind unbind_copy split split_copy split_with_sizes split_with_sizes_copy chunk unsafe_chunk
+unsafe_split unsafe_split_with_sizes tensor_split
+"""
 RULES = {
     **dict.fromkeys(("view", "reshape"), _of_first(_view)),
     "view_copy": _of_first(_view),
@@ -241,10 +245,7 @@ RULES = {
     **dict.fromkeys(("select", "select_copy", "narrow", "slice_copy"), _dims("dim")),
     **dict.fromkeys(("unfold", "unfold_copy"), _dims("dimension", scalar="keep")),
     **dict.fromkeys(
-        """
-        unbind unbind_copy split split_copy split_with_sizes split_with_sizes_copy chunk
-        unsafe_chunk unsafe_split unsafe_split_with_sizes tensor_split
-        """.split(),
+        _PARTED.split(),
         _dims("dim"),
     ),
 }

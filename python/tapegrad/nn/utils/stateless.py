@@ -48,7 +48,8 @@ def functional_call(
     names: dict[int, list[str]] = {}  # of each tensor, which may have several
     for path, owner in module.named_modules(remove_duplicate=False):
         start = f"{path}." if path else ""
-        for registry in (owner._parameters, owner._buffers):
+        tables: tuple[dict[str, Any], ...] = (owner._parameters, owner._buffers)
+        for registry in tables:
             for name, tensor in registry.items():
                 places[start + name] = (registry, name)
                 if tensor is not None:
