@@ -24,6 +24,7 @@ __all__ = [
     "asked",
     "below",
     "current_levels",
+    "debug_unwrap",
     "full",
     "is_batched",
     "levels_of",
@@ -326,6 +327,29 @@ def rewrapped(values: Tensor, levels: Iterable[Level]) -> Tensor:
     for level in levels:
         values = wrap(level, values)
     return values
+
+
+def debug_unwrap(tensor: Tensor, *, recurse: bool = True) -> Tensor:
+    """The values of all samples of a tensor inside of `vmap`, to be looked at.
+
+    Args:
+        tensor: any tensor; one that is not batched is returned as it is.
+        recurse: through all levels, not only the innermost one. Default: True.
+
+    Example:
+        >>> import tapegrad
+        >>> from tapegrad.func import debug_unwrap, vmap
+        >>> def f(x):
+        ...     print(debug_unwrap(x))
+        ...     return x
+        >>> out = vmap(f)(tapegrad.arange(3))
+        tensor([0, 1, 2])
+    """
+    while isinstance(tensor, BatchedTensor):
+        tensor = tensor._value
+        if not recurse:
+            break
+    return tensor
 
 
 def levels_of(x: Tensor) -> list[Level]:
