@@ -180,6 +180,19 @@ def test_inside_of_vmap():
     assert tg.vmap(slope)(x, v).tolist() == pytest.approx(want)
 
 
+def test_transforms_of_dual_tensors():
+    with fwAD.dual_level():
+        x = fwAD.make_dual(tensor(np.ones((3, 2))), tensor(np.arange(6.0).reshape(3, 2)))
+        got = fwAD.unpack_dual(tg.vmap(lambda row: (row**2).sum())(x)).tangent
+        assert got.tolist() == [2, 10, 18]
+        for call in (
+            lambda: tg.func.grad(lambda x: x.sum())(x),
+            lambda: tg.func.grad(lambda y: (x * y).sum())(tg.ones(2).double()),
+        ):
+            with pytest.raises(RuntimeError, match=r"do not take tensors with a tangent"):
+                call()
+
+
 # ---------------------------------------------------------------------- custom functions
 
 

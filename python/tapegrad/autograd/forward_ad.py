@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from .. import _C
 from .._C import Tensor
 from ..func import _guards, _pytree
-from ..func._levels import plain, rewrapped
+from ..func._levels import below, plain, rewrapped
 from ..func._transforms import _Run, _Transposed
 from ..utils._python_dispatch import _dispatch, _modes
 from . import function
@@ -61,7 +61,7 @@ class DualTensor(Tensor):
         if not level.active:
             write(self._primal, index, value)
             return
-        with level.outside():
+        with below(level):
             _write(level, write, (self, index, value), {})
 
     def __iter__(self) -> Any:
@@ -71,7 +71,7 @@ class DualTensor(Tensor):
         level = self._level
         if not level.active:
             return call(self._primal)
-        with level.outside():
+        with below(level):
             return _carry(level, call, (self,), {})
 
     @property  # type: ignore[misc]
@@ -131,14 +131,11 @@ class _DualLevel:
             for x in values
         )
 
-    def outside(self) -> _Outside:
-        return _Outside(self)
-
     def _intercept(self, operator: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         from ..func._batching._tools import function_of
 
         op = function_of(operator)
-        with self.outside():
+        with below(self):
             if not self.involves((*args, *kwargs.values())):
                 return op(*args, **kwargs)
             if kwargs.get("out") is not None:
@@ -151,26 +148,8 @@ class _DualLevel:
 
     def apply(self, cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run a custom function, whose `jvp` gives the tangents."""
-        with self.outside():
+        with below(self):
             return _custom(self, cls, args, kwargs)
-
-
-class _Outside:
-    """A block in which only what is further out than a level is asked."""
-
-    def __init__(self, level: _DualLevel) -> None:
-        self.level = level
-
-    def __enter__(self) -> None:
-        stack = _modes.stack
-        place = stack.index(self.level) if self.level in stack else len(stack)
-        self.cut = stack[place:]
-        del stack[place:]
-        _C._set_dispatching(bool(stack))
-
-    def __exit__(self, *exc_info: object) -> None:
-        _modes.stack.extend(self.cut)
-        _C._set_dispatching(bool(_modes.stack))
 
 
 def _made(level: _DualLevel, primal: Tensor, tangent: Tensor, shares: bool = False) -> DualTensor:
@@ -381,7 +360,7 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
             "Expected the tangent to have the dtype of the tensor, but got "
             f"{tangent.dtype} and {tensor.dtype}"
         )
-    with _levels[-1].outside():
+    with below(_levels[-1]):
         return _made(_levels[-1], tensor, tangent)
 
 

@@ -208,9 +208,9 @@ class asked:
 
 
 class below:
-    """A block in which the levels further out than one are asked, and not this one."""
+    """A block in which only the modes further out than one are asked."""
 
-    def __init__(self, level: Level) -> None:
+    def __init__(self, level: Any) -> None:
         self.level = level
 
     def __enter__(self) -> None:
@@ -234,8 +234,8 @@ _active = _Active()
 
 
 def current_levels() -> list[Level]:
-    """The levels of this thread, the outermost first."""
-    return _active.levels
+    """The levels around the code that runs, the outermost first: in a rule those further out."""
+    return [mode for mode in _modes.stack if type(mode) is Level]
 
 
 class Level:

@@ -98,7 +98,7 @@ class _Run:
         self.recorded = self.outer and _depth.count > 0
         self.values: list[Tensor] = []
         for x in leaves:
-            value = plain(x, self.levels)
+            value = _without_tangent(plain(x, self.levels))
             with _suspended():
                 if self.outer and value.requires_grad:
                     self.recorded = True
@@ -127,7 +127,7 @@ class _Run:
                     f"{name}(f, *primals): Expected f(*primals) to return only tensors, got "
                     f"unsupported type {type(leaf)}"
                 )
-        values = [plain(x, self.levels) for x in leaves]
+        values = [_without_tangent(plain(x, self.levels)) for x in leaves]
         if self.outer and not self.recorded:
             self.recorded = _other_leaves(values, self.values)
         return values
@@ -148,6 +148,15 @@ class _Run:
         """Of all values, with zeros where nothing arrives."""
         record = self.recorded if record is None else record
         return _pull(outputs, self.values, cotangents, keep or record, record)
+
+
+def _without_tangent(x: Tensor) -> Tensor:
+    if hasattr(x, "_tangent"):
+        raise RuntimeError(
+            "tapegrad.func transforms do not take tensors with a tangent of "
+            "autograd.forward_ad; nest tapegrad.func.jvp instead"
+        )
+    return x
 
 
 class _Depth(threading.local):
