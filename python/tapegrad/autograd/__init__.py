@@ -171,7 +171,7 @@ def grad(
     allow = materialize_grads if allow_unused is None else allow_unused
     roots, wanted = as_tuple(outputs, _SINGLE), as_tuple(inputs, _SINGLE)
     if function.transforms:
-        from ..func._transforms import batched_gradients
+        from ..func._run import batched_gradients
 
         found = batched_gradients(
             roots, wanted, grad_outputs, retain_graph, create_graph, allow, materialize_grads

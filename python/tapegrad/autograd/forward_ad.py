@@ -14,7 +14,7 @@ from .. import _C
 from .._C import Tensor
 from ..func import _guards, _pytree
 from ..func._levels import below, plain, rewrapped
-from ..func._transforms import _Run, _Transposed
+from ..func._run import Run, Transposed
 from ..utils._python_dispatch import _dispatch, _modes
 from . import function
 from .grad_mode import enable_grad
@@ -165,7 +165,7 @@ def _carry(
     flat, spec = _pytree.flatten((args, kwargs))
     places = [i for i, x in enumerate(flat) if isinstance(x, DualTensor) and x._level is level]
     duals = [flat[i] for i in places]
-    run = _Run([x._primal for x in duals])
+    run = Run([x._primal for x in duals])
     for i, alias in zip(places, run.aliases, strict=True):
         flat[i] = alias
     given, named = spec.build(flat)
@@ -177,7 +177,7 @@ def _carry(
         outputs = run.outputs([leaves[i] for i in with_slope], "forward mode")
         tangents = [plain(x._tangent, run.levels) for x in duals]
         record = run.outer and (run.recorded or any(t.requires_grad for t in tangents))
-        pushed = _Transposed(run, outputs).push(tangents, record, record)
+        pushed = Transposed(run, outputs).push(tangents, record, record)
         for i, value, tangent in zip(with_slope, outputs, pushed, strict=True):
             tangent = rewrapped(tangent, run.levels)
             leaves[i] = _made(level, run.finished(leaves[i]), tangent, value._is_view())

@@ -11,9 +11,10 @@ Example:
             [3., 4.]])
 """
 
+from ._jacobians import hessian, jacfwd, jacrev
 from ._levels import debug_unwrap
 from ._modules import functional_call, replace_all_batch_norm_modules_, stack_module_state
-from ._transforms import grad, grad_and_value, hessian, jacfwd, jacrev, jvp, linearize, vjp
+from ._transforms import grad, grad_and_value, jvp, linearize, vjp
 from ._vmap import vmap
 
 __all__ = [

@@ -172,14 +172,14 @@ def wrap(level: Level, value: Tensor) -> BatchedTensor:
     shape, dtype = value.shape[1:], value.dtype
     memory = _placeholders.get((shape, dtype))
     if memory is None:
-        with _suspended():
+        with suspended():
             memory = _placeholder(shape, dtype)
     made = _C._make_subclass(BatchedTensor, memory, dtype.is_floating_point)
     made._value, made._level = value, level
     return made
 
 
-class _suspended:
+class suspended:
     """No mode is asked in this block."""
 
     def __enter__(self) -> None:
@@ -302,7 +302,7 @@ def plain(x: Tensor, levels: Iterable[Level]) -> Tensor:
     levels = list(levels)
     if not levels:
         return x
-    with _suspended():
+    with suspended():
         return _plain(x, levels)
 
 

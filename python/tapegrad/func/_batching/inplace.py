@@ -7,7 +7,7 @@ from typing import Any
 
 from ... import _C
 from ..._C import Tensor
-from .._levels import BatchedTensor, Level, VmapError, _suspended, asked, wrap
+from .._levels import BatchedTensor, Level, VmapError, asked, suspended, wrap
 from ._tools import Rule, align, batched, value_of
 from .elementwise import elementwise
 from .indexing import INPLACE
@@ -115,7 +115,7 @@ def _reshaped(out_of_place: str) -> Callable[[str, Callable[..., Any]], Rule]:
 def become(x: BatchedTensor, other: BatchedTensor) -> None:
     """Give a tensor the values and the shape of another."""
     x._value = other._value
-    with _suspended():
+    with suspended():
         Tensor.data.__set__(x, Tensor.data.__get__(other))  # type: ignore[attr-defined]
 
 
