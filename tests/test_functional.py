@@ -322,10 +322,12 @@ def test_in_no_grad(name):
 
 def test_strategies():
     value = tapegrad.tensor(x)
-    with pytest.raises(NotImplementedError, match='strategy "forward-mode" needs'):
+    with pytest.raises(NotImplementedError, match="only implemented for `vectorize=True`"):
         jacobian(lambda a: a * 2, value, strategy="forward-mode")
-    with pytest.raises(NotImplementedError, match="hessian: the strategy"):
+    with pytest.raises(NotImplementedError, match="only implemented for `vectorize=True`"):
         hessian(lambda a: a.sum(), value, outer_jacobian_strategy="forward-mode")
+    with pytest.raises(NotImplementedError, match="`create_graph=True` and `strategy="):
+        jacobian(lambda a: a * 2, value, True, vectorize=True, strategy="forward-mode")
     with pytest.raises(AssertionError, match='Expected strategy to be either "forward-mode" or'):
         jacobian(lambda a: a * 2, value, strategy="sideways")
     with pytest.raises(AssertionError, match='Expected strategy to be either "forward-mode" or'):

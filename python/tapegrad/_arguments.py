@@ -6,7 +6,7 @@ from typing import Any
 
 from ._C import Tensor
 
-__all__ = ["as_tuple"]
+__all__ = ["as_tuple", "has_values"]
 
 
 def as_tuple(value: Any, single: type | tuple[type, ...] = Tensor) -> tuple[Any, ...]:
@@ -19,3 +19,14 @@ def as_tuple(value: Any, single: type | tuple[type, ...] = Tensor) -> tuple[Any,
     if isinstance(value, single) or not hasattr(value, "__iter__"):
         return (value,)
     return tuple(value)
+
+
+def has_values(x: Tensor) -> bool:
+    """Whether a decision may depend on the values of a tensor: not for one inside of `vmap`.
+
+    >>> import tapegrad
+    >>> from tapegrad._arguments import has_values
+    >>> has_values(tapegrad.zeros(2))
+    True
+    """
+    return not hasattr(x, "_level")

@@ -18,6 +18,7 @@ MODULES = (
     "distributed",
     "distributions",
     "fft",
+    "func",
     "jit",
     "linalg",
     "mps",
@@ -164,6 +165,7 @@ PLACES = {
         "is_autocast_enabled",
     ),
     "compiler": ("compile",),
+    "func": ("vmap",),
     "serialization": (
         "load",
         "save",

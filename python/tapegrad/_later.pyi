@@ -9,6 +9,7 @@ from . import cuda as cuda
 from . import distributed as distributed
 from . import distributions as distributions
 from . import fft as fft
+from . import func as func
 from . import functional as functional
 from . import jit as jit
 from . import linalg as linalg
@@ -78,12 +79,12 @@ from ._foreach import _foreach_lerp_ as _foreach_lerp_
 from ._foreach import _foreach_lgamma as _foreach_lgamma
 from ._foreach import _foreach_lgamma_ as _foreach_lgamma_
 from ._foreach import _foreach_log as _foreach_log
+from ._foreach import _foreach_log10 as _foreach_log10
+from ._foreach import _foreach_log10_ as _foreach_log10_
 from ._foreach import _foreach_log1p as _foreach_log1p
 from ._foreach import _foreach_log1p_ as _foreach_log1p_
 from ._foreach import _foreach_log2 as _foreach_log2
 from ._foreach import _foreach_log2_ as _foreach_log2_
-from ._foreach import _foreach_log10 as _foreach_log10
-from ._foreach import _foreach_log10_ as _foreach_log10_
 from ._foreach import _foreach_log_ as _foreach_log_
 from ._foreach import _foreach_max as _foreach_max
 from ._foreach import _foreach_maximum as _foreach_maximum
@@ -207,6 +208,7 @@ from .amp.autocast_mode import is_autocast_cache_enabled as is_autocast_cache_en
 from .amp.autocast_mode import is_autocast_cpu_enabled as is_autocast_cpu_enabled
 from .amp.autocast_mode import is_autocast_enabled as is_autocast_enabled
 from .compiler import compile as compile
+from .func import vmap as vmap
 from .serialization import load as load
 from .serialization import save as save
 from .storage import BFloat16Storage as BFloat16Storage

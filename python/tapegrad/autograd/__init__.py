@@ -25,9 +25,11 @@ from .graph import GradientEdge
 from .variable import Variable
 
 if TYPE_CHECKING:
-    from . import functional, profiler
+    from . import forward_ad, functional, profiler
 
-__getattr__, __dir__ = lazy(__name__, {"functional": "functional", "profiler": "profiler"})
+__getattr__, __dir__ = lazy(
+    __name__, {name: name for name in ("forward_ad", "functional", "profiler")}
+)
 
 __all__ = [
     "Function",
@@ -37,6 +39,7 @@ __all__ = [
     "backward",
     "detect_anomaly",
     "enable_grad",
+    "forward_ad",
     "function",
     "functional",
     "grad",
@@ -112,6 +115,10 @@ def backward(
     wanted = () if inputs is None else as_tuple(inputs, _SINGLE)
     if inputs is not None and not wanted:
         raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+    if function.transforms:
+        from ..func._levels import refuse_batched
+
+        refuse_batched((*roots, *wanted))
     keep = create_graph if retain_graph is None else retain_graph
     _C._run_backward(
         roots, _gradients_for(roots, grad_tensors), keep, create_graph, wanted, True, True
@@ -166,6 +173,14 @@ def grad(
         )
     allow = materialize_grads if allow_unused is None else allow_unused
     roots, wanted = as_tuple(outputs, _SINGLE), as_tuple(inputs, _SINGLE)
+    if function.transforms:
+        from ..func._run import batched_gradients
+
+        found = batched_gradients(
+            roots, wanted, grad_outputs, retain_graph, create_graph, allow, materialize_grads
+        )
+        if found is not None:
+            return found
     for item in wanted:
         if isinstance(item, Tensor) and not item.requires_grad:
             raise RuntimeError("One of the differentiated Tensors does not require grad")

@@ -21,6 +21,10 @@ __all__ = [
 ]
 
 
+# The transforms that run, which may see tensors of their own in the arguments of a function.
+transforms: list[Any] = []
+
+
 class FunctionCtx:
     """What the ``ctx`` of a custom function offers to its forward.
 
@@ -32,7 +36,7 @@ class FunctionCtx:
         self.to_save = tensors
 
     def save_for_forward(self, *tensors: Any) -> None:
-        """Accepted for programs that also define ``jvp``, which is never called."""
+        """Save tensors (or None) for the ``saved_tensors`` of ``jvp``."""
         if not all(t is None or isinstance(t, _C.Tensor) for t in tensors):
             raise AssertionError(
                 "save_for_forward expects all arguments to be tensors; you should "
@@ -162,11 +166,28 @@ class Function(FunctionCtx, metaclass=FunctionMeta):
 
     @staticmethod
     def jvp(ctx: Any, *grad_inputs: Any) -> Any:
-        """Forward mode does not exist here; programs may define it."""
+        """Compute the tangents of the results; to be defined by subclasses for forward mode."""
         raise NotImplementedError(
             "You must implement the jvp function for custom autograd.Function to use it with "
             "forward mode AD."
         )
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, *args: Any) -> Any:
+        """Compute the results of all samples; to be defined by subclasses for `vmap`.
+
+        ``info`` has ``batch_size`` and ``randomness``, ``in_dims`` the batch dimension of each
+        argument or None. Returns the results and their batch dimensions. With
+        ``generate_vmap_rule = True`` it follows from ``forward`` and ``backward``.
+        """
+        raise NotImplementedError(
+            "To use autograd.Function with vmap, you must either override the vmap staticmethod or "
+            "set generate_vmap_rule=True."
+        )
+
+    @classmethod
+    def _is_separate(cls) -> bool:
+        return cls.setup_context is not _default_setup_context
 
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
@@ -175,7 +196,13 @@ class Function(FunctionCtx, metaclass=FunctionMeta):
         Raises:
             RuntimeError: for mistakes in the subclass, with PyTorch's messages.
         """
-        separate = cls.setup_context is not _default_setup_context
+        if transforms:
+            from ..func import _custom
+
+            result = _custom.apply(cls, args, kwargs)
+            if result is not NotImplemented:
+                return result
+        separate = cls._is_separate()
         if separate and (kwargs or getattr(cls.forward, "__defaults__", True)):
             # setup_context sees the arguments in the order of forward's signature, with defaults.
             bound = inspect.signature(cls.forward).bind(*args, **kwargs)

@@ -334,16 +334,49 @@ def _first_derivative(
 # ---------------------------------------------------------------------- whole matrices
 
 
-def _check_strategy(strategy: str, hint: str, name: str) -> None:
-    if strategy == "forward-mode":
-        raise NotImplementedError(
-            f'tapegrad.autograd.functional.{name}: the strategy "forward-mode" needs '
-            'forward-mode automatic differentiation, which is not there; use "reverse-mode".'
-        )
-    if strategy != "reverse-mode":
+def _check_strategy(
+    strategy: str, hint: str, name: str, create_graph: bool, strict: bool, vectorize: bool
+) -> None:
+    if strategy not in ("forward-mode", "reverse-mode"):
         raise AssertionError(
             f'Expected strategy to be either "forward-mode" or "reverse-mode".{hint}'
         )
+    where = f"tapegrad.autograd.functional.{name}"
+    if strategy == "forward-mode":
+        for refused, what in ((create_graph, "create_graph"), (strict, "strict")):
+            if refused:
+                raise NotImplementedError(
+                    f'{where}: `{what}=True` and `strategy="forward-mode"` are not supported '
+                    f"together (yet). Please either set `{what}=False` or "
+                    '`strategy="reverse-mode"`.'
+                )
+        if not vectorize:
+            raise NotImplementedError(
+                "Computing Jacobian using forward-AD or forward-over-reverse Hessian is only "
+                "implemented for `vectorize=True`."
+            )
+    if vectorize and strict:
+        raise RuntimeError(
+            "tapegrad.autograd.functional.jacobian: `strict=True` and `vectorized=True` are not "
+            "supported together. Please either set `strict=False` or `vectorize=False`."
+        )
+
+
+def _at_once(func: Callable[..., Any], x: _Group, strategy: str, name: str) -> Any:
+    """The Jacobian by the transforms of `tapegrad.func`, which compute all rows at once."""
+    form = []
+
+    def checked(*args: Tensor) -> Tensors:
+        outputs = _outputs(func, args, False, name)
+        form.append(outputs.is_tuple)
+        return outputs.tensors
+
+    transforms = tapegrad.func
+    transform = transforms.jacfwd if strategy == "forward-mode" else transforms.jacrev
+    places = tuple(range(len(x.tensors)))
+    blocks = transform(checked, argnums=places)(*(t.detach() for t in x.tensors))
+    blocks = tuple(x.result(block, False) for block in blocks)
+    return blocks if form[0] else blocks[0]
 
 
 def _rows(
@@ -381,8 +414,9 @@ def jacobian(
         inputs: a tensor or a tuple of tensors.
         create_graph: make the result differentiable. Default: False.
         strict: refuse outputs that do not depend on an input. Default: False.
-        vectorize: accepted; the rows are computed one after the other in any case.
-        strategy: "reverse-mode", a backward pass for each element of the outputs.
+        vectorize: compute all rows at once, for which `func` may run twice. Default: False, a
+            backward pass for each element of the outputs.
+        strategy: "reverse-mode" or, with `vectorize`, "forward-mode". Default: "reverse-mode".
 
     Returns:
         For one output and one input a tensor of shape ``output.shape + input.shape``. A tuple of
@@ -391,7 +425,8 @@ def jacobian(
     Raises:
         TypeError: if an argument or an output is not made of tensors.
         RuntimeError: for what `strict` refuses.
-        NotImplementedError: for ``strategy="forward-mode"``.
+        NotImplementedError: for ``strategy="forward-mode"`` without `vectorize`, or with
+            `create_graph` or `strict`.
 
     Example:
         >>> import tapegrad
@@ -407,15 +442,12 @@ def jacobian(
         ' Hint: If your function has more outputs than inputs, "forward-mode" tends to be more '
         'performant. Otherwise, prefer to use "reverse-mode".'
     )
-    _check_strategy(strategy, hint, "jacobian")
+    _check_strategy(strategy, hint, "jacobian", create_graph, strict, vectorize)
+    if vectorize and not create_graph:
+        return _at_once(func, _Group.of(inputs, "inputs", "jacobian"), strategy, "jacobian")
     with enable_grad():
         x = _inputs(inputs, create_graph, "jacobian")
         y = _outputs(func, x.tensors, strict, "jacobian")
-        if vectorize and strict:
-            raise RuntimeError(
-                "tapegrad.autograd.functional.jacobian: `strict=True` and `vectorized=True` are "
-                "not supported together. Please either set `strict=False` or `vectorize=False`."
-            )
         blocks = []
         for place, out in enumerate(y.tensors):
             refusal = _strict_mode.rows_of(place) if strict else None
@@ -451,7 +483,7 @@ def hessian(
                 [ 0., 12.]])
     """
     given = _Group.of(inputs, "inputs", "hessian")
-    _check_strategy(outer_jacobian_strategy, "", "hessian")
+    _check_strategy(outer_jacobian_strategy, "", "hessian", create_graph, strict, vectorize)
 
     def gradient(*args: Tensor) -> Tensors:
         output = _number(func, args, strict, "hessian")
@@ -461,5 +493,6 @@ def hessian(
             _strict_mode.require_grad(filled, _strict_mode.JACOBIAN)
         return filled
 
-    blocks = jacobian(gradient, given.tensors, create_graph, strict, vectorize)
+    strategy = outer_jacobian_strategy
+    blocks = jacobian(gradient, given.tensors, create_graph, strict, vectorize, strategy)
     return blocks if given.is_tuple else blocks[0][0]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import tapegrad
 
 from .. import _C
+from .._arguments import has_values
 from .._C import Tensor
 from . import functional as F
 
@@ -157,7 +158,7 @@ def gaussian_nll_loss(
         if var < 0:
             raise ValueError("var has negative entry/entries")
         var = var * tapegrad.ones_like(input)
-    elif (var < 0).any():
+    elif has_values(var) and (var < 0).any():
         raise ValueError("var has negative entry/entries")
     if var.shape != input.shape:
         if input.shape[:-1] == var.shape:
@@ -465,7 +466,8 @@ def multilabel_margin_loss(
         raise RuntimeError(
             f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}"
         )
-    if ((target < -1) | (target >= input.shape[-1])).any():
+    wrong = (target < -1) | (target >= input.shape[-1])
+    if has_values(wrong) and wrong.any():
         raise RuntimeError("target is out of range")
     counts = (target >= 0).long().cumprod(-1)
     place = target * counts

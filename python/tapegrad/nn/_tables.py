@@ -8,6 +8,7 @@ import math
 import tapegrad
 
 from .. import _C
+from .._arguments import has_values
 from .._C import Tensor
 from .._legacy import scalar_name
 from ..utils._names import typename
@@ -321,7 +322,9 @@ def normalize(
     """
     norm = input.norm(p, dim, keepdim=True)
     overflows = norm.isinf()
-    if overflows.any():  # of a part of the input the norm may still be a number
+    if (
+        not has_values(overflows) or overflows.any()
+    ):  # of a part of the input the norm may still be a number
         input = input * tapegrad.where(overflows, 2.0**-64, 1.0)
         norm = input.norm(p, dim, keepdim=True)
     denominator = norm.clamp(min=eps)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import tapegrad
 
 from .. import _C
+from .._arguments import has_values
 from .._C import Tensor
 from . import _activations, _fractional, _images, _losses
 from ._activations import *  # noqa: F403
@@ -375,7 +376,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     if tensor.numel() == 0:
         if num_classes <= 0:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")
-    else:
+    elif has_values(tensor) or num_classes == -1:
         if int(tensor.min()) < 0:
             raise RuntimeError("Class values must be non-negative.")
         largest = int(tensor.max())
@@ -754,7 +755,8 @@ def binary_cross_entropy(
             f"Using a target size ({target.shape}) that is different to the input size "
             f"({input.shape}) is deprecated. Please ensure they have the same size."
         )
-    if not bool(((input >= 0) & (input <= 1)).all()):
+    valid = (input >= 0) & (input <= 1)
+    if has_values(valid) and not bool(valid.all()):
         raise RuntimeError("all elements of input should be between 0 and 1")
     loss = -(target * _clamped_log(input) + (1 - target) * _clamped_log(1 - input))
     # Where the prediction is exactly the target 0 or 1, neither value nor slope is left.

@@ -22,7 +22,7 @@ __all__ = ["TorchDispatchMode"]
 
 class _Modes(threading.local):
     def __init__(self) -> None:
-        self.stack: list[TorchDispatchMode] = []
+        self.stack: list[Any] = []  # of objects with a method `_intercept`
 
 
 _modes = _Modes()
@@ -54,6 +54,24 @@ class TorchDispatchMode:
         """Run the operator, or give something in the place of its result."""
         raise NotImplementedError
 
+    def _intercept(self, operator: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if operator in _PARTS:
+            result = _PARTS[operator](*args, **kwargs)
+            if result is not NotImplemented:
+                return result
+        if args and not isinstance(args[0], Tensor) and len(args) == 2:
+            number_first = _NUMBER_FIRST.get(operator)
+            if number_first is not None:
+                return number_first(*args)
+        stack = _modes.stack
+        stack.pop()
+        _C._set_dispatching(bool(stack))
+        try:
+            return self.__torch_dispatch__(named(operator, args, kwargs), (), args, kwargs)
+        finally:
+            stack.append(self)
+            _C._set_dispatching(True)
+
     def __enter__(self) -> Any:
         _C._begin_watching(_dispatch)
         _modes.stack.append(self)
@@ -68,20 +86,7 @@ class TorchDispatchMode:
 
 def _dispatch(operator: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Called in the place of an operator while the thread has a mode."""
-    if operator in _PARTS:
-        result = _PARTS[operator](*args, **kwargs)
-        if result is not NotImplemented:
-            return result
-    if args and not isinstance(args[0], Tensor) and len(args) == 2 and operator in _NUMBER_FIRST:
-        return _NUMBER_FIRST[operator](*args)
-    stack = _modes.stack
-    mode = stack.pop()
-    _C._set_dispatching(bool(stack))
-    try:
-        return mode.__torch_dispatch__(named(operator, args, kwargs), (), args, kwargs)
-    finally:
-        stack.append(mode)
-        _C._set_dispatching(True)
+    return _modes.stack[-1]._intercept(operator, args, kwargs)
 
 
 # ---------------------------------------------------------------------- operators of several

@@ -46,10 +46,15 @@ def functional_call(
         tensor([6.])
     """
     places: dict[str, tuple[dict[str, Any], str]] = {}
+    names: dict[int, list[str]] = {}  # of each tensor, which may have several
     for path, owner in module.named_modules(remove_duplicate=False):
-        for registry in (owner._parameters, owner._buffers):
-            for name in registry:
-                places[f"{path}.{name}" if path else name] = (registry, name)
+        start = f"{path}." if path else ""
+        tables: tuple[dict[str, Any], ...] = (owner._parameters, owner._buffers)
+        for registry in tables:
+            for name, tensor in registry.items():
+                places[start + name] = (registry, name)
+                if tensor is not None:
+                    names.setdefault(id(tensor), []).append(start + name)
     if strict:
         _refuse_other_names(module, parameters_and_buffers, places)
     for value in parameters_and_buffers.values():
@@ -65,12 +70,13 @@ def functional_call(
             if key not in places:
                 continue
             registry, name = places[key]
-            original = registry[name]
-            for other, (tied, tied_name) in places.items():
-                # A shared parameter is replaced under all of its names.
-                same = tie_weights and original is not None and tied[tied_name] is original
-                if other == key or (same and other not in parameters_and_buffers):
-                    before.append((tied, tied_name, original))
+            before.append((registry, name, registry[name]))
+            others = names.get(id(registry[name]), ()) if tie_weights else ()
+            registry[name] = value
+            for other in others:
+                if other not in parameters_and_buffers:
+                    tied, tied_name = places[other]
+                    before.append((tied, tied_name, tied[tied_name]))
                     tied[tied_name] = value
         return module(*args, **(kwargs or {}))
     finally:
