@@ -212,6 +212,24 @@ def test_names_that_were_taken_before_and_subclasses():
     assert log == ["aten.sub.Tensor"]
 
 
+@both
+def test_numbers_before_tensors(lib):
+    x = lib.tensor([2, 3], dtype=lib.int32)
+    programs = {
+        "+": lambda n: n + x, "-": lambda n: n - x, "*": lambda n: n * x, "/": lambda n: n / x,
+        "//": lambda n: n // x, "%": lambda n: n % x, "**": lambda n: n**x, "&": lambda n: n & x,
+        "|": lambda n: n | x, "^": lambda n: n ^ x, "<<": lambda n: n << x, ">>": lambda n: n >> x,
+    }  # fmt: skip
+    for name, program in programs.items():
+        log = []
+        plain = program(9)
+        with logging_mode(lib, log):
+            seen = program(9)
+        assert log, name
+        assert seen.dtype is plain.dtype, name
+        assert seen.tolist() == plain.tolist(), name
+
+
 def test_every_namespace_is_seen():
     log = []
     with logging_mode(tg, log):

@@ -134,4 +134,7 @@ _NUMBER_FIRST: dict[str, Callable[[Any, Any], Any]] = {
     "bitwise_and": lambda number, x: x.bitwise_and(number),
     "bitwise_or": lambda number, x: x.bitwise_or(number),
     "bitwise_xor": lambda number, x: x.bitwise_xor(number),
+    "floor_divide": lambda number, x: _C.tensor(number).floor_divide(x),
+    "bitwise_left_shift": lambda number, x: _C.tensor(number).bitwise_left_shift(x),
+    "bitwise_right_shift": lambda number, x: _C.tensor(number).bitwise_right_shift(x),
 }
