@@ -72,8 +72,8 @@ __all__ = [
 ]
 
 # Where PyTorch has classes that other files have here.
-activation.MultiheadAttention = MultiheadAttention  # type: ignore[attr-defined]
-normalization.LocalResponseNorm = LocalResponseNorm  # type: ignore[attr-defined]
+activation.MultiheadAttention = attention.MultiheadAttention  # type: ignore[attr-defined]
+normalization.LocalResponseNorm = images.LocalResponseNorm  # type: ignore[attr-defined]
 
 # The names that PyTorch's files have, where they are others.
 _FILES = ("channelshuffle", "conv", "fold", "instancenorm", "pixelshuffle", "sparse", "upsampling")
