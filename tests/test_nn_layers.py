@@ -32,8 +32,8 @@ def test_every_layer_is_exported():
         module = importlib.import_module(f"{nn.modules.__name__}.{file.name}")
         for name, kind in vars(module).items():
             if isinstance(kind, type) and kind.__module__ == module.__name__:
-                if name == "LazyModuleMixin":  # in its own file alone, as in PyTorch
-                    continue
+                if name in ("LazyModuleMixin", "NonDynamicallyQuantizableLinear"):
+                    continue  # in their own files alone, as in PyTorch
                 exported = not name.startswith("_")
                 assert [name in m.__all__ for m in (module, nn.modules, nn)] == [exported] * 3, name
 

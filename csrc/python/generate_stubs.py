@@ -9,6 +9,7 @@ docs/operators.md, are committed; tests/test_stubs.py fails where this would wri
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -179,11 +180,16 @@ def table() -> str:
     )
 
 
+def _by_number(name: str) -> list[str | int]:
+    """As ruff sorts imports: log2 comes before log10."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+
+
 def later() -> str:
     """What python/tapegrad/_later.py names, for type checkers."""
     lines = [f"from . import {name} as {name}\n" for name in sorted((*MODULES, *MORE_MODULES))]
     for place, names in sorted(PLACES.items()):
-        for name in sorted(names):
+        for name in sorted(names, key=_by_number):
             line = f"from .{place} import {name} as {name}"
             if len(line) > WIDTH:
                 line = f"from .{place} import (\n    {name} as {name},\n)"

@@ -2,13 +2,13 @@
 
 Optimisers and moving averages use them under these names. Other arguments are lists of
 one for each tensor, or one tensor or number for all. The forms that end in an underscore write into
-the tensors and return the list, the others return new ones. Gradients flow as ever.
+the tensors and return the list, the others return a tuple of new ones. Gradients flow as ever.
 
 Example:
     >>> import tapegrad
     >>> weights = [tapegrad.ones(2), tapegrad.zeros(1)]
     >>> tapegrad._foreach_add(weights, [tapegrad.ones(2), tapegrad.ones(1)], alpha=0.5)
-    [tensor([1.5000, 1.5000]), tensor([0.5000])]
+    (tensor([1.5000, 1.5000]), tensor([0.5000]))
     >>> tapegrad._foreach_mul_(weights, 3.0) is weights, weights
     (True, [tensor([3., 3.]), tensor([0.])])
 """
@@ -58,14 +58,14 @@ def _over_lists(name: str) -> Callable[..., Any]:
                     "Tensor lists must have the same number of tensors, "
                     f"got {count} and {len(values)}"
                 )
-        results = [
+        results = tuple(
             call(
                 _at(self, i),
                 *(_at(value, i) for value in args),
                 **{key: _at(value, i) for key, value in kwargs.items()},
             )
             for i in range(count)
-        ]
+        )
         return self if name.endswith("_") else results
 
     function.__name__ = function.__qualname__ = name

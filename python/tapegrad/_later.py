@@ -61,7 +61,7 @@ PLACES = {
     "_foreach": (
         *(f"_foreach_{name}" for name in _FOREACH),
         *(f"_foreach_{name}_" for name in _FOREACH),
-        *(f"_foreach_{name}" for name in ("clone", "copy_", "max", "mm", "norm", "zero_")),
+        *(f"_foreach_{name}" for name in ("clone", "copy_", "max", "norm", "zero_")),
     ),
     "_histograms": ("histogramdd",),
     "_inplace": (

@@ -91,7 +91,6 @@ from ._foreach import _foreach_maximum as _foreach_maximum
 from ._foreach import _foreach_maximum_ as _foreach_maximum_
 from ._foreach import _foreach_minimum as _foreach_minimum
 from ._foreach import _foreach_minimum_ as _foreach_minimum_
-from ._foreach import _foreach_mm as _foreach_mm
 from ._foreach import _foreach_mul as _foreach_mul
 from ._foreach import _foreach_mul_ as _foreach_mul_
 from ._foreach import _foreach_neg as _foreach_neg

@@ -220,17 +220,15 @@ class Timer:
         Args:
             threshold: how far they may be from each other, as a part of the median.
             min_run_time: how many seconds all runs take at least.
-            max_run_time: how many they take at most, but for the last one.
+            max_run_time: how many they take at most: all are measured again, twice as long.
             callback: called after each run with the executions and the seconds it took.
         """
         result = self.blocked_autorange(callback, min_run_time)
-        times = result.raw_times
-        while (len(times) < 4 or result.iqr > threshold * result.median) and (
-            sum(times) < max_run_time
+        while (len(result.times) < 4 or result.iqr > threshold * result.median) and (
+            min_run_time < max_run_time
         ):
-            times.append(self._run(result.number_per_run))
-            if callback is not None:
-                callback(result.number_per_run, times[-1])
+            min_run_time = min(2 * min_run_time, max_run_time)
+            result = self.blocked_autorange(callback, min_run_time)
         return result
 
 
