@@ -38,6 +38,4 @@ def test_package(package: str, tmp_path: Path) -> None:
     if importlib.util.find_spec(package) is None:
         option = "--no-deps " if asks_for_torch else ""
         pytest.skip(f"needs `pip install {option}{names}`; docs/torch_programs.md says more")
-    if package == "x_transformers" and importlib.util.find_spec("tapegrad.func") is None:
-        pytest.skip("needs torch.func")
     ends_alike(FOLDER / f"{package}_example.py", tmp_path)
