@@ -294,6 +294,27 @@ def test_errors(name: str, lib: Any) -> None:
 
 
 @pytest.mark.parametrize("lib", [tg, torch], ids=["tapegrad", "torch"])
+def test_inputs_that_beginners_give(lib: Any) -> None:
+    loss, layer = lib.nn.CrossEntropyLoss(), lib.nn.Linear(2, 2)
+    for call, start in (
+        (lambda: loss(lib.ones(2, 3), lib.ones(2, 1).long()), "0D or 1D target tensor expected"),
+        (lambda: loss(lib.ones(2, 3), lib.ones(2, 3, 1)), "0D or 1D target tensor expected"),
+        (
+            lambda: loss(lib.ones(2, 3, 4), lib.ones(2, 3).long()),
+            "Expected target size [2, 4], got",
+        ),
+        (lambda: layer(lib.ones(1, 2).long()), "mat1 and mat2 must have the same dtype, but got"),
+        (lambda: layer(lib.ones(2).double()), "mat1 and mat2 must have the same dtype, but got"),
+    ):
+        with raises(RuntimeError, start, lib):
+            call()
+    assert [x.tolist() for x in lib.split(tensor=lib.ones(2), split_size_or_sections=1)] == [
+        [1],
+        [1],
+    ]
+
+
+@pytest.mark.parametrize("lib", [tg, torch], ids=["tapegrad", "torch"])
 def test_squared_errors_up_to_infinity(lib: Any) -> None:
     F = lib.nn.functional
     x = lib.tensor([1.0, 2.0], requires_grad=True)

@@ -270,6 +270,9 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     if (x.sizes().back() != k)
         fail("mat1 and mat2 shapes cannot be multiplied (", rows_of(x), "x", x.sizes().back(),
              " and ", k, "x", n, ")");
+    if (x.dtype() != weight.dtype())
+        fail("mat1 and mat2 must have the same dtype, but got ", scalar_type_name(x.dtype()),
+             " and ", scalar_type_name(weight.dtype()));
     require_same_type(x, weight);
     if (bias.defined()) {
         if (bias.dtype() != x.dtype())

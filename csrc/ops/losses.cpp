@@ -162,6 +162,8 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const Tensor& we
              " classes or no classes but got weight tensor of shape: ", to_string(weight.sizes()));
     if (target.is_floating() && target.dim() == input.dim())
         return probability_cross_entropy(input, target, weight, reduction, label_smoothing);
+    if (input.dim() == 2 && target.dim() > 1)
+        fail("0D or 1D target tensor expected, multi-target not supported");
     const Tensor targets = class_numbers(target);
     if (target.dim() != input.dim() - 1)
         fail("input and target have unfitting dimensions: an input of shape ",
@@ -170,10 +172,15 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const Tensor& we
     if (input.dim() > 1 && target.sizes()[0] != input.sizes()[0])
         fail<ValueError>("Expected input batch_size (", input.sizes()[0],
                          ") to match target batch_size (", target.sizes()[0], ").");
-    for (int i = 1; i < target.dim(); ++i)
-        if (target.sizes()[i] != input.sizes()[i + 1])
+    for (int i = 1; i < target.dim(); ++i) {
+        if (target.sizes()[i] == input.sizes()[i + 1]) continue;
+        if (input.dim() == 4)
             fail("input and target batch or spatial sizes don't match: target ",
                  to_string(target.sizes()), ", input ", to_string(input.sizes()));
+        Dims wanted = input.sizes();
+        wanted.erase(1);
+        fail("Expected target size ", to_string(wanted), ", got ", to_string(target.sizes()));
+    }
 
     const int64_t count = target.numel();
     const Tensor rows = rows_of_classes(input, count), data = contiguous_values(rows);

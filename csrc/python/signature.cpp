@@ -15,11 +15,17 @@ namespace {
 
 // Names of NumPy and of older PyTorch, and one that is a word of Python, beside those of the signatures.
 constexpr std::pair<const char*, const char*> kAlternatives[] = {
-    {"axis", "dim"},         {"axes", "dims"},
-    {"keepdims", "keepdim"}, {"self", "input"},
-    {"x", "input"},          {"a", "input"},
-    {"x1", "input"},         {"x2", "other"},
-    {"from", "from_"},       {"split_size_or_sections", "split_size"},
+    {"axis", "dim"},
+    {"axes", "dims"},
+    {"keepdims", "keepdim"},
+    {"self", "input"},
+    {"x", "input"},
+    {"a", "input"},
+    {"x1", "input"},
+    {"x2", "other"},
+    {"tensor", "input"},
+    {"from", "from_"},
+    {"split_size_or_sections", "split_size"},
 };
 
 std::string_view strip(std::string_view text) {
