@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 from .. import _C
 from .._C import Tensor
-from ..func import _guards, _pytree
+from ..func import _guards
 from ..func._levels import below, plain, rewrapped
 from ..func._run import Run, Transposed
+from ..utils import _pytree
 from ..utils._python_dispatch import _dispatch, _modes
 from . import function
 from .grad_mode import enable_grad
@@ -162,14 +163,14 @@ def _carry(
     level: _DualLevel, op: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """The results of an operator with their tangents."""
-    flat, spec = _pytree.flatten((args, kwargs))
+    flat, spec = _pytree.tree_flatten((args, kwargs))
     places = [i for i, x in enumerate(flat) if isinstance(x, DualTensor) and x._level is level]
     duals = [flat[i] for i in places]
     run = Run([x._primal for x in duals])
     for i, alias in zip(places, run.aliases, strict=True):
         flat[i] = alias
-    given, named = spec.build(flat)
-    leaves, out_spec = _pytree.flatten(run.call(op, *given, **named))
+    given, named = spec.unflatten(flat)
+    leaves, out_spec = _pytree.tree_flatten(run.call(op, *given, **named))
     with_slope = [
         i for i, x in enumerate(leaves) if isinstance(x, Tensor) and x.requires_grad
     ]  # fmt: skip
@@ -181,7 +182,7 @@ def _carry(
         for i, value, tangent in zip(with_slope, outputs, pushed, strict=True):
             tangent = rewrapped(tangent, run.levels)
             leaves[i] = _made(level, run.finished(leaves[i]), tangent, value._is_view())
-    return out_spec.build(leaves)
+    return out_spec.unflatten(leaves)
 
 
 def _write(

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from .._C import Tensor
 from ..autograd.function import Function
+from ..utils import _pytree
 from ..utils._python_dispatch import _modes
-from . import _pytree
 from ._levels import BatchedTensor, Level, VmapError, below, is_batched, wrap
 
 __all__ = ["VmapInfo", "apply"]
@@ -25,7 +25,7 @@ def apply(cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     values = (*args, *kwargs.values())
     for mode in reversed(_modes.stack):
         if isinstance(mode, Level):
-            if any(_of_level(mode, x) for x in _pytree.flatten(values)[0]):
+            if any(_of_level(mode, x) for x in _pytree.tree_flatten(values)[0]):
                 return _batched(mode, cls, args, kwargs)
         elif hasattr(mode, "involves") and mode.involves(values):
             return mode.apply(cls, args, kwargs)
@@ -50,14 +50,14 @@ def _batched(level: Level, cls: Any, args: tuple[Any, ...], kwargs: dict[str, An
             f"You tried to vmap over {name}, but it does not have vmap support. Please override "
             "and implement the vmap staticmethod or set generate_vmap_rule=True."
         )
-    flat, spec = _pytree.flatten((args, kwargs))
+    flat, spec = _pytree.tree_flatten((args, kwargs))
     dims = [0 if _of_level(level, x) else None for x in flat]
     values = [x._value if _of_level(level, x) else x for x in flat]
     with below(level):
         if not own:
             return _generated(level, cls, flat, values, spec)
-        given, named = spec.build(values)
-        in_dims, _ = spec.build(dims)
+        given, named = spec.unflatten(values)
+        in_dims, _ = spec.unflatten(dims)
         info = VmapInfo(level.size, level.randomness)
         result = cls.vmap(info, in_dims, *given, **named)
         if not (isinstance(result, tuple) and len(result) == 2):
@@ -65,14 +65,14 @@ def _batched(level: Level, cls: Any, args: tuple[Any, ...], kwargs: dict[str, An
                 f"Expected the vmap staticmethod of {name} to return (output, out_dims), got "
                 f"{type(result)}"
             )
-        leaves, out_spec = _pytree.flatten(result[0])
-        places = _pytree.broadcast(result[1], out_spec)
+        leaves, out_spec = _pytree.tree_flatten(result[0])
+        places = _pytree._broadcast_to_and_flatten(result[1], out_spec)
         if places is None:
             raise RuntimeError(
                 f"Expected the vmap staticmethod of {name} to return out_dims in the form of the "
                 "output"
             )
-        return out_spec.build(
+        return out_spec.unflatten(
             [
                 x if dim is None else wrap(level, x.movedim(dim, 0) if dim else x)
                 for x, dim in zip(leaves, places, strict=True)
@@ -120,13 +120,13 @@ def _generated(level: Level, cls: Any, flat: list[Any], values: list[Any], spec:
         @staticmethod
         def forward(ctx: Any, *xs: Any) -> Any:
             with Level(level.size, level.randomness) as inner:
-                args, kwargs = spec.build(inside(inner, xs, flags))
+                args, kwargs = spec.unflatten(inside(inner, xs, flags))
                 if cls._is_separate():
                     out = cls.forward(*args, **kwargs)
                     cls.setup_context(notes, args, out)
                 else:
                     out = cls.forward(notes, *args, **kwargs)
-                leaves, forms["out"] = _pytree.flatten(out)
+                leaves, forms["out"] = _pytree.tree_flatten(out)
                 outs = [taken(inner, x) for x in leaves]
                 saved = [taken(inner, x) for x in notes.saved_tensors]
                 without = {id(x) for x in getattr(notes, "without", ())}
@@ -165,4 +165,4 @@ def _generated(level: Level, cls: Any, flat: list[Any], values: list[Any], spec:
         wrap(level, x) if b and isinstance(x, Tensor) else x
         for x, b in zip(outs, forms["batched"], strict=True)
     ]
-    return forms["out"].build(results)
+    return forms["out"].unflatten(results)

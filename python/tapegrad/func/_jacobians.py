@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import _C
 from .._C import Tensor
-from . import _pytree
+from ..utils import _pytree
 from ._levels import Level, VmapError, current_levels, rewrapped, suspended
 from ._run import (
     Argnums,
@@ -89,8 +89,8 @@ def _all_rows(
             size = min(chunk, count - start)
             with Level(size, quick=True):
                 run = Run(leaves)
-                result = run.call(func, *spec.build(run.aliases))
-                outputs = run.outputs(_pytree.flatten(result)[0], "jacrev")
+                result = run.call(func, *spec.unflatten(run.aliases))
+                outputs = run.outputs(_pytree.tree_flatten(result)[0], "jacrev")
                 out = outputs[out_place]
                 ahead = len(run.levels)
                 with suspended():
@@ -116,7 +116,7 @@ def _jacobian(
     @functools.wraps(func, updated=())
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         chosen = chosen_arguments(args, argnums)
-        leaves, spec = _pytree.flatten(chosen)
+        leaves, spec = _pytree.tree_flatten(chosen)
         require_floats(leaves, name, "the arguments")
 
         def of_chosen(*given: Any) -> Any:
@@ -124,10 +124,10 @@ def _jacobian(
             return func(*replaced(args, argnums, tree), **kwargs)
 
         if isinstance(argnums, int):
-            leaves, spec = _pytree.flatten((chosen,))
+            leaves, spec = _pytree.tree_flatten((chosen,))
         run = Run(leaves)
-        result, aux = parted(run.call(of_chosen, *spec.build(run.aliases)), has_aux, name)
-        out_leaves, out_spec = _pytree.flatten(result)
+        result, aux = parted(run.call(of_chosen, *spec.unflatten(run.aliases)), has_aux, name)
+        out_leaves, out_spec = _pytree.tree_flatten(result)
         outputs = run.outputs(out_leaves, name)
         ahead = len(run.levels)
         rows = sum(y.shape[ahead:].numel() for y in outputs)
@@ -164,10 +164,10 @@ def _jacobian(
         ]
         trees = []
         for line in shaped:
-            tree = spec.build(line)
+            tree = spec.unflatten(line)
             trees.append(tree[0] if isinstance(argnums, int) else tree)
-        jacobian = out_spec.build(trees)
-        return (jacobian, _pytree.map_leaves(run.finished, aux)) if has_aux else jacobian
+        jacobian = out_spec.unflatten(trees)
+        return (jacobian, _pytree.tree_map(run.finished, aux)) if has_aux else jacobian
 
     return wrapper
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import _C
 from .._C import Tensor
-from . import _pytree
+from ..utils import _pytree
 from ._levels import BatchedTensor, Level, below, current_levels, plain, rewrapped, suspended, wrap
 from ._run import (
     Argnums,
@@ -45,10 +45,10 @@ def grad_and_value(func: Func, argnums: Argnums = 0, has_aux: bool = False) -> F
 
     @functools.wraps(func, updated=())
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        chosen, spec = _pytree.flatten(chosen_arguments(args, argnums))
+        chosen, spec = _pytree.tree_flatten(chosen_arguments(args, argnums))
         require_floats(chosen, "grad", "the arguments")
         run = Run(chosen)
-        given = replaced(args, argnums, spec.build(run.aliases))
+        given = replaced(args, argnums, spec.unflatten(run.aliases))
         result = run.call(func, *given, **kwargs)
         aux = None
         if has_aux:
@@ -72,10 +72,10 @@ def grad_and_value(func: Func, argnums: Argnums = 0, has_aux: bool = False) -> F
         with suspended():
             cotangent = _C.ones_like(output, requires_grad=False)
         grads = run.gradients([output], [cotangent], False)
-        gradient = spec.build([rewrapped(g, run.levels) for g in grads])
+        gradient = spec.unflatten([rewrapped(g, run.levels) for g in grads])
         value = run.finished(result)
         if has_aux:
-            return gradient, (value, _pytree.map_leaves(run.finished, aux))
+            return gradient, (value, _pytree.tree_map(run.finished, aux))
         return gradient, value
 
     return wrapper
@@ -166,17 +166,17 @@ def vjp(func: Func, *primals: Any, has_aux: bool = False) -> Any:
         >>> vjp_fn(tapegrad.tensor([1.0, 10.0]))
         (tensor([ 1., 10.]),)
     """
-    leaves, spec = _pytree.flatten(primals)
+    leaves, spec = _pytree.tree_flatten(primals)
     require_floats(leaves, "vjp", "the primals")
     run = Run(leaves)
-    result, aux = parted(run.call(func, *spec.build(run.aliases)), has_aux, "vjp")
-    out_leaves, out_spec = _pytree.flatten(result)
+    result, aux = parted(run.call(func, *spec.unflatten(run.aliases)), has_aux, "vjp")
+    out_leaves, out_spec = _pytree.tree_flatten(result)
     outputs = run.outputs(out_leaves, "vjp")
 
     def vjp_fn(*cotangents: Any, **options: Any) -> Any:
         """The product of the cotangents with the Jacobian."""
         given = cotangents[0] if len(cotangents) == 1 else cotangents
-        flat, given_spec = _pytree.flatten(given)
+        flat, given_spec = _pytree.tree_flatten(given)
         if given_spec != out_spec:
             raise RuntimeError(
                 f"Expected pytree structure of cotangents to be the same as pytree structure of "
@@ -195,11 +195,11 @@ def vjp(func: Func, *primals: Any, has_aux: bool = False) -> Any:
         products = _spread(
             run.levels, flat, lambda values: run.gradients(outputs, values, True, record)
         )
-        return tuple(spec.build(products))
+        return tuple(spec.unflatten(products))
 
-    results = out_spec.build([run.finished(y) for y in out_leaves])
+    results = out_spec.unflatten([run.finished(y) for y in out_leaves])
     if has_aux:
-        return results, vjp_fn, _pytree.map_leaves(run.finished, aux)
+        return results, vjp_fn, _pytree.tree_map(run.finished, aux)
     return results, vjp_fn
 
 
@@ -252,8 +252,8 @@ def jvp(
             f"jvp: Expected primals to be a tuple. E.g. it should be valid to call f(*primals)."
             f" Got {type(primals)}"
         )
-    leaves, spec = _pytree.flatten(primals)
-    flat, tangent_spec = _pytree.flatten(tangents)
+    leaves, spec = _pytree.tree_flatten(primals)
+    flat, tangent_spec = _pytree.tree_flatten(tangents)
     if spec != tangent_spec:
         raise RuntimeError(
             "jvp(f, primals, tangents): Expected primals and tangents to have the same python "
@@ -263,8 +263,8 @@ def jvp(
     require_floats(leaves, "jvp", "the primals")
     _check_tangents(leaves, flat, "jvp")
     run = Run(leaves)
-    result, aux = parted(run.call(func, *spec.build(run.aliases)), has_aux, "jvp")
-    out_leaves, out_spec = _pytree.flatten(result)
+    result, aux = parted(run.call(func, *spec.unflatten(run.aliases)), has_aux, "jvp")
+    out_leaves, out_spec = _pytree.tree_flatten(result)
     outputs = run.outputs(out_leaves, "jvp")
     if strict and not all(y.requires_grad for y in outputs):
         raise RuntimeError(
@@ -273,10 +273,10 @@ def jvp(
     values = [plain(t, run.levels) for t in flat]
     record = run.outer and (run.recorded or any(t.requires_grad for t in values))
     pushed = Transposed(run, outputs).push(values, record, record)
-    results = out_spec.build([run.finished(y) for y in out_leaves])
-    derivatives = out_spec.build([rewrapped(t, run.levels) for t in pushed])
+    results = out_spec.unflatten([run.finished(y) for y in out_leaves])
+    derivatives = out_spec.unflatten([rewrapped(t, run.levels) for t in pushed])
     if has_aux:
-        return results, derivatives, _pytree.map_leaves(run.finished, aux)
+        return results, derivatives, _pytree.tree_map(run.finished, aux)
     return results, derivatives
 
 
@@ -301,15 +301,15 @@ def linearize(func: Func, *primals: Any) -> tuple[Any, Func]:
         >>> jvp_fn(tapegrad.tensor([1.0, 2.0]))
         tensor([1., 2.])
     """
-    leaves, spec = _pytree.flatten(primals)
+    leaves, spec = _pytree.tree_flatten(primals)
     require_floats(leaves, "linearize", "the primals")
     run = Run(leaves)
-    out_leaves, out_spec = _pytree.flatten(run.call(func, *spec.build(run.aliases)))
+    out_leaves, out_spec = _pytree.tree_flatten(run.call(func, *spec.unflatten(run.aliases)))
     transposed = Transposed(run, run.outputs(out_leaves, "linearize"))
 
     def jvp_fn(*tangents: Any) -> Any:
         """The derivative in the direction of the tangents."""
-        flat, tangent_spec = _pytree.flatten(tangents)
+        flat, tangent_spec = _pytree.tree_flatten(tangents)
         if tangent_spec != spec:
             raise RuntimeError(
                 "Expected the tangents to have the same structure as the primals. Got "
@@ -320,6 +320,6 @@ def linearize(func: Func, *primals: Any) -> tuple[Any, Func]:
             run.recorded or depth.count > 0 or any(t.requires_grad for t in flat)
         )
         pushed = _spread(run.levels, flat, lambda values: transposed.push(values, True, record))
-        return out_spec.build(pushed)
+        return out_spec.unflatten(pushed)
 
-    return out_spec.build([run.finished(y) for y in out_leaves]), jvp_fn
+    return out_spec.unflatten([run.finished(y) for y in out_leaves]), jvp_fn

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import _C
 from .._C import Tensor
-from . import _pytree
+from ..utils import _pytree
 from ._levels import BatchedTensor, Level, wrap
 
 __all__ = ["vmap"]
@@ -67,7 +67,7 @@ def vmap(
 
     @functools.wraps(func, updated=())
     def batched(*args: Any, **kwargs: Any) -> Any:
-        flat, spec = _pytree.flatten(args)
+        flat, spec = _pytree.tree_flatten(args)
         dims = _in_dims(in_dims, flat, spec, func)
         size = _batch_size(flat, dims)
         if chunk_size is None or chunk_size >= size:
@@ -93,12 +93,12 @@ def _in_dims(in_dims: Any, flat: list[Any], spec: Any, func: Callable[..., Any])
             f"vmap({_name(func)})(<inputs>): got no inputs. Maybe you forgot to add inputs, or you "
             "are trying to vmap over a function with no inputs. The latter is unsupported."
         )
-    dims = _pytree.broadcast(in_dims, spec)
+    dims = _pytree._broadcast_to_and_flatten(in_dims, spec)
     if dims is None:
         raise ValueError(
             f"vmap({_name(func)}, in_dims={in_dims}, ...)(<inputs>): in_dims is not compatible "
             "with the structure of `inputs`. in_dims has structure "
-            f"{_pytree.flatten(in_dims)[1]} but inputs has structure {spec}."
+            f"{_pytree.tree_flatten(in_dims)[1]} but inputs has structure {spec}."
         )
     for i, (x, dim) in enumerate(zip(flat, dims, strict=True)):
         if dim is None:
@@ -154,22 +154,22 @@ def run(
         args = [
             x if dim is None else wrap(level, x) for x, dim in zip(moved, dims, strict=True)
         ]  # fmt: skip
-        results, out_spec = _pytree.flatten(func(*spec.build(args), **kwargs))
+        results, out_spec = _pytree.tree_flatten(func(*spec.unflatten(args), **kwargs))
     places = _out_dims(out_dims, out_spec, func)
-    return out_spec.build(
+    return out_spec.unflatten(
         [_result(level, x, dim, func) for x, dim in zip(results, places, strict=True)]
     )
 
 
 def _out_dims(out_dims: Any, spec: Any, func: Callable[..., Any]) -> list[Any]:
-    if spec is _pytree.leaf_spec and isinstance(out_dims, tuple) and len(out_dims) == 1:
+    if spec.is_leaf() and isinstance(out_dims, tuple) and len(out_dims) == 1:
         out_dims = out_dims[0]
-    dims = _pytree.broadcast(out_dims, spec)
+    dims = _pytree._broadcast_to_and_flatten(out_dims, spec)
     if dims is None:
         raise ValueError(
             f"vmap({_name(func)}, ..., out_dims={out_dims})(<inputs>): out_dims is not compatible "
             "with the structure of `outputs`. out_dims has structure "
-            f"{_pytree.flatten(out_dims)[1]} but outputs has structure {spec}."
+            f"{_pytree.tree_flatten(out_dims)[1]} but outputs has structure {spec}."
         )
     return dims
 
@@ -223,12 +223,12 @@ def _in_chunks(
             _C.set_rng_state(state)
         chunk = [column[i] for column in columns]
         level = Level(count, randomness)
-        leaves, out_spec = _pytree.flatten(
+        leaves, out_spec = _pytree.tree_flatten(
             run(func, chunk, dims, spec, count, out_dims, level, kwargs)
         )
         parts.append(leaves)
     places = _out_dims(out_dims, out_spec, func)
-    return out_spec.build(
+    return out_spec.unflatten(
         [
             column[0] if dim is None else _C.cat(list(column), dim)
             for column, dim in zip(zip(*parts, strict=True), places, strict=True)

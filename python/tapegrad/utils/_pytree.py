@@ -18,8 +18,9 @@ from __future__ import annotations
 
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from .. import return_types
 
 __all__ = [
     "LeafSpec",
@@ -45,21 +46,30 @@ Unflatten = Callable[[Iterable[Any], Any], Any]
 IsLeaf = Callable[[Any], bool] | None
 
 
-@dataclass(frozen=True)
 class TreeSpec:
     """The form of a tree: the type of its root, what rebuilds it, and the forms below.
 
-    `LeafSpec()` is that of a leaf. Forms compare equal if the trees differ in their leaves alone.
+    That of a leaf is a `LeafSpec`. Forms compare equal if the trees differ in their leaves alone,
+    and are printed as a tree with stars for leaves.
     """
 
-    type: Any
-    context: Any
-    children_specs: tuple[TreeSpec, ...]
+    __slots__ = ("children_specs", "context", "num_leaves", "type")
 
-    @property
-    def num_leaves(self) -> int:
-        """How many leaves trees of this form have."""
-        return sum(s.num_leaves for s in self.children_specs) if self.type else 1
+    def __init__(self, type: Any, context: Any, children_specs: tuple[TreeSpec, ...]) -> None:
+        self.type, self.context, self.children_specs = type, context, children_specs
+        self.num_leaves: int = sum([s.num_leaves for s in children_specs]) if type else 1
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TreeSpec) and (
+            (self.type, self.context, self.children_specs)
+            == (other.type, other.context, other.children_specs)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.num_leaves))
+
+    def __repr__(self) -> str:
+        return repr(self.unflatten(["*"] * self.num_leaves)).replace("'*'", "*")
 
     @property
     def num_children(self) -> int:
@@ -89,11 +99,13 @@ class TreeSpec:
 class LeafSpec(TreeSpec):
     """The form of a leaf."""
 
+    __slots__ = ()
+
     def __init__(self) -> None:
         super().__init__(None, None, ())
 
-    def __repr__(self) -> str:
-        return "*"
+
+_LEAF = LeafSpec()
 
 
 def _flat_list(values: Any) -> tuple[list[Any], Any]:
@@ -108,10 +120,14 @@ def _built_dict(kind: Any) -> Unflatten:
     return lambda parts, keys: kind(zip(keys, parts, strict=True))
 
 
-# For each type of container what takes it apart, and what puts it together. All named tuples
-# stand under `_Named`.
+# For each type of container what takes it apart, and what puts it together. All named tuples, and
+# the results of operators that have names, stand under `_Named`.
 class _Named:
     pass
+
+
+def _built_named(parts: Any, kind: Any) -> Any:
+    return kind(*parts) if hasattr(kind, "_fields") else kind(parts)
 
 
 _nodes: dict[type, tuple[Flatten, Unflatten]] = {
@@ -124,8 +140,10 @@ _nodes: dict[type, tuple[Flatten, Unflatten]] = {
         lambda parts, c: defaultdict(c[0], zip(c[1], parts, strict=True)),
     ),
     deque: (lambda d: (list(d), d.maxlen), lambda parts, length: deque(parts, maxlen=length)),
-    _Named: (lambda t: (list(t), type(t)), lambda parts, kind: kind(*parts)),
+    _Named: (lambda t: (list(t), type(t)), _built_named),
 }
+# Under which of these each type that has been met stands, or None.
+_kinds: dict[type, type | None] = {}
 
 
 def register_pytree_node(
@@ -145,6 +163,7 @@ def register_pytree_node(
     if cls in _nodes:
         raise ValueError(f"{cls} is already registered as pytree node.")
     _nodes[cls] = flatten_fn, unflatten_fn
+    _kinds.pop(cls, None)
 
 
 def _kind(tree: Any, is_leaf: IsLeaf) -> type | None:
@@ -152,9 +171,13 @@ def _kind(tree: Any, is_leaf: IsLeaf) -> type | None:
     if is_leaf is not None and is_leaf(tree):
         return None
     kind = type(tree)
-    if kind in _nodes:
-        return kind
-    return _Named if issubclass(kind, tuple) and hasattr(kind, "_fields") else None
+    try:
+        return _kinds[kind]
+    except KeyError:
+        named = issubclass(kind, tuple) and (
+            hasattr(kind, "_fields") or kind.__module__ == return_types.__name__
+        )
+        return _kinds.setdefault(kind, kind if kind in _nodes else _Named if named else None)
 
 
 def tree_flatten(tree: PyTree, is_leaf: IsLeaf = None) -> tuple[list[Any], TreeSpec]:
@@ -172,9 +195,9 @@ def _flatten(tree: Any, is_leaf: IsLeaf, leaves: list[Any]) -> TreeSpec:
     kind = _kind(tree, is_leaf)
     if kind is None:
         leaves.append(tree)
-        return LeafSpec()
+        return _LEAF
     parts, context = _nodes[kind][0](tree)
-    return TreeSpec(kind, context, tuple(_flatten(part, is_leaf, leaves) for part in parts))
+    return TreeSpec(kind, context, tuple([_flatten(part, is_leaf, leaves) for part in parts]))
 
 
 def tree_unflatten(leaves: Iterable[Any], treespec: TreeSpec) -> PyTree:
@@ -220,6 +243,12 @@ def tree_map(
     return spec.unflatten(map(func, leaves, *(_up_to(spec, rest) for rest in rests)))
 
 
+def _keys(spec: TreeSpec) -> list[Any]:
+    """The keys of a dict's form."""
+    keys: list[Any] = spec.context[1] if spec.type is defaultdict else spec.context
+    return keys
+
+
 def _up_to(spec: TreeSpec, tree: Any) -> list[Any]:
     """What a tree has at the leaves of a form."""
     if spec.type is None:
@@ -233,12 +262,45 @@ def _up_to(spec: TreeSpec, tree: Any) -> list[Any]:
             f"Node arity mismatch; expected {spec.num_children}, but got {len(parts)}."
         )
     if isinstance(tree, dict):
-        if set(tree) != set(spec.context[1] if kind is defaultdict else spec.context):
+        keys = _keys(spec)
+        if set(tree) != set(keys):
             raise ValueError(f"Node keys mismatch; expected {spec.context}, but got {list(tree)}.")
-        parts = [tree[key] for key in (spec.context[1] if kind is defaultdict else spec.context)]
+        parts = [tree[key] for key in keys]
     elif context != spec.context:
         raise ValueError(f"Node context mismatch; expected {spec.context}, but got {context}.")
     return [x for part, below in zip(parts, spec.children_specs) for x in _up_to(below, part)]
+
+
+def _broadcast_to_and_flatten(tree: PyTree, treespec: TreeSpec) -> list[Any] | None:
+    """For each leaf of a form the leaf of a smaller tree that stands above it; None: no fit.
+
+    Lists fit lists and named tuples their own type; plain tuples and deques fit all three of
+    tuples, named tuples and deques, and dicts those with the same keys.
+    """
+    kind = _kind(tree, None)
+    if kind is None:
+        return [tree] * treespec.num_leaves
+    if treespec.is_leaf():
+        return None
+    parts, context = _nodes[kind][0](tree)
+    if len(parts) != treespec.num_children:
+        return None
+    if isinstance(tree, dict):
+        if not issubclass(treespec.type, dict) or set(_keys(treespec)) != set(tree):
+            return None
+        parts = [tree[key] for key in _keys(treespec)]
+    elif kind in (tuple, deque):
+        if treespec.type not in (tuple, deque, _Named):
+            return None
+    elif (kind, context) != (treespec.type, treespec.context):
+        return None
+    result = []
+    for part, child in zip(parts, treespec.children_specs, strict=True):
+        below = _broadcast_to_and_flatten(part, child)
+        if below is None:
+            return None
+        result += below
+    return result
 
 
 def tree_map_(
