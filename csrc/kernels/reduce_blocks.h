@@ -253,7 +253,7 @@ TAPEGRAD_INLINE void add_up_rows(T* p, int64_t rows, int64_t stride, int64_t wid
 struct ColumnPlan {
     int64_t lines, block_rows, blocks, strips;
     ColumnPlan(int64_t n, int64_t inner)
-        : lines(max_of(1, min_of(64 / max_of(inner, 1), n))),
+        : lines(max_of(1, min_of(64 / inner, n))),
           block_rows(kColRows * lines),
           blocks(ceil_div(n, block_rows)),
           strips(ceil_div(inner, kColStrip)) {}

@@ -32,7 +32,7 @@ Tensor bincount(const Tensor& x, const std::optional<Tensor>& weights, int64_t m
         for (int64_t i = 0; i < x.numel(); ++i) ++out.data<int64_t>()[at[i]];
         return out;
     }
-    const Tensor added = contiguous_values(cast_values(*weights, DType::Float64));
+    const Tensor added = contiguous_values(*weights, DType::Float64);
     Tensor out = zeros({length}, DType::Float64);
     for (int64_t i = 0; i < x.numel(); ++i) out.data<double>()[at[i]] += added.data<double>()[i];
     return cast_values(out, weights->dtype() == DType::Float32 ? DType::Float32 : DType::Float64);
@@ -85,7 +85,7 @@ Tensor weights_of(const Tensor& x, const std::optional<Tensor>& weight) {
              "if weight tensor is provided it should have the same shape as the input tensor "
              "excluding its innermost dimension, but got input with shape ",
              to_string(x.sizes()), " and weight with shape ", to_string(weight->sizes()));
-    return contiguous_values(cast_values(*weight, DType::Float64));
+    return contiguous_values(*weight, DType::Float64);
 }
 
 // The sums in the type of x; as a density, of which the integral is 1.

@@ -23,14 +23,25 @@ template <class T> void check_direction(T start, T end, T step) {
     if (step > 0 ? start > end : start < end) refuse_direction();
 }
 
-// The number of steps in whole numbers; no difference of int64 values overflows here.
+// How often a step fits between two numbers, and whether something is left; no difference of int64 values
+// overflows here.
+struct WholeSteps {
+    uint64_t count;
+    bool rest;
+    WholeSteps(int64_t start, int64_t end, int64_t step) {
+        const uint64_t distance =
+            step > 0 ? uint64_t(end) - uint64_t(start) : uint64_t(start) - uint64_t(end);
+        const uint64_t width = step > 0 ? uint64_t(step) : 0 - uint64_t(step);
+        count = distance / width;
+        rest = distance % width != 0;
+    }
+};
+
 int64_t integer_count(int64_t start, int64_t end, int64_t step) {
     if (start == end) return 0;
     if (step == 0) fail<ValueError>("step must be nonzero");  // its fraction was cut off
-    const uint64_t distance =
-        step > 0 ? uint64_t(end) - uint64_t(start) : uint64_t(start) - uint64_t(end);
-    const uint64_t width = step > 0 ? uint64_t(step) : 0 - uint64_t(step);
-    const uint64_t count = distance / width + (distance % width != 0);
+    const WholeSteps steps(start, end, step);
+    const uint64_t count = steps.count + steps.rest;
     if (count > uint64_t(INT64_MAX)) fail("invalid size, possible overflow?");
     return static_cast<int64_t>(count);
 }
@@ -65,8 +76,7 @@ Tensor progression(const Scalar& start, const Scalar& step, int64_t count, DType
 }  // namespace
 
 Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, DType dtype) {
-    if (dtype == DType::Bool)
-        fail<NotImplementedError>("\"arange_cpu\" not implemented for 'Bool'");
+    if (dtype == DType::Bool) refuse_dtype("arange_cpu", dtype);
     bool fractions = false;
     for (const Scalar* number : {&start, &end, &step})
         fractions = fractions || number->is_floating() || number->is_large();
@@ -82,7 +92,7 @@ Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, DType 
 }
 
 Tensor range(const Scalar& start, const Scalar& end, const Scalar& step, DType dtype) {
-    if (dtype == DType::Bool) fail<NotImplementedError>("\"range_cpu\" not implemented for 'Bool'");
+    if (dtype == DType::Bool) refuse_dtype("range_cpu", dtype);
     check_direction(start.to_double(), end.to_double(), step.to_double());
     if (is_floating(dtype)) {
         const double steps = std::floor((end.to_double() - start.to_double()) / step.to_double());
@@ -94,17 +104,14 @@ Tensor range(const Scalar& start, const Scalar& end, const Scalar& step, DType d
     const int64_t first = start.to_int(), last = end.to_int(), width = step.to_int();
     if (width == 0) fail("step must be nonzero");  // its fraction was cut off
     if (width > 0 ? first > last : first < last) refuse_direction();
-    const uint64_t distance =
-        width > 0 ? uint64_t(last) - uint64_t(first) : uint64_t(first) - uint64_t(last);
-    const uint64_t steps = distance / (width > 0 ? uint64_t(width) : 0 - uint64_t(width));
+    const uint64_t steps = WholeSteps(first, last, width).count;
     if (steps >= uint64_t(INT64_MAX)) fail("invalid size, possible overflow?");
     return progression(start, step, static_cast<int64_t>(steps) + 1, dtype);
 }
 
 Tensor linspace(const Scalar& start_given, const Scalar& end_given, int64_t steps, DType dtype) {
     if (steps < 0) fail("number of steps must be non-negative");
-    if (dtype == DType::Bool)
-        fail<NotImplementedError>("\"linspace_cpu\" not implemented for 'Bool'");
+    if (dtype == DType::Bool) refuse_dtype("linspace_cpu", dtype);
     // Of no values there is no end, and of one no second.
     const Scalar start = steps > 0 ? start_given.as(dtype) : 0,
                  end = steps > 1 ? end_given.as(dtype) : start;

@@ -17,12 +17,14 @@ namespace {
 
 using kernels::GemmArgs;
 
+void refuse_bools(const Tensor& x) {
+    if (x.dtype() == DType::Bool) refuse_dtype("addmm_impl_cpu_", x.dtype());
+}
 void require_same_type(const Tensor& a, const Tensor& b) {
     if (a.dtype() != b.dtype())
         fail("expected m1 and m2 to have the same dtype, but got: ", cpp_type_name(a.dtype()),
              " != ", cpp_type_name(b.dtype()));
-    if (a.dtype() == DType::Bool)
-        fail<NotImplementedError>("\"addmm_impl_cpu_\" not implemented for 'Bool'");
+    refuse_bools(a);
 }
 
 // The last two dimensions swapped; recorded only where that matters.
@@ -273,7 +275,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     if (x.dtype() != weight.dtype())
         fail("mat1 and mat2 must have the same dtype, but got ", scalar_type_name(x.dtype()),
              " and ", scalar_type_name(weight.dtype()));
-    require_same_type(x, weight);
+    refuse_bools(x);
     if (bias.defined()) {
         if (bias.dtype() != x.dtype())
             fail("self and mat2 must have the same dtype, but got ", scalar_type_name(bias.dtype()),

@@ -4,8 +4,6 @@
 
 namespace tapegrad {
 
-Tensor int64_values(const Tensor& index) {
-    return contiguous_values(cast_values(index, DType::Int64));
-}
+Tensor int64_values(const Tensor& index) { return contiguous_values(index, DType::Int64); }
 
 }  // namespace tapegrad

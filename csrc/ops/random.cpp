@@ -41,9 +41,7 @@ struct DrawnEach {
 };
 
 void check_uniform(DType dtype, double low, double high) {
-    if (!is_floating(dtype))
-        fail<NotImplementedError>("\"check_uniform_bounds\" not implemented for '",
-                                  scalar_type_name(dtype), "'");
+    if (!is_floating(dtype)) refuse_dtype("check_uniform_bounds", dtype);
     const double largest = visit_dtype(
         dtype, []<class T>() { return static_cast<double>(std::numeric_limits<T>::max()); });
     if (!(std::abs(low) <= largest)) fail("from is out of bounds for ", cpp_type_name(dtype));
@@ -58,9 +56,7 @@ void check_uniform(DType dtype, double low, double high) {
 
 void check_normal(DType dtype, double deviation) {
     if (!(deviation >= 0)) fail("normal expects std >= 0.0, but found std ", deviation);
-    if (!is_floating(dtype))
-        fail<NotImplementedError>("\"normal_kernel_cpu\" not implemented for '",
-                                  scalar_type_name(dtype), "'");
+    if (!is_floating(dtype)) refuse_dtype("normal_kernel_cpu", dtype);
 }
 
 void check_integers(DType dtype, int64_t low, int64_t high) {
@@ -89,9 +85,7 @@ void check_probability(double p) {
 }
 
 void check_probabilities(const Tensor& p) {
-    if (!p.is_floating())
-        fail<NotImplementedError>("\"bernoulli_tensor_cpu_p_\" not implemented for '",
-                                  scalar_type_name(p.dtype()), "'");
+    if (!p.is_floating()) refuse_dtype("bernoulli_tensor_cpu_p_", p.dtype());
     const Tensor values = contiguous_values(p);
     const bool good = visit_dtype(p.dtype(), [&]<class T>() {
         const T* data = values.data<T>();
@@ -176,7 +170,7 @@ Tensor normal(const Arg& mean, const Arg& deviation, Generator& generator) {
     if (!deviation.is_tensor()) {
         check_normal(DType::Float32, deviation.scalar().to_double());
     } else {
-        const Tensor values = contiguous_values(cast_values(deviation.tensor(), DType::Float64));
+        const Tensor values = contiguous_values(deviation, DType::Float64);
         for (int64_t i = 0; i < values.numel(); ++i)
             if (!(values.data<double>()[i] >= 0)) fail("normal expects all elements of std >= 0.0");
     }
@@ -202,7 +196,7 @@ Tensor randint(int64_t low, int64_t high, const Dims& sizes, DType dtype, Genera
 Tensor randperm(int64_t n, DType dtype, Generator& generator) {
     const Tensor out = empty({n}, DType::Int64);
     const int64_t last = visit_dtype(dtype, []<class T>() -> int64_t { return last_integer<T>(); });
-    if (dtype == DType::Bool) fail<NotImplementedError>("\"randperm\" not implemented for 'Bool'");
+    if (dtype == DType::Bool) refuse_dtype("randperm", dtype);
     if (n - 1 > last)
         fail("n is too large for result tensor type: '", scalar_type_name(dtype), "'");
     fill_random(out, generator, [](void* to, int64_t count, const State& state) {
@@ -251,9 +245,7 @@ const Tensor& cauchy_(const Tensor& x, double median, double spread, Generator& 
 
 const Tensor& log_normal_(const Tensor& x, double mean, double deviation, Generator& generator) {
     check_positive("log_normal_", "std", deviation);
-    if (!x.is_floating())
-        fail<NotImplementedError>("\"log_normal_cpu\" not implemented for '",
-                                  scalar_type_name(x.dtype()), "'");
+    if (!x.is_floating()) refuse_dtype("log_normal_cpu", x.dtype());
     return in_place(x, "LogNormalBackward0", [&] {
         GradMode off(false);
         copy_values(x, exp(normal(mean, deviation, x.sizes(), x.dtype(), generator)));
@@ -345,7 +337,7 @@ Tensor multinomial(const Tensor& weights, int64_t count, bool replacement, Gener
                   rows = weights.dim() == 2 ? weights.sizes()[0] : 1;
     if (!replacement && count > categories)
         fail("cannot sample n_sample > prob_dist.size(-1) samples without replacement");
-    const Tensor values = contiguous_values(cast_values(weights, DType::Float64));
+    const Tensor values = contiguous_values(weights, DType::Float64);
     Dims sizes = weights.sizes();
     sizes[sizes.size() - 1] = count;
     Tensor out = empty(sizes, DType::Int64);

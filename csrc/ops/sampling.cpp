@@ -55,13 +55,7 @@ struct DirichletGrad {
     }
 };
 
-void require_floats(const Tensor& x, const char* kernel) {
-    if (!x.is_floating())
-        fail<NotImplementedError>("\"", kernel, "\" not implemented for '",
-                                  scalar_type_name(x.dtype()), "'");
-}
-
-Tensor in_doubles(const Tensor& x) { return contiguous_values(cast_values(x, DType::Float64)); }
+Tensor in_doubles(const Tensor& x) { return contiguous_values(x, DType::Float64); }
 
 // One variate for each parameter, which are doubles, as doubles.
 Tensor draw_each(kernels::SampleFn sample, const Tensor& a, const Tensor* b, Generator& generator) {
@@ -87,7 +81,7 @@ double last_before_one(DType dtype) {
 }  // namespace
 
 Tensor poisson(const Tensor& rates, Generator& generator) {
-    require_floats(rates, "poisson_cpu");
+    if (!rates.is_floating()) refuse_dtype("poisson_cpu", rates.dtype());
     const Tensor values = in_doubles(rates);
     const double* rate = values.data<double>();
     for (int64_t i = 0; i < values.numel(); ++i)
@@ -119,7 +113,7 @@ Tensor binomial(const Tensor& count, const Tensor& p, Generator& generator) {
 }
 
 Tensor standard_gamma(const Tensor& shapes, Generator& generator) {
-    require_floats(shapes, "gamma_cpu");
+    if (!shapes.is_floating()) refuse_dtype("gamma_cpu", shapes.dtype());
     Tensor result;
     {
         GradMode off(false);
@@ -132,8 +126,8 @@ Tensor standard_gamma(const Tensor& shapes, Generator& generator) {
 }
 
 Tensor sample_dirichlet(const Tensor& concentrations, Generator& generator) {
-    require_floats(concentrations, "dirichlet");
     const DType dtype = concentrations.dtype();
+    if (!is_floating(dtype)) refuse_dtype("dirichlet", dtype);
     Tensor result;
     {
         GradMode off(false);

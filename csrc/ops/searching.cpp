@@ -86,7 +86,7 @@ Tensor searchsorted(const Tensor& sequence, const Arg& given, bool out_int32, bo
     if (out_int32 && n >= std::numeric_limits<int32_t>::max())
         fail(kSearch, "the size of boundaries' last dimension should be less than ",
              std::numeric_limits<int32_t>::max(), ", but we got ", n);
-    const Tensor rows = contiguous_values(cast_values(sequence, dtype));
+    const Tensor rows = contiguous_values(sequence, dtype);
     const Tensor x = contiguous_values(values, dtype);
     const Tensor order = sorter ? contiguous_values(*sorter) : Tensor();
     const bool after = right || side == Side::Right;
