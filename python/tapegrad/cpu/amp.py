@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from .. import _C, amp
+from ..amp import _older
 
 __all__ = ["GradScaler", "autocast"]
 
@@ -22,30 +22,11 @@ class autocast(amp.autocast):
     def __init__(
         self, enabled: bool = True, dtype: Any = _C.bfloat16, cache_enabled: bool = True
     ) -> None:
-        warnings.warn(
-            "`tapegrad.cpu.amp.autocast(args...)` is deprecated. Please use "
-            "`tapegrad.amp.autocast('cpu', args...)` instead.",
-            FutureWarning,
-            stacklevel=2,
-        )
+        _older.warn_of_older_name("cpu", "autocast")
         super().__init__("cpu", dtype, enabled, cache_enabled)
 
 
-class GradScaler(amp.GradScaler):
+class GradScaler(_older.GradScaler):
     """``tapegrad.amp.GradScaler("cpu", ...)``, with a warning."""
 
-    def __init__(
-        self,
-        init_scale: float = 2.0**16,
-        growth_factor: float = 2.0,
-        backoff_factor: float = 0.5,
-        growth_interval: int = 2000,
-        enabled: bool = True,
-    ) -> None:
-        warnings.warn(
-            "`tapegrad.cpu.amp.GradScaler(args...)` is deprecated. Please use "
-            "`tapegrad.amp.GradScaler('cpu', args...)` instead.",
-            FutureWarning,
-            stacklevel=2,
-        )
-        super().__init__("cpu", init_scale, growth_factor, backoff_factor, growth_interval, enabled)
+    kind = "cpu"

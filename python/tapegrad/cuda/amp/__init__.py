@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from ... import amp
-from ...amp import custom_bwd, custom_fwd
+from ...amp import _older, custom_bwd, custom_fwd
 
 __all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd"]
 
@@ -21,32 +20,11 @@ class autocast(amp.autocast):
     """
 
     def __init__(self, enabled: bool = True, dtype: Any = None, cache_enabled: bool = True) -> None:
-        warnings.warn(
-            "`tapegrad.cuda.amp.autocast(args...)` is deprecated. Please use "
-            "`tapegrad.amp.autocast('cuda', args...)` instead.",
-            FutureWarning,
-            stacklevel=2,
-        )
+        _older.warn_of_older_name("cuda", "autocast")
         super().__init__("cuda", dtype, enabled, cache_enabled)
 
 
-class GradScaler(amp.GradScaler):
+class GradScaler(_older.GradScaler):
     """``tapegrad.amp.GradScaler("cuda", ...)``: disabled, with a warning."""
 
-    def __init__(
-        self,
-        init_scale: float = 2.0**16,
-        growth_factor: float = 2.0,
-        backoff_factor: float = 0.5,
-        growth_interval: int = 2000,
-        enabled: bool = True,
-    ) -> None:
-        warnings.warn(
-            "`tapegrad.cuda.amp.GradScaler(args...)` is deprecated. Please use "
-            "`tapegrad.amp.GradScaler('cuda', args...)` instead.",
-            FutureWarning,
-            stacklevel=2,
-        )
-        super().__init__(
-            "cuda", init_scale, growth_factor, backoff_factor, growth_interval, enabled
-        )
+    kind = "cuda"
