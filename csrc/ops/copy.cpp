@@ -19,9 +19,11 @@ Tensor empty_in_order(const Dims& sizes, DType dtype,
     if (count < 2 || count > kMost) return empty(sizes, dtype);
     for (int64_t size : sizes)
         if (size == 0) return empty(sizes, dtype);
-    if (const Tensor& first = **operands.begin();
-        operands.size() == 1 && first.sizes() == sizes && is_non_overlapping_and_dense(first))
-        return empty_strided(sizes, first.strides(), dtype);
+    if (operands.size() == 1) {
+        const Tensor& only = **operands.begin();
+        if (only.sizes() == sizes && is_non_overlapping_and_dense(only))
+            return empty_strided(sizes, only.strides(), dtype);
+    }
     auto stride = [&](const Tensor& x, int d) {
         const int own = d - (count - x.dim());
         return own < 0 || (x.sizes()[own] == 1 && sizes[d] != 1) ? 0 : x.strides()[own];
