@@ -25,10 +25,11 @@ MAY_INCLUDE = {
     "core": {"core"},
     "simd": {"core", "simd"},
     "formulas": {"core", "simd", "formulas"},
-    "kernels": {"core", "simd", "formulas", "kernels"},
-    "autograd": {"core", "autograd"},
-    "ops": {"core", "formulas", "kernels", "autograd", "ops"},
-    "python": {"core", "simd", "formulas", "kernels", "autograd", "ops", "python"},
+    "replay": {"core", "replay"},
+    "kernels": {"core", "simd", "formulas", "replay", "kernels"},
+    "autograd": {"core", "replay", "autograd"},
+    "ops": {"core", "formulas", "replay", "kernels", "autograd", "ops"},
+    "python": {"core", "simd", "formulas", "replay", "kernels", "autograd", "ops", "python"},
 }
 # Sources that share a header, and the one that only gives the tape what it asks for.
 PARTS_OF = {

@@ -5,6 +5,7 @@
 #include "autograd/engine.h"
 #include "autograd/variable.h"
 #include "core/parallel.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 
@@ -48,6 +49,8 @@ bool AccumulateGrad::accepts_undefined() const noexcept {
 void AccumulateGrad::backward(GradList& grads, TensorList&) {
     AutogradExtra& extra = *extra_of(variable_);  // which holds this node
     if (variable_->grad_fn) fail("leaf variable has been moved into the graph interior");
+    if (is_replay_recorded()) [[unlikely]]
+        replay::recorder()->know(variable_);
     Tensor grad = std::move(grads[0]);
     if (!(variable_->requires_grad || extra.inference_leaf) || !grad.defined()) {
         // Hooks see the gradient of what was a leaf, but nothing is kept.

@@ -4,11 +4,13 @@
 #include <exception>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "autograd/accumulate_grad.h"
 #include "autograd/anomaly.h"
 #include "autograd/block_program.h"
 #include "autograd/variable.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 
@@ -241,7 +243,7 @@ private:
     // Adds the node to the program; false if it is of another kind.
     [[gnu::noinline]] bool append(Node& node, const GradList& grads) {
         if (grads.size() != 1 || !is_large(grads) || node.extras_ || !progress_of(&node).needed ||
-            grad_enabled() || thread_state.anomaly)
+            grad_enabled() || thread_state.anomaly || is_replay_recorded())
             return false;
         if (is_input(node)) return false;
         const Tensor& grad = grads[0];
@@ -458,12 +460,42 @@ private:
 
 }  // namespace
 
+uint64_t latest_run() { return run_counter; }
 uint64_t current_run() { return active_run ? active_run->id() : 0; }
 bool current_run_executes(const Node* node) { return active_run && active_run->executes(node); }
 bool current_run_is_full() { return !active_run || active_run->is_full(); }
 
+namespace {
+
+// What a replayed backward pass cannot do again.
+void refuse_unreplayable(std::span<const Edge> roots, const BackwardOptions& options) {
+    replay::Recorder& recorder = *replay::recorder();
+    if (options.keep_graph && !options.create_graph) recorder.keeps_graph = true;
+    std::vector<Node*> stack;
+    std::unordered_set<Node*> seen;
+    for (const Edge& root : roots) stack.push_back(root.node.get());
+    while (!stack.empty()) {
+        Node* node = stack.back();
+        stack.pop_back();
+        if (!node || !seen.insert(node).second) continue;
+        const auto* leaf = dynamic_cast<const AccumulateGrad*>(node);
+        if (!leaf && node->sequence < recorder.first_sequence)
+            recorder.refuse("a backward pass through what was computed outside");
+        if (node->extras_ && (!node->extras_->result_hooks.empty() || node->extras_->pre_hook ||
+                              node->extras_->post_hook || !node->extras_->retained.empty()))
+            recorder.refuse("a hook on a gradient");
+        if (leaf && extra_of(leaf->variable())->accumulate_hook)
+            recorder.refuse("a hook on a gradient");
+        for (const Edge& edge : node->edges) stack.push_back(edge.node.get());
+    }
+}
+
+}  // namespace
+
 TensorList run_backward(std::span<const Edge> roots, TensorList grads, std::span<const Edge> inputs,
                         const BackwardOptions& options) {
+    if (is_replay_recorded()) [[unlikely]]
+        refuse_unreplayable(roots, options);
     GradMode mode(options.create_graph);
     const auto run = [&] { return Run(roots, inputs, options).run(grads); };
     if (!active_run || active_run->depth() % kRunsOnOneStack != 0 || !run_on_new_thread)

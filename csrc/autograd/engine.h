@@ -24,6 +24,7 @@ extern void (*run_on_new_thread)(void (*f)(void* context), void* context);
 // The run that is active on this thread: its number, or 0; whether it will execute a node (or return the
 // gradient of one of its results); whether it was started without inputs, as plain backward() is.
 uint64_t current_run();
+uint64_t latest_run();  // the number of the one that was started last
 bool current_run_executes(const Node* node);
 bool current_run_is_full();
 

@@ -4,6 +4,8 @@
 
 namespace tapegrad {
 
+thread_local MemoryWatch* memory_watch = nullptr;
+
 Storage::Storage(void* data, size_t bytes, void* owner, void (*free)(void*), bool read_only)
     : data_(static_cast<char*>(data)),
       bytes_(bytes),

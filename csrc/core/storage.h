@@ -9,17 +9,25 @@
 
 namespace tapegrad {
 
+// Told of the memory that comes and goes on a thread, while what the thread computes is recorded.
+class MemoryWatch {
+public:
+    virtual void taken(const char* data, size_t bytes) = 0;
+    virtual void given_back(const char* data) noexcept = 0;
+
+protected:
+    ~MemoryWatch() = default;
+};
+extern thread_local MemoryWatch* memory_watch __attribute__((tls_model("initial-exec")));
+
 class Storage final {
 public:
     // Fresh memory, not initialised.
     static Ref<Storage> allocate(size_t bytes) {
-        if (bytes > kInlineBytes) {
-            char* data = static_cast<char*>(tapegrad::allocate(bytes));
-            return Ref<Storage>(new (Pool::take(sizeof(Storage))) Storage(data, bytes));
-        }
-        const size_t offset = inline_offset(bytes);
-        char* block = static_cast<char*>(Pool::take(offset + bytes));
-        return Ref<Storage>(new (block) Storage(block + offset, bytes));
+        Ref<Storage> fresh(bytes > kInlineBytes ? in_two_parts(bytes) : in_one_part(bytes));
+        if (memory_watch) [[unlikely]]
+            memory_watch->taken(fresh->data_, bytes);
+        return fresh;
     }
     // Memory of someone else (a NumPy array, another library's tensor): free(owner) is called at the end.
     static Ref<Storage> borrow(void* data, size_t bytes, void* owner, void (*free)(void*),
@@ -41,6 +49,7 @@ public:
     size_t bytes() const noexcept { return bytes_; }
     uint32_t version() const noexcept { return version_; }
     void bump_version() noexcept { ++version_; }
+    void bump_version_by(uint32_t changes) noexcept { version_ += changes; }
     // What was saved so far is not what it was any more, though the memory is.
     void start_generation() noexcept { version_ += kGeneration; }
     // A version as users see it: how often the memory was changed.
@@ -60,10 +69,22 @@ private:
         return sizeof(Storage) + bytes <= kLine ? sizeof(Storage) : kLine;
     }
 
+    static Storage* in_two_parts(size_t bytes) {
+        char* data = static_cast<char*>(tapegrad::allocate(bytes));
+        return new (Pool::take(sizeof(Storage))) Storage(data, bytes);
+    }
+    static Storage* in_one_part(size_t bytes) {
+        const size_t offset = inline_offset(bytes);
+        char* block = static_cast<char*>(Pool::take(offset + bytes));
+        return new (block) Storage(block + offset, bytes);
+    }
+
     Storage(char* data, size_t bytes) noexcept : data_(data), bytes_(bytes) { ++live_count_; }
     Storage(void* data, size_t bytes, void* owner, void (*free)(void*), bool read_only);
     void destroy() noexcept {
         --live_count_;
+        if (memory_watch && !free_) [[unlikely]]
+            memory_watch->given_back(data_);
         size_t block = sizeof(Storage);
         if (free_) free_(owner_);
         else if (bytes_ <= kInlineBytes) block = inline_offset(bytes_) + bytes_;

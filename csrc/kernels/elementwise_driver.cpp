@@ -1,13 +1,14 @@
 #include "kernels/elementwise_driver.h"
 
+#include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include "core/parallel.h"
 
 namespace tapegrad::kernels {
 namespace {
 
-constexpr int kMaxOperands = 4;
 constexpr int64_t kBlock = 512;  // elements of a buffered block: at most 4 KB an operand
 
 template <class T> void repeat(char* buffer, const char* value, int64_t n) {
@@ -241,14 +242,104 @@ void fill_rows(char* out, const char* values, int64_t rows, int64_t length, size
     });
 }
 
+namespace {
+
+// Contiguous operands, each with its item size.
+struct Blocks {
+    BlockFn kernel;
+    int count;
+    Cost cost;
+    int64_t n;
+    size_t bytes[kMaxOperands], out_bytes;
+    const void* in[kMaxOperands];
+    void* out;
+    // Written out where an operand is a number; else it is read from in.
+    std::vector<char> numbers[kMaxOperands];
+    double parameters[kMaxParameters];
+
+    void visit_pointers(replay::PointerVisitor& visitor) {
+        for (int k = 0; k < count; ++k)
+            if (numbers[k].empty()) visitor.reads(&in[k]);
+        visitor.writes(&out);
+    }
+    void operator()() const {
+        const void* operands[kMaxOperands];
+        for (int k = 0; k < count; ++k)
+            operands[k] = numbers[k].empty() ? in[k] : numbers[k].data();
+        if (n < 2 * enough_of(cost)) return kernel(operands, out, n, parameters);
+        sweep(n, enough_of(cost), [&](int64_t begin, int64_t end) {
+            const void* part[kMaxOperands];
+            for (int k = 0; k < count; ++k)
+                part[k] =
+                    static_cast<const char*>(operands[k]) + begin * static_cast<int64_t>(bytes[k]);
+            kernel(part, static_cast<char*>(out) + begin * static_cast<int64_t>(out_bytes),
+                   end - begin, parameters);
+        });
+    }
+};
+
+// Operands of any strides.
+struct Windows {
+    mutable Space space;
+    BlockFn kernel;
+    int64_t n, enough;
+    unsigned numbers;  // a bit for each operand that is one
+    char values[kMaxOperands][8];
+    double parameters[kMaxParameters];
+
+    void visit_pointers(replay::PointerVisitor& visitor) {
+        for (int k = 0; k + 1 < space.operands; ++k)
+            if (!(numbers >> k & 1))
+                visitor.reads(
+                    const_cast<const void**>(reinterpret_cast<void**>(&space.data[k + 1])));
+        visitor.writes(reinterpret_cast<void**>(&space.data[0]));
+    }
+    void operator()() const {
+        for (int k = 0; k + 1 < space.operands; ++k)
+            if (numbers >> k & 1) space.data[k + 1] = const_cast<char*>(values[k]);
+        parallel_for(n, kUnit, enough, [&](int64_t begin, int64_t end) {
+            run_range(space, kernel, parameters, begin, end);
+        });
+    }
+};
+
+}  // namespace
+
+void record_contiguous(BlockFn kernel, const void* const* in, int count, void* out, int64_t n,
+                       size_t item_bytes, const Parameters& parameters, Cost cost,
+                       unsigned numbers) {
+    if (n == 0) return;
+    Blocks blocks{kernel, count, cost, n, {}, item_bytes, {}, out, {}, {}};
+    for (int k = 0; k < count; ++k) {
+        blocks.bytes[k] = item_bytes;
+        blocks.in[k] = in[k];
+        const char* values = static_cast<const char*>(in[k]);
+        if (numbers >> k & 1)
+            blocks.numbers[k].assign(values, values + n * static_cast<int64_t>(item_bytes));
+    }
+    std::copy_n(parameters.values, parameters.count, blocks.parameters);
+    launch(blocks);
+}
+
 void run_elementwise(BlockFn kernel, const Tensor& out, const Operand* operands, int count,
-                     const size_t* operand_bytes, const double* parameters, Cost cost) {
+                     const size_t* operand_bytes, const Parameters& parameters, Cost cost) {
     const int64_t n = out.numel();
     if (n == 0) return;
     bool plain = out.is_contiguous();
     for (int k = 0; k < count && plain; ++k) {
         const Tensor* t = operands[k].tensor;
         plain = t ? t->is_contiguous() && t->numel() == n : n == 1;
+    }
+    if (plain && is_replay_recorded()) [[unlikely]] {
+        Blocks blocks{kernel, count, cost, n, {}, out.item_size(), {}, out.data(), {}, {}};
+        for (int k = 0; k < count; ++k) {
+            const Operand& operand = operands[k];
+            blocks.bytes[k] = operand_bytes[k];
+            if (operand.tensor) blocks.in[k] = operand.tensor->data();
+            else blocks.numbers[k].assign(operand.value, operand.value + operand_bytes[k]);
+        }
+        std::copy_n(parameters.values, parameters.count, blocks.parameters);
+        return launch(blocks);
     }
     if (plain) {
         sweep(n, enough_of(cost), [&](int64_t begin, int64_t end) {
@@ -258,7 +349,7 @@ void run_elementwise(BlockFn kernel, const Tensor& out, const Operand* operands,
                     (operands[k].tensor ? operands[k].tensor->data<char>() : operands[k].value) +
                     begin * static_cast<int64_t>(operand_bytes[k]);
             kernel(in, out.data<char>() + begin * static_cast<int64_t>(out.item_size()),
-                   end - begin, parameters);
+                   end - begin, parameters.values);
         });
         return;
     }
@@ -267,13 +358,24 @@ void run_elementwise(BlockFn kernel, const Tensor& out, const Operand* operands,
     // What is written to an element several times must not depend on who comes last.
     const int64_t enough =
         n >= 2 * enough_of(cost) && has_internal_overlap(out) ? n : enough_of(cost);
-    parallel_for(n, kUnit, enough, [&](int64_t begin, int64_t end) {
-        run_range(space, kernel, parameters, begin, end);
-    });
+    if (!is_replay_recorded()) {
+        parallel_for(n, kUnit, enough, [&](int64_t begin, int64_t end) {
+            run_range(space, kernel, parameters.values, begin, end);
+        });
+        return;
+    }
+    Windows windows{space, kernel, n, enough, 0, {}, {}};
+    for (int k = 0; k < count; ++k) {
+        if (operands[k].tensor) continue;
+        windows.numbers |= 1u << k;
+        std::memcpy(windows.values[k], operands[k].value, sizeof operands[k].value);
+    }
+    std::copy_n(parameters.values, parameters.count, windows.parameters);
+    launch(windows);
 }
 
 void run_elementwise(BlockFn kernel, const Tensor& out, const Operand* operands, int count,
-                     size_t operand_bytes, const double* parameters, Cost cost) {
+                     size_t operand_bytes, const Parameters& parameters, Cost cost) {
     const size_t bytes[kMaxOperands] = {operand_bytes, operand_bytes, operand_bytes, operand_bytes};
     run_elementwise(kernel, out, operands, count, bytes, parameters, cost);
 }

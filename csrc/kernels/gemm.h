@@ -22,6 +22,13 @@ struct GemmArgs {
     int64_t c_row;     // C(i, j) = c[i * c_row + j]
     const void* bias;  // null, or n values that are added to each row
     bool accumulate;   // C += instead of C =
+
+    template <class Visitor> void visit_pointers(Visitor& visitor) {
+        visitor.reads(&a);
+        visitor.reads(&b);
+        visitor.reads(&bias);
+        visitor.writes(&c);
+    }
 };
 
 using GemmFn = void (*)(const GemmArgs&);

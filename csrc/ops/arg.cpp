@@ -1,4 +1,5 @@
 #include "ops/arg.h"
+#include "replay/recorder.h"
 
 #include <limits>
 #include <type_traits>
@@ -57,6 +58,7 @@ bool can_cast(DType from, DType to) noexcept { return dtype_category(from) <= dt
 Scalar to_number(const Arg& arg) {
     if (!arg.is_tensor()) return arg.scalar();
     const Tensor& x = arg.tensor();
+    refuse_replay("the value of a tensor, read as a number");
     if (x.numel() != 1)
         fail("a Tensor with ", x.numel(), " elements cannot be converted to Scalar");
     return visit_dtype(x.dtype(), [&]<class T>() -> Scalar {

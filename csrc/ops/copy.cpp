@@ -7,6 +7,7 @@
 #include "ops/elementwise.h"
 #include "ops/overlap.h"
 #include "ops/rule.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 
@@ -84,13 +85,14 @@ bool repeats_last(const Tensor& out, const Tensor& x) {
 
 void copy_values(const Tensor& out, const Tensor& x) {
     if (x.dtype() == out.dtype() && out.is_contiguous() && repeats_one_element(x)) {
-        kernels::fill(out.data<char>(), x.data<char>(), out.numel(), out.item_size());
+        if (out.numel())
+            launch(&kernels::fill, out.data<char>(), x.data<char>(), out.numel(), out.item_size());
         return;
     }
     if (repeats_last(out, x)) {
         const int64_t length = out.sizes().back();
-        kernels::fill_rows(out.data<char>(), x.data<char>(), out.numel() / length, length,
-                           out.item_size());
+        launch(&kernels::fill_rows, out.data<char>(), x.data<char>(), out.numel() / length, length,
+               out.item_size());
         return;
     }
     const Operand operand(x);
@@ -121,13 +123,12 @@ Tensor cast_values(const Tensor& x, DType dtype) {
 void fill_values(const Tensor& out, const Scalar& value) {
     visit_dtype(out.dtype(), [&]<class T>() {
         const T v = value.to<T>();
-        if (out.numel() == 1) {
+        if (out.numel() == 1 && !is_replay_recorded()) {
             *out.data<T>() = v;
             return;
         }
         if (out.is_contiguous()) {
-            kernels::fill(out.data<char>(), reinterpret_cast<const char*>(&v), out.numel(),
-                          sizeof v);
+            kernels::fill_number(out.data<T>(), v, out.numel());
             return;
         }
         const Operand operand = Operand::constant<T>(v);

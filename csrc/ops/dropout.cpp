@@ -3,6 +3,7 @@
 #include "kernels/table.h"
 #include "ops/copy.h"
 #include "ops/rule.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 namespace {
@@ -23,8 +24,8 @@ struct Dropout {
 Tensor masked_scale(const Tensor& x_given, const Tensor& mask_given, double p) {
     const Tensor x = contiguous_values(x_given), mask = contiguous_values(mask_given);
     Tensor out = empty(x.sizes(), x.dtype());
-    kernel_table().random.dropout_backward[x.dtype()](x.data(), mask.data<uint8_t>(), out.data(),
-                                                      x.numel(), p);
+    launch(kernel_table().random.dropout_backward[x.dtype()], x.data(), mask.data<uint8_t>(),
+           out.data(), x.numel(), p);
     return recorded(std::move(out), Dropout{p}, x_given, mask_given);
 }
 
@@ -38,9 +39,13 @@ Tensor dropout(const Tensor& x, double p, bool train, Generator& generator) {
     const Tensor values = contiguous_values(x);
     const Tensor mask = empty(x.sizes(), DType::Bool);
     Tensor out = empty(x.sizes(), x.dtype());
-    const Generator::State state = generator.reserve(kernels::counters_used(x.numel()));
-    kernel_table().random.dropout[x.dtype()](values.data(), out.data(), mask.data<uint8_t>(),
-                                             x.numel(), state.seed, state.offset, p);
+    launch(drawing([p, n = x.numel(), numbers = Ref<Generator>(&generator),
+                    kernel = kernel_table().random.dropout[x.dtype()]](const void* from, void* to,
+                                                                       uint8_t* kept) {
+               const Generator::State state = numbers->reserve(kernels::counters_used(n));
+               kernel(from, to, kept, n, state.seed, state.offset, p);
+           }),
+           values.data(), out.data(), mask.data<uint8_t>());
     return recorded(std::move(out), Dropout{p}, x, mask);
 }
 

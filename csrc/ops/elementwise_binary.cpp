@@ -86,6 +86,7 @@ public:
             return;
         in_[a.is_tensor() ? 1 : 0] = in_[0];
         in_[a.is_tensor() ? 0 : 1] = like_.data();
+        number_bits_ = a.is_tensor() ? 2 : 1;
         count_ = 2;
     }
     PlainOperands(const PlainOperands&) = delete;
@@ -99,7 +100,7 @@ public:
     }
     void run(BlockFn kernel, const Tensor& out, Cost cost) const {
         kernels::run_contiguous(kernel, in_, count_, out.data(), out.numel(), out.item_size(),
-                                nullptr, cost);
+                                nullptr, cost, number_bits_);
     }
 
 private:
@@ -110,6 +111,7 @@ private:
         if (like_.dtype() == DType::Float32)
             std::fill_n(reinterpret_cast<float*>(numbers_), n, scalar.wrapped<float>());
         else std::fill_n(numbers_, n, scalar.to_double());
+        number_bits_ |= 1u << count_;
         in_[count_++] = numbers_;
         return true;
     }
@@ -117,6 +119,7 @@ private:
     static constexpr int64_t kFew = 256;
     const Tensor& like_;
     int count_ = 0;
+    unsigned number_bits_ = 0;
     const void* in_[4];
     alignas(64) double numbers_[kFew];
 };
@@ -322,11 +325,15 @@ Tensor by_rows(const kernels::BlockTable& row_of_kernels, const Tensor& rows, co
     const BlockFn kernel = row_of_kernels[out.dtype()];
     const int64_t bytes = n * static_cast<int64_t>(out.item_size());
     const int64_t end = out.numel() * static_cast<int64_t>(out.item_size());
-    for (int64_t at = 0; at < end; at += bytes) {
-        const void* moving = rows.data<char>() + at;
-        const void* in[] = {rows_first ? moving : row.data(), rows_first ? row.data() : moving};
-        kernel(in, out.data<char>() + at, n, nullptr);
-    }
+    launch(
+        [=](const char* all, const char* repeated, char* to) {
+            for (int64_t at = 0; at < end; at += bytes) {
+                const void* in[] = {rows_first ? all + at : repeated,
+                                    rows_first ? repeated : all + at};
+                kernel(in, to + at, n, nullptr);
+            }
+        },
+        rows.data<char>(), row.data<char>(), out.data<char>());
     return out;
 }
 
@@ -350,8 +357,10 @@ Tensor binary_values(Binary op, const BinaryInfo& info, const Arg& a, const Arg&
                                      first ? b.tensor() : a.tensor(), first, info.cost);
                 out.defined())
                 return out;
-        // One element is a number, which makes no difference between operands of one type.
-        if (a.tensor().dtype() == b.tensor().dtype() && has_own_floats(a.tensor())) {
+        // One element is a number, which makes no difference between operands of one type. (A replay looks at
+        // it anew.)
+        if (a.tensor().dtype() == b.tensor().dtype() && has_own_floats(a.tensor()) &&
+            !is_replay_recorded()) {
             if (b.tensor().numel() == 1 && b.tensor().dim() <= a.tensor().dim())
                 return binary_values(op, info, a, to_number(b.tensor()));
             if (a.tensor().numel() == 1 && a.tensor().dim() <= b.tensor().dim())

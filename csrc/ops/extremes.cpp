@@ -6,6 +6,7 @@
 #include "ops/scatter.h"
 #include "ops/selected.h"
 #include "ops/views.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 namespace {
@@ -67,8 +68,8 @@ std::pair<Tensor, Tensor> extreme_with_index(Extreme which, const Tensor& x, int
     Tensor values = empty(plan.result_sizes, x.dtype());
     const Tensor indices = empty(values.sizes(), DType::Int64);
     const auto& [outer, n, inner] = plan.extents;
-    (which == Extreme::Max ? reduce.max_index : reduce.min_index)[x.dtype()](
-        plan.data.data(), values.data(), indices.data<int64_t>(), outer, n, inner);
+    launch((which == Extreme::Max ? reduce.max_index : reduce.min_index)[x.dtype()],
+           plan.data.data(), values.data(), indices.data<int64_t>(), outer, n, inner);
     values =
         recorded(std::move(values),
                  AtIndices{{which == Extreme::Max ? "MaxBackward0" : "MinBackward0"}, dim, keepdim},
@@ -90,8 +91,8 @@ Tensor arg_extreme(Extreme which, const Tensor& x, std::optional<int64_t> dim, b
         fail<NotImplementedError>("\"", name, "_cpu\" not implemented for 'Bool'");
     const auto& reduce = kernel_table().reduce;
     Tensor indices = empty(plan.result_sizes, DType::Int64);
-    (which == Extreme::Max ? reduce.max_index : reduce.min_index)[x.dtype()](
-        plan.data.data(), nullptr, indices.data<int64_t>(), outer, n, inner);
+    launch((which == Extreme::Max ? reduce.max_index : reduce.min_index)[x.dtype()],
+           plan.data.data(), nullptr, indices.data<int64_t>(), outer, n, inner);
     return indices;
 }
 

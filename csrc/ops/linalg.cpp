@@ -11,6 +11,7 @@
 #include "ops/reshape.h"
 #include "ops/rule.h"
 #include "ops/views.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 namespace {
@@ -46,10 +47,10 @@ GemmArgs gemm_args(const Tensor& a, const Tensor& b, const Tensor& c) {
 Tensor product(const Tensor& a, bool a_transposed, const Tensor& b, bool b_transposed) {
     const int64_t rows = a.sizes()[a_transposed], columns = b.sizes()[!b_transposed];
     Tensor out = empty({rows, columns}, a.dtype());
-    kernel_table().gemm.gemm[a.dtype()](
-        GemmArgs{rows, columns, a.sizes()[!a_transposed], a.data(), a.strides()[a_transposed],
-                 a.strides()[!a_transposed], b.data(), b.strides()[b_transposed],
-                 b.strides()[!b_transposed], out.data(), columns, nullptr, false});
+    launch(kernel_table().gemm.gemm[a.dtype()],
+           GemmArgs{rows, columns, a.sizes()[!a_transposed], a.data(), a.strides()[a_transposed],
+                    a.strides()[!a_transposed], b.data(), b.strides()[b_transposed],
+                    b.strides()[!b_transposed], out.data(), columns, nullptr, false});
     return out;
 }
 
@@ -97,7 +98,7 @@ Tensor mm(const Tensor& a, const Tensor& b) {
              " and ", b.sizes()[0], "x", b.sizes()[1], ")");
     require_same_type(a, b);
     Tensor out = empty({a.sizes()[0], b.sizes()[1]}, a.dtype());
-    kernel_table().gemm.gemm[a.dtype()](gemm_args(a, b, out));
+    launch(kernel_table().gemm.gemm[a.dtype()], gemm_args(a, b, out));
     return recorded(std::move(out), Mm{}, a, b);
 }
 
@@ -117,8 +118,12 @@ Tensor bmm(const Tensor& a, const Tensor& b) {
         offsets[static_cast<size_t>(batch + i)] = i * step(b);
         offsets[static_cast<size_t>(2 * batch + i)] = i * step(out);
     }
-    kernel_table().gemm.batched[a.dtype()](gemm_args(a, b, out), batch, offsets.data(),
-                                           offsets.data() + batch, offsets.data() + 2 * batch);
+    launch(
+        [kernel = kernel_table().gemm.batched[a.dtype()], batch,
+         offsets = std::move(offsets)](const GemmArgs& args) {
+            kernel(args, batch, offsets.data(), offsets.data() + batch, offsets.data() + 2 * batch);
+        },
+        gemm_args(a, b, out));
     return recorded(std::move(out), Bmm{}, a, b);
 }
 
@@ -138,7 +143,7 @@ Tensor mv(const Tensor& a, const Tensor& x) {
              a.sizes()[1], "), vec (", x.sizes()[0], ")");
     require_same_type(a, x);
     Tensor out = empty({a.sizes()[0]}, a.dtype());
-    kernel_table().gemm.gemm[a.dtype()](gemm_args(a, as_column(x), as_column(out)));
+    launch(kernel_table().gemm.gemm[a.dtype()], gemm_args(a, as_column(x), as_column(out)));
     return recorded(std::move(out), Mv{}, a, x);
 }
 
@@ -154,8 +159,8 @@ Tensor dot(const Tensor& a, const Tensor& b) {
              " and ", b.sizes()[0], " elements respectively");
     require_same_type(a, b);
     Tensor out = empty({}, a.dtype());
-    kernel_table().gemm.gemm[a.dtype()](
-        gemm_args(as_row(a), as_column(b), alias(out, {1, 1}, {1, 1}, 0)));
+    launch(kernel_table().gemm.gemm[a.dtype()],
+           gemm_args(as_row(a), as_column(b), alias(out, {1, 1}, {1, 1}, 0)));
     return recorded(std::move(out), Dot{}, a, b);
 }
 
@@ -305,7 +310,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
                         n,
                         data_or_null(bias_values),
                         false};
-    kernel_table().gemm.gemm[x.dtype()](args);
+    launch(kernel_table().gemm.gemm[x.dtype()], args);
     if (!bias.defined()) return recorded(std::move(out), Linear{}, x, weight);
     return recorded(std::move(out), LinearWithBias{}, bias, x, weight);
 }

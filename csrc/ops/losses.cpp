@@ -11,6 +11,7 @@
 #include "ops/scatter.h"
 #include "ops/softmax.h"
 #include "ops/views.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 
@@ -51,24 +52,34 @@ Tensor rows_of_classes(const Tensor& input, int64_t count) {
     return reshape(movedim(input, {1}, {-1}), {count, input.sizes()[1]});
 }
 
-// Losses put together; their mean is divided by the sum of the weights, which is written.
+// Losses put together; their mean is divided by the sum of the weights, which is written. A sum of half
+// precision would lose digits, or overflow: it is of the wider type.
 Tensor reduce_weighted(const Tensor& losses, const Tensor& weights, Reduction reduction,
-                       double& weight_sum) {
+                       Tensor& total) {
     if (reduction == Reduction::None) return losses;
-    if (const DType dtype = losses.dtype();
-        is_half(dtype)) {  // whose sums lose digits, or overflow
+    if (const DType dtype = losses.dtype(); is_half(dtype)) {
         const DType wide = wide_of(dtype);
         return cast_values(reduce_weighted(cast_values(losses, wide), cast_values(weights, wide),
-                                           reduction, weight_sum),
+                                           reduction, total),
                            dtype);
     }
     const Tensor out = sum(losses, {});
     if (reduction == Reduction::Mean) {
-        const Tensor total = sum(weights, {});
-        weight_sum = to_number(total).to_double();
-        binary_in_place(Binary::Div, out, weight_sum);
+        total = sum(weights, {});
+        binary_in_place(Binary::Div, out, total);
     }
     return out;
+}
+
+// A sum of weights as what gradients are divided by: where all rows are ignored, that is 1.
+Tensor as_divisor(const Tensor& total) {
+    if (!total.defined()) return {};
+    const Tensor divisor = empty({}, total.dtype());
+    visit_dtype(total.dtype(), [&]<class T>() {
+        launch([](const T* from, T* to) { *to = *from == T(0) ? T(1) : *from; }, total.data<T>(),
+               divisor.data<T>());
+    });
+    return divisor;
 }
 
 // The distribution that each row is held against, times its weight: the class of the target, and the even
@@ -91,33 +102,34 @@ TAPEGRAD_WORD(weighted_targets)
 // The loss of rows of logits [rows, classes] against class numbers.
 struct CrossEntropy {
     static constexpr auto node = "NllLossBackward0";
-    static constexpr std::array arguments{"self", "target", "weight", "log_normalizer",
-                                          "row_weight"};
+    static constexpr std::array arguments{"self",           "target",     "weight",
+                                          "log_normalizer", "row_weight", "total_weight"};
     CrossEntropyOptions options;
     bool mean;
-    double weight_sum;
 
     // The gradient of each row's loss.
-    auto of_rows(auto g, auto row_weight) const {
-        return expand(mean && weight_sum != 0 ? g / weight_sum : g, row_weight.sizes());
+    auto of_rows(auto g, auto row_weight, auto total) const {
+        return expand(mean ? cast_like(g / total, g) : g, row_weight.sizes());
     }
-    auto backward(auto g, auto x, auto target, auto weight, auto, auto row_weight, auto) const {
+    auto backward(auto g, auto x, auto target, auto weight, auto, auto row_weight, auto total,
+                  auto) const {
         auto goal = weighted_targets(x.sizes(), target, weight, row_weight, options.ignore_index,
                                      options.label_smoothing);
         // Nothing of an ignored row counts, be it NaN.
         auto ignored = unsqueeze(target == options.ignore_index, 1);
         auto share = sum(goal, Dims{1}, true) * softmax(where(ignored, 0, x), 1);
-        return where(ignored, 0, unsqueeze(of_rows(g, row_weight), 1) * (share - goal));
+        return where(ignored, 0, unsqueeze(of_rows(g, row_weight, total), 1) * (share - goal));
     }
     static constexpr auto fused_needs() { return rules::Uses::argument(3); }
     Tensor fused(const Tensor& g, const Tensor& x, const Tensor& target, const Tensor& weight,
-                 const Tensor& log_normalizer, const Tensor& row_weight, const Tensor&) const {
-        const Tensor scale = contiguous_values(of_rows(g, row_weight));
+                 const Tensor& log_normalizer, const Tensor& row_weight, const Tensor& total,
+                 const Tensor&) const {
+        const Tensor scale = contiguous_values(of_rows(g, row_weight, total));
         const Tensor data = contiguous_values(x);
         Tensor out = empty(x.sizes(), x.dtype());
-        kernel_table().cross_entropy.backward[x.dtype()](
-            data.data(), target.data<int64_t>(), data_or_null(weight), options,
-            log_normalizer.data(), scale.data(), out.data(), x.sizes()[0], x.sizes()[1]);
+        launch(kernel_table().cross_entropy.backward[x.dtype()], data.data(),
+               target.data<int64_t>(), data_or_null(weight), options, log_normalizer.data(),
+               scale.data(), out.data(), x.sizes()[0], x.sizes()[1]);
         return out;
     }
 };
@@ -188,19 +200,24 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const Tensor& we
            normalizer = empty({count}, input.dtype());
     const Tensor class_weight = values_or_none(weight);
     const CrossEntropyOptions options{ignore_index, label_smoothing};
-    const int64_t bad = kernel_table().cross_entropy.forward[input.dtype()](
-        data.data(), targets.data<int64_t>(), data_or_null(class_weight), options, losses.data(),
-        weights.data(), normalizer.data(), count, classes);
-    if (bad >= 0) fail<IndexError>("Target ", targets.data<int64_t>()[bad], " is out of bounds.");
+    launch(checking([=, kernel = kernel_table().cross_entropy.forward[input.dtype()]](
+                        const void* logits, const int64_t* numbers, const void* factors, void* loss,
+                        void* factor, void* normalizers) {
+               const int64_t bad = kernel(logits, numbers, factors, options, loss, factor,
+                                          normalizers, count, classes);
+               if (bad >= 0) fail<IndexError>("Target ", numbers[bad], " is out of bounds.");
+           }),
+           data.data(), targets.data<int64_t>(), data_or_null(class_weight), losses.data(),
+           weights.data(), normalizer.data());
 
-    Tensor out;
-    double weight_sum = 1;
+    Tensor out, total;
     {
         GradMode off(false);
-        out = reduce_weighted(losses, weights, reduction, weight_sum);
+        out = reduce_weighted(losses, weights, reduction, total);
     }
-    out = recorded(std::move(out), CrossEntropy{options, reduction == Reduction::Mean, weight_sum},
-                   rows, alias(targets, {count}, {1}, 0), class_weight, normalizer, weights);
+    out = recorded(std::move(out), CrossEntropy{options, reduction == Reduction::Mean}, rows,
+                   alias(targets, {count}, {1}, 0), class_weight, normalizer, weights,
+                   as_divisor(total));
     return reduction == Reduction::None && !(out.sizes() == target.sizes())
                ? reshape(out, target.sizes())
                : out;
@@ -220,13 +237,12 @@ TAPEGRAD_WORD(zeros_scatter_rows)
 // The loss of rows of log-probabilities [rows, classes]; ignored rows have the weight 0.
 struct NllLoss {
     static constexpr auto node = "NllLossBackward0";
-    static constexpr std::array arguments{"self", "target", "weight"};
+    static constexpr std::array arguments{"self", "target", "weight", "total_weight"};
     static constexpr bool reads_all = true;
-    double total;  // what the mean divides by, else 1
-    auto backward(auto g, auto x, auto target, auto weight, auto) const {
-        // Where all rows are ignored, the total is zero and the gradient is, too.
+    bool mean;
+    auto backward(auto g, auto x, auto target, auto weight, auto total, auto) const {
         auto none = weight == 0;
-        auto slope = where(none, 0, -weight / total);
+        auto slope = where(none, 0, mean ? -weight / total : -weight);
         auto rows = where(none, 0, expand(g, weight.sizes()) * slope);
         return zeros_scatter_rows(x.sizes(), target, rows);
     }
@@ -256,13 +272,15 @@ Tensor nll_loss(const Tensor& input, const Tensor& target, const Tensor& weight,
         fail("expected scalar type ", scalar_type_name(input.dtype()), " but found ",
              scalar_type_name(weight.dtype()));
     const int64_t count = targets.numel();
-    for (const int64_t t : std::span(targets.data<int64_t>(), size_t(count)))
-        if (t != ignore_index && (t < 0 || t >= classes))
-            fail<IndexError>("Target ", t, " is out of bounds.");
+    launch(checking([=](const int64_t* numbers) {
+               for (const int64_t t : std::span(numbers, size_t(count)))
+                   if (t != ignore_index && (t < 0 || t >= classes))
+                       fail<IndexError>("Target ", t, " is out of bounds.");
+           }),
+           targets.data<int64_t>());
 
     const Tensor rows = rows_of_classes(input, count);
-    Tensor out, places, weights;
-    double weight_sum = 1;
+    Tensor out, places, weights, total;
     {
         GradMode off(false);
         const Tensor flat = reshape(targets, {count});
@@ -272,10 +290,10 @@ Tensor nll_loss(const Tensor& input, const Tensor& target, const Tensor& weight,
                                    : to_dtype(used, input.dtype());
         // An ignored row counts as nothing, whatever is in it.
         const Tensor picked = squeeze(gather(rows, 1, unsqueeze(places, 1)), {1});
-        out = reduce_weighted(where(used, -picked * weights, 0), weights, reduction, weight_sum);
+        out = reduce_weighted(where(used, -picked * weights, 0), weights, reduction, total);
     }
-    out = recorded(std::move(out), NllLoss{reduction == Reduction::Mean ? weight_sum : 1}, rows,
-                   places, weights);
+    out = recorded(std::move(out), NllLoss{reduction == Reduction::Mean}, rows, places, weights,
+                   total);
     return reduction == Reduction::None ? reshape(out, target.sizes()) : out;
 }
 
@@ -310,8 +328,8 @@ Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction) 
             out = empty({}, difference.dtype());
             const bool mean = reduction == Reduction::Mean;
             const auto& reduce = kernel_table().reduce;
-            (mean ? reduce.mean_squares : reduce.sum_squares)[difference.dtype()](
-                difference.data(), out.data(), 1, difference.numel(), 1);
+            launch((mean ? reduce.mean_squares : reduce.sum_squares)[difference.dtype()],
+                   difference.data(), out.data(), 1, difference.numel(), 1);
             if (mean) slope /= static_cast<double>(difference.numel());
         }
     }

@@ -12,6 +12,7 @@
 #include "ops/reshape.h"
 #include "ops/rule.h"
 #include "ops/views.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 namespace {
@@ -116,13 +117,12 @@ struct Normalization {
         void* to[] = {data_or_null(found[0]), data_or_null(found[1]), data_or_null(found[2])};
         const auto& table = kernel_table();
         if (by_channel)
-            table.batch_norm.backward[x.dtype()](grad.data(), data.data(), data_or_null(factors),
-                                                 mean.data(), rstd.data(), to[0], to[1], to[2],
-                                                 batch);
+            launch(table.batch_norm.backward[x.dtype()], grad.data(), data.data(),
+                   data_or_null(factors), mean.data(), rstd.data(), to[0], to[1], to[2], batch);
         else
-            table.layer_norm.backward[x.dtype()](grad.data(), data.data(), data_or_null(factors),
-                                                 data_or_null(mean), rstd.data(), to[0], to[1],
-                                                 to[2], rows);
+            launch(table.layer_norm.backward[x.dtype()], grad.data(), data.data(),
+                   data_or_null(factors), data_or_null(mean), rstd.data(), to[0], to[1], to[2],
+                   rows);
         if (repeat > 1)
             for (Tensor* parameter : {&found[1], &found[2]})
                 if (parameter->defined()) *parameter = sum(*parameter, {1});
@@ -230,7 +230,7 @@ Tensor normalized(const Normalization& rule, const Tensor& input, const Tensor& 
     Tensor out = empty(input.sizes(), input.dtype());
     const Tensor mean = rule.centered ? empty(statistics, input.dtype()) : Tensor(),
                  rstd = empty(statistics, input.dtype());
-    kernel(data.data(), data_or_null(factors), data_or_null(summands), eps, out.data(),
+    launch(kernel, data.data(), data_or_null(factors), data_or_null(summands), eps, out.data(),
            data_or_null(mean), rstd.data(), rule.rows);
     return recorded(std::move(out), rule, input, weight, bias, mean, rstd);
 }
@@ -303,13 +303,14 @@ void update_running(const Tensor& running, const Tensor& observed, double moment
     if (!running.defined()) return;
     const Tensor values = contiguous_values(running);
     visit_dtype(values.dtype(), [&]<class T>() {
-        if constexpr (is_floating_type<T>) {
-            const T *from = observed.data<T>(), share = static_cast<T>(momentum),
-                    rest = static_cast<T>(1 - momentum), scale = static_cast<T>(factor);
-            T* to = values.data<T>();
-            for (int64_t c = 0; c < values.numel(); ++c)
-                to[c] = static_cast<T>(share * (from[c] * scale) + rest * to[c]);
-        }
+        if constexpr (is_floating_type<T>)
+            launch(
+                [share = static_cast<T>(momentum), rest = static_cast<T>(1 - momentum),
+                 scale = static_cast<T>(factor), n = values.numel()](const T* from, T* to) {
+                    for (int64_t c = 0; c < n; ++c)
+                        to[c] = static_cast<T>(share * (from[c] * scale) + rest * to[c]);
+                },
+                observed.data<T>(), values.data<T>());
     });
     if (!values.is_same(running)) copy_values(running, values);
     running.bump_version();
@@ -368,8 +369,8 @@ Tensor batch_norm(const Tensor& input, const Tensor& weight, const Tensor& bias,
     Tensor out = empty(input.sizes(), input.dtype());
     if (!training) {
         const Tensor mean = contiguous_values(running_mean), rstd = rsqrt_of(running_var, eps);
-        table.apply[input.dtype()](data.data(), data_or_null(factors), data_or_null(summands),
-                                   mean.data(), rstd.data(), out.data(), sizes);
+        launch(table.apply[input.dtype()], data.data(), data_or_null(factors),
+               data_or_null(summands), mean.data(), rstd.data(), out.data(), sizes);
         return recorded(std::move(out),
                         NormalizationByConstants{broadcast, others, weight.defined()}, input,
                         weight, bias, mean, rstd);
@@ -377,8 +378,8 @@ Tensor batch_norm(const Tensor& input, const Tensor& weight, const Tensor& bias,
     const Dims shape{sizes.outer, channels, inner}, statistics{1, channels, 1};
     const Tensor mean = empty(statistics, input.dtype()), rstd = empty(statistics, input.dtype()),
                  variance = empty(statistics, input.dtype());
-    table.forward[input.dtype()](data.data(), data_or_null(factors), data_or_null(summands), eps,
-                                 out.data(), mean.data(), rstd.data(), variance.data(), sizes);
+    launch(table.forward[input.dtype()], data.data(), data_or_null(factors), data_or_null(summands),
+           eps, out.data(), mean.data(), rstd.data(), variance.data(), sizes);
     const int64_t n = saturating_mul(sizes.outer, inner);
     update_running(running_mean, mean, momentum, 1);
     update_running(running_var, variance, momentum,

@@ -7,6 +7,7 @@
 #include "ops/elementwise.h"
 #include "ops/overlap.h"
 #include "ops/reductions.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 namespace {
@@ -15,6 +16,24 @@ constexpr int kMaxColumns = 2 + kernels::kMaxOptimStates;
 
 bool same_layout(const Tensor& a, const Tensor& b) {
     return a.is_contiguous() && b.is_contiguous() ? true : a.strides() == b.strides();
+}
+
+// Elements of the parameter, the gradient and the states: all but the gradient are written.
+struct Columns {
+    char* data[kMaxColumns];
+    void visit_pointers(auto& visitor) {
+        for (int c = 0; c < kMaxColumns; ++c) {
+            if (c == 1) visitor.reads(const_cast<const void**>(reinterpret_cast<void**>(&data[c])));
+            else visitor.writes(reinterpret_cast<void**>(&data[c]));
+        }
+    }
+};
+void launch_step(kernels::OptimStepFn run, char* const* data, int64_t n,
+                 const double* coefficients) {
+    Columns columns;
+    std::copy_n(data, kMaxColumns, columns.data);
+    launch([run, n](const Columns& at, const double* factors) { run(at.data, n, factors); },
+           columns, coefficients);
 }
 
 // One parameter after the other, with its gradient and what the optimiser remembers.
@@ -44,7 +63,7 @@ public:
             char* data[kMaxColumns] = {};
             if (direct_[i]) [[likely]] {
                 for (size_t c = 0; c < columns_; ++c) data[c] = at(c, i).data<char>();
-                run(data, param.numel(), coefficients);
+                launch_step(run, data, param.numel(), coefficients);
             } else {
                 step_on_copies(i, data, coefficients);
             }
@@ -92,7 +111,7 @@ private:
             copies[c] = contiguous_values(at(c, i));
             data[c] = copies[c].data<char>();
         }
-        kernels_.step[params_[i].dtype()](data, params_[i].numel(), coefficients);
+        launch_step(kernels_.step[params_[i].dtype()], data, params_[i].numel(), coefficients);
         for (size_t c = 0; c < columns_; ++c)
             if (c != 1 && !copies[c].is_same(at(c, i))) copy_values(at(c, i), copies[c]);
     }
@@ -120,14 +139,28 @@ void from_text(std::string_view text, OptimRule& rule) {
     fail<ValueError>("no optimizer has the rule '", text, "'");
 }
 
-void optim_step(OptimRule rule, const Tensors& params, const Tensors& grads, const Tensors& states,
-                const std::vector<double>& coefficients) {
+namespace {
+
+void step(OptimRule rule, const Tensors& params, const Tensors& grads, const Tensors& states,
+          const double* coefficients, int64_t count) {
     const GradMode off(false);
     const auto& kernels = kernel_table().optim.rules[static_cast<int>(rule)];
-    if (coefficients.size() != static_cast<size_t>(kernels.coefficients))
-        fail<ValueError>("expected ", kernels.coefficients, " coefficients, but got ",
-                         coefficients.size());
-    Rows(kernels, params, grads, states).step(coefficients.data());
+    if (count != kernels.coefficients)
+        fail<ValueError>("expected ", kernels.coefficients, " coefficients, but got ", count);
+    Rows(kernels, params, grads, states).step(coefficients);
+}
+
+}  // namespace
+
+void optim_step(OptimRule rule, const Tensors& params, const Tensors& grads, const Tensors& states,
+                const std::vector<double>& coefficients) {
+    step(rule, params, grads, states, coefficients.data(), std::ssize(coefficients));
+}
+void optim_step(OptimRule rule, const Tensors& params, const Tensors& grads, const Tensors& states,
+                const Tensor& coefficients) {
+    if (coefficients.dtype() != DType::Float64 || !coefficients.is_contiguous())
+        fail<ValueError>("coefficients have to be contiguous numbers of dtype float64");
+    step(rule, params, grads, states, coefficients.data<double>(), coefficients.numel());
 }
 
 Tensor grad_norm(const Tensors& tensors, double order) {
@@ -141,8 +174,8 @@ Tensor grad_norm(const Tensors& tensors, double order) {
     for (size_t i = 0; i < tensors.size(); ++i) {
         const Tensor& x = tensors[i];
         if (order == 2 && x.dtype() == dtype)
-            norm2(contiguous_values(x).data(), norms.data<char>() + i * item_size(dtype), 1,
-                  x.numel(), 1);
+            launch(norm2, contiguous_values(x).data(), norms.data<char>() + i * item_size(dtype), 1,
+                   x.numel(), 1);
         else copy_values(alias(norms, {}, {}, static_cast<int64_t>(i)), norm(x, order, {}, false));
     }
     return tensors.size() == 1 ? alias(norms, {}, {}, 0) : norm(norms, order, {}, false);
@@ -160,7 +193,7 @@ void scale_(const Tensors& tensors, const Arg& factor) {
     }
     for (const Tensor& x : tensors) {
         if (is_non_overlapping_and_dense(x)) {
-            kernel_table().optim.scale[x.dtype()](x.data(), number, x.numel());
+            launch(kernel_table().optim.scale[x.dtype()], x.data(), number, x.numel());
             x.bump_version();
         } else {
             binary_in_place(Binary::Mul, x, number);

@@ -23,6 +23,9 @@ void from_text(std::string_view text, OptimRule& rule);
 // on; the coefficients are those of the rule's struct (csrc/kernels/optim.cpp) and hold for all.
 void optim_step(OptimRule rule, const Tensors& params, const Tensors& grads, const Tensors& states,
                 const std::vector<double>& coefficients);
+// The same with the coefficients in a tensor of float64, from which a replayed step takes them each time.
+void optim_step(OptimRule rule, const Tensors& params, const Tensors& grads, const Tensors& states,
+                const Tensor& coefficients);
 
 // The norm of the norms of the tensors, which is that of all their elements together.
 Tensor grad_norm(const Tensors& tensors, double order);

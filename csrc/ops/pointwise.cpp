@@ -43,7 +43,7 @@ void compute(Pointwise op, const Tensor& out, std::initializer_list<const Tensor
         int i = 0;
         for (const Tensor* x : operands) in[i++] = x->data();
         kernels::run_contiguous(kernel, in, count, out.data(), out.numel(), out.item_size(),
-                                parameters.begin(), info.cost);
+                                {parameters.begin(), parameters.size()}, info.cost);
         return;
     }
     Tensor values[kMostOperands];
@@ -54,8 +54,8 @@ void compute(Pointwise op, const Tensor& out, std::initializer_list<const Tensor
         list[i] = values[i];
         ++i;
     }
-    kernels::run_elementwise(kernel, out, list, count, out.item_size(), parameters.begin(),
-                             info.cost);
+    kernels::run_elementwise(kernel, out, list, count, out.item_size(),
+                             {parameters.begin(), parameters.size()}, info.cost);
 }
 
 Dims broadcast_all(std::initializer_list<const Tensor*> operands) {

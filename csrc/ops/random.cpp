@@ -13,6 +13,7 @@
 #include "ops/overlap.h"
 #include "ops/rule.h"
 #include "ops/views.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 namespace {
@@ -26,8 +27,11 @@ const kernels::RandomKernels& random_kernels() { return kernel_table().random; }
 template <class F> void fill_random(const Tensor& x, Generator& generator, F draw) {
     const int64_t n = x.numel();
     const Tensor target = x.is_contiguous() ? x : empty(x.sizes(), x.dtype());
-    const State state = generator.reserve(counters_used(n));
-    if (n > 0) draw(target.data(), n, state);
+    launch(drawing([n, draw, numbers = Ref<Generator>(&generator)](void* to) {
+               const State state = numbers->reserve(counters_used(n));
+               if (n > 0) draw(to, n, state);
+           }),
+           target.data());
     if (!target.is_same(x)) copy_values(x, target);
 }
 
@@ -87,26 +91,29 @@ void check_probability(double p) {
 void check_probabilities(const Tensor& p) {
     if (!p.is_floating()) refuse_dtype("bernoulli_tensor_cpu_p_", p.dtype());
     const Tensor values = contiguous_values(p);
-    const bool good = visit_dtype(p.dtype(), [&]<class T>() {
-        const T* data = values.data<T>();
-        bool inside = true;
-        for (int64_t i = 0; i < values.numel(); ++i) inside &= data[i] >= T(0) && data[i] <= T(1);
-        return inside;
+    visit_dtype(p.dtype(), [&]<class T>() {
+        launch(checking([n = values.numel()](const T* data) {
+                   bool inside = true;
+                   for (int64_t i = 0; i < n; ++i) inside &= data[i] >= T(0) && data[i] <= T(1);
+                   if (!inside) fail("Expected p_in >= 0 && p_in <= 1 to be true, but got false.");
+               }),
+               values.data<T>());
     });
-    if (!good) fail("Expected p_in >= 0 && p_in <= 1 to be true, but got false.");
 }
 
 // What takes two parameters, or one and 0.
 void fill_by(const kernels::DTypeTable<kernels::RandomFn>& table, const Tensor& x, double a,
              double b, Generator& generator) {
-    fill_random(x, generator, [&](void* out, int64_t n, const State& state) {
-        table[x.dtype()](out, n, state.seed, state.offset, a, b);
-    });
+    fill_random(x, generator,
+                [=, draw = table[x.dtype()]](void* out, int64_t n, const State& state) {
+                    draw(out, n, state.seed, state.offset, a, b);
+                });
 }
 
 void fill_integers(const Tensor& x, int64_t low, int64_t high, Generator& generator) {
-    fill_random(x, generator, [&](void* out, int64_t n, const State& state) {
-        random_kernels().randint[x.dtype()](out, n, state.seed, state.offset, low, high);
+    const auto randint = random_kernels().randint[x.dtype()];
+    fill_random(x, generator, [=](void* out, int64_t n, const State& state) {
+        randint(out, n, state.seed, state.offset, low, high);
     });
 }
 
@@ -114,9 +121,12 @@ void fill_integers(const Tensor& x, int64_t low, int64_t high, Generator& genera
 Tensor draw_each(const Tensor& p, Generator& generator) {
     const Tensor values = contiguous_values(p);
     const Tensor out = empty(p.sizes(), p.dtype());
-    fill_random(out, generator, [&](void* to, int64_t n, const State& state) {
-        random_kernels().bernoulli_each[p.dtype()](values.data(), to, n, state.seed, state.offset);
-    });
+    launch(drawing([n = p.numel(), numbers = Ref<Generator>(&generator),
+                    draw = random_kernels().bernoulli_each[p.dtype()]](const void* each, void* to) {
+               const State state = numbers->reserve(counters_used(n));
+               if (n > 0) draw(each, to, n, state.seed, state.offset);
+           }),
+           values.data(), out.data());
     return out;
 }
 

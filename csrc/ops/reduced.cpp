@@ -3,6 +3,7 @@
 #include "core/checked.h"
 #include "ops/copy.h"
 #include "ops/reshape.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 
@@ -56,7 +57,7 @@ Tensor ReductionPlan::run(const kernels::DTypeTable<kernels::ReduceFn>& kernels,
                           DType dtype) const {
     const kernels::ReduceFn kernel = kernels.require(data.dtype(), name);
     Tensor out = empty(result_sizes, dtype);
-    kernel(data.data(), out.data(), extents.outer, extents.n, extents.inner);
+    launch(kernel, data.data(), out.data(), extents.outer, extents.n, extents.inner);
     return out;
 }
 

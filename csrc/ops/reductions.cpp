@@ -19,6 +19,7 @@
 #include "ops/scans.h"
 #include "ops/softmax.h"
 #include "ops/views.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 
@@ -67,8 +68,10 @@ Tensor spread(const Tensor& grad, const Dims& sizes) {
     constexpr int64_t kSmall = 1024;
     if (grad.numel() != 1 || element_count(sizes) > kSmall) return expand(grad, sizes);
     Tensor out = empty(sizes, grad.dtype());
-    visit_dtype(grad.dtype(),
-                [&]<class T>() { std::fill_n(out.data<T>(), out.numel(), *grad.data<T>()); });
+    visit_dtype(grad.dtype(), [&]<class T>() {
+        launch([](T* to, int64_t n, const T* value) { std::fill_n(to, n, *value); }, out.data<T>(),
+               out.numel(), grad.data<T>());
+    });
     return out;
 }
 
@@ -116,6 +119,7 @@ Tensor mean(const Tensor& x_given, const Dims& dims, bool keepdim, OptionalDType
 namespace {
 
 bool all_normal(const Tensor& given) {
+    refuse_replay("a product whose derivative looks at its value");
     const Tensor x = contiguous_values(given);
     return visit_dtype(x.dtype(), [&]<class T>() {
         const std::span values(x.data<T>(), static_cast<size_t>(x.numel()));
@@ -188,8 +192,8 @@ Tensor spread_values(const ReductionPlan& plan, double correction, Spread spread
     Tensor out = empty(plan.result_sizes, plan.data.dtype());
     const auto& [outer, n, inner] = plan.extents;
     const double divisor = std::max(static_cast<double>(n) - correction, 0.0);
-    kernel_table().reduce.spread[out.dtype()](plan.data.data(), out.data(), outer, n, inner,
-                                              divisor, spread);
+    launch(kernel_table().reduce.spread[out.dtype()], plan.data.data(), out.data(), outer, n, inner,
+           divisor, spread);
     if (divisor == 0 && out.numel())
         warn(text(name,
                   "(): degrees of freedom is <= 0. Correction should be strictly less than the "
@@ -325,7 +329,7 @@ Tensor norm_values(const ReductionPlan& plan, double p) {
     }
     Tensor out = empty(plan.result_sizes, dtype);
     const auto& [outer, n, inner] = plan.extents;
-    reduce.norm[dtype](plan.data.data(), p, out.data(), outer, n, inner);
+    launch(reduce.norm[dtype], plan.data.data(), p, out.data(), outer, n, inner);
     return out;
 }
 
@@ -435,8 +439,14 @@ Tensor count_nonzero(const Tensor& x, const Dims& dims) {
     return ReductionPlan(x, dims, false)
         .run(kernel_table().reduce.count_nonzero, "count_nonzero", DType::Int64);
 }
-bool all_values(const Tensor& x) { return *all(x, {}, false).data<uint8_t>() != 0; }
-bool any_values(const Tensor& x) { return *any(x, {}, false).data<uint8_t>() != 0; }
+bool all_values(const Tensor& x) {
+    refuse_replay("an operation that looks at the values of a tensor");
+    return *all(x, {}, false).data<uint8_t>() != 0;
+}
+bool any_values(const Tensor& x) {
+    refuse_replay("an operation that looks at the values of a tensor");
+    return *any(x, {}, false).data<uint8_t>() != 0;
+}
 
 bool is_nonzero(const Tensor& x) {
     if (x.numel() != 1)

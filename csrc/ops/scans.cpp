@@ -11,6 +11,7 @@
 #include "ops/rearranging.h"
 #include "ops/rule.h"
 #include "ops/views.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 namespace {
@@ -24,7 +25,7 @@ Tensor scan(const kernels::DTypeTable<kernels::ReduceFn>& kernels, const char* n
         return out;
     }
     const Extents e = extents_at(x.sizes(), wrap_dim(dim, x.dim()));
-    kernels.require(x.dtype(), name)(data.data(), out.data(), e.outer, e.n, e.inner);
+    launch(kernels.require(x.dtype(), name), data.data(), out.data(), e.outer, e.n, e.inner);
     return out;
 }
 

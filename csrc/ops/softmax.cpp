@@ -5,6 +5,7 @@
 #include "ops/elementwise.h"
 #include "ops/extents.h"
 #include "ops/rule.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 namespace {
@@ -13,7 +14,7 @@ Tensor run(kernels::SoftmaxFn kernel, const Tensor& x, int64_t dim) {
     const Tensor data = contiguous_values(x);
     Tensor out = empty(x.sizes(), x.dtype());
     const Extents e = extents_at(x.sizes(), static_cast<int>(dim));
-    kernel(data.data(), out.data(), e.outer, e.n, e.inner);
+    launch(kernel, data.data(), out.data(), e.outer, e.n, e.inner);
     return out;
 }
 
@@ -22,7 +23,7 @@ Tensor run_backward(kernels::SoftmaxBackwardFn kernel, const Tensor& g, const Te
     const Tensor grad = contiguous_values(g);
     Tensor out = empty(y.sizes(), y.dtype());
     const Extents e = extents_at(y.sizes(), static_cast<int>(dim));
-    kernel(grad.data(), y.data(), out.data(), e.outer, e.n, e.inner);
+    launch(kernel, grad.data(), y.data(), out.data(), e.outer, e.n, e.inner);
     return out;
 }
 

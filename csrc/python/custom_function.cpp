@@ -14,6 +14,7 @@
 #include "python/saved_tensor_hooks.h"
 #include "python/tensor_attributes.h"
 #include "python/values.h"
+#include "replay/recorder.h"
 
 namespace tapegrad::python {
 namespace {
@@ -247,6 +248,7 @@ py::object run_forward(py::handle function, py::handle context, const py::tuple&
 
 // Function.apply. separate: ctx is for setup_context, and forward does not see it.
 py::object apply(py::object function, bool separate, py::tuple args, py::dict kwargs) {
+    refuse_replay("a Function, which is Python code");
     py::object context = function.attr("_backward_cls")();
     Ref<FunctionNode> node(&node_of_context(context.ptr()));
     Impls inputs;

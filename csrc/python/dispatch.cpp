@@ -7,6 +7,7 @@
 #include "python/errors.h"
 #include "python/module.h"
 #include "python/read.h"
+#include "python/replay.h"
 
 namespace py = pybind11;
 
@@ -43,6 +44,7 @@ std::array<Watched<binaryfunc>, 32> binary_slots;
 std::array<const char*, 32> binary_names;
 
 template <size_t I> PyObject* watched_binary(PyObject* left, PyObject* right) {
+    note_externals(left, right);
     if (!dispatching || !known_operand(left) || !known_operand(right))
         return binary_slots[I].original(left, right);
     return guarded([&] {
@@ -102,12 +104,14 @@ std::array<Watched<richcmpfunc>, 1> compare_slots = {{
 
 template <size_t I> PyObject* watched_unary(PyObject* self) {
     constexpr const char* names[] = {"neg", "abs", "bitwise_not"};
+    note_externals(self);
     if (!dispatching) return unary_slots[I].original(self);
     return guarded(
         [&] { return hand_over(names[I], py::make_tuple(py::handle(self)), py::dict()); });
 }
 template <size_t I> PyObject* watched_power(PyObject* left, PyObject* right, PyObject* modulus) {
     constexpr const char* names[] = {"pow", "pow_"};
+    note_externals(left, right);
     if (!dispatching || !known_operand(left) || !known_operand(right) || modulus != Py_None)
         return power_slots[I].original(left, right, modulus);
     return guarded([&] {
@@ -116,6 +120,7 @@ template <size_t I> PyObject* watched_power(PyObject* left, PyObject* right, PyO
 }
 PyObject* watched_compare(PyObject* left, PyObject* right, int op) {
     constexpr const char* names[] = {"lt", "le", "eq", "ne", "gt", "ge"};
+    note_externals(left, right);
     if (!dispatching || !known_operand(left) || !known_operand(right))
         return compare_slots[0].original(left, right, op);
     return guarded([&] {
@@ -161,23 +166,30 @@ bool gives_tensors(const Operator& op) {
 
 void exchange_all(bool on) {
     exchange_slots(tensor_type, on);
-    for (Operator* op : all_operators())
-        if (gives_tensors(*op)) op->watch(on);
+    for (Operator* op : all_operators()) op->watch(on);
 }
 
 void begin_watching(py::object given) {
     Py_XSETREF(handler, given.release().ptr());
-    if (watchers++ == 0) exchange_all(true);
+    watch_operators(true);
 }
-void end_watching() {
-    if (--watchers == 0) exchange_all(false);
-}
+void end_watching() { watch_operators(false); }
 
 }  // namespace
 
+void watch_operators(bool on) {
+    if (on ? watchers++ == 0 : --watchers == 0) exchange_all(on);
+}
+bool is_dispatching() noexcept { return dispatching; }
+
 PyObject* call_watched(const Operator& op, PyObject* self, PyObject* const* args, Py_ssize_t count,
                        PyObject* names) noexcept {
-    if (!dispatching)
+    if (is_replay_recorded()) [[unlikely]] {
+        note_externals(self);
+        const Py_ssize_t all = count + (names ? PyTuple_GET_SIZE(names) : 0);
+        for (Py_ssize_t i = 0; i < all; ++i) note_externals(args[i]);
+    }
+    if (!dispatching || !gives_tensors(op))
         return self ? op.call_method(self, args, count, names)
                     : op.call_function(args, count, names);
     return guarded([&]() -> PyObject* {

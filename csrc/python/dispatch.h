@@ -8,6 +8,11 @@ namespace tapegrad::python {
 
 class Operator;
 
+// Exchanges what Python calls, or takes that back; calls nest.
+void watch_operators(bool on);
+// Whether a mode of this thread sees operators.
+bool is_dispatching() noexcept;
+
 // As Operator::call_method, or without self as call_function.
 PyObject* call_watched(const Operator& op, PyObject* self, PyObject* const* args, Py_ssize_t count,
                        PyObject* names) noexcept;

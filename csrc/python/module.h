@@ -26,5 +26,6 @@ void bind_legacy(py::module_& m);
 void bind_runtime(py::module_& m);
 void bind_operator_table(py::module_& m);
 void bind_dispatch(py::module_& m);
+void bind_replay(py::module_& m);
 
 }  // namespace tapegrad::python

@@ -6,6 +6,7 @@
 #include <pybind11/pytypes.h>
 
 #include "python/bind.h"
+#include "python/replay.h"
 #include "python/tensor_object.h"
 
 namespace py = pybind11;
@@ -136,6 +137,8 @@ PyObject* call(PyObject* self, PyObject* args, PyObject* kwargs) {
     PyObject* dict = dict_of(self);
     const int hooked = has_hooks(self, dict);
     if (hooked < 0) return nullptr;
+    if (is_replay_recorded()) [[unlikely]]
+        note_module(dict, hooked != 0);
     if (hooked) {
         PyObject* empty = kwargs ? nullptr : PyDict_New();
         if (!kwargs && !empty) return nullptr;

@@ -5,7 +5,11 @@
 namespace tapegrad::python {
 
 void bind_optim(PyObject* m) {
-    def_function<"_optim_step">(m, optim_step);
+    using Step = void (*)(OptimRule, const Tensors&, const Tensors&, const Tensors&,
+                          const std::vector<double>&);
+    using StepFrom =
+        void (*)(OptimRule, const Tensors&, const Tensors&, const Tensors&, const Tensor&);
+    def_function<"_optim_step">(m, Step{optim_step}, StepFrom{optim_step});
     def_function<"_grad_norm">(m, grad_norm).without_out();
     def_function<"_scale_">(m, scale_);
 }

@@ -8,6 +8,7 @@
 #include "ops/copy.h"
 #include "python/module.h"
 #include "python/numpy.h"
+#include "replay/recorder.h"
 
 namespace tapegrad::python {
 namespace {
@@ -240,6 +241,8 @@ Tensor tensor_from_data(PyObject* data, std::optional<DType> dtype, bool share) 
     Tensor out = empty(sizes, type);
     if (out.numel() > 0)
         visit_dtype(type, [&]<class T>() { Reader<T>(out.sizes(), out.data<T>()).read(data, 0); });
+    if (is_replay_recorded()) [[unlikely]]
+        replay::recorder()->keep_values(out);
     return out;
 }
 

@@ -8,6 +8,7 @@
 #include "python/errors.h"
 #include "python/interpreter.h"
 #include "python/module.h"
+#include "replay/recorder.h"
 
 namespace tapegrad::python {
 
@@ -24,6 +25,7 @@ PyObject* element_to_python(const void* data, DType dtype) {
 PyObject* item(const Tensor& tensor) {
     if (tensor.numel() != 1)
         fail("a Tensor with ", tensor.numel(), " elements cannot be converted to Scalar");
+    refuse_replay("the value of a tensor, as a number of Python");
     return element_to_python(tensor.data(), tensor.dtype());
 }
 
@@ -48,6 +50,7 @@ PyObject* item_method(PyObject* self, PyObject*) {
 PyObject* tolist_method(PyObject* self, PyObject*) {
     return guarded([&] {
         const Tensor x = unwrap(self);
+        refuse_replay("the values of a tensor, as a list");
         return nested_list(x, 0, x.data<char>()).release().ptr();
     });
 }

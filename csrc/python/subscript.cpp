@@ -10,6 +10,7 @@
 #include "python/module.h"
 #include "python/numpy.h"
 #include "python/python_data.h"
+#include "python/replay.h"
 
 namespace tapegrad::python {
 namespace {
@@ -215,6 +216,8 @@ Tensor trimmed(const Tensor& value, int target_dims) {
 PyObject* get_item(PyObject* self, PyObject* item) {
     return guarded([&]() -> PyObject* {
         const Tensor x = unwrap(self);
+        if (is_replay_recorded()) [[unlikely]]
+            note_externals(self, item);
         const Selection selection = apply_index(x, item, false);
         if (!selection.indices.empty()) return wrap(index(selection.view, selection.indices));
         return wrap(selection.view.is_same(x) ? view_alias(x) : selection.view);
@@ -225,6 +228,8 @@ int set_item(PyObject* self, PyObject* item, PyObject* value) {
     return guarded([&]() -> int {
         if (!value) fail<TypeError>("Tensor does not support deleting items");
         const Tensor x = unwrap(self);
+        if (is_replay_recorded()) [[unlikely]]
+            note_externals(self, item, value);
         const Tensor source = value_tensor(value, x.dtype());
         const Selection selection = apply_index(x, item, true);
         if (!selection.indices.empty()) {

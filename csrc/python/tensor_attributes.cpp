@@ -9,6 +9,7 @@
 #include "python/hooks.h"
 #include "python/interpreter.h"
 #include "python/node_object.h"
+#include "python/replay.h"
 
 namespace py = pybind11;
 
@@ -20,6 +21,7 @@ PyObject* to_bool(bool value) { return PyBool_FromLong(value); }
 PyObject* get_grad(PyObject* self, void*) {
     return guarded([&]() -> PyObject* {
         const Tensor x = unwrap(self);
+        note_external(x);
         if (!x->grad && !x.is_leaf() && !x->retains_grad && x.requires_grad()) [[unlikely]] {
             constexpr const char* message =
                 "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its "
@@ -38,6 +40,7 @@ PyObject* get_grad(PyObject* self, void*) {
 int set_grad(PyObject* self, PyObject* value, void*) {
     return guarded([&]() -> int {
         const Tensor x = unwrap(self);
+        note_external(x);
         if (!value || value == Py_None) {
             x->grad.reset();
             return 0;
@@ -120,9 +123,11 @@ PyObject* get_nbytes(PyObject* self, void*) {
 }
 PyObject* get_dtype(PyObject* self, void*) { return Py_NewRef(dtype_object(unwrap(self).dtype())); }
 PyObject* get_T(PyObject* self, void*) {
+    note_external(unwrap(self));
     return guarded([&] { return wrap(reversed(unwrap(self))); });
 }
 PyObject* get_mT(PyObject* self, void*) {
+    note_external(unwrap(self));
     return guarded([&] { return wrap(matrix_transpose(unwrap(self))); });
 }
 
@@ -130,6 +135,7 @@ PyObject* get_mT(PyObject* self, void*) {
 PyObject* get_data(PyObject* self, void*) {
     return guarded([&] {
         const Tensor x = unwrap(self);
+        note_external(x);
         return wrap(Tensor(new TensorImpl(x.shape(), x.dtype(), Storage::alias(x.storage()),
                                           x->data, x->inference)));
     });
@@ -140,6 +146,7 @@ int set_data(PyObject* self, PyObject* value, void*) {
         if (!value || !is_tensor(value))
             fail<TypeError>("Variable data has to be a tensor, but got ",
                             value ? Py_TYPE(value)->tp_name : "nothing");
+        refuse_replay("an assignment to .data");
         replace_data(x, unwrap(value));
         return 0;
     });

@@ -188,9 +188,14 @@ class ElementwiseOptimizer(Optimizer):
             plan = self._make_plan(options, rule, names, params)
             if not plan.once:
                 self._plans[index] = plan
+        recording = _C._is_recording()
+        if recording:
+            self._watch(group, plan)
         for cohort in plan.cohorts:
             rows = cohort.rows
             counters, coefficients = self._advance(options, cohort.counters)
+            if recording:
+                coefficients = self._replayed(group, cohort, len(coefficients))
             _C._optim_step(
                 rule,
                 cohort.params,
@@ -198,9 +203,35 @@ class ElementwiseOptimizer(Optimizer):
                 cohort.states,
                 coefficients,
             )
-            cohort.counters = counters
+            if not recording:
+                cohort.counters = counters
         if plan.once:
             self._write_counters(plan)
+
+    def _watch(self, group: Group, plan: _Plan) -> None:
+        """Says what a replayed step takes for granted; its coefficients are computed each time."""
+        if plan.once:
+            _C._refuse_replay("an optimizer whose state somebody holds, or that has a parameter twice")
+        _C._watch_dict(group, "lr", "weight_decay", "betas", "eps", "momentum_decay", "initial_lr")
+        for watched in (
+            self._plans,
+            self._optimizer_step_pre_hooks,
+            self._optimizer_step_post_hooks,
+        ):
+            _C._watch_dict(watched)
+
+    def _replayed(self, group: Group, cohort: _Cohort, count: int) -> Tensor:
+        """The coefficients as a tensor that each replay fills anew."""
+
+        def advance() -> tuple[tuple[Any, ...], bool]:
+            plain = type(group["lr"]) in _PLAIN and type(group.get("weight_decay")) in _PLAIN
+            options = group if plain else self._options(group)
+            counters, coefficients = self._advance(options, cohort.counters)
+            steady = plain and counters == cohort.counters
+            cohort.counters = counters
+            return coefficients, steady
+
+        return _C._replayed_numbers(advance, group, count)
 
     def _options(self, group: Group) -> Group:
         """The group's options, with numbers in the place of tensors where nothing is recorded."""

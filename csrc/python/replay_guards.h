@@ -1,0 +1,41 @@
+// What a recorded program takes for granted of the world around it: attributes of modules, options of optimisers.
+#pragma once
+
+#include <pybind11/pytypes.h>
+
+#include <vector>
+
+namespace tapegrad::python {
+
+namespace py = pybind11;
+
+// That a dict has the values that it had, the very same objects.
+class DictGuard {
+public:
+    explicit DictGuard(PyObject* dict);
+
+    PyObject* dict() const { return dict_.ptr(); }
+    // What has changed since counts as free to change.
+    void forget_changed();
+    void forget(PyObject* key);
+    bool holds() const {
+#if PY_VERSION_HEX < 0x030C0000
+        if (reinterpret_cast<PyDictObject*>(dict_.ptr())->ma_version_tag == version_) return true;
+#endif
+        return compare();
+    }
+    // The key whose value is another, for people.
+    py::object changed_key() const;
+    int traverse(visitproc visit, void* arg) const;
+
+private:
+    bool compare() const;
+    void note_version() const;
+
+    py::object dict_;
+    std::vector<std::pair<py::object, py::object>> entries_;
+    bool sized_ = true;  // no key may come or go
+    mutable uint64_t version_ = 0;
+};
+
+}  // namespace tapegrad::python

@@ -1,0 +1,128 @@
+// A recorded program with what it needs of Python: whom it is for, what it changes, and what it returns.
+#pragma once
+
+#include <pybind11/pytypes.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "autograd/node.h"
+#include "python/replay_arguments.h"
+#include "python/replay_guards.h"
+#include "replay/recorder.h"
+
+namespace tapegrad::python {
+
+// The state of a thread that decides what operators do.
+struct Modes {
+    bool grad, inference;
+    DType default_dtype;
+    bool operator==(const Modes&) const = default;
+};
+Modes current_modes();
+
+// While it lives, what the thread computes is recorded.
+class Recording {
+public:
+    explicit Recording(ArgumentTree arguments);
+    ~Recording();
+    Recording(const Recording&) = delete;
+    Recording& operator=(const Recording&) = delete;
+
+    static Recording* current() noexcept;
+
+    void know_dict(PyObject* dict);
+    void free_key(PyObject* dict, PyObject* key);
+    replay::Recorder& recorder() { return recorder_; }
+
+private:
+    friend class ReplayProgram;
+    class Writes;
+
+    ArgumentTree arguments_;
+    const Modes modes_;
+    const uint64_t first_run_;
+    replay::Recorder recorder_;
+    std::vector<DictGuard> dicts_;
+    std::unique_ptr<Writes> writes_;
+    Recording* const outer_;
+};
+
+class ReplayProgram {
+public:
+    // Of a recording that ended with this result; refuses where it cannot be replayed (see refusal). Tensors that
+    // live on in Python although they are no result are reported as unsettled: another recording may do without.
+    static std::unique_ptr<ReplayProgram> make(Recording& recording, PyObject* result,
+                                               std::string& refusal, bool& unsettled);
+
+    // Whether what the program takes for granted is so; tensors: those among the arguments.
+    bool holds(const std::vector<Tensor>& tensors) const;
+    std::string broken_guard(const std::vector<Tensor>& tensors) const;
+    PyObject* run(const std::vector<Tensor>& tensors);
+
+    const ArgumentTree& arguments() const { return arguments_; }
+    const Modes& modes() const { return modes_; }
+    const replay::Program& program() const { return program_; }
+    size_t guard_count() const { return outside_.size() + dicts_.size(); }
+    int traverse(visitproc visit, void* arg) const;
+
+private:
+    enum class Grad : uint8_t { Unchanged, Cleared, Replaced };
+    // A tensor from outside of the program.
+    struct Outside {
+        Ref<TensorImpl> tensor;  // null: an argument, or the gradient of another
+        int argument = -1;
+        int owner = -1;  // whose gradient it is
+        replay::RegionId region;
+        int64_t offset;  // of the first element in the region
+        Ref<Shape> shape;
+        DType dtype;
+        bool requires_grad, has_grad;
+        uint32_t bumps;
+        Grad grad = Grad::Unchanged;
+        replay::RegionId grad_region = 0;
+        Ref<Shape> grad_shape;
+        bool used, written;
+    };
+    struct Result {
+        enum class Kind : uint8_t { Fresh, Outside, Value, Tuple, List, Dict } kind;
+        size_t index = 0;  // of what is outside, or of the memory
+        int64_t offset = 0;
+        Ref<Shape> shape;
+        DType dtype = DType::Bool;
+        bool requires_grad = false;
+        std::string node;   // the name of the node that made it, whose graph is gone
+        py::object object;  // type, value, or keys
+        size_t count = 0;
+    };
+    struct ResultMemory {
+        replay::RegionId region;
+        size_t bytes;
+    };
+
+    ReplayProgram(ArgumentTree arguments, Modes modes)
+        : arguments_(std::move(arguments)),
+          modes_(modes) {}
+    bool read_outside(Recording& recording, std::string& refusal);
+    bool read_result(Recording& recording, PyObject* object, std::string& refusal);
+    const TensorImpl* tensor_of(const Outside& outside, const std::vector<Tensor>& tensors) const;
+    bool fits(const Outside& outside, const std::vector<Tensor>& tensors) const;
+    bool overlaps(const std::vector<Tensor>& tensors) const;
+    bool reads_grad_of(const Outside& owner) const;
+    py::object build(size_t& at, const std::vector<Tensor>& tensors,
+                     const std::vector<Ref<Storage>>& memory) const;
+
+    ArgumentTree arguments_;
+    Modes modes_;
+    replay::Program program_;
+    std::vector<Outside> outside_;
+    std::vector<DictGuard> dicts_;
+    std::vector<Result> results_;
+    std::vector<ResultMemory> result_memory_;
+    std::vector<std::unique_ptr<replay::Workspace>> idle_;
+    uint64_t first_run_ = 0;
+};
+
+}  // namespace tapegrad::python

@@ -1,0 +1,175 @@
+// Recording of what a thread computes. Every kernel is called by
+//
+//     launch(kernel, arguments...);
+//
+// which calls it, and, while a Recorder is at work on the thread, keeps the call as a step of a program.
+// Pointers among the arguments are those to elements of tensors: to const what is read, others what is
+// written. A structure that holds pointers shows them in visit_pointers(visitor). Tensors are given as
+// reads(x) and writes(x).
+//
+// What is computed without launch() cannot be replayed, and is not: memory that no step has written may not
+// be read by one, and operations that look at values say so (refuse_replay).
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <type_traits>
+
+#include "replay/program.h"
+
+namespace tapegrad::replay {
+
+// A tensor that was there before the recording: an argument, a parameter, a buffer.
+struct External {
+    Ref<TensorImpl> tensor;
+    RegionId region;
+    // As it was found; the program is for tensors that are the same in this.
+    char* data;
+    Ref<Shape> shape;
+    Ref<Storage> storage;
+    uint32_t version;
+    bool requires_grad;
+    Ref<TensorImpl> grad;
+};
+
+class Recorder final : public MemoryWatch {
+public:
+    Recorder();
+    ~Recorder();
+    Recorder(const Recorder&) = delete;
+    Recorder& operator=(const Recorder&) = delete;
+
+    // Makes a tensor known, unless it was made since the recording began; before it is used or changed.
+    void know(const Tensor& tensor);
+    // The values of a tensor, which was made from what is no tensor, are the same in each run.
+    void keep_values(const Tensor& tensor);
+    // What the program computes cannot be replayed. The first reason counts.
+    void refuse(const std::string& reason);
+    // The tensor is about to be written in place, by a step that has to follow.
+    void expect_write(const Tensor& tensor);
+
+    template <class F, class... Arguments> void record(const F& f, const Arguments&... arguments) {
+        Launch<F, Arguments...> launch(f, arguments...);
+        const std::vector<Use> uses = uses_of(launch);
+        {
+            const Pause pause(*this);
+            launch.run();
+        }
+        add(launch.clone(), uses);
+    }
+
+    // ------------------------------------------------------------------ when it is done
+
+    const std::optional<std::string>& refusal();
+    std::vector<External>& externals() { return externals_; }
+    // The region that a tensor's elements are in, if one is known, and the place of the first in it.
+    std::optional<Use> find(const Tensor& tensor) const;
+    bool is_fresh(RegionId region) const { return memory_[region].fresh; }
+    bool is_alive(RegionId region) const { return memory_[region].alive; }
+    bool is_written(RegionId region) const { return memory_[region].region.written; }
+    RegionId region_count() const { return static_cast<RegionId>(memory_.size()); }
+    void set_outside(RegionId region) { memory_[region].region.outside = true; }
+    void set_kept(RegionId region) { memory_[region].region.kept = true; }
+
+    // For the tape: the first number of the nodes that are made while this records, and whether a backward
+    // pass has left its graph for another.
+    uint64_t first_sequence = 0;
+    bool keeps_graph = false;
+
+    Program finish();
+
+    void taken(const char* data, size_t bytes) override;
+    void given_back(const char* data) noexcept override;
+
+private:
+    // What a step does inside is part of it.
+    class Pause {
+    public:
+        explicit Pause(Recorder& recorder) : recorder_(recorder) { memory_watch = nullptr; }
+        ~Pause() { memory_watch = &recorder_; }
+
+    private:
+        Recorder& recorder_;
+    };
+    struct Memory {
+        Region region;
+        const char* data;
+        bool fresh;  // taken since the recording began
+        bool alive = true;
+    };
+
+    std::vector<Use> uses_of(Step& step);
+    void add(std::unique_ptr<Step> step, const std::vector<Use>& uses);
+    RegionId add_region(const char* data, size_t bytes, bool fresh);
+    std::optional<Use> find(const char* data) const;
+
+    MemoryWatch* const before_;
+    Program program_;
+    std::vector<Memory> memory_;
+    std::map<const char*, RegionId> by_address_;
+    std::vector<External> externals_;
+    std::vector<RegionId> expected_;  // to be written by steps that have not come yet
+    std::optional<std::string> refusal_;
+};
+
+// The one at work on this thread, or null.
+inline Recorder* recorder() noexcept { return static_cast<Recorder*>(memory_watch); }
+
+// Where a refusal comes from, for people: the bindings provide it.
+extern std::string (*current_place)();
+
+}  // namespace tapegrad::replay
+
+namespace tapegrad {
+
+inline replay::Reads reads(const Tensor& tensor) { return replay::Reads(tensor); }
+inline replay::Writes writes(const Tensor& tensor) { return replay::Writes(tensor); }
+
+namespace replay {
+
+// An argument as the type that a parameter P has; tensors stay what they were given as.
+template <class P, class Argument> auto as_parameter(const Argument& argument) {
+    if constexpr (requires { argument.operator const Tensor&(); }) return argument;
+    else return static_cast<std::remove_cvref_t<P>>(argument);
+}
+template <class F, class... P, class... Arguments>
+[[gnu::noinline]] void record_as(void (*)(P...), const F& f, const Arguments&... arguments) {
+    recorder()->record(f, as_parameter<P>(arguments)...);
+}
+template <class R, class... P> void (*parameters_of(R (*)(P...)))(P...) { return nullptr; }
+template <class F, class R, class... P> void (*parameters_of(R (F::*)(P...) const))(P...) {
+    return nullptr;
+}
+
+}  // namespace replay
+
+template <class F, class... Arguments>
+[[gnu::always_inline]] inline void launch(const F& f, const Arguments&... arguments) {
+    if (memory_watch) [[unlikely]] {
+        if constexpr (std::is_pointer_v<F>)
+            replay::record_as(replay::parameters_of(f), f, arguments...);
+        else replay::record_as(replay::parameters_of(&F::operator()), f, arguments...);
+        return;
+    }
+    f(arguments...);
+}
+
+// A function of a step that does more than to write memory, and is never left out: it draws random numbers,
+// or raises where values are wrong.
+template <class F> struct WithEffects : F {
+    static constexpr bool kHasEffects = true;
+    explicit WithEffects(F f) : F(std::move(f)) {}
+};
+template <class F> WithEffects<F> drawing(F f) { return WithEffects<F>(std::move(f)); }
+template <class F> WithEffects<F> checking(F f) { return WithEffects<F>(std::move(f)); }
+
+inline bool is_replay_recorded() noexcept { return memory_watch != nullptr; }
+
+// To be called where values decide about something else than values.
+inline void refuse_replay(const char* reason) {
+    if (memory_watch) [[unlikely]]
+        replay::recorder()->refuse(reason);
+}
+
+}  // namespace tapegrad
