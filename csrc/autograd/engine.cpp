@@ -470,6 +470,7 @@ namespace {
 // What a replayed backward pass cannot do again.
 void refuse_unreplayable(std::span<const Edge> roots, const BackwardOptions& options) {
     replay::Recorder& recorder = *replay::recorder();
+    if (recorder.knows_graph) return;
     if (options.keep_graph && !options.create_graph) recorder.keeps_graph = true;
     std::vector<Node*> stack;
     std::unordered_set<Node*> seen;

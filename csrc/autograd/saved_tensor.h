@@ -89,6 +89,12 @@ public:
     bool defined() const noexcept { return kind_ != Kind::Nothing; }
     // Whether hooks give the value, which they do once in a run.
     bool is_packed() const noexcept { return kind_ == Kind::Packed; }
+    // The memory of what is kept, if it is kept as it is.
+    const Storage* storage() const noexcept {
+        return kind_ == Kind::Whole ? whole_->storage.get()
+               : kind_ == Kind::Memory ? memory_
+                                       : nullptr;
+    }
     // Where only a shape is kept; null otherwise.
     const Shape* shape() const noexcept { return kind_ == Kind::Shape ? shape_ : nullptr; }
     void release() noexcept {

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
-#include <vector>
 
 #include "core/parallel.h"
+#include "replay/elementwise.h"
 
 namespace tapegrad::kernels {
 namespace {
@@ -244,40 +244,6 @@ void fill_rows(char* out, const char* values, int64_t rows, int64_t length, size
 
 namespace {
 
-// Contiguous operands, each with its item size.
-struct Blocks {
-    BlockFn kernel;
-    int count;
-    Cost cost;
-    int64_t n;
-    size_t bytes[kMaxOperands], out_bytes;
-    const void* in[kMaxOperands];
-    void* out;
-    // Written out where an operand is a number; else it is read from in.
-    std::vector<char> numbers[kMaxOperands];
-    double parameters[kMaxParameters];
-
-    void visit_pointers(replay::PointerVisitor& visitor) {
-        for (int k = 0; k < count; ++k)
-            if (numbers[k].empty()) visitor.reads(&in[k]);
-        visitor.writes(&out);
-    }
-    void operator()() const {
-        const void* operands[kMaxOperands];
-        for (int k = 0; k < count; ++k)
-            operands[k] = numbers[k].empty() ? in[k] : numbers[k].data();
-        if (n < 2 * enough_of(cost)) return kernel(operands, out, n, parameters);
-        sweep(n, enough_of(cost), [&](int64_t begin, int64_t end) {
-            const void* part[kMaxOperands];
-            for (int k = 0; k < count; ++k)
-                part[k] =
-                    static_cast<const char*>(operands[k]) + begin * static_cast<int64_t>(bytes[k]);
-            kernel(part, static_cast<char*>(out) + begin * static_cast<int64_t>(out_bytes),
-                   end - begin, parameters);
-        });
-    }
-};
-
 // Operands of any strides.
 struct Windows {
     mutable Space space;
@@ -305,41 +271,78 @@ struct Windows {
 
 }  // namespace
 
+namespace {
+
+using replay::ElementwiseStep;
+
+ElementwiseStep elementwise_step(BlockFn kernel, int count, void* out, size_t out_bytes, int64_t n,
+                                 const Parameters& parameters, Cost cost) {
+    ElementwiseStep step;
+    step.kernel = kernel;
+    step.count = count;
+    step.n = n;
+    step.enough = enough_of(cost);
+    step.out = out;
+    step.out_bytes = out_bytes;
+    std::copy_n(parameters.values, parameters.count, step.parameters);
+    return step;
+}
+
+ElementwiseStep::Operand memory_operand(ElementwiseStep::Source source, const void* data,
+                                        size_t bytes) {
+    return {source, bytes, data, {}};
+}
+ElementwiseStep::Operand number_operand(const void* value, size_t bytes) {
+    ElementwiseStep::Operand operand{ElementwiseStep::Source::Number, bytes, nullptr, {}};
+    std::memcpy(operand.value, value, bytes);
+    return operand;
+}
+
+// What every element of the result is computed from alike: as many contiguous elements, or one for all.
+bool record_alike(BlockFn kernel, const Tensor& out, const Operand* operands, int count,
+                  const size_t* bytes, const Parameters& parameters, Cost cost) {
+    if (!out.is_contiguous()) return false;
+    ElementwiseStep step =
+        elementwise_step(kernel, count, out.data(), out.item_size(), out.numel(), parameters, cost);
+    for (int k = 0; k < count; ++k) {
+        const Tensor* x = operands[k].tensor;
+        using Source = ElementwiseStep::Source;
+        if (!x) step.operands[k] = number_operand(operands[k].value, bytes[k]);
+        else if (x->is_contiguous() && x->numel() == out.numel())
+            step.operands[k] = memory_operand(Source::Memory, x->data(), bytes[k]);
+        else if (x->numel() && repeats_one_element(*x))
+            step.operands[k] = memory_operand(Source::RepeatedElement, x->data(), bytes[k]);
+        else return false;
+    }
+    replay::recorder()->run_and_add(step);
+    return true;
+}
+
+}  // namespace
+
 void record_contiguous(BlockFn kernel, const void* const* in, int count, void* out, int64_t n,
                        size_t item_bytes, const Parameters& parameters, Cost cost,
                        unsigned numbers) {
     if (n == 0) return;
-    Blocks blocks{kernel, count, cost, n, {}, item_bytes, {}, out, {}, {}};
-    for (int k = 0; k < count; ++k) {
-        blocks.bytes[k] = item_bytes;
-        blocks.in[k] = in[k];
-        const char* values = static_cast<const char*>(in[k]);
-        if (numbers >> k & 1)
-            blocks.numbers[k].assign(values, values + n * static_cast<int64_t>(item_bytes));
-    }
-    std::copy_n(parameters.values, parameters.count, blocks.parameters);
-    launch(blocks);
+    ElementwiseStep step = elementwise_step(kernel, count, out, item_bytes, n, parameters, cost);
+    for (int k = 0; k < count; ++k)
+        step.operands[k] = numbers >> k & 1
+                               ? number_operand(in[k], item_bytes)
+                               : memory_operand(ElementwiseStep::Source::Memory, in[k], item_bytes);
+    replay::recorder()->run_and_add(step);
 }
 
 void run_elementwise(BlockFn kernel, const Tensor& out, const Operand* operands, int count,
                      const size_t* operand_bytes, const Parameters& parameters, Cost cost) {
     const int64_t n = out.numel();
     if (n == 0) return;
+    if (is_replay_recorded() &&
+        record_alike(kernel, out, operands, count, operand_bytes, parameters, cost)) [[unlikely]]
+        return;
     bool plain = out.is_contiguous();
     for (int k = 0; k < count && plain; ++k) {
         const Tensor* t = operands[k].tensor;
         plain = t ? t->is_contiguous() && t->numel() == n : n == 1;
-    }
-    if (plain && is_replay_recorded()) [[unlikely]] {
-        Blocks blocks{kernel, count, cost, n, {}, out.item_size(), {}, out.data(), {}, {}};
-        for (int k = 0; k < count; ++k) {
-            const Operand& operand = operands[k];
-            blocks.bytes[k] = operand_bytes[k];
-            if (operand.tensor) blocks.in[k] = operand.tensor->data();
-            else blocks.numbers[k].assign(operand.value, operand.value + operand_bytes[k]);
-        }
-        std::copy_n(parameters.values, parameters.count, blocks.parameters);
-        return launch(blocks);
     }
     if (plain) {
         sweep(n, enough_of(cost), [&](int64_t begin, int64_t end) {

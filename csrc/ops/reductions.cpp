@@ -452,6 +452,7 @@ bool is_nonzero(const Tensor& x) {
     if (x.numel() != 1)
         fail("Boolean value of Tensor with ", x.numel() ? "more than one value" : "no values",
              " is ambiguous");
+    refuse_replay("the value of a tensor, as a condition of Python");
     return visit_dtype(x.dtype(), [&]<class T>() { return *x.data<T>() != T(0); });
 }
 

@@ -8,6 +8,7 @@
 #include "python/interpreter.h"
 #include "python/module.h"
 #include "python/numpy.h"
+#include "replay/recorder.h"
 
 namespace tapegrad::python {
 namespace {
@@ -89,6 +90,7 @@ template <class Managed> void delete_capsule(PyObject* capsule) {
 }
 
 template <class Managed> py::object export_tensor(const Tensor& tensor, bool copied) {
+    refuse_replay("the memory of a tensor, for another library");
     auto exported = std::make_unique<Exported<Managed>>();
     exported->sizes = tensor.sizes();
     exported->strides = tensor.strides();

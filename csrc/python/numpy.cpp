@@ -11,6 +11,7 @@
 #include "ops/copy.h"
 #include "python/errors.h"
 #include "python/module.h"
+#include "replay/recorder.h"
 
 namespace tapegrad::python {
 namespace {
@@ -212,6 +213,7 @@ constexpr const char* kFormats[kDTypeCount] = {
 void fill_buffer(PyObject* self, Py_buffer* view, int flags) {
     const auto wants = [flags](int flag) { return (flags & flag) == flag; };
     const Tensor tensor = unwrap(self);
+    refuse_replay("the memory of a tensor, as a buffer");
     if (recording(tensor)) throw py::buffer_error(kDetachFirst);
     if (!kFormats[static_cast<int>(tensor.dtype())])
         throw py::buffer_error("buffers have no format for bfloat16");
@@ -387,6 +389,7 @@ Tensor borrow_memory(void* data, const Dims& sizes, const Dims& strides, DType d
 }
 
 py::object to_array(const Tensor& tensor) {
+    refuse_replay("the values of a tensor, as an array of NumPy");
     const Dims in_bytes = byte_strides(tensor);
     py::array::ShapeContainer sizes(tensor.sizes().begin(), tensor.sizes().end());
     py::array::StridesContainer strides(in_bytes.begin(), in_bytes.end());

@@ -27,7 +27,7 @@ bool switched_on = true;
 
 // One way in which the function is called.
 struct Variant {
-    std::unique_ptr<ReplayProgram> program;  // null: it runs as it is
+    std::shared_ptr<ReplayProgram> program;  // null: it runs as it is
     ArgumentTree arguments;
     Modes modes;
     int attempts = 0, misses = 0;
@@ -94,7 +94,7 @@ PyObject* record(Compiled& compiled, Variant* variant, PyObject* const* args, si
                  PyObject* names) {
     ArgumentTree arguments(args, count, names);
     py::object result;
-    std::unique_ptr<ReplayProgram> program;
+    std::shared_ptr<ReplayProgram> program;
     std::string refusal;
     bool unsettled = false;
     const Modes modes = current_modes();
@@ -149,7 +149,7 @@ PyObject* call(PyObject* self, PyObject* const* args, size_t flags, PyObject* na
             if (found->program->holds(tensors)) {
                 found->misses = 0;
                 ++compiled.replays;
-                return found->program->run(tensors);
+                return found->program->run(tensors, {compiled.function, args, count, names});
             }
             compiled.last_reason = found->program->broken_guard(tensors);
             if (++found->misses > kMostMisses) give_up(compiled, *found, compiled.last_reason);
@@ -256,6 +256,10 @@ PyMethodDef methods[] = {
     {"_reset", compiled_reset, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
+PyGetSetDef attributes[] = {
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr},
+};
 PyMemberDef members[] = {
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(CompiledObject, call), READONLY, nullptr},
     {"__dictoffset__", T_PYSSIZET, offsetof(CompiledObject, dict), READONLY, nullptr},
@@ -358,6 +362,7 @@ void bind_replay(py::module_& m) {
         {Py_tp_descr_get, slot(compiled_get)},
         {Py_tp_methods, methods},
         {Py_tp_members, members},
+        {Py_tp_getset, attributes},
         {0, nullptr},
     };
     static PyType_Spec spec = {

@@ -1,11 +1,14 @@
 #include "python/replay_program.h"
 
 #include <algorithm>
+#include <cstring>
+#include <unordered_set>
 
 #include "autograd/accumulate_grad.h"
 #include "autograd/engine.h"
 #include "autograd/saved_tensor.h"
 #include "autograd/variable.h"
+#include "ops/copy.h"
 #include "python/dispatch.h"
 #include "python/interpreter.h"
 #include "python/replay.h"
@@ -143,7 +146,7 @@ bool ReplayProgram::read_outside(Recording& recording, std::string& refusal) {
         outside.requires_grad = external.requires_grad;
         outside.has_grad = static_cast<bool>(external.grad);
         outside.bumps = external.storage->version() - external.version;
-        outside.used = outside.written = false;
+        outside.used = outside.written = outside.saved = false;
         if (!is_argument(arguments_.tensors(), external, outside.argument)) {
             for (size_t owner = 0; owner < externals.size(); ++owner)
                 if (externals[owner].grad == external.tensor)
@@ -202,11 +205,12 @@ bool ReplayProgram::read_result(Recording& recording, PyObject* object, std::str
             return false;
         }
         if (const Ref<Node> node = grad_fn(x)) {
-            if (node->progress.run <= first_run_ || recorder.keeps_graph) {
-                refusal = "a result that is still to be differentiated";
-                return false;
+            if (node->progress.run > first_run_ && !recorder.keeps_graph) {
+                result.node = node->name();
+            } else {
+                result.is_differentiated = true;
+                differentiated_.push_back(x);
             }
-            result.node = node->name();
         }
         result.kind = Kind::Fresh;
         result.offset = found->offset;
@@ -218,7 +222,7 @@ bool ReplayProgram::read_result(Recording& recording, PyObject* object, std::str
                          [&](const ResultMemory& known) { return known.region == found->region; });
         result.index = static_cast<size_t>(memory - result_memory_.begin());
         if (memory == result_memory_.end())
-            result_memory_.push_back({found->region, x.storage()->bytes()});
+            result_memory_.push_back({found->region, x.storage()->bytes(), false});
         recorder.set_outside(found->region);
     } else if (PyTuple_Check(object) || PyList_CheckExact(object)) {
         const auto size = PySequence_Fast_GET_SIZE(object);
@@ -251,7 +255,105 @@ bool ReplayProgram::read_result(Recording& recording, PyObject* object, std::str
     return true;
 }
 
-std::unique_ptr<ReplayProgram> ReplayProgram::make(Recording& recording, PyObject* result,
+namespace {
+
+// The memory of what the nodes of a graph have saved.
+class SavedMemory final : public SavedVisitor {
+public:
+    using SavedVisitor::value;
+    void tensor(const char*, const SavedTensor& saved) override {
+        if (const Storage* storage = saved.storage()) found.push_back(storage->data());
+    }
+    void value(const char*, double) override {}
+    void value(const char*, int64_t) override {}
+    void value(const char*, bool) override {}
+    void value(const char*, const Dims&) override {}
+    void value(const char*, const std::string&) override {}
+    std::vector<const char*> found;
+};
+
+template <class Visit> void each_node(std::vector<Node*> stack, Visit visit) {
+    std::unordered_set<Node*> seen;
+    while (!stack.empty()) {
+        Node* node = stack.back();
+        stack.pop_back();
+        if (!node || !seen.insert(node).second || !visit(*node)) continue;
+        for (const Edge& edge : node->edges) stack.push_back(edge.node.get());
+    }
+}
+
+bool is_contiguous_from(const Tensor& x, int64_t offset) {
+    return x.is_contiguous() && offset == 0;
+}
+
+}  // namespace
+
+// The backward pass of the results, as the second part of the program.
+bool ReplayProgram::record_backward(Recording& recording, std::string& refusal) {
+    Recorder& recorder = recording.recorder();
+    std::vector<Edge> roots, inputs;
+    std::vector<size_t> input_places;
+    std::vector<Node*> root_nodes, input_nodes;
+    for (const Tensor& x : differentiated_) {
+        roots.push_back(gradient_edge(x));
+        root_nodes.push_back(roots.back().node.get());
+    }
+    for (size_t i = 0; i < recorder.externals().size(); ++i) {
+        const Tensor x(recorder.externals()[i].tensor);
+        if (!x.requires_grad() || !x.is_floating()) continue;
+        inputs.push_back(gradient_edge(x));
+        input_nodes.push_back(inputs.back().node.get());
+        input_places.push_back(i);
+    }
+    each_node(root_nodes, [&](Node& node) {
+        if (std::find(input_nodes.begin(), input_nodes.end(), &node) != input_nodes.end())
+            return false;
+        if (node.sequence < recorder.first_sequence)
+            refusal = "a backward pass through what was computed outside";
+        if (node.extras_ && (!node.extras_->result_hooks.empty() || node.extras_->pre_hook ||
+                             node.extras_->post_hook || !node.extras_->retained.empty()))
+            refusal = "a hook on a gradient";
+        return true;
+    });
+    if (!refusal.empty()) return false;
+    recorder.begin_second_part();
+    TensorList grads;
+    for (const Tensor& x : differentiated_) {
+        Tensor grad = empty(x.sizes(), x.dtype());
+        recorder.give(grad);
+        std::memset(grad.data(), 0, grad.storage()->bytes());
+        given_.push_back({given_.size(), recorder.find(grad)->region, grad.shape(), x.dtype()});
+        grads.push_back(std::move(grad));
+    }
+    recorder.knows_graph = true;
+    const TensorList found = run_backward(roots, std::move(grads), inputs, {true, false, false});
+    std::vector<RegionId> taken;
+    for (const Gradient& given : given_) taken.push_back(given.region);
+    for (size_t i = 0; i < found.size(); ++i) {
+        if (!found[i].defined()) continue;
+        Tensor grad = found[i];
+        auto place = recorder.find(grad);
+        if (!place || !recorder.is_fresh(place->region) ||
+            !is_contiguous_from(grad, place->offset) ||
+            std::find(taken.begin(), taken.end(), place->region) != taken.end()) {
+            const GradMode off(false);
+            const Tensor copy = empty(grad.sizes(), grad.dtype());
+            copy_values(copy, grad);
+            grad = copy;
+            place = recorder.find(grad);
+        }
+        taken.push_back(place->region);
+        recorder.set_outside(place->region);
+        found_.push_back({input_places[i], place->region, grad.shape(), grad.dtype()});
+    }
+    if (recorder.refusal()) {
+        refusal = *recorder.refusal();
+        return false;
+    }
+    return true;
+}
+
+std::shared_ptr<ReplayProgram> ReplayProgram::make(Recording& recording, PyObject* result,
                                                    std::string& refusal, bool& unsettled) {
     Recorder& recorder = recording.recorder();
     unsettled = false;
@@ -263,12 +365,24 @@ std::unique_ptr<ReplayProgram> ReplayProgram::make(Recording& recording, PyObjec
         refusal = "a mode that is another one afterwards";
         return nullptr;
     }
-    std::unique_ptr<ReplayProgram> made(
+    std::shared_ptr<ReplayProgram> made(
         new ReplayProgram(std::move(recording.arguments_), recording.modes_));
     made->first_run_ = recording.first_run_;
     if (!made->read_outside(recording, refusal) || !made->read_result(recording, result, refusal))
         return nullptr;
+    if (!made->differentiated_.empty() && !made->record_backward(recording, refusal))
+        return nullptr;
     std::vector<char> expected(recorder.region_count());
+    std::vector<Node*> roots;
+    for (const Tensor& x : made->differentiated_) roots.push_back(gradient_edge(x).node.get());
+    SavedMemory saved;
+    each_node(roots, [&](Node& node) {
+        node.visit_saved(saved);
+        return true;
+    });
+    for (const char* data : saved.found)
+        if (const auto place = recorder.find(data)) expected[place->region] = 1;
+    made->differentiated_.clear();
     for (const ResultMemory& memory : made->result_memory_) expected[memory.region] = 1;
     for (const Outside& outside : made->outside_)
         if (outside.grad == Grad::Replaced) {
@@ -288,7 +402,10 @@ std::unique_ptr<ReplayProgram> ReplayProgram::make(Recording& recording, PyObjec
     made->dicts_ = std::move(recording.dicts_);
     made->arguments_.forget_tensors();
     made->program_ = recorder.finish();
+    for (ResultMemory& memory : made->result_memory_)
+        memory.saved = made->program_.second_part_uses(memory.region);
     for (Outside& outside : made->outside_) {
+        outside.saved = made->program_.second_part_uses(outside.region);
         outside.used = made->program_.uses(outside.region);
         outside.written = made->program_.writes(outside.region);
     }
@@ -366,14 +483,135 @@ std::string ReplayProgram::broken_guard(const std::vector<Tensor>& tensors) cons
 
 // -------------------------------------------------------------------------------------- running
 
-PyObject* ReplayProgram::run(const std::vector<Tensor>& tensors) {
-    std::unique_ptr<replay::Workspace> workspace;
-    if (idle_.empty()) {
-        workspace = std::make_unique<replay::Workspace>(program_);
-    } else {
-        workspace = std::move(idle_.back());
-        idle_.pop_back();
+std::unique_ptr<replay::Workspace> ReplayProgram::take_workspace() {
+    if (idle_.empty()) return std::make_unique<replay::Workspace>(program_);
+    std::unique_ptr<replay::Workspace> workspace = std::move(idle_.back());
+    idle_.pop_back();
+    return workspace;
+}
+
+// In place of the graph of a compiled function: its backward pass is the second part of the program.
+class ReplayProgram::Backward final : public Node {
+public:
+    Backward(std::shared_ptr<ReplayProgram> program, std::unique_ptr<replay::Workspace> workspace,
+             const Call& call)
+        : program_(std::move(program)),
+          workspace_(std::move(workspace)),
+          function_(share(call.function)),
+          names_(share(call.names ? call.names : Py_None)) {
+        const size_t all =
+            call.count + (call.names ? static_cast<size_t>(PyTuple_GET_SIZE(call.names)) : 0);
+        for (size_t i = 0; i < all; ++i) arguments_.push_back(share(call.args[i]));
+        positional_ = call.count;
     }
+    ~Backward() override { give_back(); }
+
+    void save(const Ref<Storage>& storage) { saved_.push_back({storage, storage->version()}); }
+
+    const char* name() const noexcept override { return "CompiledFunctionBackward"; }
+    void release_saved() override {
+        give_back();
+        saved_.clear();
+        arguments_.clear();
+    }
+    void backward(GradList& grads, TensorList& inputs) override {
+        if (!workspace_) refuse_released();
+        for (const Saved& saved : saved_)
+            if (saved.storage->version() != saved.version)
+                fail(
+                    "one of the variables needed for gradient computation has been modified by an "
+                    "inplace operation: a tensor that a compiled function works on is at version ",
+                    Storage::changes(saved.storage->version()), "; expected version ",
+                    Storage::changes(saved.version), " instead.");
+        TensorList given;
+        for (size_t i = 0; i < program_->given_.size(); ++i) {
+            const Gradient& gradient = program_->given_[i];
+            given.push_back(grads[i].defined() ? grads[i]
+                                               : zeros(gradient.shape->sizes, gradient.dtype));
+        }
+        if (grad_enabled()) return differentiate_again(given, inputs);
+        for (size_t i = 0; i < given.size(); ++i) {
+            given[i] = contiguous_values(given[i]);
+            workspace_->place(program_->given_[i].region, given[i].data<char>());
+        }
+        TensorList found;
+        for (const Gradient& gradient : program_->found_) {
+            found.push_back(empty(gradient.shape->sizes, gradient.dtype));
+            workspace_->place(gradient.region, found.back().data<char>());
+        }
+        workspace_->run_second_part();
+        for (size_t i = 0; i < found.size(); ++i)
+            if (wants(i)) inputs[i] = std::move(found[i]);
+    }
+
+private:
+    struct Saved {
+        Ref<Storage> storage;
+        uint32_t version;
+    };
+
+    void give_back() {
+        if (workspace_) program_->idle_.push_back(std::move(workspace_));
+    }
+    // Derivatives of second order: of what the function computes as it is.
+    void differentiate_again(const TensorList& given, TensorList& inputs) {
+        for (const Outside& outside : program_->outside_)
+            if (outside.written)
+                fail(
+                    "a derivative of second order through a compiled function that changes tensors "
+                    "in place: call the function as it is");
+        std::vector<PyObject*> args;
+        for (const py::object& argument : arguments_) args.push_back(argument.ptr());
+        const auto result = py::reinterpret_steal<py::object>(run_python([&] {
+            return PyObject_Vectorcall(function_.ptr(), args.data(), positional_,
+                                       names_.is_none() ? nullptr : names_.ptr());
+        }));
+        if (!result) throw py::error_already_set();
+        std::vector<Tensor> results;
+        size_t at = 0;
+        program_->collect_differentiated(result.ptr(), at, results);
+        std::vector<Edge> roots;
+        for (const Tensor& x : results) roots.push_back(gradient_edge(x));
+        TensorList found =
+            run_backward(roots, given, {edges.data(), edges.size()}, {true, true, false});
+        for (size_t i = 0; i < found.size(); ++i)
+            if (wants(i)) inputs[i] = std::move(found[i]);
+    }
+
+    const std::shared_ptr<ReplayProgram> program_;
+    std::unique_ptr<replay::Workspace> workspace_;
+    std::vector<Saved> saved_;
+    const py::object function_, names_;
+    std::vector<py::object> arguments_;
+    size_t positional_;
+};
+
+void ReplayProgram::collect_differentiated(PyObject* object, size_t& at,
+                                           std::vector<Tensor>& found) const {
+    const Result& result = results_[at++];
+    switch (result.kind) {
+        case Result::Kind::Fresh:
+            if (result.is_differentiated) found.push_back(unwrap(object));
+            break;
+        case Result::Kind::Tuple:
+        case Result::Kind::List:
+            for (size_t i = 0; i < result.count; ++i)
+                collect_differentiated(PySequence_Fast_GET_ITEM(object, static_cast<Py_ssize_t>(i)),
+                                       at, found);
+            break;
+        case Result::Kind::Dict:
+            for (size_t i = 0; i < result.count; ++i)
+                collect_differentiated(
+                    PyDict_GetItem(
+                        object, PyList_GET_ITEM(result.object.ptr(), static_cast<Py_ssize_t>(i))),
+                    at, found);
+            break;
+        default: break;
+    }
+}
+
+PyObject* ReplayProgram::run(const std::vector<Tensor>& tensors, const Call& call) {
+    std::unique_ptr<replay::Workspace> workspace = take_workspace();
     // Tensors from outside stay while the program runs, whatever other threads do meanwhile.
     SmallVector<Ref<Storage>, 16> held;
     for (const Outside& outside : outside_) {
@@ -416,7 +654,6 @@ PyObject* ReplayProgram::run(const std::vector<Tensor>& tensors) {
         idle_.push_back(std::move(workspace));
         throw;
     }
-    idle_.push_back(std::move(workspace));
     size_t next_grad = 0;
     for (const Outside& outside : outside_) {
         TensorImpl* x = const_cast<TensorImpl*>(tensor_of(outside, tensors));
@@ -428,19 +665,35 @@ PyObject* ReplayProgram::run(const std::vector<Tensor>& tensors) {
         if (outside.grad == Grad::Cleared) x->grad.reset();
         else x->grad = Ref<TensorImpl>(grads[next_grad++].impl());
     }
+    Ref<Node> node;
+    if (given_.empty()) {
+        idle_.push_back(std::move(workspace));
+    } else {
+        auto* backward = new Backward(shared_from_this(), std::move(workspace), call);
+        node = Ref<Node>(backward);
+        for (const Gradient& gradient : found_)
+            backward->add_edge(gradient_edge(
+                Tensor(const_cast<TensorImpl*>(tensor_of(outside_[gradient.index], tensors)))));
+        for (const Outside& outside : outside_)
+            if (outside.saved) backward->save(tensor_of(outside, tensors)->storage);
+        for (size_t i = 0; i < memory.size(); ++i)
+            if (result_memory_[i].saved) backward->save(memory[i]);
+    }
     size_t at = 0;
-    return build(at, tensors, memory).release().ptr();
+    return build(at, tensors, memory, node).release().ptr();
 }
 
 py::object ReplayProgram::build(size_t& at, const std::vector<Tensor>& tensors,
-                                const std::vector<Ref<Storage>>& memory) const {
+                                const std::vector<Ref<Storage>>& memory,
+                                const Ref<Node>& backward) const {
     const Result& result = results_[at++];
     switch (result.kind) {
         case Result::Kind::Fresh: {
             const Ref<Storage>& storage = memory[result.index];
             Tensor x(new TensorImpl(result.shape, result.dtype, storage,
                                     storage->data() + result.offset, modes_.inference));
-            if (!result.node.empty()) set_history(x, Ref<Node>(new UsedNode(result.node)));
+            if (result.is_differentiated) set_history(x, backward);
+            else if (!result.node.empty()) set_history(x, Ref<Node>(new UsedNode(result.node)));
             x->requires_grad = result.requires_grad;
             return py::reinterpret_steal<py::object>(wrap(std::move(x)));
         }
@@ -452,12 +705,13 @@ py::object ReplayProgram::build(size_t& at, const std::vector<Tensor>& tensors,
             py::dict items;
             for (size_t i = 0; i < result.count; ++i)
                 items[PyList_GET_ITEM(result.object.ptr(), static_cast<Py_ssize_t>(i))] =
-                    build(at, tensors, memory);
+                    build(at, tensors, memory, backward);
             return items;
         }
         default: {
             py::list items(result.count);
-            for (size_t i = 0; i < result.count; ++i) items[i] = build(at, tensors, memory);
+            for (size_t i = 0; i < result.count; ++i)
+                items[i] = build(at, tensors, memory, backward);
             if (result.kind == Result::Kind::List) return items;
             if (result.object.ptr() == reinterpret_cast<PyObject*>(&PyTuple_Type))
                 return py::tuple(items);

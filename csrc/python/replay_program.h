@@ -23,6 +23,14 @@ struct Modes {
 };
 Modes current_modes();
 
+// A call of a function of Python.
+struct Call {
+    PyObject* function;
+    PyObject* const* args;
+    size_t count;
+    PyObject* names;
+};
+
 // While it lives, what the thread computes is recorded.
 class Recording {
 public:
@@ -50,17 +58,18 @@ private:
     Recording* const outer_;
 };
 
-class ReplayProgram {
+class ReplayProgram : public std::enable_shared_from_this<ReplayProgram> {
 public:
     // Of a recording that ended with this result; refuses where it cannot be replayed (see refusal). Tensors that
     // live on in Python although they are no result are reported as unsettled: another recording may do without.
-    static std::unique_ptr<ReplayProgram> make(Recording& recording, PyObject* result,
+    static std::shared_ptr<ReplayProgram> make(Recording& recording, PyObject* result,
                                                std::string& refusal, bool& unsettled);
 
     // Whether what the program takes for granted is so; tensors: those among the arguments.
     bool holds(const std::vector<Tensor>& tensors) const;
     std::string broken_guard(const std::vector<Tensor>& tensors) const;
-    PyObject* run(const std::vector<Tensor>& tensors);
+    // call: what would compute the same as it is, for derivatives of second order.
+    PyObject* run(const std::vector<Tensor>& tensors, const Call& call);
 
     const ArgumentTree& arguments() const { return arguments_; }
     const Modes& modes() const { return modes_; }
@@ -84,7 +93,7 @@ private:
         Grad grad = Grad::Unchanged;
         replay::RegionId grad_region = 0;
         Ref<Shape> grad_shape;
-        bool used, written;
+        bool used = false, written = false, saved = false;
     };
     struct Result {
         enum class Kind : uint8_t { Fresh, Outside, Value, Tuple, List, Dict } kind;
@@ -93,26 +102,39 @@ private:
         Ref<Shape> shape;
         DType dtype = DType::Bool;
         bool requires_grad = false;
-        std::string node;   // the name of the node that made it, whose graph is gone
+        bool is_differentiated = false;  // its gradient is given to the second part
+        std::string node;   // else the name of the node that made it, whose graph is gone
         py::object object;  // type, value, or keys
         size_t count = 0;
     };
     struct ResultMemory {
         replay::RegionId region;
         size_t bytes;
+        bool saved = false;  // for the second part
     };
+    // What the second part takes and gives: gradients of results, and of tensors from outside.
+    struct Gradient {
+        size_t index;  // of the result, or of what is outside
+        replay::RegionId region;
+        Ref<Shape> shape;
+        DType dtype;
+    };
+    class Backward;
 
     ReplayProgram(ArgumentTree arguments, Modes modes)
         : arguments_(std::move(arguments)),
           modes_(modes) {}
     bool read_outside(Recording& recording, std::string& refusal);
     bool read_result(Recording& recording, PyObject* object, std::string& refusal);
+    bool record_backward(Recording& recording, std::string& refusal);
+    std::unique_ptr<replay::Workspace> take_workspace();
+    void collect_differentiated(PyObject* result, size_t& at, std::vector<Tensor>& found) const;
     const TensorImpl* tensor_of(const Outside& outside, const std::vector<Tensor>& tensors) const;
     bool fits(const Outside& outside, const std::vector<Tensor>& tensors) const;
     bool overlaps(const std::vector<Tensor>& tensors) const;
     bool reads_grad_of(const Outside& owner) const;
     py::object build(size_t& at, const std::vector<Tensor>& tensors,
-                     const std::vector<Ref<Storage>>& memory) const;
+                     const std::vector<Ref<Storage>>& memory, const Ref<Node>& backward) const;
 
     ArgumentTree arguments_;
     Modes modes_;
@@ -121,6 +143,9 @@ private:
     std::vector<DictGuard> dicts_;
     std::vector<Result> results_;
     std::vector<ResultMemory> result_memory_;
+    std::vector<Gradient> given_, found_;
+    // While it is made: the results that are to be differentiated.
+    std::vector<Tensor> differentiated_;
     std::vector<std::unique_ptr<replay::Workspace>> idle_;
     uint64_t first_run_ = 0;
 };

@@ -11,10 +11,13 @@ void Program::add(std::unique_ptr<Step> step, const std::vector<Use>& uses) {
     uses_.insert(uses_.end(), uses.begin(), uses.end());
 }
 
-void Program::finish(std::vector<Region> regions) {
+void Program::finish(std::vector<Region> regions, size_t split) {
     regions_ = std::move(regions);
     recorded_count_ = steps_.size();
+    split_ = split;
     drop_unread();
+    keep_for_second_part();
+    group_elementwise();
     place_regions();
 }
 
@@ -22,6 +25,7 @@ void Program::drop_unread() {
     std::vector<char> wanted(regions_.size());
     for (size_t i = 0; i < regions_.size(); ++i) wanted[i] = regions_[i].outside;
     std::vector<Entry> kept;
+    size_t dropped_before_split = 0;
     for (size_t i = steps_.size(); i-- > 0;) {
         Entry& entry = steps_[i];
         bool needed = entry.step->has_effects();
@@ -29,12 +33,26 @@ void Program::drop_unread() {
             const Use& use = uses_[entry.first_use + u];
             needed = needed || (use.write && wanted[use.region]);
         }
-        if (!needed) continue;
+        if (!needed) {
+            dropped_before_split += i < split_;
+            continue;
+        }
         for (size_t u = 0; u < entry.use_count; ++u) wanted[uses_[entry.first_use + u].region] = 1;
         kept.push_back(std::move(entry));
     }
     std::reverse(kept.begin(), kept.end());
     steps_ = std::move(kept);
+    split_ -= dropped_before_split;
+}
+
+void Program::keep_for_second_part() {
+    std::vector<char> in_first(regions_.size());
+    for (size_t i = 0; i < steps_.size(); ++i)
+        for (size_t u = 0; u < steps_[i].use_count; ++u) {
+            const Use& use = uses_[steps_[i].first_use + u];
+            if (i < split_) in_first[use.region] = 1;
+            else if (in_first[use.region]) regions_[use.region].kept = true;
+        }
 }
 
 void Program::place_regions() {
@@ -99,6 +117,13 @@ bool Program::writes(RegionId region) const {
     return false;
 }
 
+bool Program::second_part_uses(RegionId region) const {
+    for (size_t i = split_; i < steps_.size(); ++i)
+        for (size_t u = 0; u < steps_[i].use_count; ++u)
+            if (uses_[steps_[i].first_use + u].region == region) return true;
+    return false;
+}
+
 // ------------------------------------------------------------------------------------ workspace
 
 namespace {
@@ -117,6 +142,7 @@ public:
 
 Workspace::Workspace(const Program& program)
     : bytes_(program.own_bytes()),
+      split_(program.split_),
       outside_(program.regions().size()) {
     if (bytes_) memory_ = static_cast<char*>(allocate(bytes_));
     for (const Program::Entry& entry : program.steps_) {

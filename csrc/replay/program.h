@@ -35,15 +35,18 @@ public:
     // Made by a Recorder. Uses are those of the first step, then of the second, and so on.
     void add(std::unique_ptr<Step> step, const std::vector<Use>& uses);
 
-    // Leaves out the steps whose results nobody reads, and gives each region of the program its place:
-    // regions that are not in use at the same time share memory. `read` are regions that are read after the
+    // Leaves out the steps whose results nobody reads, groups element-wise ones, and gives each region of the
+    // program its place: regions that are not in use at the same time share memory. `read` are regions that are read after the
     // program, all others outside are such if they are written.
-    void finish(std::vector<Region> regions);
+    // Steps from `split` on are a second part, run later, perhaps several times: what they read of the first
+    // part stays as it is.
+    void finish(std::vector<Region> regions, size_t split);
 
     const std::vector<Region>& regions() const { return regions_; }
     // Whether a step points to the region, and whether one writes it.
     bool uses(RegionId region) const;
     bool writes(RegionId region) const;
+    bool second_part_uses(RegionId region) const;
     size_t own_bytes() const { return own_bytes_; }
     // Without places that are shared.
     size_t unshared_bytes() const { return unshared_bytes_; }
@@ -56,13 +59,15 @@ private:
         std::unique_ptr<Step> step;
         size_t first_use, use_count;
     };
+    void keep_for_second_part();
     void drop_unread();
+    void group_elementwise();
     void place_regions();
 
     std::vector<Entry> steps_;
     std::vector<Use> uses_;
     std::vector<Region> regions_;
-    size_t own_bytes_ = 0, unshared_bytes_ = 0, recorded_count_ = 0;
+    size_t own_bytes_ = 0, unshared_bytes_ = 0, recorded_count_ = 0, split_ = 0;
 };
 
 // Memory for one run of a program at a time, with the steps pointing into it.
@@ -81,7 +86,10 @@ public:
         for (const Pointer& pointer : outside.pointers) *pointer.at = data + pointer.offset;
     }
     void run() {
-        for (const auto& step : steps_) step->run();
+        for (size_t i = 0; i < split_; ++i) steps_[i]->run();
+    }
+    void run_second_part() {
+        for (size_t i = split_; i < steps_.size(); ++i) steps_[i]->run();
     }
 
 private:
@@ -95,7 +103,7 @@ private:
     };
 
     char* memory_ = nullptr;
-    size_t bytes_;
+    size_t bytes_, split_;
     std::vector<std::unique_ptr<Step>> steps_;
     std::vector<Outside> outside_;  // by region; empty for the program's own
 };

@@ -103,6 +103,22 @@ const std::optional<std::string>& Recorder::refusal() {
     return refusal_;
 }
 
+void Recorder::run_and_add(Step& step) {
+    const std::vector<Use> uses = uses_of(step);
+    {
+        const Pause pause(*this);
+        step.run();
+    }
+    add(step.clone(), uses);
+}
+
+void Recorder::give(const Tensor& tensor) {
+    if (const auto found = find(tensor)) {
+        memory_[found->region].region.outside = true;
+        memory_[found->region].region.written = true;
+    }
+}
+
 std::vector<Use> Recorder::uses_of(Step& step) {
     struct Noted final : PointerVisitor {
         explicit Noted(Recorder& given) : recorder(given) {}
@@ -136,7 +152,7 @@ void Recorder::add(std::unique_ptr<Step> step, const std::vector<Use>& uses) {
 Program Recorder::finish() {
     std::vector<Region> regions;
     for (const Memory& memory : memory_) regions.push_back(memory.region);
-    program_.finish(std::move(regions));
+    program_.finish(std::move(regions), split_.value_or(program_.step_count()));
     return std::move(program_);
 }
 

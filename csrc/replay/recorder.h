@@ -51,13 +51,9 @@ public:
 
     template <class F, class... Arguments> void record(const F& f, const Arguments&... arguments) {
         Launch<F, Arguments...> launch(f, arguments...);
-        const std::vector<Use> uses = uses_of(launch);
-        {
-            const Pause pause(*this);
-            launch.run();
-        }
-        add(launch.clone(), uses);
+        run_and_add(launch);
     }
+    void run_and_add(Step& step);
 
     // ------------------------------------------------------------------ when it is done
 
@@ -65,6 +61,7 @@ public:
     std::vector<External>& externals() { return externals_; }
     // The region that a tensor's elements are in, if one is known, and the place of the first in it.
     std::optional<Use> find(const Tensor& tensor) const;
+    std::optional<Use> find(const char* data) const;
     bool is_fresh(RegionId region) const { return memory_[region].fresh; }
     bool is_alive(RegionId region) const { return memory_[region].alive; }
     bool is_written(RegionId region) const { return memory_[region].region.written; }
@@ -76,7 +73,12 @@ public:
     // pass has left its graph for another.
     uint64_t first_sequence = 0;
     bool keeps_graph = false;
+    bool knows_graph = false;  // what is run through now has been looked at
 
+    // Memory of a tensor that is to be given to the second part of the program.
+    void give(const Tensor& tensor);
+    // What is recorded from now on is the second part.
+    void begin_second_part() { split_ = program_.step_count(); }
     Program finish();
 
     void taken(const char* data, size_t bytes) override;
@@ -102,7 +104,6 @@ private:
     std::vector<Use> uses_of(Step& step);
     void add(std::unique_ptr<Step> step, const std::vector<Use>& uses);
     RegionId add_region(const char* data, size_t bytes, bool fresh);
-    std::optional<Use> find(const char* data) const;
 
     MemoryWatch* const before_;
     Program program_;
@@ -111,6 +112,7 @@ private:
     std::vector<External> externals_;
     std::vector<RegionId> expected_;  // to be written by steps that have not come yet
     std::optional<std::string> refusal_;
+    std::optional<size_t> split_;
 };
 
 // The one at work on this thread, or null.

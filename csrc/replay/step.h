@@ -60,6 +60,8 @@ template <class T> void visit_pointers(PointerVisitor& visitor, T& argument) {
     }
 }
 
+class ElementwiseStep;
+
 class Step {
 public:
     virtual ~Step() = default;
@@ -68,6 +70,7 @@ public:
     virtual void visit_pointers(PointerVisitor& visitor) = 0;
     // Whether it does more than to write memory that it points to: such a step is never left out.
     virtual bool has_effects() const { return false; }
+    virtual const ElementwiseStep* as_elementwise() const { return nullptr; }
 };
 
 template <class F, class... Arguments> class Launch final : public Step {

@@ -16,7 +16,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ._lazy import lazy
-from .compiler import same
 from .nn.modules.module import Module
 
 __all__ = [
@@ -43,6 +42,11 @@ __all__ = [
 ]
 
 __getattr__, __dir__ = lazy(__name__, {})
+
+
+def same(function: Any) -> Any:
+    """The argument."""
+    return function
 
 
 class ScriptModule(Module):

@@ -105,7 +105,16 @@ class Conversions:
         return self._apply(methodcaller("share_memory_"))
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Do nothing: a call of the module is what compiled code would be."""
+        """Record the module's calls and replay them, see :func:`tapegrad.compile`.
+
+        Example:
+            >>> import tapegrad
+            >>> layer = tapegrad.nn.Linear(2, 1)
+            >>> layer.compile()
+            >>> layer(tapegrad.ones(3, 2)).shape
+            tapegrad.Size([3, 1])
+        """
+        self.__dict__["forward"] = tapegrad.compile(self.forward, *args, **kwargs)
 
     def to(self: T, *args: Any, **kwargs: Any) -> T:
         """Convert floating-point parameters and buffers to a dtype; returns the module.
