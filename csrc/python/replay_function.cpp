@@ -99,11 +99,11 @@ PyObject* record(Compiled& compiled, Variant* variant, PyObject* const* args, si
     bool unsettled = false;
     const Modes modes = current_modes();
     {
-        Recording recording(arguments);
+        Recording recording(compiled.function, arguments);
         ++compiled.recordings;
         result = py::reinterpret_steal<py::object>(
             PyObject_Vectorcall(compiled.function, args, count, names));
-        if (!result) return nullptr;
+        if (!result) throw py::error_already_set();  // set again when the recording has ended
         program = ReplayProgram::make(recording, result.ptr(), refusal, unsettled);
     }
     if (!variant) {
@@ -318,6 +318,16 @@ Tensor replayed_numbers(py::object function, const py::dict& options, int64_t co
     return out;
 }
 
+// function(*args), without its being recorded.
+py::object run_unrecorded(const py::object& function, const py::args& args) {
+    MemoryWatch* const watch = std::exchange(memory_watch, nullptr);
+    const auto result =
+        py::reinterpret_steal<py::object>(PyObject_Call(function.ptr(), args.ptr(), nullptr));
+    memory_watch = watch;
+    if (!result) throw py::error_already_set();
+    return result;
+}
+
 void watch_dict(const py::dict& dict, const py::args& free_keys) {
     Recording* recording = Recording::current();
     if (!recording) return;
@@ -375,6 +385,7 @@ void bind_replay(py::module_& m) {
     m.def("_is_recording", [] { return Recording::current() != nullptr; });
     m.def("_replayed_numbers", replayed_numbers);
     m.def("_watch_dict", watch_dict);
+    m.def("_run_unrecorded", run_unrecorded);
     m.def("_refuse_replay", [](const std::string& reason) { refuse_replay(reason.c_str()); });
     m.def("_set_replay_folder", [](std::string folder) { package_folder = std::move(folder); });
     replay::current_place = line_of_user;

@@ -3,6 +3,7 @@
 
 #include <pybind11/pytypes.h>
 
+#include <string>
 #include <vector>
 
 namespace tapegrad::python {
@@ -13,6 +14,8 @@ namespace py = pybind11;
 class DictGuard {
 public:
     explicit DictGuard(PyObject* dict);
+    // Of some keys only.
+    DictGuard(PyObject* dict, PyObject* const* keys, size_t count);
 
     PyObject* dict() const { return dict_.ptr(); }
     // What has changed since counts as free to change.
@@ -36,6 +39,24 @@ private:
     std::vector<std::pair<py::object, py::object>> entries_;
     bool sized_ = true;  // no key may come or go
     mutable uint64_t version_ = 0;
+};
+
+// What a function finds outside of itself: the variables of the functions around it, and globals.
+class FunctionGuard {
+public:
+    explicit FunctionGuard(PyObject* function);
+
+    void forget_changed();
+    bool holds() const;
+    std::string changed_name() const;
+    int traverse(visitproc visit, void* arg) const;
+
+private:
+    struct Cell {
+        py::object cell, content, name;
+    };
+    std::vector<Cell> cells_;
+    std::vector<DictGuard> dicts_;
 };
 
 }  // namespace tapegrad::python

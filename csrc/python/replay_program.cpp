@@ -52,10 +52,11 @@ private:
     Recorder& recorder_;
 };
 
-Recording::Recording(ArgumentTree arguments)
+Recording::Recording(PyObject* function, ArgumentTree arguments)
     : arguments_(std::move(arguments)),
       modes_(current_modes()),
       first_run_(latest_run()),
+      function_(function),
       writes_(std::make_unique<Writes>(recorder_)),
       outer_(std::exchange(current_recording, this)) {
     recorder_.first_sequence = Node::next_sequence;
@@ -128,6 +129,10 @@ bool is_argument(const std::vector<Tensor>& arguments, const External& external,
 bool ReplayProgram::read_outside(Recording& recording, std::string& refusal) {
     Recorder& recorder = recording.recorder();
     std::vector<External>& externals = recorder.externals();
+    // Views that the function has made of what was there before, and that are gone with it.
+    std::erase_if(externals, [](const External& external) {
+        return external.tensor->references == 1 && !external.tensor->python_object;
+    });
     for (size_t i = 0; i < externals.size(); ++i) {
         External& external = externals[i];
         const Tensor now(external.tensor);
@@ -152,7 +157,14 @@ bool ReplayProgram::read_outside(Recording& recording, std::string& refusal) {
                 if (externals[owner].grad == external.tensor)
                     outside.owner = static_cast<int>(owner);
             if (outside.owner < 0) outside.tensor = external.tensor;
+            for (const Outside& other : outside_)
+                if (other.argument >= 0 && other.region == outside.region) {
+                    refusal = "a view of an argument that lives on";
+                    return false;
+                }
         }
+        for (const Outside& other : outside_)
+            outside.shares_region = outside.shares_region || other.region == outside.region;
         if (now->grad != external.grad) {
             outside.grad = now->grad ? Grad::Replaced : Grad::Cleared;
             if (now->grad) {
@@ -365,8 +377,8 @@ std::shared_ptr<ReplayProgram> ReplayProgram::make(Recording& recording, PyObjec
         refusal = "a mode that is another one afterwards";
         return nullptr;
     }
-    std::shared_ptr<ReplayProgram> made(
-        new ReplayProgram(std::move(recording.arguments_), recording.modes_));
+    std::shared_ptr<ReplayProgram> made(new ReplayProgram(
+        std::move(recording.function_), std::move(recording.arguments_), recording.modes_));
     made->first_run_ = recording.first_run_;
     if (!made->read_outside(recording, refusal) || !made->read_result(recording, result, refusal))
         return nullptr;
@@ -398,6 +410,7 @@ std::shared_ptr<ReplayProgram> ReplayProgram::make(Recording& recording, PyObjec
             unsettled = true;
             return nullptr;
         }
+    made->function_.forget_changed();
     for (DictGuard& dict : recording.dicts_) dict.forget_changed();
     made->dicts_ = std::move(recording.dicts_);
     made->arguments_.forget_tensors();
@@ -458,12 +471,26 @@ bool ReplayProgram::overlaps(const std::vector<Tensor>& tensors) const {
     return false;
 }
 
+// Tensors that shared memory have to share it as they did.
+bool ReplayProgram::lie_as_before(const std::vector<Tensor>& tensors) const {
+    for (const Outside& outside : outside_) {
+        if (!outside.shares_region) continue;
+        const char* begin = tensor_of(outside, tensors)->data - outside.offset;
+        for (const Outside& other : outside_)
+            if (other.region == outside.region &&
+                tensor_of(other, tensors)->data - other.offset != begin)
+                return false;
+    }
+    return true;
+}
+
 bool ReplayProgram::holds(const std::vector<Tensor>& tensors) const {
     for (const Outside& outside : outside_)
         if (!fits(outside, tensors)) return false;
+    if (!lie_as_before(tensors)) return false;
     for (const DictGuard& dict : dicts_)
         if (!dict.holds()) return false;
-    return !overlaps(tensors);
+    return function_.holds() && !overlaps(tensors);
 }
 
 std::string ReplayProgram::broken_guard(const std::vector<Tensor>& tensors) const {
@@ -474,9 +501,12 @@ std::string ReplayProgram::broken_guard(const std::vector<Tensor>& tensors) cons
                 return outside.has_grad ? "a .grad that is None now" : "a .grad that was None";
             return "a tensor from outside that has another layout, or requires_grad";
         }
+    if (!lie_as_before(tensors)) return "tensors that do not share memory any more";
     for (const DictGuard& dict : dicts_)
         if (const py::object key = dict.changed_key())
             return "the attribute or option " + std::string(py::str(key)) + ", which was changed";
+    if (const std::string name = function_.changed_name(); !name.empty())
+        return "the variable " + name + ", which was given another value";
     if (overlaps(tensors)) return "arguments whose memory overlaps";
     return {};
 }
@@ -615,7 +645,7 @@ PyObject* ReplayProgram::run(const std::vector<Tensor>& tensors, const Call& cal
     // Tensors from outside stay while the program runs, whatever other threads do meanwhile.
     SmallVector<Ref<Storage>, 16> held;
     for (const Outside& outside : outside_) {
-        if (!outside.used) continue;
+        if (!outside.used || outside.shares_region) continue;
         const TensorImpl* x = tensor_of(outside, tensors);
         workspace->place(outside.region, x->data - outside.offset);
         held.push_back(x->storage);
@@ -729,7 +759,7 @@ py::object ReplayProgram::build(size_t& at, const std::vector<Tensor>& tensors,
 int ReplayProgram::traverse(visitproc visit, void* arg) const {
     for (const DictGuard& dict : dicts_)
         if (const int stop = dict.traverse(visit, arg)) return stop;
-    return 0;
+    return function_.traverse(visit, arg);
 }
 
 }  // namespace tapegrad::python

@@ -34,7 +34,7 @@ struct Call {
 // While it lives, what the thread computes is recorded.
 class Recording {
 public:
-    explicit Recording(ArgumentTree arguments);
+    Recording(PyObject* function, ArgumentTree arguments);
     ~Recording();
     Recording(const Recording&) = delete;
     Recording& operator=(const Recording&) = delete;
@@ -53,6 +53,7 @@ private:
     const Modes modes_;
     const uint64_t first_run_;
     replay::Recorder recorder_;
+    FunctionGuard function_;
     std::vector<DictGuard> dicts_;
     std::unique_ptr<Writes> writes_;
     Recording* const outer_;
@@ -93,6 +94,7 @@ private:
         Grad grad = Grad::Unchanged;
         replay::RegionId grad_region = 0;
         Ref<Shape> grad_shape;
+        bool shares_region = false;  // with one before it
         bool used = false, written = false, saved = false;
     };
     struct Result {
@@ -121,8 +123,9 @@ private:
     };
     class Backward;
 
-    ReplayProgram(ArgumentTree arguments, Modes modes)
-        : arguments_(std::move(arguments)),
+    ReplayProgram(FunctionGuard function, ArgumentTree arguments, Modes modes)
+        : function_(std::move(function)),
+          arguments_(std::move(arguments)),
           modes_(modes) {}
     bool read_outside(Recording& recording, std::string& refusal);
     bool read_result(Recording& recording, PyObject* object, std::string& refusal);
@@ -131,11 +134,13 @@ private:
     void collect_differentiated(PyObject* result, size_t& at, std::vector<Tensor>& found) const;
     const TensorImpl* tensor_of(const Outside& outside, const std::vector<Tensor>& tensors) const;
     bool fits(const Outside& outside, const std::vector<Tensor>& tensors) const;
+    bool lie_as_before(const std::vector<Tensor>& tensors) const;
     bool overlaps(const std::vector<Tensor>& tensors) const;
     bool reads_grad_of(const Outside& owner) const;
     py::object build(size_t& at, const std::vector<Tensor>& tensors,
                      const std::vector<Ref<Storage>>& memory, const Ref<Node>& backward) const;
 
+    FunctionGuard function_;
     ArgumentTree arguments_;
     Modes modes_;
     replay::Program program_;

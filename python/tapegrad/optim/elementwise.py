@@ -165,7 +165,7 @@ class ElementwiseOptimizer(Optimizer):
             params = [p for p in params if p.grad is not None]
         options = group
         if type(group["lr"]) not in _PLAIN or type(group.get("weight_decay")) not in _PLAIN:
-            options = self._options(group)
+            options = _C._run_unrecorded(self._options, group)
         rule, names = self._rule(options)
         plan = self._plans.get(index)
         if (
@@ -175,7 +175,7 @@ class ElementwiseOptimizer(Optimizer):
             or len(plan.active) != len(params)
             or not all(map(is_, params, plan.active))
         ):
-            self._flush_plan(index)
+            _C._run_unrecorded(self._flush_plan, index)
             if options.get("capturable"):
                 raise AssertionError(
                     f"If capturable=True, {self._on_devices} must be on supported devices: "
@@ -185,7 +185,7 @@ class ElementwiseOptimizer(Optimizer):
                 for p in params:
                     self._step_recorded(options, p, names)
                 return
-            plan = self._make_plan(options, rule, names, params)
+            plan = _C._run_unrecorded(self._make_plan, options, rule, names, params)
             if not plan.once:
                 self._plans[index] = plan
         recording = _C._is_recording()
