@@ -46,7 +46,9 @@ class Recording::Writes final : public WriteWatch {
 public:
     explicit Writes(Recorder& recorder) : recorder_(recorder) { thread_state.write_watch = this; }
     ~Writes() { thread_state.write_watch = nullptr; }
-    void about_to_write(const Tensor& tensor) override { recorder_.expect_write(tensor); }
+    void about_to_write(const Tensor& tensor) override {
+        if (is_replay_recorded()) recorder_.expect_write(tensor);
+    }
 
 private:
     Recorder& recorder_;
