@@ -98,6 +98,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--lr", type=positive_float, default=5e-3, metavar="X", help="learning rate")
     add("--optimizer", choices=sorted(OPTIMIZERS), default="adamw", help="how to descend")
     add("--test-share", type=test_share, default=0.2, metavar="X", help="held out, 0.05 to 0.9")
+    add("--compile", action="store_true", help="record the training step, and replay it")
     add("--seed", type=seed_value, default=0, metavar="N", help="seed of all random numbers")
     add("--model", type=Path, default=Path("digits.safetensors"), help="file for the parameters")
     add("--picture", type=Path, default=Path("digits.png"), help="file for the picture")
@@ -170,16 +171,22 @@ def train(model: nn.Module, data: TensorDataset, options: argparse.Namespace) ->
     batches = DataLoader(data, batch_size=options.batch_size, shuffle=True)
     history = History()
     model.train()
+
+    def step(pixels: tapegrad.Tensor, labels: tapegrad.Tensor) -> tapegrad.Tensor:
+        optimizer.zero_grad()
+        loss = criterion(model(pixels), labels)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    if options.compile:
+        step = tapegrad.compile(step)
     started = time.perf_counter()
     with tqdm(total=options.epochs, desc="training", unit="epoch") as bar:
         for _ in range(options.epochs):
             first = len(history.steps)
             for pixels, labels in batches:
-                optimizer.zero_grad()
-                loss = criterion(model(pixels), labels)
-                loss.backward()
-                optimizer.step()
-                history.steps.append(loss.item())
+                history.steps.append(step(pixels, labels).item())
             history.epochs.append(float(np.mean(history.steps[first:])))
             bar.set_postfix(loss=f"{history.epochs[-1]:.4f}", refresh=False)
             bar.update()

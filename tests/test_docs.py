@@ -60,7 +60,7 @@ def test_docstrings(name: str) -> None:
         check(doctest.DocTestFinder(exclude_empty=True).find(module, name))
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/func.md"])
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/func.md", "docs/replay.md"])
 def test_page(name: str) -> None:
     path = ROOT / name
     blocks = FENCE.findall(path.read_text())

@@ -378,8 +378,7 @@ def test_functions_and_modules_are_given_back() -> None:
 
     layer = tg.nn.Linear(2, 1)
     for given in (double, layer):
-        assert tg.compile(given) is tg.compile(given, mode="max-autotune") is given
-        assert tg.compile(fullgraph=True)(given) is given
+        assert tg.compile(given, disable=True) is tg.compile(backend="eager")(given) is given
         assert tg.jit.script(given) is tg.jit.trace(given, tg.ones(2)) is given
     for decorator in (tg.jit.export, tg.jit.script_if_tracing, tg.jit.ignore(drop=True)):
         assert decorator(double) is double

@@ -306,7 +306,9 @@ def test_gradients_inside() -> None:
     def hvp(x: Any, *vectors: Any) -> Any:
         loss = model(x).square().mean()
         grads = tg.autograd.grad(loss, params, create_graph=True)
-        return tg.autograd.grad(sum((g * v).sum() for g, v in zip(grads, vectors, strict=True)), params)
+        return tg.autograd.grad(
+            sum((g * v).sum() for g, v in zip(grads, vectors, strict=True)), params
+        )
 
     compiled = tg.compile(hvp)
     for _ in range(5):
@@ -459,7 +461,13 @@ def test_results_belong_to_their_owner() -> None:
 
 def test_random_numbers() -> None:
     def f(x: Any) -> Any:
-        return tg.randn(3), F.dropout(x, 0.5), tg.rand_like(x), tg.randint(0, 9, (2,)), tg.randperm(5)
+        return (
+            tg.randn(3),
+            F.dropout(x, 0.5),
+            tg.rand_like(x),
+            tg.randint(0, 9, (2,)),
+            tg.randperm(5),
+        )
 
     g = tg.compile(f)
     x = tg.ones(20)

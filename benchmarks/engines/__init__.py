@@ -12,6 +12,7 @@ __all__ = ["DEFAULT", "NAMES", "Case", "Engine", "Gradients", "HessianVector", "
 _CLASSES: dict[str, tuple[str, str, dict[str, object]]] = {
     "tapegrad": ("mirror", "TapegradEngine", {}),
     "tapegrad-1": ("mirror", "TapegradEngine", {"threads": 1}),
+    "replay": ("mirror", "ReplayEngine", {}),
     "torch-1": ("mirror", "TorchEngine", {"threads": 1}),
     "torch-2": ("mirror", "TorchEngine", {"threads": 2}),
     "numpy": ("numpy_tape", "NumPyEngine", {}),

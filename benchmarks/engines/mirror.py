@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -69,6 +70,8 @@ class MirrorEngine(Engine):
             result.backward(start)
             return result
 
+        step = self.compile(step)
+
         def values() -> list[np.ndarray]:
             result = step()
             return [result.detach().numpy(), *(leaf.grad.numpy() for leaf in leaves)]
@@ -94,7 +97,8 @@ class MirrorEngine(Engine):
                     parameter.grad = None
 
         return Case.of_steps(
-            step, lambda: [parameter.detach().numpy().copy() for parameter in parameters]
+            self.compile(step),
+            lambda: [parameter.detach().numpy().copy() for parameter in parameters],
         )
 
     def _with_modules(self, model: Training) -> Case:
@@ -118,7 +122,13 @@ class MirrorEngine(Engine):
             loss.backward()
             optimizer.step()
 
-        return Case.of_steps(step, lambda: [p.detach().numpy().T.copy() for p in parameters])
+        return Case.of_steps(
+            self.compile(step), lambda: [p.detach().numpy().T.copy() for p in parameters]
+        )
+
+    def compile(self, function: Callable[[], Any]) -> Callable[[], Any]:
+        """Return what computes the same; engines that compile do it here."""
+        return function
 
     def optimizer(self, model: Training, parameters: list[Any]) -> Any:
         """Return the optimiser that `model` asks for."""
@@ -176,6 +186,7 @@ class MirrorEngine(Engine):
             # Directions as grad_outputs: the same as the gradient of their dot product.
             return grad(first, leaves, grad_outputs=directions)
 
+        product = self.compile(product)
         return Case(product, lambda: [tensor.numpy() for tensor in product()])
 
 
@@ -195,6 +206,29 @@ class TapegradEngine(MirrorEngine):
 
     def activate(self) -> None:
         self.m.set_num_threads(self.threads)
+
+
+class ReplayEngine(TapegradEngine):
+    """tapegrad's steps, recorded by `tapegrad.compile` and replayed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.name, self.label = "replay", "tapegrad, replayed"
+
+    def compile(self, function: Callable[[], Any]) -> Callable[[], Any]:
+        return self.m.compile(function, fullgraph=True)
+
+    def statement(self, text: str) -> None:  # single operations are not replayed
+        return None
+
+    def chain(self, length: int) -> None:
+        return None
+
+    def step(self, optimizer: str, model: Training) -> None:
+        return None
+
+    def loading(self, rows: int, batch: int) -> None:
+        return None
 
 
 class TorchEngine(MirrorEngine):

@@ -211,7 +211,9 @@ class ElementwiseOptimizer(Optimizer):
     def _watch(self, group: Group, plan: _Plan) -> None:
         """Says what a replayed step takes for granted; its coefficients are computed each time."""
         if plan.once:
-            _C._refuse_replay("an optimizer whose state somebody holds, or that has a parameter twice")
+            _C._refuse_replay(
+                "an optimizer whose state somebody holds, or that has a parameter twice"
+            )
         _C._watch_dict(group, "lr", "weight_decay", "betas", "eps", "momentum_decay", "initial_lr")
         for watched in (
             self._plans,
