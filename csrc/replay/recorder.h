@@ -17,6 +17,7 @@
 #include <type_traits>
 
 #include "replay/program.h"
+#include "replay/recorder.h"
 
 namespace tapegrad::replay {
 
@@ -167,6 +168,7 @@ template <class F> WithEffects<F> checking(F f) { return WithEffects<F>(std::mov
 inline bool is_replay_recorded() noexcept { return memory_watch != nullptr; }
 
 // To be called where values decide about something else than values.
+inline constexpr auto kShapeOfValues = "a shape that depends on values";
 inline void refuse_replay(const char* reason) {
     if (memory_watch) [[unlikely]]
         replay::recorder()->refuse(reason);
