@@ -10,6 +10,7 @@
 #include "python/interpreter.h"
 #include "python/replay.h"
 #include "python/tensor_object.h"
+#include "replay/recorder.h"
 
 namespace tapegrad::python {
 namespace {
@@ -43,7 +44,9 @@ class Recording::Writes final : public WriteWatch {
 public:
     explicit Writes(Recorder& recorder) : recorder_(recorder) { thread_state.write_watch = this; }
     ~Writes() { thread_state.write_watch = nullptr; }
-    void about_to_write(const Tensor& tensor) override { recorder_.expect_write(tensor); }
+    void about_to_write(const Tensor& tensor) override {
+        if (is_replay_recorded()) recorder_.expect_write(tensor);  // else it is part of a step
+    }
 
 private:
     Recorder& recorder_;
@@ -143,6 +146,8 @@ bool ReplayProgram::read_outside(Recording& recording, std::string& refusal) {
         outside.requires_grad = external.requires_grad;
         outside.has_grad = static_cast<bool>(external.grad);
         outside.bumps = external.storage->version() - external.version;
+        for (const Outside& other : outside_)  // each memory once
+            if (other.region == outside.region) outside.bumps = 0;
         outside.used = outside.written = false;
         if (!is_argument(arguments_.tensors(), external, outside.argument)) {
             for (size_t owner = 0; owner < externals.size(); ++owner)
@@ -341,9 +346,23 @@ bool ReplayProgram::overlaps(const std::vector<Tensor>& tensors) const {
     return false;
 }
 
+// Tensors that shared memory when it was recorded, have to share it in each run.
+bool ReplayProgram::shares_as_recorded(const std::vector<Tensor>& tensors) const {
+    for (size_t i = 1; i < outside_.size(); ++i)
+        for (size_t j = 0; j < i; ++j) {
+            if (outside_[j].region != outside_[i].region) continue;
+            if (tensor_of(outside_[i], tensors)->data - outside_[i].offset !=
+                tensor_of(outside_[j], tensors)->data - outside_[j].offset)
+                return false;
+            break;
+        }
+    return true;
+}
+
 bool ReplayProgram::holds(const std::vector<Tensor>& tensors) const {
     for (const Outside& outside : outside_)
         if (!fits(outside, tensors)) return false;
+    if (!shares_as_recorded(tensors)) return false;
     for (const DictGuard& dict : dicts_)
         if (!dict.holds()) return false;
     return !overlaps(tensors);
@@ -360,6 +379,7 @@ std::string ReplayProgram::broken_guard(const std::vector<Tensor>& tensors) cons
     for (const DictGuard& dict : dicts_)
         if (const py::object key = dict.changed_key())
             return "the attribute or option " + std::string(py::str(key)) + ", which was changed";
+    if (!shares_as_recorded(tensors)) return "tensors that shared memory, and do not any more";
     if (overlaps(tensors)) return "arguments whose memory overlaps";
     return {};
 }

@@ -110,6 +110,7 @@ private:
     const TensorImpl* tensor_of(const Outside& outside, const std::vector<Tensor>& tensors) const;
     bool fits(const Outside& outside, const std::vector<Tensor>& tensors) const;
     bool overlaps(const std::vector<Tensor>& tensors) const;
+    bool shares_as_recorded(const std::vector<Tensor>& tensors) const;
     bool reads_grad_of(const Outside& owner) const;
     py::object build(size_t& at, const std::vector<Tensor>& tensors,
                      const std::vector<Ref<Storage>>& memory) const;
