@@ -468,9 +468,11 @@ bool current_run_is_full() { return !active_run || active_run->is_full(); }
 namespace {
 
 // What a replayed backward pass cannot do again.
-void refuse_unreplayable(std::span<const Edge> roots, const BackwardOptions& options) {
+void refuse_unreplayable(std::span<const Edge> roots, const TensorList& grads,
+                         const BackwardOptions& options) {
     replay::Recorder& recorder = *replay::recorder();
     if (recorder.knows_graph) return;
+    for (const Tensor& grad : grads) recorder.know(grad);
     if (options.keep_graph && !options.create_graph) recorder.keeps_graph = true;
     std::vector<Node*> stack;
     std::unordered_set<Node*> seen;
@@ -496,7 +498,7 @@ void refuse_unreplayable(std::span<const Edge> roots, const BackwardOptions& opt
 TensorList run_backward(std::span<const Edge> roots, TensorList grads, std::span<const Edge> inputs,
                         const BackwardOptions& options) {
     if (is_replay_recorded()) [[unlikely]]
-        refuse_unreplayable(roots, options);
+        refuse_unreplayable(roots, grads, options);
     GradMode mode(options.create_graph);
     const auto run = [&] { return Run(roots, inputs, options).run(grads); };
     if (!active_run || active_run->depth() % kRunsOnOneStack != 0 || !run_on_new_thread)

@@ -6,6 +6,7 @@
 #include "ops/copy.h"
 #include "ops/extents.h"
 #include "ops/rule.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 
@@ -59,20 +60,24 @@ Tensor mapped(const Tensor& x_given, const AxisMatrices& matrices, bool transpos
     const auto apply = [&](int i) {
         const SparseMatrix& given = (*matrices)[static_cast<size_t>(i)];
         if (given.is_identity()) return;
-        const SparseMatrix turned = transposed ? given.transposed() : SparseMatrix(0);
-        const SparseMatrix& matrix = transposed ? turned : given;
+        SparseMatrix turned = transposed ? given.transposed() : SparseMatrix(0);
         Dims sizes = x.sizes();
         const Extents e = extents_at(sizes, first + i);
-        sizes[first + i] = matrix.rows();
+        sizes[first + i] = (transposed ? turned : given).rows();
         const Tensor out = empty(sizes, wide);
-        if (out.numel() == 0) {
-        } else if (kernel) {
-            kernel(x.data(), out.data(), e.outer, e.inner,
-                   {matrix.n, matrix.rows(), matrix.begin.data(), matrix.index.data(),
-                    matrix.weight.data()});
-        } else {
-            copy_rows(x.data<char>(), out.data<char>(), e, x.item_size(), matrix);
-        }
+        if (out.numel() > 0)
+            launch(
+                [kernel, e, matrices, i, transposed, item = x.item_size(),
+                 turned = std::move(turned)](const char* from, char* to) {
+                    const SparseMatrix& matrix =
+                        transposed ? turned : (*matrices)[static_cast<size_t>(i)];
+                    if (kernel)
+                        kernel(from, to, e.outer, e.inner,
+                               {matrix.n, matrix.rows(), matrix.begin.data(), matrix.index.data(),
+                                matrix.weight.data()});
+                    else copy_rows(from, to, e, item, matrix);
+                },
+                x.data<char>(), out.data<char>());
         x = out;
     };
     // What makes less goes from the first axis on, where rows are long; what makes more the other way.

@@ -7,6 +7,7 @@
 #include "core/checked.h"
 #include "kernels/table.h"
 #include "ops/copy.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 namespace {
@@ -183,22 +184,14 @@ bool is_dense(const ConvolutionSizes& s) {
 Tensor product(const Dims& sizes, int64_t m, int64_t n, int64_t k, const Tensor& a, int64_t a_row,
                int64_t a_col, const Tensor& b, int64_t b_row, int64_t b_col, const Tensor& bias) {
     const Tensor out = empty(sizes, a.dtype());
-    kernel_table().gemm.gemm[a.dtype()]({m, n, k, a.data(), a_row, a_col, b.data(), b_row, b_col,
-                                         out.data(), n, data_or_null(bias), false});
+    launch(kernel_table().gemm.gemm[a.dtype()],
+           kernels::GemmArgs{m, n, k, a.data(), a_row, a_col, b.data(), b_row, b_col, out.data(), n,
+                             data_or_null(bias), false});
     return out;
 }
 
-}  // namespace
-
-Tensor convolve_values(const ConvolutionSizes& s, const Tensor& x, const Tensor& weight,
-                       const Tensor& bias) {
-    if (is_dense(s)) {
-        const int64_t n = s.channels * volume(s.in);
-        return product({s.images, s.filters, 1, 1, 1}, s.images, s.filters, n, x, n, 1, weight, 1,
-                       n, bias);
-    }
-    Tensor out = empty({s.images, s.filters, s.out[0], s.out[1], s.out[2]}, x.dtype());
-    if (out.numel() == 0) return out;
+void convolve(const Tensor& out, const ConvolutionSizes& s, const Tensor& x, const Tensor& weight,
+              const Tensor& bias) {
     Axis axes[3] = {input_axis(s, 0), input_axis(s, 1), input_axis(s, 2)};
     const int64_t most = images_at_a_time(s.images, elements_of(axes, s.channels), x.dtype());
     const Copy copy(std::move(axes), s.channels, most, x.dtype());
@@ -231,6 +224,19 @@ Tensor convolve_values(const ConvolutionSizes& s, const Tensor& x, const Tensor&
                                                         {s.out[1] * s.out[2], s.out[2], 1},
                                                         scratch.data()});
     }
+}
+
+}  // namespace
+
+Tensor convolve_values(const ConvolutionSizes& s, const Tensor& x, const Tensor& weight,
+                       const Tensor& bias) {
+    if (is_dense(s)) {
+        const int64_t n = s.channels * volume(s.in);
+        return product({s.images, s.filters, 1, 1, 1}, s.images, s.filters, n, x, n, 1, weight, 1,
+                       n, bias);
+    }
+    Tensor out = empty({s.images, s.filters, s.out[0], s.out[1], s.out[2]}, x.dtype());
+    if (out.numel() > 0) launch(&convolve, writes(out), s, reads(x), reads(weight), reads(bias));
     return out;
 }
 
@@ -303,17 +309,8 @@ void convolve_phase(const ConvolutionSizes& s, const Copy& copy, int64_t images,
          scratch.data()});
 }
 
-}  // namespace
-
-Tensor convolve_input_values(const ConvolutionSizes& s, const Tensor& g, const Tensor& weight,
-                             const Tensor& bias) {
-    if (is_dense(s) && !bias.defined()) {
-        const int64_t n = s.channels * volume(s.in);
-        return product({s.images, s.channels, s.in[0], s.in[1], s.in[2]}, s.images, n, s.filters, g,
-                       s.filters, 1, weight, n, 1, bias);
-    }
-    Tensor out = empty({s.images, s.channels, s.in[0], s.in[1], s.in[2]}, g.dtype());
-    if (out.numel() == 0) return out;
+void convolve_input(const Tensor& out, const ConvolutionSizes& s, const Tensor& g,
+                    const Tensor& weight, const Tensor& bias) {
     std::vector<Phase> phases[3];
     Axis axes[3] = {output_axis(s, 0, phases[0]), output_axis(s, 1, phases[1]),
                     output_axis(s, 2, phases[2])};
@@ -339,6 +336,20 @@ Tensor convolve_input_values(const ConvolutionSizes& s, const Tensor& g, const T
             ++slice;
         }
     }
+}
+
+}  // namespace
+
+Tensor convolve_input_values(const ConvolutionSizes& s, const Tensor& g, const Tensor& weight,
+                             const Tensor& bias) {
+    if (is_dense(s) && !bias.defined()) {
+        const int64_t n = s.channels * volume(s.in);
+        return product({s.images, s.channels, s.in[0], s.in[1], s.in[2]}, s.images, n, s.filters, g,
+                       s.filters, 1, weight, n, 1, bias);
+    }
+    Tensor out = empty({s.images, s.channels, s.in[0], s.in[1], s.in[2]}, g.dtype());
+    if (out.numel() > 0)
+        launch(&convolve_input, writes(out), s, reads(g), reads(weight), reads(bias));
     return out;
 }
 
@@ -385,16 +396,10 @@ void weight_of_positions(const ConvolutionSizes& s, const T* g, const T* x, T* o
             }
 }
 
-}  // namespace
-
-Tensor convolve_weight_values(const ConvolutionSizes& s, const Tensor& g, const Tensor& x) {
+void convolve_weight(const Tensor& out, const ConvolutionSizes& s, const Tensor& g,
+                     const Tensor& x) {
     const int64_t channels = s.channels / s.groups, filters = s.filters / s.groups,
                   taps = channels * s.kernel_size();
-    const Dims sizes{s.filters, channels, s.kernel[0], s.kernel[1], s.kernel[2]};
-    if (g.numel() == 0 || taps == 0) return zeros(sizes, x.dtype());
-    if (is_dense(s))
-        return product(sizes, s.filters, taps, s.images, g, 1, s.filters, x, taps, 1, Tensor());
-    Tensor out = empty(sizes, x.dtype());
     Axis axes[3] = {input_axis(s, 0), input_axis(s, 1), input_axis(s, 2)};
     Axis grad_axes[3];
     for (int i = 0; i < 3; ++i) grad_axes[i] = {{0}, {}, 1, axes[i].length, axes[i].used, s.out[i]};
@@ -425,6 +430,18 @@ Tensor convolve_weight_values(const ConvolutionSizes& s, const Tensor& g, const 
             weight_of_positions(s, g.data<float>(), x.data<float>(), out.data<float>());
         else weight_of_positions(s, g.data<double>(), x.data<double>(), out.data<double>());
     }
+}
+
+}  // namespace
+
+Tensor convolve_weight_values(const ConvolutionSizes& s, const Tensor& g, const Tensor& x) {
+    const int64_t channels = s.channels / s.groups, taps = channels * s.kernel_size();
+    const Dims sizes{s.filters, channels, s.kernel[0], s.kernel[1], s.kernel[2]};
+    if (g.numel() == 0 || taps == 0) return zeros(sizes, x.dtype());
+    if (is_dense(s))
+        return product(sizes, s.filters, taps, s.images, g, 1, s.filters, x, taps, 1, Tensor());
+    Tensor out = empty(sizes, x.dtype());
+    launch(&convolve_weight, writes(out), s, reads(g), reads(x));
     return out;
 }
 

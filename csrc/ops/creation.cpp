@@ -5,6 +5,7 @@
 #include "core/parallel.h"
 #include "ops/copy.h"
 #include "ops/offsets.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 namespace {
@@ -56,19 +57,22 @@ int64_t real_count(double start, double end, double step) {
 Tensor progression(const Scalar& start, const Scalar& step, int64_t count, DType dtype) {
     Tensor out = empty({count}, dtype);
     visit_dtype(dtype, [&]<class T>() {
-        T* to = out.data<T>();
-        parallel_for(count, kGrain, [&](int64_t begin, int64_t finish) {
-            if constexpr (is_floating_type<T>) {
-                const double first = start.to_double(), width = step.to_double();
-                for (int64_t i = begin; i < finish; ++i)
-                    to[i] = static_cast<T>(first + width * static_cast<double>(i));
-            } else {
-                const uint64_t first = static_cast<uint64_t>(start.to_int()),
-                               width = static_cast<uint64_t>(step.to_int());
-                for (int64_t i = begin; i < finish; ++i)
-                    to[i] = static_cast<T>(first + width * static_cast<uint64_t>(i));
-            }
-        });
+        launch(
+            [=](T* to) {
+                parallel_for(count, kGrain, [&](int64_t begin, int64_t finish) {
+                    if constexpr (is_floating_type<T>) {
+                        const double first = start.to_double(), width = step.to_double();
+                        for (int64_t i = begin; i < finish; ++i)
+                            to[i] = static_cast<T>(first + width * static_cast<double>(i));
+                    } else {
+                        const uint64_t first = static_cast<uint64_t>(start.to_int()),
+                                       width = static_cast<uint64_t>(step.to_int());
+                        for (int64_t i = begin; i < finish; ++i)
+                            to[i] = static_cast<T>(first + width * static_cast<uint64_t>(i));
+                    }
+                });
+            },
+            out.data<T>());
     });
     return out;
 }
@@ -119,18 +123,22 @@ Tensor linspace(const Scalar& start_given, const Scalar& end_given, int64_t step
     const double first = start.to_double(), last = end.to_double();
     const double width = steps > 1 ? (last - first) / static_cast<double>(steps - 1) : 0;
     visit_dtype(dtype, [&]<class T>() {
-        T* to = out.data<T>();
-        parallel_for(steps, kGrain, [&](int64_t begin, int64_t finish) {
-            // From both ends towards the middle: the values are symmetric and the ends exact.
-            for (int64_t i = begin; i < finish; ++i)
-                to[i] = static_cast<T>(i < (steps + 1) / 2
-                                           ? first + width * static_cast<double>(i)
-                                           : last - width * static_cast<double>(steps - 1 - i));
-        });
-        if (steps > 1) {  // also where integers have more digits than a double
-            to[0] = start.to<T>();
-            to[steps - 1] = end.to<T>();
-        }
+        launch(
+            [=](T* to) {
+                parallel_for(steps, kGrain, [&](int64_t begin, int64_t finish) {
+                    // From both ends towards the middle: the values are symmetric and the ends exact.
+                    for (int64_t i = begin; i < finish; ++i)
+                        to[i] =
+                            static_cast<T>(i < (steps + 1) / 2
+                                               ? first + width * static_cast<double>(i)
+                                               : last - width * static_cast<double>(steps - 1 - i));
+                });
+                if (steps > 1) {  // also where integers have more digits than a double
+                    to[0] = start.to<T>();
+                    to[steps - 1] = end.to<T>();
+                }
+            },
+            out.data<T>());
     });
     return out;
 }
@@ -141,7 +149,11 @@ Tensor eye(int64_t rows, int64_t columns, DType dtype) {
     Tensor out = zeros({rows, columns}, dtype);
     const int64_t count = rows < columns ? rows : columns;
     visit_dtype(dtype, [&]<class T>() {
-        for (int64_t i = 0; i < count; ++i) out.data<T>()[i * (columns + 1)] = T(1);
+        launch(
+            [count, columns](T* to) {
+                for (int64_t i = 0; i < count; ++i) to[i * (columns + 1)] = T(1);
+            },
+            out.data<T>());
     });
     return out;
 }

@@ -10,6 +10,7 @@
 #include "ops/index_access.h"
 #include "ops/offsets.h"
 #include "ops/rule.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 namespace {
@@ -59,22 +60,24 @@ Tensor rows_of(const Tensor& table, const Tensor& index, const Dims& index_sizes
     const int64_t width = table.sizes()[1], count = table.sizes()[0];
     const Tensor values = table.strides()[1] == 1 ? table : contiguous_values(table);
     const int64_t stride = values.strides()[0];
-    const int64_t* at = index.data<int64_t>();
-    std::atomic<bool> bad = false;
     visit_item(table.item_size(), [&]<class T>() {
-        const T* from = values.data<T>();
-        T* to = out.data<T>();
-        parallel_for(index.numel(), grain_for(width), [&](int64_t begin, int64_t end) {
-            for (int64_t j = begin; j < end; ++j) {
-                if (static_cast<uint64_t>(at[j]) >= static_cast<uint64_t>(count)) [[unlikely]] {
-                    bad = true;
-                    return;
-                }
-                copy_items(to + j * width, from + at[j] * stride, width);
-            }
-        });
+        launch(checking([width, count, stride, n = index.numel()](T* to, const T* from,
+                                                                  const int64_t* at) {
+                   std::atomic<bool> bad = false;
+                   parallel_for(n, grain_for(width), [&](int64_t begin, int64_t end) {
+                       for (int64_t j = begin; j < end; ++j) {
+                           if (static_cast<uint64_t>(at[j]) >= static_cast<uint64_t>(count))
+                               [[unlikely]] {
+                               bad = true;
+                               return;
+                           }
+                           copy_items(to + j * width, from + at[j] * stride, width);
+                       }
+                   });
+                   if (bad) fail<IndexError>("index out of range in self");
+               }),
+               out.data<T>(), values.data<T>(), index.data<int64_t>());
     });
-    if (bad) fail<IndexError>("index out of range in self");
     return out;
 }
 
@@ -84,38 +87,43 @@ std::vector<int64_t> frequencies(const int64_t* at, int64_t count, int64_t rows)
     return result;
 }
 
+template <class T>
+void give_back(T* to, const T* from, const int64_t* at, int64_t count, int64_t rows, int64_t width,
+               const Padding& padding) {
+    const std::vector<int64_t> times =
+        padding.scaled ? frequencies(at, count, rows) : std::vector<int64_t>();
+    // Each range of the table takes what belongs to it, in order.
+    const int64_t work = count * width / (rows + 1) + width + 1;
+    parallel_for(rows, kIndexGrain / work + 1, [&](int64_t begin, int64_t end) {
+        std::fill(to + begin * width, to + end * width, T(0));
+        for (int64_t j = 0; j < count; ++j) {
+            if (at[j] < begin || at[j] >= end || at[j] == padding.index) continue;
+            T* place = to + at[j] * width;
+            const T* value = from + j * width;
+            if (!padding.scaled) {
+                for (int64_t k = 0; k < width; ++k) place[k] = static_cast<T>(place[k] + value[k]);
+            } else {
+                const T factor =
+                    static_cast<T>(1.0 / static_cast<double>(times[static_cast<size_t>(at[j])]));
+                for (int64_t k = 0; k < width; ++k)
+                    place[k] = static_cast<T>(place[k] + value[k] * factor);
+            }
+        }
+    });
+}
+
 Tensor given_back(const Tensor& g, const Tensor& indices, const Dims& sizes,
                   const Padding& padding) {
     const Tensor grad = contiguous_values(g), index = int64_values(indices);
-    const int64_t *at = index.data<int64_t>(), count = index.numel(), rows = sizes[0],
-                  width = sizes[1];
-    if (grad.numel() != count * width || !in_bounds(at, count, rows))
-        fail<IndexError>("index out of range in self");
-    const std::vector<int64_t> times =
-        padding.scaled ? frequencies(at, count, rows) : std::vector<int64_t>();
+    const int64_t count = index.numel(), rows = sizes[0], width = sizes[1];
+    if (grad.numel() != count * width) fail<IndexError>("index out of range in self");
     Tensor out = empty(sizes, g.dtype());
-    // Each range of the table takes what belongs to it, in order.
-    const int64_t work = count * width / (rows + 1) + width + 1;
     visit_dtype(g.dtype(), [&]<class T>() {
-        const T* from = grad.data<T>();
-        T* to = out.data<T>();
-        parallel_for(rows, kIndexGrain / work + 1, [&](int64_t begin, int64_t end) {
-            std::fill(to + begin * width, to + end * width, T(0));
-            for (int64_t j = 0; j < count; ++j) {
-                if (at[j] < begin || at[j] >= end || at[j] == padding.index) continue;
-                T* place = to + at[j] * width;
-                const T* value = from + j * width;
-                if (!padding.scaled) {
-                    for (int64_t k = 0; k < width; ++k)
-                        place[k] = static_cast<T>(place[k] + value[k]);
-                } else {
-                    const T factor = static_cast<T>(
-                        1.0 / static_cast<double>(times[static_cast<size_t>(at[j])]));
-                    for (int64_t k = 0; k < width; ++k)
-                        place[k] = static_cast<T>(place[k] + value[k] * factor);
-                }
-            }
-        });
+        launch(checking([=](T* to, const T* from, const int64_t* at) {
+                   if (!in_bounds(at, count, rows)) fail<IndexError>("index out of range in self");
+                   give_back(to, from, at, count, rows, width, padding);
+               }),
+               out.data<T>(), grad.data<T>(), index.data<int64_t>());
     });
     return recorded(std::move(out), EmbeddingDense{padding}, g, indices);
 }
@@ -123,19 +131,24 @@ Tensor given_back(const Tensor& g, const Tensor& indices, const Dims& sizes,
 Tensor taken(const Tensor& table, const Tensor& indices, const Padding& padding) {
     const Tensor index = int64_values(indices);
     Tensor out = rows_of(table, index, indices.sizes());
-    const int64_t *at = index.data<int64_t>(), count = index.numel(), width = table.sizes()[1];
-    const std::vector<int64_t> times =
-        padding.scaled ? frequencies(at, count, table.sizes()[0]) : std::vector<int64_t>();
+    const int64_t count = index.numel(), rows = table.sizes()[0], width = table.sizes()[1];
     visit_dtype(table.dtype(), [&]<class T>() {
-        for (int64_t j = 0; j < count; ++j) {
-            T* row = out.data<T>() + j * width;
-            if (at[j] == padding.index) std::fill(row, row + width, T(0));
-            else if (padding.scaled) {
-                const T factor =
-                    static_cast<T>(1.0 / static_cast<double>(times[static_cast<size_t>(at[j])]));
-                for (int64_t k = 0; k < width; ++k) row[k] = static_cast<T>(row[k] * factor);
-            }
-        }
+        launch(
+            [=](T* to, const int64_t* at) {
+                const std::vector<int64_t> times =
+                    padding.scaled ? frequencies(at, count, rows) : std::vector<int64_t>();
+                for (int64_t j = 0; j < count; ++j) {
+                    T* row = to + j * width;
+                    if (at[j] == padding.index) std::fill(row, row + width, T(0));
+                    else if (padding.scaled) {
+                        const T factor = static_cast<T>(
+                            1.0 / static_cast<double>(times[static_cast<size_t>(at[j])]));
+                        for (int64_t k = 0; k < width; ++k)
+                            row[k] = static_cast<T>(row[k] * factor);
+                    }
+                }
+            },
+            out.data<T>(), index.data<int64_t>());
     });
     return recorded(std::move(out), Embedding{padding}, table, indices);
 }
@@ -148,6 +161,31 @@ void check(const char* name, const Tensor& weight, const Tensor& indices) {
             "Long, Int; but got tapegrad.",
             scalar_type_name(indices.dtype()), "Tensor instead (while checking arguments for ",
             name, ")");
+}
+
+// Scales a row of the table down to the norm.
+template <class T>
+void renormalise(T* x, int64_t width, int64_t step, double max_norm, double norm_type) {
+    double norm = 0;
+    for (int64_t k = 0; k < width; ++k) {
+        const double size = std::abs(static_cast<double>(x[k * step]));
+        if (norm_type == 2) norm += size * size;
+        else if (norm_type == 1) norm += size;
+        else if (norm_type == 0) norm += size != 0;
+        else if (std::isinf(norm_type)) {
+            if (k == 0) norm = size;
+            norm = std::isnan(size) || std::isnan(norm) ? std::nan("")
+                   : norm_type > 0                      ? std::max(norm, size)
+                                                        : std::min(norm, size);
+        } else norm += std::pow(size, norm_type);
+    }
+    if (norm_type == 2) norm = std::sqrt(norm);
+    else if (norm_type != 1 && norm_type != 0 && !std::isinf(norm_type))
+        norm = std::pow(norm, 1 / norm_type);
+    if (!(norm > max_norm)) return;
+    const double factor = max_norm / (norm + 1e-7);
+    for (int64_t k = 0; k < width; ++k)
+        x[k * step] = static_cast<T>(static_cast<double>(x[k * step]) * factor);
 }
 
 }  // namespace
@@ -172,38 +210,23 @@ const Tensor& embedding_renorm_(const Tensor& weight, const Tensor& indices, dou
             "no_grad()");
     if (!weight.is_floating()) fail("embedding_renorm_(): expected a table of floats");
     const Tensor index = int64_values(indices);
-    const int64_t *at = index.data<int64_t>(), count = index.numel(), rows = weight.sizes()[0],
-                  width = weight.sizes()[1];
-    if (!in_bounds(at, count, rows)) fail<IndexError>("index out of range in self");
-    std::vector<int64_t> order(at, at + count);
-    std::sort(order.begin(), order.end());
-    order.erase(std::unique(order.begin(), order.end()), order.end());
+    const int64_t count = index.numel(), rows = weight.sizes()[0];
+    launch(checking([=](const int64_t* at) {
+               if (!in_bounds(at, count, rows)) fail<IndexError>("index out of range in self");
+           }),
+           index.data<int64_t>());
     return change.apply(Ref<Node>(), [&] {
         visit_dtype(weight.dtype(), [&]<class T>() {
-            const int64_t stride = weight.strides()[0], step = weight.strides()[1];
-            for (const int64_t row : order) {
-                T* x = weight.data<T>() + row * stride;
-                double norm = 0;
-                for (int64_t k = 0; k < width; ++k) {
-                    const double size = std::abs(static_cast<double>(x[k * step]));
-                    if (norm_type == 2) norm += size * size;
-                    else if (norm_type == 1) norm += size;
-                    else if (norm_type == 0) norm += size != 0;
-                    else if (std::isinf(norm_type)) {
-                        if (k == 0) norm = size;
-                        norm = std::isnan(size) || std::isnan(norm) ? std::nan("")
-                               : norm_type > 0                      ? std::max(norm, size)
-                                                                    : std::min(norm, size);
-                    } else norm += std::pow(size, norm_type);
-                }
-                if (norm_type == 2) norm = std::sqrt(norm);
-                else if (norm_type != 1 && norm_type != 0 && !std::isinf(norm_type))
-                    norm = std::pow(norm, 1 / norm_type);
-                if (!(norm > max_norm)) continue;
-                const double factor = max_norm / (norm + 1e-7);
-                for (int64_t k = 0; k < width; ++k)
-                    x[k * step] = static_cast<T>(static_cast<double>(x[k * step]) * factor);
-            }
+            launch(
+                [=, width = weight.sizes()[1], stride = weight.strides()[0],
+                 step = weight.strides()[1]](T* table, const int64_t* at) {
+                    std::vector<int64_t> order(at, at + count);
+                    std::sort(order.begin(), order.end());
+                    order.erase(std::unique(order.begin(), order.end()), order.end());
+                    for (const int64_t row : order)
+                        renormalise(table + row * stride, width, step, max_norm, norm_type);
+                },
+                weight.data<T>(), index.data<int64_t>());
         });
     });
 }

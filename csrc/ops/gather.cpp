@@ -8,6 +8,7 @@
 #include "ops/index_access.h"
 #include "ops/rule.h"
 #include "ops/scatter.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 namespace {
@@ -28,9 +29,9 @@ struct Gather : AlongDim {
     }
 };
 
-template <class T> void gather_values(T* out, const T* x, const Access& a, int dim) {
-    const int64_t* index = a.index.data<int64_t>();
-    const int64_t count = a.index.numel();
+template <class T>
+void gather_values(T* out, const T* x, const int64_t* index, const Access& a, int dim) {
+    const int64_t count = a.count();
     std::atomic<bool> bad = false;
     parallel_for(count, kIndexGrain, [&](int64_t begin, int64_t end) {
         int64_t k = begin % a.inner, l = begin / a.inner % a.length;
@@ -67,9 +68,15 @@ Tensor gather(const Tensor& x, int64_t dim_given, const Tensor& index) {
                 fail("Size does not match at dimension ", d, " expected index ",
                      to_string(index.sizes()), " to be no larger than self ", to_string(x.sizes()),
                      " apart from dimension ", dim);
-        const Access access(x, dim, index);
-        visit_item(x.item_size(),
-                   [&]<class T>() { gather_values(out.data<T>(), x.data<T>(), access, dim); });
+        Access access(x, dim, index.sizes());
+        const Tensor places = int64_values(index);
+        visit_item(x.item_size(), [&]<class T>() {
+            launch(checking([access = std::move(access), dim](T* to, const T* from,
+                                                              const int64_t* at) {
+                       gather_values(to, from, at, access, dim);
+                   }),
+                   out.data<T>(), x.data<T>(), places.data<int64_t>());
+        });
     }
     return recorded(std::move(out), Gather{dim}, x, index);
 }

@@ -5,6 +5,7 @@
 #include "autograd/grad_mode.h"
 #include "core/parallel.h"
 #include "ops/copy.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 
@@ -13,9 +14,8 @@ Tensor copy_of(const Tensor& x) {
     return contiguous_clone(x);
 }
 
-Access::Access(const Tensor& x, int dim, const Tensor& index_given)
-    : index(int64_values(index_given)) {
-    const Dims sizes = at_least_1d(index.sizes());
+Access::Access(const Tensor& x, int dim, const Dims& index_sizes) {
+    const Dims sizes = at_least_1d(index_sizes);
     const Dims strides = x.dim() ? x.strides() : Dims{1};
     Dims outer_sizes, outer_strides, inner_sizes, inner_strides;
     for (int d = 0; d < sizes.size(); ++d) {
@@ -47,6 +47,13 @@ bool in_bounds(const int64_t* index, int64_t count, int64_t size) {
         if (wrong) bad = true;
     });
     return !bad;
+}
+
+void check_bounds(const Tensor& index, int64_t size, int dim) {
+    launch(checking([count = index.numel(), size, dim](const int64_t* at) {
+               if (!in_bounds(at, count, size)) refuse_index(at, count, size, dim);
+           }),
+           index.data<int64_t>());
 }
 
 void check_index_type(const char* function, const Tensor& index) {

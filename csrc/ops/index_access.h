@@ -17,9 +17,9 @@ Tensor copy_of(const Tensor& x);
 
 // The elements x[..., index[o, l, k], ...] for an index seen as [outer, length, inner].
 struct Access {
-    Access(const Tensor& x, int dim, const Tensor& index_given);
+    Access(const Tensor& x, int dim, const Dims& index_sizes);
 
-    Tensor index;  // contiguous int64
+    int64_t count() const { return outer * length * inner; }
     int64_t outer = 1, length = 1, inner = 1;
     int64_t size = 1, stride = 1;  // of x along the dimension
     std::vector<int64_t> outer_offsets, inner_offsets;
@@ -29,5 +29,7 @@ void check_index_type(const char* function, const Tensor& index);
 // Whether all are in [0, size), and the error for the first that is not.
 bool in_bounds(const int64_t* index, int64_t count, int64_t size);
 [[noreturn]] void refuse_index(const int64_t* index, int64_t count, int64_t size, int dim);
+// Both together, for contiguous int64 values.
+void check_bounds(const Tensor& index, int64_t size, int dim);
 
 }  // namespace tapegrad

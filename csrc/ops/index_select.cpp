@@ -12,6 +12,7 @@
 #include "ops/reshape.h"
 #include "ops/rule.h"
 #include "ops/views.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 namespace {
@@ -50,10 +51,8 @@ struct IndexAdd {
 };
 
 template <class T>
-void select_values(T* out, const T* x, const Tensor& index, int64_t stride, int64_t outer_stride,
-                   const Extents& s) {
-    const int64_t* at = index.data<int64_t>();
-    const int64_t count = index.numel();
+void select_values(T* out, const T* x, const int64_t* at, int64_t count, int64_t stride,
+                   int64_t outer_stride, const Extents& s) {
     if (count == 0 || s.inner == 0 || s.outer == 0) return;
     std::atomic<bool> bad = false;
     parallel_for(s.outer * count, grain_for(s.inner), [&](int64_t begin, int64_t end) {
@@ -94,7 +93,11 @@ Tensor index_select(const Tensor& x_given, int64_t dim_given, const Tensor& inde
     Tensor out = empty(sizes, x.dtype());
     const int64_t stride = rows ? x.strides()[0] : slices.inner;
     visit_item(x.item_size(), [&]<class T>() {
-        select_values(out.data<T>(), x.data<T>(), index, stride, slices.n * slices.inner, slices);
+        launch(checking([slices, stride, count = index.numel()](T* to, const T* from,
+                                                                const int64_t* at) {
+                   select_values(to, from, at, count, stride, slices.n * slices.inner, slices);
+               }),
+               out.data<T>(), x.data<T>(), index.data<int64_t>());
     });
     return recorded(std::move(out), IndexSelect{dim}, x_given, index_given);
 }
@@ -126,10 +129,7 @@ void check_slices(const char* name, const Tensor& x, int dim, const Tensor& inde
             "source tensor shape must match self tensor shape, excluding the specified dimension. "
             "Got self.shape = ",
             to_string(x.sizes()), " source.shape = ", to_string(source.sizes()));
-    const Tensor values = int64_values(index);
-    const int64_t size = x.dim() ? x.sizes()[dim] : 1;
-    if (!in_bounds(values.data<int64_t>(), values.numel(), size))
-        refuse_index(values.data<int64_t>(), values.numel(), size, dim);
+    check_bounds(int64_values(index), x.dim() ? x.sizes()[dim] : 1, dim);
 }
 
 namespace {
@@ -139,25 +139,25 @@ void add_slices(const Tensor& x, int dim, const Tensor& index, const Tensor& sou
                 const Scalar& alpha) {
     const Tensor at = int64_values(index), values = contiguous_values(source);
     const Extents s = extents_at(x.sizes(), dim);
-    const int64_t* positions = at.data<int64_t>();
     const int64_t count = at.numel();
     if (values.numel() == 0) return;
     visit_dtype(x.dtype(), [&]<class T>() {
-        T* to = x.data<T>();
-        const T* from = values.data<T>();
-        const T factor = alpha.to<T>();
-        auto part = [&](int64_t o, int64_t begin, int64_t end) {
-            for (int64_t j = 0; j < count; ++j) {
-                T* place = to + (o * s.n + positions[j]) * s.inner;
-                const T* value = from + (o * count + j) * s.inner;
-                for (int64_t k = begin; k < end; ++k) {
-                    if constexpr (std::is_same_v<T, bool>)
-                        place[k] = place[k] || (value[k] && factor);
-                    else place[k] = static_cast<T>(place[k] + value[k] * factor);
-                }
-            }
-        };
-        for_windows(s.outer, count, s.inner, part);
+        launch(
+            [s, count, factor = alpha.to<T>()](T* to, const T* from, const int64_t* positions) {
+                auto part = [&](int64_t o, int64_t begin, int64_t end) {
+                    for (int64_t j = 0; j < count; ++j) {
+                        T* place = to + (o * s.n + positions[j]) * s.inner;
+                        const T* value = from + (o * count + j) * s.inner;
+                        for (int64_t k = begin; k < end; ++k) {
+                            if constexpr (std::is_same_v<T, bool>)
+                                place[k] = place[k] || (value[k] && factor);
+                            else place[k] = static_cast<T>(place[k] + value[k] * factor);
+                        }
+                    }
+                };
+                for_windows(s.outer, count, s.inner, part);
+            },
+            x.data<T>(), values.data<T>(), at.data<int64_t>());
     });
 }
 

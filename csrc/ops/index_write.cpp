@@ -13,6 +13,7 @@
 #include "ops/reductions.h"
 #include "ops/reshape.h"
 #include "ops/rule.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 namespace {
@@ -28,12 +29,13 @@ void check_range(const Tensor& index, const Tensor& x, int dim, const char* func
                  bool from_the_end) {
     const int64_t size = x.dim() ? x.sizes()[dim] : 1;
     const Tensor values = contiguous_values(index);
-    for (int64_t i = 0; i < values.numel(); ++i) {
-        const int64_t at = values.data<int64_t>()[i];
-        if (at < (from_the_end ? -size : 0) || at >= size)
-            fail<IndexError>(function, "index ", at, " is out of bounds for dimension ", dim,
-                             " with size ", size);
-    }
+    launch(checking([=, count = values.numel()](const int64_t* places) {
+               for (int64_t i = 0; i < count; ++i)
+                   if (const int64_t at = places[i]; at < (from_the_end ? -size : 0) || at >= size)
+                       fail<IndexError>(function, "index ", at, " is out of bounds for dimension ",
+                                        dim, " with size ", size);
+           }),
+           values.data<int64_t>());
 }
 
 // ------------------------------------------------------------------------------- index_copy

@@ -11,6 +11,7 @@
 #include "ops/overlap.h"
 #include "ops/rule.h"
 #include "ops/views.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 
@@ -57,9 +58,13 @@ struct Plan {
     Dims result_sizes;
     int64_t outer = 1, count = 1, inner = 1;
     std::vector<int64_t> outer_offsets, inner_offsets;  // no inner ones: the block is contiguous
-    Tensor selected;                                    // the count offsets that the indices give
     bool overlapping = false;                           // one element may have several addresses
     bool nothing = false;                               // is selected: there are no offsets
+};
+// With the count offsets that the indices give.
+struct PlannedAccess {
+    Plan plan;
+    Tensor selected;
 };
 
 bool can_broadcast(const Dims& a, const Dims& b) {
@@ -93,7 +98,7 @@ void add_offsets(int64_t* offsets, const int64_t* index, int64_t count, int64_t 
                      size);
 }
 
-Plan make_plan(const Tensor& x, const std::vector<Tensor>& indices) {
+PlannedAccess make_plan(const Tensor& x, const std::vector<Tensor>& indices) {
     check_indices(x, indices);
     // One integer index, or none, for each dimension.
     std::vector<Tensor> wanted;
@@ -146,9 +151,8 @@ Plan make_plan(const Tensor& x, const std::vector<Tensor>& indices) {
     plan.outer = element_count(outer_sizes);
     plan.count = element_count(shape);
     plan.inner = element_count(inner_sizes);
-    plan.selected = empty({plan.count}, DType::Int64);
-    int64_t* offsets = plan.selected.data<int64_t>();
-    if (indexed == 0) offsets[0] = 0;
+    const Tensor selected = empty({plan.count}, DType::Int64);
+    if (indexed == 0) fill_values(selected, 0);
     bool fresh = true;
     for (int d = 0; d < x.dim(); ++d) {
         const Tensor& index = wanted[static_cast<size_t>(d)];
@@ -157,20 +161,22 @@ Plan make_plan(const Tensor& x, const std::vector<Tensor>& indices) {
         if ((plan.outer == 0 || plan.inner == 0) && x.sizes()[d] != 0) continue;
         const Tensor values = index.sizes() == shape ? contiguous_values(index)
                                                      : contiguous_values(expand(index, shape));
-        add_offsets(offsets, values.data<int64_t>(), plan.count, x.sizes()[d], x.strides()[d],
-                    fresh, d);
+        launch(checking([count = plan.count, size = x.sizes()[d], stride = x.strides()[d], fresh,
+                         d](int64_t* offsets, const int64_t* at) {
+                   add_offsets(offsets, at, count, size, stride, fresh, d);
+               }),
+               selected.data<int64_t>(), values.data<int64_t>());
         fresh = false;
     }
-    if (plan.nothing) return plan;
+    if (plan.nothing) return {plan, selected};
     plan.outer_offsets = offset_table(outer_sizes, outer_strides);
     plan.overlapping = has_internal_overlap(x);
     if (!is_contiguous(inner_sizes, inner_strides))
         plan.inner_offsets = offset_table(inner_sizes, inner_strides);
-    return plan;
+    return {std::move(plan), selected};
 }
 
-template <class T> void take(T* out, const T* x, const Plan& plan) {
-    const int64_t* selected = plan.selected.data<int64_t>();
+template <class T> void take(T* out, const T* x, const int64_t* selected, const Plan& plan) {
     const int64_t inner = plan.inner, count = plan.count;
     const int64_t* inner_offsets = plan.inner_offsets.empty() ? nullptr : plan.inner_offsets.data();
     if (plan.nothing) return;
@@ -193,9 +199,9 @@ template <class T> void take(T* out, const T* x, const Plan& plan) {
 
 // Writes (or adds) in the order of the indices. Chunks are parts of the destination, so that it does not
 // matter to what is written several times who runs them.
-template <class T, bool kAdd> void put(T* x, const T* values, bool single, const Plan& plan) {
+template <class T, bool kAdd>
+void put(T* x, const T* values, const int64_t* selected, bool single, const Plan& plan) {
     if (plan.nothing) return;
-    const int64_t* selected = plan.selected.data<int64_t>();
     const int64_t* inner_offsets = plan.inner_offsets.empty() ? nullptr : plan.inner_offsets.data();
     auto part = [&](int64_t o, int64_t begin, int64_t end) {
         T* window = x + plan.outer_offsets[static_cast<size_t>(o)];
@@ -281,23 +287,25 @@ Tensor write_indexed(const Tensor& x, const std::vector<Tensor>& indices,
         for (const Tensor& index : indices)
             if (index.defined()) refuse_overlap(x, index);
     }
-    const Plan probe = make_plan(x, indices);
-    if (!is_expandable_to(values.sizes(), probe.result_sizes))
+    PlannedAccess access = make_plan(x, indices);
+    const Dims& sizes = access.plan.result_sizes;
+    if (!is_expandable_to(values.sizes(), sizes))
         fail("shape mismatch: value tensor of shape ", to_string(values.sizes()),
-             " cannot be broadcast to indexing result of shape ", to_string(probe.result_sizes));
+             " cannot be broadcast to indexing result of shape ", to_string(sizes));
     const bool single = values.numel() == 1;
-    if (!single) values = contiguous_values(expand(values, probe.result_sizes));
+    if (!single) values = contiguous_values(expand(values, sizes));
     const Tensor out = target();
-    const Plan plan = out.strides() == x.strides() ? probe : make_plan(out, indices);
-    if (accumulate) {
-        visit_dtype(out.dtype(), [&]<class T>() {
-            put<T, true>(out.data<T>(), values.data<T>(), single, plan);
-        });
-    } else {
-        visit_item(out.item_size(), [&]<class T>() {
-            put<T, false>(out.data<T>(), values.data<T>(), single, plan);
-        });
-    }
+    if (!(out.strides() == x.strides())) access = make_plan(out, indices);
+    const auto write = [&]<class T, bool kAdd>() {
+        launch(
+            [single, plan = std::move(access.plan)](T* to, const T* from, const int64_t* at) {
+                put<T, kAdd>(to, from, at, single, plan);
+            },
+            out.data<T>(), values.data<T>(), access.selected.data<int64_t>());
+    };
+    if (accumulate)
+        visit_dtype(out.dtype(), [&]<class T>() { write.template operator()<T, true>(); });
+    else visit_item(out.item_size(), [&]<class T>() { write.template operator()<T, false>(); });
     return out;
 }
 
@@ -391,9 +399,15 @@ Tensor index(const Tensor& x, const std::vector<Tensor>& indices) {
     Tensor out;
     {
         GradMode off(false);
-        const Plan plan = make_plan(x, indices);
-        out = empty(plan.result_sizes, x.dtype());
-        visit_item(x.item_size(), [&]<class T>() { take(out.data<T>(), x.data<T>(), plan); });
+        PlannedAccess access = make_plan(x, indices);
+        out = empty(access.plan.result_sizes, x.dtype());
+        visit_item(x.item_size(), [&]<class T>() {
+            launch(
+                [plan = std::move(access.plan)](T* to, const T* from, const int64_t* at) {
+                    take(to, from, at, plan);
+                },
+                out.data<T>(), x.data<T>(), access.selected.data<int64_t>());
+        });
     }
     if (recording(x)) {
         Ref<Node> node(new IndexNode(x, indices));

@@ -7,6 +7,7 @@
 #include "core/parallel.h"
 #include "ops/copy.h"
 #include "ops/offsets.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 
@@ -22,18 +23,23 @@ Tensor isin(const Arg& given, const Arg& given_test, bool, bool invert) {
                  others = contiguous_values(test_elements, dtype);
     Tensor out = empty(x.sizes(), DType::Bool);
     visit_dtype(dtype, [&]<class T>() {
-        std::vector<T> known;
-        for (const T* p = others.data<T>(); p < others.data<T>() + others.numel(); ++p)
-            if (*p == *p) known.push_back(*p);
-        std::sort(known.begin(), known.end());
-        parallel_for(x.numel(), grain_for(16), [&](int64_t begin, int64_t end) {
-            for (int64_t i = begin; i < end; ++i) {
-                const T value = x.data<T>()[i];
-                const bool found =
-                    value == value && std::binary_search(known.begin(), known.end(), value);
-                out.data<uint8_t>()[i] = found != invert;
-            }
-        });
+        launch(
+            [invert, n = x.numel(), count = others.numel()](const T* values, const T* tested,
+                                                            uint8_t* to) {
+                std::vector<T> known;
+                for (const T* p = tested; p < tested + count; ++p)
+                    if (*p == *p) known.push_back(*p);
+                std::sort(known.begin(), known.end());
+                parallel_for(n, grain_for(16), [&](int64_t begin, int64_t end) {
+                    for (int64_t i = begin; i < end; ++i) {
+                        const T value = values[i];
+                        const bool found =
+                            value == value && std::binary_search(known.begin(), known.end(), value);
+                        to[i] = found != invert;
+                    }
+                });
+            },
+            x.data<T>(), others.data<T>(), out.data<uint8_t>());
     });
     return out;
 }

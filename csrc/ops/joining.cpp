@@ -8,6 +8,7 @@
 #include "ops/offsets.h"
 #include "ops/reshape.h"
 #include "ops/views.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 
@@ -36,18 +37,20 @@ void join_values(const Tensor& out, const std::vector<Tensor>& parts,
         }
         const Tensor source = contiguous_values(part);
         visit_item(out.item_size(), [&]<class T>() {
-            T* to = out.data<T>() + start;
-            const T* from = source.data<T>();
-            if (outer == 1) {
-                parallel_for(length, 4 * kIndexGrain, [&](int64_t begin, int64_t end) {
-                    copy_items(to + begin, from + begin, end - begin);
-                });
-                return;
-            }
-            parallel_for(outer, grain_for(length), [&](int64_t begin, int64_t end) {
-                for (int64_t o = begin; o < end; ++o)
-                    copy_items(to + o * row, from + o * length, length);
-            });
+            launch(
+                [outer, row, length](T* to, const T* from) {
+                    if (outer == 1) {
+                        parallel_for(length, 4 * kIndexGrain, [&](int64_t begin, int64_t end) {
+                            copy_items(to + begin, from + begin, end - begin);
+                        });
+                        return;
+                    }
+                    parallel_for(outer, grain_for(length), [&](int64_t begin, int64_t end) {
+                        for (int64_t o = begin; o < end; ++o)
+                            copy_items(to + o * row, from + o * length, length);
+                    });
+                },
+                out.data<T>() + start, source.data<T>());
         });
     }
 }

@@ -11,6 +11,7 @@
 #include "ops/reshape.h"
 #include "ops/rule.h"
 #include "ops/views.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 
@@ -172,11 +173,23 @@ template <class Target>
 Tensor write_masked(const Tensor& mask, const Tensor& source, Target target) {
     GradMode off(false);
     const Tensor places = at_least_1d(mask);
-    const int64_t count = *count_nonzero(places, {}).data<int64_t>();
-    if (source.numel() < count) fail("Number of elements of source < number of ones in mask");
-    const Tensor values = slice(reshape(source, {-1}), 0, 0, count, 1);
+    const auto values_for = [](const Tensor& mask_values, const Tensor& given) {
+        const int64_t count = *count_nonzero(mask_values, {}).data<int64_t>();
+        if (given.numel() < count) fail("Number of elements of source < number of ones in mask");
+        return slice(reshape(given, {-1}), 0, 0, count, 1);
+    };
+    if (!is_replay_recorded()) {
+        const Tensor values = values_for(places, source);
+        const Tensor out = target();
+        put_values(at_least_1d(out), {places}, values);
+        return out;
+    }
     const Tensor out = target();
-    put_values(at_least_1d(out), {places}, values);
+    launch(checking([values_for](const Tensor& to, const Tensor& mask_values, const Tensor& given) {
+               const GradMode without_tape(false);
+               put_values(at_least_1d(to), {mask_values}, values_for(mask_values, given));
+           }),
+           writes(out), reads(places), reads(source));
     return out;
 }
 

@@ -4,10 +4,12 @@
 
 #include "ops/copy.h"
 #include "ops/reductions.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 
 std::vector<Tensor> nonzero_coordinates(const Tensor& x_given) {
+    refuse_replay(kShapeOfValues);
     const Tensor mask = contiguous_values(
         x_given.dtype() == DType::UInt8 ? x_given : cast_values(x_given, DType::Bool));
     const uint8_t* values = mask.data<uint8_t>();

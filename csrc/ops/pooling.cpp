@@ -11,6 +11,7 @@
 #include "ops/reductions.h"
 #include "ops/rule.h"
 #include "ops/views.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 namespace {
@@ -26,10 +27,9 @@ struct Planes {
     int64_t count = 1, size = 1;
 };
 
-// Calls f(plane, element, place) for all elements of `places`.
-template <class F> void each_place(const Tensor& places, int spatial, int64_t size, F f) {
-    const Planes planes(places.sizes(), spatial);
-    const int64_t* place = places.data<int64_t>();
+// Calls f(plane, element, place) for all places.
+template <class F>
+void each_place(const int64_t* place, const Planes& planes, int64_t size, F f) {
     for (int64_t i = 0; i < planes.count * planes.size; ++i)
         if (static_cast<uint64_t>(place[i]) >= static_cast<uint64_t>(size)) [[unlikely]]
             fail<IndexError>("index ", place[i], " is out of bounds for a plane of ", size,
@@ -51,12 +51,14 @@ Tensor scattered(const Tensor& g, const Tensor& places_given, const Dims& sizes,
     const Tensor values = cast_values(contiguous_values(g), wide), out = zeros(sizes, wide);
     const int64_t size = Planes(sizes, spatial).size;
     visit_float("max_pool", wide, [&]<class T>() {
-        const T* from = values.data<T>();
-        T* to = out.data<T>();
-        each_place(places, spatial, size, [=](int64_t p, int64_t i, int64_t place) {
-            T& element = to[p * size + place];
-            element = write == Write::Add ? element + from[i] : from[i];
-        });
+        launch(checking([size, write, planes = Planes(places.sizes(), spatial)](
+                            const T* from, const int64_t* at, T* to) {
+                   each_place(at, planes, size, [=](int64_t p, int64_t i, int64_t place) {
+                       T& element = to[p * size + place];
+                       element = write == Write::Add ? element + from[i] : from[i];
+                   });
+               }),
+               values.data<T>(), places.data<int64_t>(), out.data<T>());
     });
     return cast_values(out, g.dtype());
 }
@@ -68,10 +70,13 @@ Tensor gathered(const Tensor& x, const Tensor& places_given, int spatial) {
                  out = empty(places.sizes(), wide);
     const int64_t size = Planes(x.sizes(), spatial).size;
     visit_float("max_pool", wide, [&]<class T>() {
-        const T* from = values.data<T>();
-        T* to = out.data<T>();
-        each_place(places, spatial, size,
-                   [=](int64_t p, int64_t i, int64_t place) { to[i] = from[p * size + place]; });
+        launch(checking([size, planes = Planes(places.sizes(), spatial)](
+                            const T* from, const int64_t* at, T* to) {
+                   each_place(at, planes, size, [=](int64_t p, int64_t i, int64_t place) {
+                       to[i] = from[p * size + place];
+                   });
+               }),
+               values.data<T>(), places.data<int64_t>(), out.data<T>());
     });
     return cast_values(out, x.dtype());
 }
@@ -219,7 +224,7 @@ Dims pooled_sizes(const Tensor& x, const Windows& w) {
 // The windows of three axes, those in front of the last ones having one element.
 struct WindowLists {
     std::array<std::vector<int64_t>, 3> start, count;
-    kernels::WindowAxis axes[3];
+    kernels::WindowAxis axes[3];  // without the lists
 
     explicit WindowLists(const Dims& sizes, int spatial) {
         for (int i = 0; i < 3; ++i) {
@@ -232,13 +237,16 @@ struct WindowLists {
         start[static_cast<size_t>(axis)].push_back(first);
         count[static_cast<size_t>(axis)].push_back(length);
     }
-    const kernels::WindowAxis* finish() {
+    void run(kernels::MaxPoolFn kernel, const void* x, void* out, int64_t* places,
+             int64_t planes) const {
+        kernels::WindowAxis all[3];
         for (size_t i = 0; i < 3; ++i) {
-            axes[i].start = start[i].data();
-            axes[i].count = count[i].data();
-            axes[i].m = static_cast<int64_t>(start[i].size());
+            all[i] = axes[i];
+            all[i].start = start[i].data();
+            all[i].count = count[i].data();
+            all[i].m = static_cast<int64_t>(start[i].size());
         }
-        return axes;
+        kernel(x, out, places, planes, all);
     }
 };
 
@@ -250,8 +258,10 @@ std::vector<Tensor> pool_maxima(int spatial, const Tensor& x, const Dims& sizes,
     const Tensor values = cast_values(contiguous_values(x), wide), out = empty(sizes, wide),
                  places = empty(sizes, DType::Int64);
     if (out.numel() > 0)
-        kernel(values.data(), out.data(), places.data<int64_t>(), Planes(sizes, spatial).count,
-               windows.finish());
+        launch(
+            [kernel, planes = Planes(sizes, spatial).count, windows = std::move(windows)](
+                const void* from, void* to, int64_t* at) { windows.run(kernel, from, to, at, planes); },
+            values.data(), out.data(), places.data<int64_t>());
     return {recorded(cast_values(out, dtype), MaxPool{node, spatial}, x, places), places};
 }
 
@@ -502,10 +512,13 @@ Tensor max_unpool(int spatial, const Tensor& x, const Tensor& indices, const Dim
         refuse_dtype(spatial == 2 ? "max_unpooling2d" : "max_unpooling3d", x.dtype());
     const Tensor places = contiguous_values(indices);
     const int64_t size = Planes(sizes, spatial).size;
-    for (int64_t i = 0; i < places.numel(); ++i)
-        if (const int64_t place = places.data<int64_t>()[i]; place < 0 || place >= size)
-            fail("Found an invalid max index: ", place, " (output volumes are of size ", volume,
-                 ")");
+    launch(checking([size, volume, count = places.numel()](const int64_t* at) {
+               for (int64_t i = 0; i < count; ++i)
+                   if (at[i] < 0 || at[i] >= size)
+                       fail("Found an invalid max index: ", at[i],
+                            " (output volumes are of size ", volume, ")");
+           }),
+           places.data<int64_t>());
     return recorded(
         scattered(x, places, sizes, spatial, Write::Set),
         MaxUnpool{spatial == 2 ? "MaxUnpool2DBackward0" : "MaxUnpool3DBackward0", spatial}, x,

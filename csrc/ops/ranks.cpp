@@ -9,6 +9,7 @@
 #include "ops/offsets.h"
 #include "ops/reshape.h"
 #include "ops/selected.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 namespace {
@@ -59,15 +60,19 @@ std::pair<Tensor, Tensor> at_rank(const Tensor& x, int64_t dim, bool keepdim, co
     Tensor values = empty(plan.result_sizes, x.dtype());
     const Tensor indices = empty(plan.result_sizes, DType::Int64);
     visit_dtype(x.dtype(), [&]<class T>() {
-        const int64_t length = n, step = inner;
-        parallel_for(values.numel(), grain_for(8 * length), [&](int64_t begin, int64_t end) {
-            for (int64_t row = begin; row < end; ++row) {
-                const T* from = plan.data.data<T>() + row / step * length * step + row % step;
-                const int64_t place = place_of_rank(from, length, step, rank_of);
-                values.data<T>()[row] = from[place * step];
-                indices.data<int64_t>()[row] = place;
-            }
-        });
+        launch(
+            [length = n, step = inner, rows = values.numel(), rank_of](const T* data, T* chosen,
+                                                                       int64_t* places) {
+                parallel_for(rows, grain_for(8 * length), [&](int64_t begin, int64_t end) {
+                    for (int64_t row = begin; row < end; ++row) {
+                        const T* from = data + row / step * length * step + row % step;
+                        const int64_t place = place_of_rank(from, length, step, rank_of);
+                        chosen[row] = from[place * step];
+                        places[row] = place;
+                    }
+                });
+            },
+            plan.data.data<T>(), values.data<T>(), indices.data<int64_t>());
     });
     return {recorded(std::move(values), AtIndices{{node}, dim, keepdim}, x, indices), indices};
 }
@@ -78,11 +83,13 @@ Tensor of_all(const Tensor& x, const char* name, const char* node, RankOf rank_o
     const ReductionPlan plan(x, {}, false);
     Tensor value = empty({}, x.dtype());
     visit_dtype(x.dtype(), [&]<class T>() {
-        const T* from = plan.data.data<T>();
-        if (x.numel() > 0) *value.data<T>() = from[place_of_rank(from, x.numel(), 1, rank_of)];
-        else if constexpr (is_floating_type<T>)
-            *value.data<T>() = std::numeric_limits<T>::quiet_NaN();
-        else *value.data<T>() = std::numeric_limits<T>::lowest();
+        launch(
+            [n = x.numel(), rank_of](const T* from, T* to) {
+                if (n > 0) *to = from[place_of_rank(from, n, 1, rank_of)];
+                else if constexpr (is_floating_type<T>) *to = std::numeric_limits<T>::quiet_NaN();
+                else *to = std::numeric_limits<T>::lowest();
+            },
+            plan.data.data<T>(), value.data<T>());
     });
     return recorded(std::move(value), Evenly<kernels::Ties::Masked>{{plan, false}, {node}}, x);
 }

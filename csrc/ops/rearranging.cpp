@@ -9,6 +9,7 @@
 #include "ops/reductions.h"
 #include "ops/reshape.h"
 #include "ops/rule.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 namespace {
@@ -16,7 +17,7 @@ namespace {
 // out[i0, i1, ...] = x at the sum of offsets[0][i0], offsets[1][i1], ...
 using Offsets = std::vector<std::vector<int64_t>>;
 
-void take_by_offsets(const Tensor& out, const Tensor& x, const Offsets& offsets) {
+void take_by_offsets(const Tensor& out, const Tensor& x, Offsets offsets) {
     const int dim = static_cast<int>(offsets.size());
     if (out.numel() == 0) return;
     if (dim == 0) return copy_values(out, x);
@@ -34,24 +35,29 @@ void take_by_offsets(const Tensor& out, const Tensor& x, const Offsets& offsets)
     }
     const int64_t row = sizes.back();
     visit_item(x.item_size(), [&]<class T>() {
-        parallel_for(out.numel() / row, grain_for(row), [&](int64_t begin, int64_t end) {
-            Dims at(dim, 0);
-            for (int64_t rest = begin, d = dim - 2; d >= 0; --d) {
-                at[static_cast<int>(d)] = rest % sizes[static_cast<int>(d)];
-                rest /= sizes[static_cast<int>(d)];
-            }
-            T* to = out.data<T>() + begin * row;
-            for (int64_t i = begin; i < end; ++i) {
-                const T* from = x.data<T>();
-                for (int d = 0; d < dim - 1; ++d)
-                    from += offsets[static_cast<size_t>(d)][static_cast<size_t>(at[d])];
-                for (const Run& run : runs) {
-                    copy_items(to, from + run.offset, run.length);
-                    to += run.length;
-                }
-                for (int d = dim - 2; d >= 0 && ++at[d] == sizes[d]; --d) at[d] = 0;
-            }
-        });
+        launch(
+            [dim, row, sizes, rows = out.numel() / row, runs = std::move(runs),
+             offsets = std::move(offsets)](T* all, const T* start) {
+                parallel_for(rows, grain_for(row), [&](int64_t begin, int64_t end) {
+                    Dims at(dim, 0);
+                    for (int64_t rest = begin, d = dim - 2; d >= 0; --d) {
+                        at[static_cast<int>(d)] = rest % sizes[static_cast<int>(d)];
+                        rest /= sizes[static_cast<int>(d)];
+                    }
+                    T* to = all + begin * row;
+                    for (int64_t i = begin; i < end; ++i) {
+                        const T* from = start;
+                        for (int d = 0; d < dim - 1; ++d)
+                            from += offsets[static_cast<size_t>(d)][static_cast<size_t>(at[d])];
+                        for (const Run& run : runs) {
+                            copy_items(to, from + run.offset, run.length);
+                            to += run.length;
+                        }
+                        for (int d = dim - 2; d >= 0 && ++at[d] == sizes[d]; --d) at[d] = 0;
+                    }
+                });
+            },
+            out.data<T>(), x.data<T>());
     });
 }
 
@@ -118,7 +124,7 @@ Tensor flip(const Tensor& x, const Dims& dims) {
         offsets.push_back(offsets_of(size, x.strides()[d],
                                      [&](int64_t i) { return reverse ? size - 1 - i : i; }));
     }
-    take_by_offsets(out, x, offsets);
+    take_by_offsets(out, x, std::move(offsets));
     if (!x.is_contiguous()) {  // what reads by offsets writes in rows
         const Tensor rows = out;
         out = empty_result(x.sizes(), x.dtype(), x);
@@ -157,7 +163,7 @@ Tensor roll(const Tensor& x, const Dims& shifts_given, const Dims& dims) {
     Offsets offsets;
     for (int d = 0; d < x.dim() && x.numel() > 0; ++d)
         offsets.push_back(rolled(x.sizes()[d], x.strides()[d], total[d]));
-    take_by_offsets(out, x, offsets);
+    take_by_offsets(out, x, std::move(offsets));
     return recorded(std::move(out), Roll{shifts, dims}, x);
 }
 
@@ -181,7 +187,7 @@ Tensor repeat(const Tensor& x, const Dims& repeats) {
         offsets.push_back(offsets_of(sizes[d], d < lead ? 0 : x.strides()[d - lead],
                                      [&](int64_t i) { return i % size; }));
     }
-    take_by_offsets(out, x, offsets);
+    take_by_offsets(out, x, std::move(offsets));
     return recorded(std::move(out), Repeat{repeats}, x);
 }
 

@@ -7,6 +7,7 @@
 #include "ops/axis_map.h"
 #include "ops/copy.h"
 #include "ops/rule.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 
@@ -273,20 +274,22 @@ Tensor unfold_windows(const Tensor& x, const Sliding& s) {
     const Tensor out = empty(sizes, wide);
     const int64_t images = x.dim() == 4 ? x.sizes()[0] : 1;
     visit_float("im2col", wide, [&]<class T>() {
-        const T* from = values.data<T>();
-        T* to = out.data<T>();
-        for (int64_t n = 0; n < images && out.numel() > 0; ++n) {
-            each_row(size, count, s, channels,
-                     [&](int64_t row, bool inside, int64_t start, int64_t column) {
-                         for (int64_t j = 0; j < count[1]; ++j) {
-                             const int64_t at = start + j * s.stride[1];
-                             to[column + j] =
-                                 inside && at >= 0 && at < size[1] ? from[row + at] : T(0);
-                         }
-                     });
-            from += channels * size[0] * size[1];
-            to += out.numel() / images;
-        }
+        launch(
+            [size, count, s, channels, images, total = out.numel()](const T* from, T* to) {
+                for (int64_t n = 0; n < images && total > 0; ++n) {
+                    each_row(size, count, s, channels,
+                             [&](int64_t row, bool inside, int64_t start, int64_t column) {
+                                 for (int64_t j = 0; j < count[1]; ++j) {
+                                     const int64_t at = start + j * s.stride[1];
+                                     to[column + j] =
+                                         inside && at >= 0 && at < size[1] ? from[row + at] : T(0);
+                                 }
+                             });
+                    from += channels * size[0] * size[1];
+                    to += total / images;
+                }
+            },
+            values.data<T>(), out.data<T>());
     });
     return recorded(cast_values(out, x.dtype()), Im2Col{s}, x);
 }
@@ -304,19 +307,21 @@ Tensor fold_windows(const Tensor& x, const Dims& size, const Sliding& s) {
     const Tensor out = zeros(sizes, wide);
     const int64_t images = x.dim() == 3 ? x.sizes()[0] : 1;
     visit_float("col2im", wide, [&]<class T>() {
-        const T* from = values.data<T>();
-        T* to = out.data<T>();
-        for (int64_t n = 0; n < images && values.numel() > 0; ++n) {
-            each_row(size, count, s, channels,
-                     [&](int64_t row, bool inside, int64_t start, int64_t column) {
-                         for (int64_t j = 0; inside && j < count[1]; ++j) {
-                             const int64_t at = start + j * s.stride[1];
-                             if (at >= 0 && at < size[1]) to[row + at] += from[column + j];
-                         }
-                     });
-            from += values.numel() / images;
-            to += channels * size[0] * size[1];
-        }
+        launch(
+            [size, count, s, channels, images, total = values.numel()](const T* from, T* to) {
+                for (int64_t n = 0; n < images && total > 0; ++n) {
+                    each_row(size, count, s, channels,
+                             [&](int64_t row, bool inside, int64_t start, int64_t column) {
+                                 for (int64_t j = 0; inside && j < count[1]; ++j) {
+                                     const int64_t at = start + j * s.stride[1];
+                                     if (at >= 0 && at < size[1]) to[row + at] += from[column + j];
+                                 }
+                             });
+                    from += total / images;
+                    to += channels * size[0] * size[1];
+                }
+            },
+            values.data<T>(), out.data<T>());
     });
     return recorded(cast_values(out, x.dtype()), Col2Im{s, size}, x);
 }

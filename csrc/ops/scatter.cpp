@@ -7,6 +7,7 @@
 #include "core/parallel.h"
 #include "ops/copy.h"
 #include "ops/elementwise.h"
+#include "kernels/elementwise_driver.h"
 #include "ops/gather.h"
 #include "ops/index_access.h"
 #include "ops/index_select.h"
@@ -17,6 +18,7 @@
 #include "ops/reshape.h"
 #include "ops/rule.h"
 #include "ops/views.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 namespace {
@@ -31,8 +33,8 @@ bool fits(const Dims& index, const Dims& sizes, int dim) {
 // Combines (old, new) in the order of the index; chunks are parts of the destination. source: the index's
 // shape, or a single value.
 template <class T, class Combine>
-void scatter_values(T* x, const T* source, bool single, const Access& a, Combine combine) {
-    const int64_t* index = a.index.data<int64_t>();
+void scatter_values(T* x, const T* source, const int64_t* index, bool single, const Access& a,
+                    Combine combine) {
     auto part = [&](int64_t o, int64_t begin, int64_t end) {
         T* window = x + a.outer_offsets[static_cast<size_t>(o)];
         for (int64_t l = 0; l < a.length; ++l) {
@@ -48,8 +50,9 @@ void scatter_values(T* x, const T* source, bool single, const Access& a, Combine
 }
 
 template <class T>
-void scatter_combined(T* x, const T* source, bool single, const Access& a, Reduce reduce) {
-    auto run = [&](auto combine) { scatter_values(x, source, single, a, combine); };
+void scatter_combined(T* x, const T* source, const int64_t* index, bool single, const Access& a,
+                      Reduce reduce) {
+    auto run = [&](auto combine) { scatter_values(x, source, index, single, a, combine); };
     // NaN wins, as in amax and amin.
     switch (reduce) {
         case Reduce::Prod:
@@ -89,6 +92,17 @@ void refuse_overlaps(const Tensor& x, const Tensor& index, const Arg& source) {
     if (source.is_tensor()) refuse_overlap(x, source.tensor());
 }
 
+void write_at(const Tensor& out, const Tensor& values, const Tensor& places, bool single,
+              Access access) {
+    visit_item(out.item_size(), [&]<class T>() {
+        launch(
+            [access = std::move(access), single](T* to, const T* from, const int64_t* at) {
+                scatter_values(to, from, at, single, access, [](T, T value) { return value; });
+            },
+            out.data<T>(), values.data<T>(), places.data<int64_t>());
+    });
+}
+
 // x with the values written or added, without the tape. The tensor that is written to is asked for when
 // nothing can fail any more; it has the sizes of x.
 template <class Target>
@@ -100,12 +114,10 @@ Tensor write_scattered(const Tensor& x, int dim, const Tensor& index, const Arg&
     if (index.numel() == 0) return target();
     GradMode off(false);
     KeepLock keep;  // the index must not change between check and use
-    Access access(x, dim, index);
-    const int64_t count = access.index.numel();
-    if (!in_bounds(access.index.data<int64_t>(), count, access.size))
-        refuse_index(access.index.data<int64_t>(), count, access.size, dim);
-    if (access.index.storage()->data() == x.storage()->data()) access.index = clone(access.index);
-    Tensor values;
+    Access access(x, dim, index.sizes());
+    Tensor places = int64_values(index), values;
+    check_bounds(places, access.size, dim);
+    if (places.storage()->data() == x.storage()->data()) places = clone(places);
     if (source.is_tensor()) {
         // The leading part of the source that has the index's shape.
         const Tensor& given = source.tensor();
@@ -117,17 +129,18 @@ Tensor write_scattered(const Tensor& x, int dim, const Tensor& index, const Arg&
         values = full({}, source.scalar(), x.dtype());
     }
     const Tensor out = target();
-    if (!(out.strides() == x.strides())) access = Access(out, dim, access.index);
+    if (!(out.strides() == x.strides())) access = Access(out, dim, index.sizes());
     const bool single = !source.is_tensor();
     if (reduce)
         visit_dtype(out.dtype(), [&]<class T>() {
-            scatter_combined(out.data<T>(), values.data<T>(), single, access, *reduce);
+            launch(
+                [access = std::move(access), single, how = *reduce](T* to, const T* from,
+                                                                    const int64_t* at) {
+                    scatter_combined(to, from, at, single, access, how);
+                },
+                out.data<T>(), values.data<T>(), places.data<int64_t>());
         });
-    else
-        visit_item(out.item_size(), [&]<class T>() {
-            scatter_values(out.data<T>(), values.data<T>(), single, access,
-                           [](T, T value) { return value; });
-        });
+    else write_at(out, values, places, single, std::move(access));
     return out;
 }
 
@@ -360,14 +373,13 @@ Tensor write_reduced(const Tensor& x, int dim, const Tensor& index, const Tensor
             "\"scatter_gather_tensor_cpu_reduce_mean\" not implemented for 'Bool'");
     const Tensor out = write_scattered(x, dim, index, source, reduce, writes_in_place, [&] {
         const Tensor place = target();
-        if (!include_self && index.numel() > 0)
+        if (!include_self && index.numel() > 0) {
+            const Tensor start = empty({}, place.dtype());
             visit_dtype(place.dtype(), [&]<class T>() {
-                Tensor start = empty({}, place.dtype());
-                *start.data<T>() = identity<T>(reduce);
-                const Access access(place, dim, index);
-                scatter_values(place.data<T>(), start.data<T>(), true, access,
-                               [](T, T value) { return value; });
+                kernels::fill_number(start.data<T>(), identity<T>(reduce), 1);
             });
+            write_at(place, start, int64_values(index), true, Access(place, dim, index.sizes()));
+        }
         return place;
     });
     if (reduce == Reduce::Mean && index.numel() > 0) {

@@ -6,6 +6,7 @@
 #include "core/parallel.h"
 #include "ops/copy.h"
 #include "ops/offsets.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 
@@ -45,9 +46,11 @@ void check_sorter(const Tensor& sequence, const Tensor& sorter) {
              scalar_type_name(sorter.dtype()));
     const Tensor order = contiguous_values(sorter);
     const int64_t n = sequence.dim() ? sequence.sizes()[sequence.dim() - 1] : 1;
-    for (int64_t i = 0; i < order.numel(); ++i)
-        if (const int64_t at = order.data<int64_t>()[i]; at < 0 || at >= n)
-            fail(kSearch, "sorter index out of range");
+    launch(checking([n, count = order.numel()](const int64_t* places) {
+               for (int64_t i = 0; i < count; ++i)
+                   if (places[i] < 0 || places[i] >= n) fail(kSearch, "sorter index out of range");
+           }),
+           order.data<int64_t>());
 }
 
 void check_shapes(const Tensor& sequence, const Arg& values) {
@@ -94,16 +97,22 @@ Tensor searchsorted(const Tensor& sequence, const Arg& given, bool out_int32, bo
     const int64_t width = sequence.dim() == 1 || x.dim() == 0 ? x.numel() : x.sizes()[x.dim() - 1];
     Tensor out = empty(x.sizes(), out_int32 ? DType::Int32 : DType::Int64);
     visit_dtype(dtype, [&]<class T>() {
-        parallel_for(x.numel(), grain_for(16), [&](int64_t begin, int64_t end) {
-            for (int64_t i = begin; i < end; ++i) {
-                const int64_t start = i / width * n;
-                const int64_t place =
-                    place_of(x.data<T>()[i], rows.data<T>() + start,
-                             order.defined() ? order.data<int64_t>() + start : nullptr, n, after);
-                if (out_int32) out.data<int32_t>()[i] = static_cast<int32_t>(place);
-                else out.data<int64_t>()[i] = place;
-            }
-        });
+        launch(
+            [=, count = x.numel()](const T* searched, const T* sequences, const int64_t* orders,
+                                   void* to) {
+                parallel_for(count, grain_for(16), [&](int64_t begin, int64_t end) {
+                    for (int64_t i = begin; i < end; ++i) {
+                        const int64_t start = i / width * n;
+                        const int64_t place =
+                            place_of(searched[i], sequences + start,
+                                     orders ? orders + start : nullptr, n, after);
+                        if (out_int32) static_cast<int32_t*>(to)[i] = static_cast<int32_t>(place);
+                        else static_cast<int64_t*>(to)[i] = place;
+                    }
+                });
+            },
+            x.data<T>(), rows.data<T>(), order.defined() ? order.data<int64_t>() : nullptr,
+            out.data());
     });
     return out;
 }

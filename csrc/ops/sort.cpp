@@ -7,6 +7,7 @@
 #include "ops/rule.h"
 #include "ops/scatter.h"
 #include "ops/views.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 namespace {
@@ -57,8 +58,8 @@ std::pair<Tensor, Tensor> sort(const Tensor& x, int64_t dim_given, bool descendi
     const int64_t length = x.dim() ? x.sizes()[dim] : 1;
     if (x.numel() > 0)
         visit_dtype(x.dtype(), [&]<class T>() {
-            sort_rows(data.data<T>(), values.data<T>(), indices.data<int64_t>(), x.numel() / length,
-                      length, descending);
+            launch(&sort_rows<T>, data.data<T>(), values.data<T>(), indices.data<int64_t>(),
+                   x.numel() / length, length, descending);
         });
     if (move) {
         values = contiguous_values(swapped(values));

@@ -14,6 +14,7 @@
 #include "ops/reshape.h"
 #include "ops/rule.h"
 #include "ops/views.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 
@@ -29,26 +30,54 @@ void check_places(const char* name, const Tensor& x, const Tensor& index, const 
     const int64_t n = x.numel();
     if (n == 0) fail<IndexError>(name, "(): ", of_nothing);
     const Tensor values = contiguous_values(index);
-    for (int64_t i = 0; i < values.numel(); ++i)
-        if (const int64_t at = values.data<int64_t>()[i]; at < -n || at >= n)
-            fail<IndexError>("out of range: tried to access index ", at, " on a tensor of ", n,
-                             " elements.");
+    launch(checking([n, count = values.numel()](const int64_t* places) {
+               for (int64_t i = 0; i < count; ++i)
+                   if (const int64_t at = places[i]; at < -n || at >= n)
+                       fail<IndexError>("out of range: tried to access index ", at,
+                                        " on a tensor of ", n, " elements.");
+           }),
+           values.data<int64_t>());
 }
+
+// A tensor of int64 values for each dimension, of these sizes.
+struct Coordinates {
+    Coordinates(int dims, const Dims& sizes) : tensors(static_cast<size_t>(dims)) {
+        for (Tensor& one : tensors) one = empty(sizes, DType::Int64);
+    }
+    // f(place, to) writes the coordinates of each place to to[0][i], to[1][i] and so on.
+    template <class F> void fill(const Tensor& places, F f) {
+        Columns columns;
+        for (const Tensor& one : tensors) columns.to.push_back(one.data<int64_t>());
+        launch(
+            [f, n = places.numel()](const int64_t* from, const Columns& all) {
+                for (int64_t i = 0; i < n; ++i) f(from[i], all.to.data(), i);
+            },
+            places.data<int64_t>(), columns);
+    }
+
+    std::vector<Tensor> tensors;
+
+private:
+    struct Columns {
+        std::vector<int64_t*> to;
+        void visit_pointers(auto& visitor) {
+            for (int64_t*& column : to) visitor.writes(reinterpret_cast<void**>(&column));
+        }
+    };
+};
 
 // The index of each dimension of x that leads to places in row-major order.
 std::vector<Tensor> coordinates_of(const Tensor& x, const Tensor& index) {
-    const Tensor places = contiguous_values(index);
-    std::vector<Tensor> result(static_cast<size_t>(x.dim()));
-    for (Tensor& one : result) one = empty(index.sizes(), DType::Int64);
-    for (int64_t i = 0; i < places.numel(); ++i) {
-        int64_t rest = places.data<int64_t>()[i];
-        if (rest < 0) rest += x.numel();
-        for (int d = x.dim() - 1; d >= 0; --d) {
-            result[static_cast<size_t>(d)].data<int64_t>()[i] = rest % x.sizes()[d];
-            rest /= x.sizes()[d];
+    Coordinates result(x.dim(), index.sizes());
+    result.fill(contiguous_values(index), [sizes = x.sizes(), n = x.numel()](
+                                              int64_t rest, int64_t* const* to, int64_t i) {
+        if (rest < 0) rest += n;
+        for (int d = sizes.size() - 1; d >= 0; --d) {
+            to[d][i] = rest % sizes[d];
+            rest /= sizes[d];
         }
-    }
-    return result;
+    });
+    return result.tensors;
 }
 
 Tensor zeros_put(const Dims& sizes, const Tensor& index, const Tensor& g) {
@@ -107,12 +136,13 @@ Tensor take(const Tensor& x, const Tensor& index) {
     const Tensor data = contiguous_values(x), places = contiguous_values(index);
     const int64_t n = x.numel();
     visit_item(x.item_size(), [&]<class T>() {
-        parallel_for(out.numel(), kIndexGrain, [&](int64_t begin, int64_t end) {
-            for (int64_t i = begin; i < end; ++i) {
-                const int64_t at = places.data<int64_t>()[i];
-                out.data<T>()[i] = data.data<T>()[at < 0 ? at + n : at];
-            }
-        });
+        launch(
+            [n, count = out.numel()](T* to, const T* from, const int64_t* at) {
+                parallel_for(count, kIndexGrain, [&](int64_t begin, int64_t end) {
+                    for (int64_t i = begin; i < end; ++i) to[i] = from[at[i] < 0 ? at[i] + n : at[i]];
+                });
+            },
+            out.data<T>(), data.data<T>(), places.data<int64_t>());
     });
     return recorded(std::move(out), Take{}, x, index);
 }
@@ -161,21 +191,35 @@ Tensor take_along_dim(const Tensor& x, const Tensor& index, std::optional<int64_
 
 // ------------------------------------------------------------------------------- repeat_interleave
 
+namespace {
+
+int64_t total_of(const int64_t* counts, int64_t n, std::optional<int64_t> expected) {
+    int64_t total = 0;
+    for (int64_t i = 0; i < n; ++i) {
+        if (counts[i] < 0) fail("repeats can not be negative");
+        total = checked_add(total, counts[i]);
+    }
+    if (expected && *expected != total) fail("allocated size does not match required size");
+    return total;
+}
+
+}  // namespace
+
 Tensor repeated_places(const Tensor& repeats, std::optional<int64_t> output_size) {
     if (repeats.dim() != 1) fail("repeat_interleave only accept 1D vector as repeat");
     if (repeats.dtype() != DType::Int64 && repeats.dtype() != DType::Int32)
         fail<NotImplementedError>("\"repeat_interleave_cpu\" not implemented for '",
                                   scalar_type_name(repeats.dtype()), "'");
+    if (!output_size) refuse_replay(kShapeOfValues);
     const Tensor counts = int64_values(repeats);
-    int64_t total = 0;
-    for (int64_t i = 0; i < counts.numel(); ++i) {
-        if (counts.data<int64_t>()[i] < 0) fail("repeats can not be negative");
-        total = checked_add(total, counts.data<int64_t>()[i]);
-    }
-    if (output_size && *output_size != total) fail("allocated size does not match required size");
-    const Tensor places = empty({total}, DType::Int64);
-    auto* to = places.data<int64_t>();
-    for (int64_t i = 0; i < counts.numel(); ++i) to = std::fill_n(to, counts.data<int64_t>()[i], i);
+    const int64_t n = counts.numel(),
+                  size = total_of(counts.data<int64_t>(), n, output_size);
+    const Tensor places = empty({size}, DType::Int64);
+    launch(checking([n, size](const int64_t* times, int64_t* to) {
+               total_of(times, n, size);
+               for (int64_t i = 0; i < n; ++i) to = std::fill_n(to, times[i], i);
+           }),
+           counts.data<int64_t>(), places.data<int64_t>());
     return places;
 }
 
@@ -219,11 +263,8 @@ std::vector<Tensor> unravel_index(const Tensor& index, const Dims& shape) {
             fail<ValueError>("'shape' cannot have negative values, but got ", to_string(shape));
     for (int64_t size : shape)
         if (size == 0 && index.numel() > 0) fail("ZeroDivisionError");
-    const Tensor places = int64_values(index);
-    std::vector<Tensor> result(static_cast<size_t>(shape.size()));
-    for (Tensor& one : result) one = empty(index.sizes(), DType::Int64);
-    for (int64_t i = 0; i < places.numel(); ++i) {
-        int64_t rest = places.data<int64_t>()[i];
+    Coordinates result(shape.size(), index.sizes());
+    result.fill(int64_values(index), [shape](int64_t rest, int64_t* const* to, int64_t i) {
         for (int d = shape.size() - 1; d >= 0; --d) {
             // Rounded down, so that negative places count from the end.
             int64_t place = rest % shape[d];
@@ -232,10 +273,10 @@ std::vector<Tensor> unravel_index(const Tensor& index, const Dims& shape) {
                 place += shape[d];
                 --rest;
             }
-            result[static_cast<size_t>(d)].data<int64_t>()[i] = place;
+            to[d][i] = place;
         }
-    }
-    return result;
+    });
+    return result.tensors;
 }
 
 namespace {
@@ -264,17 +305,22 @@ Tensor triangle_indices(const char* name, int64_t rows, int64_t columns, int64_t
     const int64_t count =
         lower ? count_below(rows, columns, offset) : count_below(columns, rows, opposite);
     Tensor out = empty({2, count}, DType::Int64);
-    int64_t *row_to = out.data<int64_t>(), *column_to = row_to + count;
-    int64_t row = lower && offset < 0 && count > 0 ? -(offset + 1) : 0;
-    for (int64_t left = count; left > 0; ++row) {
-        const int64_t on = row + (lower ? 1 : 0);
-        const int64_t cut = offset < 0 ? std::clamp<int64_t>(on + offset, 0, columns)
-                                       : std::min(saturating_add(on, offset), columns);
-        for (int64_t column = lower ? 0 : cut; column < (lower ? cut : columns); ++column, --left) {
-            *row_to++ = row;
-            *column_to++ = column;
-        }
-    }
+    launch(
+        [=](int64_t* row_to) {
+            int64_t* column_to = row_to + count;
+            int64_t row = lower && offset < 0 && count > 0 ? -(offset + 1) : 0;
+            for (int64_t left = count; left > 0; ++row) {
+                const int64_t on = row + (lower ? 1 : 0);
+                const int64_t cut = offset < 0 ? std::clamp<int64_t>(on + offset, 0, columns)
+                                               : std::min(saturating_add(on, offset), columns);
+                for (int64_t column = lower ? 0 : cut; column < (lower ? cut : columns);
+                     ++column, --left) {
+                    *row_to++ = row;
+                    *column_to++ = column;
+                }
+            }
+        },
+        out.data<int64_t>());
     return options.finish(cast_values(out, dtype));
 }
 

@@ -9,18 +9,14 @@
 #include "ops/rule.h"
 #include "ops/views.h"
 #include "ops/windows.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 namespace {
 
-// The part on and below the diagonal (lower), or on and above it; the rest is zero.
-Tensor triangle_values(const Tensor& x_given, int64_t diagonal, bool lower) {
-    const Tensor x = contiguous_values(x_given);
-    Tensor out = empty(x.sizes(), x.dtype());
-    if (out.numel() == 0) return out;
-    const int64_t rows = x.sizes()[x.dim() - 2], columns = x.sizes()[x.dim() - 1];
-    const size_t item = x.item_size();
-    parallel_for(x.numel() / columns, grain_for(columns), [&](int64_t begin, int64_t end) {
+void copy_triangles(char* out, const char* x, int64_t count, int64_t rows, int64_t columns,
+                    size_t item, int64_t diagonal, bool lower) {
+    parallel_for(count * rows, grain_for(columns), [&](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; ++row) {
             // Columns before the cut are below the diagonal.
             const int64_t i = row % rows;
@@ -29,8 +25,8 @@ Tensor triangle_values(const Tensor& x_given, int64_t diagonal, bool lower) {
                 diagonal >= columns - last ? columns : std::max<int64_t>(last + diagonal, 0);
             const size_t left = static_cast<size_t>(cut) * item,
                          right = static_cast<size_t>(columns - cut) * item;
-            char* to = out.data<char>() + static_cast<size_t>(row * columns) * item;
-            const char* from = x.data<char>() + static_cast<size_t>(row * columns) * item;
+            char* to = out + static_cast<size_t>(row * columns) * item;
+            const char* from = x + static_cast<size_t>(row * columns) * item;
             if (lower) {
                 std::memcpy(to, from, left);
                 std::memset(to + left, 0, right);
@@ -40,6 +36,16 @@ Tensor triangle_values(const Tensor& x_given, int64_t diagonal, bool lower) {
             }
         }
     });
+}
+
+// The part on and below the diagonal (lower), or on and above it; the rest is zero.
+Tensor triangle_values(const Tensor& x_given, int64_t diagonal, bool lower) {
+    const Tensor x = contiguous_values(x_given);
+    Tensor out = empty(x.sizes(), x.dtype());
+    if (out.numel() == 0) return out;
+    const int64_t rows = x.sizes()[x.dim() - 2], columns = x.sizes()[x.dim() - 1];
+    launch(&copy_triangles, out.data<char>(), x.data<char>(), x.numel() / (rows * columns), rows,
+           columns, x.item_size(), diagonal, lower);
     return out;
 }
 

@@ -13,6 +13,7 @@
 #include "python/interpreter.h"
 #include "python/replay.h"
 #include "python/tensor_object.h"
+#include "replay/recorder.h"
 
 namespace tapegrad::python {
 namespace {
@@ -47,7 +48,7 @@ public:
     explicit Writes(Recorder& recorder) : recorder_(recorder) { thread_state.write_watch = this; }
     ~Writes() { thread_state.write_watch = nullptr; }
     void about_to_write(const Tensor& tensor) override {
-        if (is_replay_recorded()) recorder_.expect_write(tensor);
+        if (is_replay_recorded()) recorder_.expect_write(tensor);  // else it is part of a step
     }
 
 private:
@@ -131,10 +132,6 @@ bool is_argument(const std::vector<Tensor>& arguments, const External& external,
 bool ReplayProgram::read_outside(Recording& recording, std::string& refusal) {
     Recorder& recorder = recording.recorder();
     std::vector<External>& externals = recorder.externals();
-    // Views that the function has made of what was there before, and that are gone with it.
-    std::erase_if(externals, [](const External& external) {
-        return external.tensor->references == 1 && !external.tensor->python_object;
-    });
     for (size_t i = 0; i < externals.size(); ++i) {
         External& external = externals[i];
         const Tensor now(external.tensor);
@@ -153,7 +150,8 @@ bool ReplayProgram::read_outside(Recording& recording, std::string& refusal) {
         outside.requires_grad = external.requires_grad;
         outside.has_grad = static_cast<bool>(external.grad);
         outside.bumps = external.storage->version() - external.version;
-        outside.used = outside.written = outside.saved = false;
+        for (size_t j = 0; j < i; ++j)  // each counter once
+            if (externals[j].storage == external.storage) outside.bumps = 0;
         if (!is_argument(arguments_.tensors(), external, outside.argument)) {
             for (size_t owner = 0; owner < externals.size(); ++owner)
                 if (externals[owner].grad == external.tensor)

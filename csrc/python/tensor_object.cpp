@@ -16,6 +16,7 @@
 #include "python/bind.h"
 #include "python/errors.h"
 #include "python/numpy.h"
+#include "python/replay.h"
 #include "python/tensor_attributes.h"
 
 namespace py = pybind11;
@@ -266,6 +267,8 @@ PyObject* iterate_slot(PyObject* self) {
     return guarded([&]() -> PyObject* {
         const Tensor x = unwrap(self);
         if (x.dim() == 0) fail<TypeError>("iteration over a 0-d tensor");
+        if (is_replay_recorded()) [[unlikely]]
+            note_externals(self);
         const auto rows = py::reinterpret_steal<py::object>(wrap_tuple(unbind(x, 0)));
         return PyObject_GetIter(rows.ptr());
     });
@@ -288,6 +291,8 @@ PyObject* wrap(Tensor tensor) {
         Py_INCREF(existing);
         return existing;
     }
+    if (is_replay_recorded()) [[unlikely]]
+        replay::recorder()->note_made(tensor);
     return new_object(tensor_type, std::move(tensor));
 }
 

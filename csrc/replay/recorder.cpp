@@ -50,6 +50,8 @@ void Recorder::know(const Tensor& tensor) {
     if (!tensor.defined()) return;
     for (const External& external : externals_)
         if (external.tensor.get() == tensor.impl()) return;
+    for (const Ref<TensorImpl>& view : views_)
+        if (view.get() == tensor.impl()) return;
     const Ref<Storage>& storage = tensor.storage();
     const auto found = find(storage->data());
     if (found && memory_[found->region].fresh) return;
@@ -65,6 +67,11 @@ void Recorder::know(const Tensor& tensor) {
     externals_.push_back({Ref<TensorImpl>(tensor.impl()), region, tensor->data, tensor.shape(),
                           storage, storage->version(), tensor.requires_grad(), tensor->grad});
     if (tensor->grad) know(Tensor(tensor->grad));
+}
+
+void Recorder::note_made(const Tensor& tensor) {
+    const auto found = find(tensor.storage()->data());
+    if (found && !memory_[found->region].fresh) views_.emplace_back(tensor.impl());
 }
 
 namespace {
@@ -92,7 +99,7 @@ void Recorder::refuse(const std::string& reason) {
 
 void Recorder::expect_write(const Tensor& tensor) {
     if (tensor.numel() == 0) return;
-    know(tensor);
+    if (!find(tensor)) know(tensor);  // else it may be a view that an operator has made
     const auto found = find(tensor);
     if (!found) return refuse("an operation in place on memory of others");
     expected_.push_back(found->region);
@@ -126,7 +133,7 @@ std::vector<Use> Recorder::uses_of(Step& step) {
             if (!pointer) return;
             auto found = recorder.find(static_cast<const char*>(pointer));
             if (!found) return recorder.refuse("an operation on memory that is no tensor's");
-            if (!write && !recorder.memory_[found->region].region.written)
+            if (!write && !recorder.is_written(found->region))
                 recorder.refuse("an operation whose result is not computed by a recorded kernel");
             found->write = write;
             uses.push_back(*found);

@@ -42,6 +42,8 @@ public:
 
     // Makes a tensor known, unless it was made since the recording began; before it is used or changed.
     void know(const Tensor& tensor);
+    // A tensor that was made since then, perhaps to show the memory of one from outside.
+    void note_made(const Tensor& tensor);
     // The values of a tensor, which was made from what is no tensor, are the same in each run.
     void keep_values(const Tensor& tensor);
     // What the program computes cannot be replayed. The first reason counts.
@@ -64,7 +66,9 @@ public:
     std::optional<Use> find(const char* data) const;
     bool is_fresh(RegionId region) const { return memory_[region].fresh; }
     bool is_alive(RegionId region) const { return memory_[region].alive; }
-    bool is_written(RegionId region) const { return memory_[region].region.written; }
+    bool is_written(RegionId region) const {
+        return memory_[region].region.written || memory_[region].region.bytes == 0;
+    }
     RegionId region_count() const { return static_cast<RegionId>(memory_.size()); }
     void set_outside(RegionId region) { memory_[region].region.outside = true; }
     void set_kept(RegionId region) { memory_[region].region.kept = true; }
@@ -110,6 +114,7 @@ private:
     std::vector<Memory> memory_;
     std::map<const char*, RegionId> by_address_;
     std::vector<External> externals_;
+    std::vector<Ref<TensorImpl>> views_;  // of externals, made since the recording began
     std::vector<RegionId> expected_;  // to be written by steps that have not come yet
     std::optional<std::string> refusal_;
     std::optional<size_t> split_;
@@ -169,6 +174,7 @@ template <class F> WithEffects<F> checking(F f) { return WithEffects<F>(std::mov
 inline bool is_replay_recorded() noexcept { return memory_watch != nullptr; }
 
 // To be called where values decide about something else than values.
+inline constexpr auto kShapeOfValues = "a shape that depends on values";
 inline void refuse_replay(const char* reason) {
     if (memory_watch) [[unlikely]]
         replay::recorder()->refuse(reason);

@@ -1,9 +1,9 @@
 """Functions that are recorded once and then replayed: :func:`compile`.
 
-The first call of a compiled function runs it as it is, and records the kernels that it calls. Later calls
-with arguments of the same kind run these kernels again, without Python, tape and allocator in between,
-to the same bits. Python code inside runs when the function is recorded and not when it is replayed, as
-with JAX: numbers of Python that are no arguments keep the values that they had.
+The first call of a compiled function runs it as it is, and records the kernels that it calls.
+Later calls with arguments of the same kind run these kernels again, without Python, tape and
+allocator in between, to the same bits. Python code inside runs when the function is recorded and
+not when it is replayed, as with JAX: numbers of Python that are no arguments keep their values.
 
 Example:
     >>> import tapegrad
@@ -58,11 +58,11 @@ def compile(
 ) -> Any:
     """Give a function or module that is recorded when it is called first, and then replayed.
 
-    What is recorded is what tensors compute: whole training steps with ``zero_grad``, ``backward`` and
-    an optimiser's ``step``, or a model alone. Another recording is made for arguments of another
-    kind: other shapes, dtypes or numbers. A function that cannot be replayed runs as it is, after one
-    warning that says why: that is so where it looks at values (``item()``, ``bool(tensor)``,
-    ``print``), where shapes depend on values, with hooks and with a Function.
+    What is recorded is what tensors compute: whole training steps with ``zero_grad``, ``backward``
+    and an optimiser's ``step``, or a model alone. Another recording is made for arguments of
+    another kind: other shapes, dtypes or numbers. A function that cannot be replayed runs as it is,
+    after one warning that says why: that is so where it looks at values (``item()``,
+    ``bool(tensor)``, ``print``), where shapes depend on values, with hooks and with a Function.
 
     Args:
         model: the function or module; None gives a decorator. Default: None.
@@ -153,9 +153,8 @@ def explain(compiled: Any) -> str:
         compiled: what :func:`compile` gave.
 
     Returns:
-        For each kind of arguments the number of kernels, of those that were left out or grouped, the
-        memory that they need, and what is checked before each replay; and why the last recording
-        was made.
+        For each kind of arguments the number of kernels, recorded and left, the memory that they
+        need, and how much is checked before each replay; and why the last recording was made.
 
     Example:
         >>> import tapegrad

@@ -114,7 +114,7 @@ class Conversions:
             >>> layer(tapegrad.ones(3, 2)).shape
             tapegrad.Size([3, 1])
         """
-        self.__dict__["forward"] = tapegrad.compile(self.forward, *args, **kwargs)
+        self.__dict__["forward"] = tapegrad.compile(self.forward, *args, **kwargs)  # type: ignore[attr-defined]
 
     def to(self: T, *args: Any, **kwargs: Any) -> T:
         """Convert floating-point parameters and buffers to a dtype; returns the module.

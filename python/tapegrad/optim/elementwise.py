@@ -194,14 +194,12 @@ class ElementwiseOptimizer(Optimizer):
         for cohort in plan.cohorts:
             rows = cohort.rows
             counters, coefficients = self._advance(options, cohort.counters)
-            if recording:
-                coefficients = self._replayed(group, cohort, len(coefficients))
             _C._optim_step(
                 rule,
                 cohort.params,
                 grads if rows is None else [grads[row] for row in rows],
                 cohort.states,
-                coefficients,
+                self._replayed(group, cohort, len(coefficients)) if recording else coefficients,
             )
             if not recording:
                 cohort.counters = counters
