@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
+import itertools
 import threading
 
 import pytest
@@ -228,6 +230,84 @@ def test_numbers_before_tensors(lib):
         assert log, name
         assert seen.dtype is plain.dtype, name
         assert seen.tolist() == plain.tolist(), name
+
+
+SUBSCRIPTS = {
+    "x[0]": lambda lib, x, i: x[0], "x[0, 1]": lambda lib, x, i: x[0, 1],
+    "x[1:]": lambda lib, x, i: x[1:], "x[:, 1]": lambda lib, x, i: x[:, 1],
+    "x[...]": lambda lib, x, i: x[...], "x[None]": lambda lib, x, i: x[None],
+    "x[..., 0]": lambda lib, x, i: x[..., 0], "x[::2, None]": lambda lib, x, i: x[::2, None],
+    "x[-1, 1:3]": lambda lib, x, i: x[-1, 1:3], "x[i]": lambda lib, x, i: x[i],
+    "x[mask]": lambda lib, x, i: x[x > 3], "x[0, i]": lambda lib, x, i: x[0, i],
+    "x[:, i]": lambda lib, x, i: x[:, i], "x[i, None, 1:]": lambda lib, x, i: x[i, None, 1:],
+    "x[None, i, 0]": lambda lib, x, i: x[None, i, 0], "x[[0, 1]]": lambda lib, x, i: x[[0, 1]],
+    "x[mask, None]": lambda lib, x, i: x[x > 3, None], "x[i, i]": lambda lib, x, i: x[i, i],
+    "rows": lambda lib, x, i: list(x), "T": lambda lib, x, i: x.T, "mT": lambda lib, x, i: x.mT,
+    "x[0] = 1": lambda lib, x, i: x.__setitem__(0, 1.0),
+    "x[1:2] = y": lambda lib, x, i: x.__setitem__(slice(1, 2), lib.ones(1, 4)),
+    "x[i] = 1": lambda lib, x, i: x.__setitem__(i, 1.0),
+    "x[mask] = y": lambda lib, x, i: x.__setitem__(x > 3, lib.zeros(8)),
+    "x[:] = 0": lambda lib, x, i: x.__setitem__(slice(None), 0.0),
+    "x[0, i] = y": lambda lib, x, i: x.__setitem__((0, i), lib.ones(2)),
+    "where": lambda lib, x, i: x.where(x > 2, x), "__add__": lambda lib, x, i: x.__add__(1),
+    "__radd__": lambda lib, x, i: x.__radd__(1), "__iadd__": lambda lib, x, i: x.__iadd__(1),
+    "__rsub__": lambda lib, x, i: x.__rsub__(1),
+    "__matmul__": lambda lib, x, i: x.__matmul__(x.t()),
+    "__getitem__": lambda lib, x, i: x.__getitem__(0), "__neg__": lambda lib, x, i: x.__neg__(),
+    "__eq__": lambda lib, x, i: x.__eq__(1), "__rpow__": lambda lib, x, i: x.__rpow__(2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SUBSCRIPTS)
+def test_indices_and_methods_with_underscores_are_seen(name):
+    torch = pytest.importorskip("torch")
+    logs, values = [], []
+    for lib in (tg, torch):
+        x, i, log = lib.arange(12.0).reshape(3, 4), lib.tensor([0, 2]), []
+        with logging_mode(lib, log):
+            result = SUBSCRIPTS[name](lib, x, i)
+        # PyTorch makes tensors of numbers and lists.
+        made = ("lift_fresh", "detach", "ones", "zeros")
+        logs.append([op for op in log if not any(part in op for part in made)])
+        values.append((x.tolist(), result.tolist() if hasattr(result, "tolist") else None))
+    assert logs[0] == logs[1] and values[0] == values[1]
+
+
+def test_indices_that_are_wrong_raise_what_they_do_without_a_mode():
+    x = tg.ones(2, 3)
+    for index in (5, (0, 7), (0, 0, 0), "a", slice(0, 2, -1), (..., ...), 1.5, [9], (True, 5)):
+        errors = []
+        for mode in (logging_mode(tg, []), contextlib.nullcontext()):
+            with pytest.raises(Exception) as raised, mode:
+                x[index]
+            errors.append((raised.type, str(raised.value)))
+        assert errors[0] == errors[1]
+    for index in (True, [[0, 1]], [True, False], tg.tensor(1), range(2), [0, slice(None)]):
+        with logging_mode(tg, log := []):
+            seen = x[index]
+        assert log and seen.tolist() == x[index].tolist()
+
+
+def test_no_operator_passes_a_mode_by():
+    """Methods, functions, methods with underscores: whatever gives a tensor is seen."""
+    x = tg.ones(2, 2, dtype=tg.int64)
+    others = [(), (x,), (1,), (0, 1), (x > 0, x)]
+    missed, log = set(), []
+    with logging_mode(tg, log):
+        for name, member in vars(tg.Tensor).items():
+            if name in BESIDE_OPERATORS or not callable(member):
+                continue
+            for given, args in itertools.product((x.clone(), tg.eye(2)), others):
+                log.clear()
+                with contextlib.suppress(Exception):
+                    result = member.__get__(given)(*args)
+                    if isinstance(result, tg.Tensor) and result is not given and not log:
+                        missed.add(name)
+    assert not missed
+
+
+# What converts, and what has as many results as the values want.
+BESIDE_OPERATORS = {"as_subclass", "__array_wrap__", "new", "unique", "unique_consecutive"}
 
 
 def test_every_namespace_is_seen():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -154,7 +156,15 @@ CASES: dict[str, tuple[Callable[[], Any], Any, str]] = {
         RuntimeError,
         "a Tensor with 0 elements cannot be converted to Scalar",
     ),
-    "float-of-many": (lambda: float(tg.ones(2)), (ValueError, RuntimeError), ""),
+    **{
+        f"{convert.__name__}-of-{count}": (
+            lambda convert=convert, count=count: convert(tg.ones(count)),
+            ValueError,
+            "only one element tensors can be converted to Python scalars",
+        )
+        for convert in (float, int, complex)
+        for count in (0, 2)
+    },
     "bool-of-many": (
         lambda: bool(tg.ones(2)),
         RuntimeError,
@@ -398,3 +408,48 @@ def test_many_dimensions() -> None:
     assert x.permute(*reversed(range(21))).shape[0] == 2
     assert x.requires_grad_().squeeze().mul(3).sum().backward() is None
     assert x.grad.flatten().tolist() == [3.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    "name", ["zeros", "rand", "eye", "zeros_like", "arange", "full", "new_zeros"]
+)
+def test_options_that_are_none(name: str) -> None:
+    x = tg.ones(2)
+    call: Any = {
+        "zeros_like": lambda **k: tg.zeros_like(x, **k),
+        "new_zeros": lambda **k: x.new_zeros(2, **k),
+        "full": lambda **k: tg.full((2,), 1.0, **k),
+    }.get(name, lambda **k: getattr(tg, name)(2, **k))
+    for option, value, kind in (
+        ("layout", "strided", "tapegrad.layout"),
+        ("layout", 3, "tapegrad.layout"),
+        ("pin_memory", "no", "bool"),
+    ):
+        with pytest.raises(TypeError, match=f"argument '{option}' must be {kind}, not "):
+            call(**{option: value})
+    for option, value in (("layout", tg.strided), ("layout", None), ("pin_memory", False)):
+        call(**{option: value})
+
+
+def test_conversion_to_a_number_warns_once() -> None:
+    program = """
+import math, warnings
+import tapegrad as tg
+x = tg.tensor(1.0, requires_grad=True)
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    x.item(), int(x), bool(x), x.tolist(), float(x.detach()), float(tg.ones(1))
+    assert not caught
+    float(x), math.sqrt(x), complex(x), float(x * 2)
+assert [str(w.message).split("\\n")[0] for w in caught] == [
+    "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior."
+]
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_parameters_of_no_tensor() -> None:
+    with pytest.raises(AttributeError, match="'int' object has no attribute 'detach'"):
+        tg.nn.Parameter(3)  # type: ignore[arg-type]
+    with pytest.raises(AttributeError, match="'list' object has no attribute 'detach'"):
+        tg.nn.Parameter([1.0])  # type: ignore[arg-type]

@@ -73,8 +73,10 @@ def test_star_import(tree: ast.Module) -> None:
         for item in tree.body
         if isinstance(item, ast.Assign) and ast.unparse(item.targets[0]) == "__all__"
     )
-    assert sorted(listing) == sorted(_C.__all__) == sorted(public(_C))
-    assert public(_C) <= set(tapegrad.__all__)
+    # PyTorch has these two there, and nowhere else.
+    names = public(_C) - {"DisableTorchFunction", "DisableTorchFunctionSubclass"}
+    assert sorted(listing) == sorted(_C.__all__) == sorted(names)
+    assert names <= set(tapegrad.__all__)
 
 
 @pytest.mark.parametrize("name", ["Tensor", "Size", "dtype", "Generator", "Node", "SavedTensor"])

@@ -201,15 +201,12 @@ std::string named(const char* what, const Dims& values) {
 }
 
 void check_types(const Tensor& input, const Tensor& weight, const Tensor& bias) {
-    if (weight.dtype() != input.dtype()) {
-        if (input.dtype() == DType::Float64)
-            fail("expected scalar type Double but found ", scalar_type_name(weight.dtype()));
-        fail("Input type (", cpp_type_name(input.dtype()), ") and weight type (",
-             cpp_type_name(weight.dtype()), ") should be the same");
-    }
     if (bias.defined() && bias.dtype() != input.dtype())
         fail("Input type (", cpp_type_name(input.dtype()), ") and bias type (",
              cpp_type_name(bias.dtype()), ") should be the same");
+    if (weight.dtype() != input.dtype())
+        fail("expected scalar type ", scalar_type_name(input.dtype()), " but found ",
+             scalar_type_name(weight.dtype()));
 }
 
 // input has a dimension of images here.

@@ -108,7 +108,10 @@ Tensor bmm(const Tensor& a, const Tensor& b) {
     if (a.sizes()[0] != b.sizes()[0] || a.sizes()[2] != b.sizes()[1])
         fail("Expected size for first two dimensions of batch2 tensor to be: [", a.sizes()[0], ", ",
              a.sizes()[2], "] but got: [", b.sizes()[0], ", ", b.sizes()[1], "].");
-    require_same_type(a, b);
+    if (a.dtype() != b.dtype())
+        fail("expected scalar type ", scalar_type_name(a.dtype()), " but found ",
+             scalar_type_name(b.dtype()));
+    refuse_bools(a);
     Tensor out = empty({a.sizes()[0], a.sizes()[1], b.sizes()[2]}, a.dtype());
     const int64_t batch = out.numel() ? a.sizes()[0] : 0;
     std::vector<int64_t> offsets(static_cast<size_t>(3 * batch));
@@ -141,7 +144,10 @@ Tensor mv(const Tensor& a, const Tensor& x) {
     if (a.sizes()[1] != x.sizes()[0])
         fail("size mismatch, got input (", a.sizes()[0], "), mat (", a.sizes()[0], "x",
              a.sizes()[1], "), vec (", x.sizes()[0], ")");
-    require_same_type(a, x);
+    if (a.dtype() != x.dtype())
+        fail("addmv input tensors must have the same dtype, but got ", scalar_type_name(x.dtype()),
+             ", ", scalar_type_name(a.dtype()), ", and ", scalar_type_name(x.dtype()));
+    refuse_bools(a);
     Tensor out = empty({a.sizes()[0]}, a.dtype());
     launch(kernel_table().gemm.gemm[a.dtype()], gemm_args(a, as_column(x), as_column(out)));
     return recorded(std::move(out), Mv{}, a, x);
@@ -277,14 +283,15 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     if (x.sizes().back() != k)
         fail("mat1 and mat2 shapes cannot be multiplied (", rows_of(x), "x", x.sizes().back(),
              " and ", k, "x", n, ")");
-    if (x.dtype() != weight.dtype())
-        fail("mat1 and mat2 must have the same dtype, but got ", scalar_type_name(x.dtype()),
-             " and ", scalar_type_name(weight.dtype()));
+    if (!bias.defined()) require_same_type(x, weight);
     refuse_bools(x);
     if (bias.defined()) {
-        if (bias.dtype() != x.dtype())
+        if (bias.dtype() != weight.dtype())
             fail("self and mat2 must have the same dtype, but got ", scalar_type_name(bias.dtype()),
-                 " and ", scalar_type_name(x.dtype()));
+                 " and ", scalar_type_name(weight.dtype()));
+        if (x.dtype() != weight.dtype())
+            fail("mat1 and mat2 must have the same dtype, but got ", scalar_type_name(x.dtype()),
+                 " and ", scalar_type_name(weight.dtype()));
         if (bias.dim() != 1 || bias.sizes()[0] != n) {
             // Unusual biases are expanded to the result.
             const Tensor product = linear(x, weight, Tensor());
@@ -317,6 +324,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
 
 Tensor inner(const Tensor& a, const Tensor& b) {
     if (a.dim() == 0 || b.dim() == 0) return a * b;
+    if (a.dtype() != b.dtype()) fail("both inputs should have same dtype");
     if (b.dim() == 1) return matmul(a, b);
     if (b.dim() == 2) return matmul(a, t(b));
     Dims sizes(a.sizes().data(), a.dim() - 1);

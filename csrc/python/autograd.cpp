@@ -162,6 +162,7 @@ py::tuple run(const py::tuple& roots, const py::tuple& grads, bool keep_graph, b
 PyObject* backward_method(PyObject* self, PyObject* const* args, Py_ssize_t count,
                           PyObject* names) {
     return guarded([&]() -> PyObject* {
+        if (is_overridden(self)) return ask_method("backward", self, args, count, names);
         PyObject* values[4] = {Py_None, Py_None, Py_False, Py_None};
         constexpr const char* known[4] = {"gradient", "retain_graph", "create_graph", "inputs"};
         if (count > 4) fail<TypeError>("backward() takes at most 4 arguments, got ", count);
@@ -258,6 +259,7 @@ void call_on_new_thread(void (*f)(void*), void* context) {
 
 PyObject* retain_grad_method(PyObject* self, PyObject*) {
     return guarded([&]() -> PyObject* {
+        if (is_overridden(self)) return ask_method("retain_grad", self);
         retain_grad(unwrap(self));
         Py_RETURN_NONE;
     });
@@ -339,6 +341,10 @@ void bind_autograd(py::module_& m) {
         set_requires_grad(made, requires_grad);
         return py::reinterpret_steal<py::object>(
             wrap_as(reinterpret_cast<PyTypeObject*>(type.ptr()), made));
+    });
+    m.def("_alias", [](py::type type, const Tensor& x) {
+        return py::reinterpret_steal<py::object>(
+            wrap_as(reinterpret_cast<PyTypeObject*>(type.ptr()), view_alias(x)));
     });
     m.def(
         "_live_counts",

@@ -9,23 +9,16 @@
 // several forms there are as many functions, in the order of their signatures.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <tuple>
 #include <utility>
 
 #include "python/dispatch.h"
 #include "python/errors.h"
+#include "python/name.h"
 #include "python/read.h"
 
 namespace tapegrad::python {
-
-// A name as a template argument.
-template <size_t N> struct Name {
-    constexpr Name() = default;
-    constexpr Name(const char (&name)[N]) { std::copy_n(name, N, text); }
-    char text[N] = {};
-};
 
 // "LogSigmoid" as "log_sigmoid".
 template <size_t N> consteval Name<2 * N> snake_case(const char (&name)[N], bool in_place = false) {

@@ -1,5 +1,6 @@
-// Calls of operators that code in Python sees while a dispatch mode is on (utils/_python_dispatch.py). What
-// Python calls is exchanged for that time; without a mode nothing of this is on the way of a call.
+// Calls that code in Python sees: operators while a dispatch mode is on (utils/_python_dispatch.py), and all that
+// is done with tensors while somebody is asked by __torch_function__ (torch_function.h). What Python calls is
+// exchanged for that time; without it nothing of this is on the way of a call.
 #pragma once
 
 #include <Python.h>
@@ -16,5 +17,8 @@ bool is_dispatching() noexcept;
 // As Operator::call_method, or without self as call_function.
 PyObject* call_watched(const Operator& op, PyObject* self, PyObject* const* args, Py_ssize_t count,
                        PyObject* names) noexcept;
+
+// From now on __torch_function__ is asked.
+void begin_asking();
 
 }  // namespace tapegrad::python

@@ -281,10 +281,10 @@ Tensor from_dlpack(const py::object& object, const py::object& device, const py:
 void bind_dlpack(py::module_& m) {
     m.def("from_dlpack", from_dlpack, py::arg("ext_tensor"), py::kw_only(),
           py::arg("device") = py::none(), py::arg("copy") = py::none());
-    def_plain_method("__dlpack__", dlpack_method, py::kw_only(), py::arg("stream") = py::none(),
-                     py::arg("max_version") = py::none(), py::arg("dl_device") = py::none(),
-                     py::arg("copy") = py::none());
-    def_plain_method("__dlpack_device__", [](const Tensor&) { return std::pair(int{kCpu}, 0); });
+    def_plain_method<"__dlpack__">(dlpack_method, py::kw_only(), py::arg("stream") = py::none(),
+                                   py::arg("max_version") = py::none(),
+                                   py::arg("dl_device") = py::none(), py::arg("copy") = py::none());
+    def_plain_method<"__dlpack_device__">([](const Tensor&) { return std::pair(int{kCpu}, 0); });
 }
 
 }  // namespace tapegrad::python

@@ -76,8 +76,7 @@ PyObject* construct_tensor(PyTypeObject* type, PyObject* args, PyObject* kwargs)
 }
 
 void bind_legacy(py::module_& m) {
-    def_plain_method(
-        "new",
+    def_plain_method<"new">(
         [](const Tensor& self, const py::args& args, const py::kwargs& kwargs) {
             return make_tensor(self.dtype(), false, with_keywords(args, kwargs));
         },

@@ -425,11 +425,12 @@ void bind_numpy(py::module_& m) {
     m.def("from_numpy", from_numpy, py::arg("ndarray"), py::pos_only());
     m.def("frombuffer", frombuffer, py::arg("buffer"), py::kw_only(), py::arg("dtype"),
           py::arg("count") = -1, py::arg("offset") = 0, py::arg("requires_grad") = false);
-    def_plain_method("numpy", numpy_method, py::kw_only(), py::arg("force") = false);
-    def_plain_method("__array__", array_method, py::arg("dtype") = py::none(),
-                     py::arg("copy") = py::none());
-    def_plain_method("__array_wrap__", array_wrap, py::arg("array"),
-                     py::arg("context") = py::none(), py::arg("return_scalar") = false);
+    def_plain_method<"numpy">(numpy_method, py::kw_only(), py::arg("force") = false);
+    def_plain_method<"__array__">(array_method, py::arg("dtype") = py::none(),
+                                  py::arg("copy") = py::none());
+    def_plain_method<"__array_wrap__">(array_wrap, py::arg("array"),
+                                       py::arg("context") = py::none(),
+                                       py::arg("return_scalar") = false);
     bind_dlpack(m);
 }
 

@@ -9,11 +9,14 @@
 #include "core/error.h"
 #include "ops/out.h"
 #include "ops/overlap.h"
+#include "python/dispatch.h"
 #include "python/docs.h"
 #include "python/errors.h"
 #include "python/interpreter.h"
 #include "python/numpy.h"
+#include "python/read.h"
 #include "python/tensor_object.h"
+#include "python/torch_function.h"
 #include "python/values.h"
 
 namespace py = pybind11;
@@ -25,11 +28,25 @@ namespace {
 constexpr std::string_view kUnused[] = {"sparse_grad", "stable", "sorted", "non_blocking",
                                         "memory_format"};
 
-// Keywords of what makes tensors that mean nothing here: there is one layout and one kind of memory.
-bool is_ignored_option(PyObject* name) {
-    for (const char* ignored : {"layout", "pin_memory", "memory_format"})
-        if (PyUnicode_CompareWithASCIIString(name, ignored) == 0) return true;
-    return false;
+// Keywords of what makes tensors that mean nothing here: there is one layout and one kind of memory. What cannot
+// be their value is refused.
+bool is_ignored_option(const Form& form, PyObject* name, PyObject* value) {
+    const auto is = [&](const char* option) {
+        return PyUnicode_CompareWithASCIIString(name, option) == 0;
+    };
+    const auto require = [&](bool fits, const char* type) {
+        if (!fits && value != Py_None)
+            fail<TypeError>(form.owner->name(), "(): argument '", PyUnicode_AsUTF8(name),
+                            "' must be ", type, ", not ", Py_TYPE(value)->tp_name);
+        return true;
+    };
+    if (is("pin_memory")) return require(PyBool_Check(value), "bool");
+    MemoryFormat format;
+    if (is("memory_format"))
+        return require(read_memory_format(value, format), "tapegrad.memory_format");
+    if (!is("layout")) return false;
+    const auto type = py::reinterpret_steal<py::object>(imported("tapegrad._device", "layout"));
+    return require(PyObject_IsInstance(value, type.ptr()) == 1, "tapegrad.layout");
 }
 
 std::vector<std::string_view> lines(std::string_view text) {
@@ -369,6 +386,11 @@ PyObject* Operator::call_any(PyObject* self, PyObject* const* args, Py_ssize_t c
                       ". Use ", name_, forms_.back().signature, " instead."));
             return out ? call_into(call, slots, out) : invoke(call);
         }
+        if (take_note(args, count + (names ? PyTuple_GET_SIZE(names) : 0))) {
+            PyObject* result = call_again();
+            return result || PyErr_Occurred() ? result
+                                              : call_watched(*this, self, args, count, names);
+        }
         if (PyObject* result = self ? call_by_numpy(self, name_, args, count, names) : nullptr)
             return result;
         fail_call(*this, self, args, count, names);
@@ -454,7 +476,7 @@ bool bind_arguments(const Form& form, PyObject* self, PyObject* const* args, Py_
         } else if (!self && form.takes_out() &&
                    PyUnicode_CompareWithASCIIString(name, "out") == 0) {
             out = value == Py_None ? nullptr : value;
-        } else if (!form.has_options || !is_ignored_option(name)) {
+        } else if (!form.has_options || !is_ignored_option(form, name, value)) {
             return false;
         }
     }

@@ -115,6 +115,8 @@ public:
     // Several tensors as this operator's class in tapegrad.return_types.
     PyObject* wrap_results(const Tensor* results, int count) const;
     void attach_docstring();
+    // What Python has called: the method of Tensor, or the function.
+    PyObject* called(bool as_method) const { return as_method ? method_object_ : function_object_; }
     // Exchanges what Python calls.
     void watch(bool on);
 

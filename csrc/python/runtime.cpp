@@ -45,10 +45,12 @@ py::object nested_list(const Tensor& x, int dim, const char* data) {
 }
 
 PyObject* item_method(PyObject* self, PyObject*) {
-    return guarded([&] { return item(unwrap(self)); });
+    return guarded(
+        [&] { return is_overridden(self) ? ask_method("item", self) : item(unwrap(self)); });
 }
 PyObject* tolist_method(PyObject* self, PyObject*) {
     return guarded([&] {
+        if (is_overridden(self)) return ask_method("tolist", self);
         const Tensor x = unwrap(self);
         refuse_replay("the values of a tensor, as a list");
         return nested_list(x, 0, x.data<char>()).release().ptr();

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstring>
+#include <utility>
 
 #include "autograd/variable.h"
 #include "ops/arithmetic.h"
@@ -18,6 +19,7 @@
 #include "python/numpy.h"
 #include "python/replay.h"
 #include "python/tensor_attributes.h"
+#include "python/torch_function.h"
 
 namespace py = pybind11;
 
@@ -49,6 +51,7 @@ PyObject* new_object(PyTypeObject* type, Tensor&& tensor) {
         allow_finalizer(
             reinterpret_cast<PyObject*>(object));  // its former life may have used it up
     } else {
+        if (type != tensor_type) note_subclass(type);
         object = type == tensor_type ? PyObject_GC_New(TensorObject, type)
                                      : as_object(type->tp_alloc(type, 0));
         if (!object) throw py::error_already_set();
@@ -134,14 +137,17 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
 
 // ----------------------------------------------------------------------------- operators
 
-// What is no tensor and no number may be an array.
+// What is no tensor and no number may be an array, or give the result itself.
+PyObject* with_others(PyObject* left, PyObject* right, binaryfunc op) {
+    return take_note(left, right) ? op(left, right) : through_numpy(left, right, op);
+}
 template <class F>
 PyObject* two_operands(PyObject* left, PyObject* right, binaryfunc on_arrays, F f) {
     return guarded([&]() -> PyObject* {
         Arg a(0), b(0);
         if (!read_operand(left, a) || !read_operand(right, b)) {
             if (PyErr_Occurred()) return nullptr;
-            return through_numpy(left, right, on_arrays);
+            return with_others(left, right, on_arrays);
         }
         return wrap(f(a, b));
     });
@@ -172,18 +178,19 @@ PyObject* power_slot(PyObject* left, PyObject* right, PyObject* modulus) {
 PyObject* matmul_slot(PyObject* left, PyObject* right) {
     return guarded([&] {
         if (!is_tensor(left) || !is_tensor(right))
-            return through_numpy(left, right, PyNumber_MatrixMultiply);
+            return with_others(left, right, PyNumber_MatrixMultiply);
         return wrap(matmul(unwrap(left), unwrap(right)));
     });
 }
 
 // x += y: the tensor itself is the result. Anything but a tensor, a number or an array leaves it to +.
-template <class F> PyObject* in_place(PyObject* self, PyObject* other, F f) {
+template <class F> PyObject* in_place(PyObject* self, PyObject* other, binaryfunc again, F f) {
     return guarded([&]() -> PyObject* {
         Arg b(0);
         Tensor values;
         if (!read_operand(other, b)) {
             if (PyErr_Occurred()) return nullptr;
+            if (take_note(self, other)) return again(self, other);
             if (!may_be_array(other)) Py_RETURN_NOTIMPLEMENTED;
             values = array_operand(unwrap(self), other);
             b = Arg(values);
@@ -193,14 +200,21 @@ template <class F> PyObject* in_place(PyObject* self, PyObject* other, F f) {
         return self;
     });
 }
-template <Binary Op> PyObject* binary_in_place_slot(PyObject* self, PyObject* other) {
-    return in_place(self, other, [](const Tensor& a, const Arg& b) { binary_in_place(Op, a, b); });
+template <Binary Op, binaryfunc Again>
+PyObject* binary_in_place_slot(PyObject* self, PyObject* other) {
+    return in_place(self, other, Again,
+                    [](const Tensor& a, const Arg& b) { binary_in_place(Op, a, b); });
 }
-template <Integer Op> PyObject* integer_in_place_slot(PyObject* self, PyObject* other) {
-    return in_place(self, other, [](const Tensor& a, const Arg& b) { integer_in_place(Op, a, b); });
+template <Integer Op, binaryfunc Again>
+PyObject* integer_in_place_slot(PyObject* self, PyObject* other) {
+    return in_place(self, other, Again,
+                    [](const Tensor& a, const Arg& b) { integer_in_place(Op, a, b); });
+}
+PyObject* power_in_place(PyObject* self, PyObject* other) {
+    return PyNumber_InPlacePower(self, other, Py_None);
 }
 PyObject* power_in_place_slot(PyObject* self, PyObject* other, PyObject*) {
-    return in_place(self, other, power_);
+    return in_place(self, other, power_in_place, power_);
 }
 
 template <Unary Op> PyObject* unary_slot(PyObject* self) {
@@ -217,17 +231,25 @@ PyObject* positive_slot(PyObject* self) {
 int bool_slot(PyObject* self) {
     return guarded([&]() -> int { return is_nonzero(unwrap(self)); });
 }
+// The only element, as Python's own conversions have it.
+py::object element_of(PyObject* self) {
+    const Tensor& x = unwrap(self);
+    if (x.numel() != 1)
+        fail<ValueError>("only one element tensors can be converted to Python scalars");
+    return py::reinterpret_steal<py::object>(item(x));
+}
 PyObject* float_slot(PyObject* self) {
     return guarded([&]() -> PyObject* {
-        py::object value = py::reinterpret_steal<py::object>(item(unwrap(self)));
-        return PyNumber_Float(value.ptr());
+        static bool warned = false;  // once, as PyTorch does
+        if (unwrap(self).requires_grad() && !std::exchange(warned, true))
+            warn(
+                "Converting a tensor with requires_grad=True to a scalar may lead to unexpected "
+                "behavior.\nConsider using tensor.detach() first.");
+        return PyNumber_Float(element_of(self).ptr());
     });
 }
 PyObject* int_slot(PyObject* self) {
-    return guarded([&]() -> PyObject* {
-        py::object value = py::reinterpret_steal<py::object>(item(unwrap(self)));
-        return PyNumber_Long(value.ptr());
-    });
+    return guarded([&] { return PyNumber_Long(element_of(self).ptr()); });
 }
 PyObject* index_slot(PyObject* self) {
     return guarded([&]() -> PyObject* {
@@ -247,7 +269,8 @@ PyObject* compare_slot(PyObject* left, PyObject* right, int op) {
         Arg a(0), b(0);
         if (!read_operand(left, a) || !read_operand(right, b)) {
             if (PyErr_Occurred()) return nullptr;
-            return compare_through_numpy(left, right, op);
+            return take_note(left, right) ? PyObject_RichCompare(left, right, op)
+                                          : compare_through_numpy(left, right, op);
         }
         return wrap(compare(comparisons[op], a, b));
     });
@@ -366,18 +389,23 @@ void define_tensor_type(PyObject* module) {
         {Py_nb_xor, slot(integer_slot<Integer::BitwiseXor, PyNumber_Xor>)},
         {Py_nb_lshift, slot(integer_slot<Integer::LeftShift, PyNumber_Lshift>)},
         {Py_nb_rshift, slot(integer_slot<Integer::RightShift, PyNumber_Rshift>)},
-        {Py_nb_inplace_add, slot(binary_in_place_slot<Binary::Add>)},
-        {Py_nb_inplace_subtract, slot(binary_in_place_slot<Binary::Sub>)},
-        {Py_nb_inplace_multiply, slot(binary_in_place_slot<Binary::Mul>)},
-        {Py_nb_inplace_true_divide, slot(binary_in_place_slot<Binary::Div>)},
-        {Py_nb_inplace_remainder, slot(binary_in_place_slot<Binary::Remainder>)},
-        {Py_nb_inplace_floor_divide, slot(integer_in_place_slot<Integer::FloorDivide>)},
+        {Py_nb_inplace_add, slot(binary_in_place_slot<Binary::Add, PyNumber_InPlaceAdd>)},
+        {Py_nb_inplace_subtract, slot(binary_in_place_slot<Binary::Sub, PyNumber_InPlaceSubtract>)},
+        {Py_nb_inplace_multiply, slot(binary_in_place_slot<Binary::Mul, PyNumber_InPlaceMultiply>)},
+        {Py_nb_inplace_true_divide,
+         slot(binary_in_place_slot<Binary::Div, PyNumber_InPlaceTrueDivide>)},
+        {Py_nb_inplace_remainder,
+         slot(binary_in_place_slot<Binary::Remainder, PyNumber_InPlaceRemainder>)},
+        {Py_nb_inplace_floor_divide,
+         slot(integer_in_place_slot<Integer::FloorDivide, PyNumber_InPlaceFloorDivide>)},
         {Py_nb_inplace_power, slot(power_in_place_slot)},
-        {Py_nb_inplace_and, slot(integer_in_place_slot<Integer::BitwiseAnd>)},
-        {Py_nb_inplace_or, slot(integer_in_place_slot<Integer::BitwiseOr>)},
-        {Py_nb_inplace_xor, slot(integer_in_place_slot<Integer::BitwiseXor>)},
-        {Py_nb_inplace_lshift, slot(integer_in_place_slot<Integer::LeftShift>)},
-        {Py_nb_inplace_rshift, slot(integer_in_place_slot<Integer::RightShift>)},
+        {Py_nb_inplace_and, slot(integer_in_place_slot<Integer::BitwiseAnd, PyNumber_InPlaceAnd>)},
+        {Py_nb_inplace_or, slot(integer_in_place_slot<Integer::BitwiseOr, PyNumber_InPlaceOr>)},
+        {Py_nb_inplace_xor, slot(integer_in_place_slot<Integer::BitwiseXor, PyNumber_InPlaceXor>)},
+        {Py_nb_inplace_lshift,
+         slot(integer_in_place_slot<Integer::LeftShift, PyNumber_InPlaceLshift>)},
+        {Py_nb_inplace_rshift,
+         slot(integer_in_place_slot<Integer::RightShift, PyNumber_InPlaceRshift>)},
         {Py_nb_negative, slot(unary_slot<Unary::Neg>)},
         {Py_nb_absolute, slot(unary_slot<Unary::Abs>)},
         {Py_nb_positive, slot(positive_slot)},

@@ -29,6 +29,7 @@ from ._device import (
     strided,
 )
 from ._tensor import Tensor, is_tensor
+from . import _torch_function as _torch_function
 from . import _legacy, _size as _size, _tensor_rest
 from ._legacy import *  # noqa: F403
 from ._tensor_rest import *  # noqa: F403

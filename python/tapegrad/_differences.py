@@ -7,6 +7,7 @@ from typing import Any
 
 from . import _C
 from ._C import Tensor
+from ._C import _take_note as take_note
 
 __all__ = ["diff", "gradient"]
 
@@ -61,6 +62,8 @@ def diff(
         >>> tapegrad.diff(x, prepend=tapegrad.tensor([0]))
         tensor([1, 1, 2, 3])
     """
+    if take_note(input, prepend, append):
+        return diff(input, n=n, dim=dim, prepend=prepend, append=append)
     if input.dim() == 0:
         raise RuntimeError("diff expects input to be at least one-dimensional")
     dim = _dim(input, dim)
@@ -189,6 +192,8 @@ def gradient(
         >>> tapegrad.gradient(2 * x, spacing=[x])
         (tensor([2., 2., 2.]),)
     """
+    if take_note(input):
+        return gradient(input, spacing=spacing, dim=dim, edge_order=edge_order)
     if edge_order not in (1, 2):
         raise RuntimeError("tapegrad.gradient only supports edge_order=1 and edge_order=2.")
     if input.dtype is _C.uint8:

@@ -7,6 +7,7 @@ from typing import Any
 
 from . import _C, return_types
 from ._C import Tensor
+from ._C import _take_note as take_note
 from ._legacy import scalar_name
 
 __all__ = ["histogramdd"]
@@ -70,6 +71,8 @@ def histogramdd(
         tensor([[0., 1.],
                 [1., 2.]])
     """
+    if take_note(input, weight):
+        return histogramdd(input, bins, range=range, weight=weight, density=density)
     if input.dim() < 2:
         raise RuntimeError("tapegrad.histogramdd: input tensor should have at least 2 dimensions")
     if not input.is_floating_point():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import _C, linalg
 from ._C import Tensor
+from ._C import _take_note as take_note
 
 __all__ = ["pca_lowrank", "svd_lowrank"]
 
@@ -41,6 +42,8 @@ def svd_lowrank(
         >>> tapegrad.allclose(U @ tapegrad.diag(S) @ V.T, A, atol=1e-5)
         True
     """
+    if take_note(A, M):
+        return svd_lowrank(A, q=q, niter=niter, M=M)
     if M is not None:
         A = A - M.expand(A.shape)
     wide = A.shape[-2] < A.shape[-1]
@@ -77,6 +80,8 @@ def pca_lowrank(
         tensor([[1.],
                 [0.]])
     """
+    if take_note(A):
+        return pca_lowrank(A, q=q, center=center, niter=niter)
     m, n = A.shape[-2:]
     if q is None:
         q = min(6, m, n)

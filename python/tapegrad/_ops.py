@@ -6,8 +6,9 @@ from typing import Any
 
 from . import _C
 from ._C import Tensor
+from ._indexing import OPERATORS
 
-__all__ = ["OpOverload", "OpOverloadPacket", "named", "ops"]
+__all__ = ["OpOverload", "OpOverloadPacket", "named", "of_indexing", "ops"]
 
 # What PyTorch calls an operator inside, where that is something else.
 _ATEN_NAMES = {
@@ -20,7 +21,7 @@ _ATEN_NAMES = {
     "flatten": "view",
     "chunk": "split",
 }
-_TENSOR = {"add", "sub", "mul", "div", "split"}
+_TENSOR = {"add", "sub", "mul", "div", "split", "slice", "index"}
 _BY_OPERAND = {
     *("eq", "ne", "lt", "le", "gt", "ge", "remainder", "masked_fill", "fill", "rsub"),
     *("bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_left_shift", "bitwise_right_shift"),
@@ -149,6 +150,8 @@ class OpOverloadPacket:
 
 
 def _run(operator: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if operator in OPERATORS:
+        return OPERATORS[operator][2](*args, **kwargs)
     places = (getattr(owner, operator, None) for owner in (_C, _C._linalg, Tensor))
     function: Any = next(found for found in places if callable(found))  # `double` is a dtype, too
     return function(*args, **kwargs)
@@ -165,6 +168,7 @@ class _Aten:
         if not packets:
             operators = [op["name"] for op in _C._operators()]
             names = {_ATEN_NAMES.get(operator, operator): operator for operator in operators}
+            names.update((aten, operator) for operator, (aten, *_) in OPERATORS.items())
             names.update(zip(operators, operators))
             packets.update((aten, OpOverloadPacket(aten, op)) for aten, op in names.items())
         if name not in packets:
@@ -192,3 +196,9 @@ def named(operator: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> OpOve
     if form._operator == operator:
         return form
     return OpOverload(packet, form._overloadname, operator)
+
+
+def of_indexing(operator: str) -> OpOverload:
+    """The form of an operator that an index is made of."""
+    name, overload, _ = OPERATORS[operator]
+    return OpOverload(getattr(ops.aten, name), overload, operator)

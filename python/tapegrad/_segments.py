@@ -6,6 +6,7 @@ from typing import Any
 
 from . import _C
 from ._C import Tensor
+from ._C import _take_note as take_note
 from ._legacy import scalar_name
 
 __all__ = ["segment_reduce"]
@@ -85,6 +86,17 @@ def segment_reduce(
         >>> tapegrad.segment_reduce(x, "sum", lengths=tapegrad.tensor([1, 3]))
         tensor([1., 9.])
     """
+    if take_note(data, lengths, indices, offsets):
+        return segment_reduce(
+            data,
+            reduce,
+            lengths=lengths,
+            indices=indices,
+            offsets=offsets,
+            axis=axis,
+            unsafe=unsafe,
+            initial=initial,
+        )
     reduce = {"amax": "max", "amin": "min"}.get(reduce, reduce)
     if reduce not in _NOTHING:
         raise RuntimeError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copyreg
 from collections.abc import Callable
 from copy import deepcopy
+from types import FunctionType
 from typing import Any
 
 from . import _C
@@ -474,7 +475,15 @@ def _reversed(self: Tensor) -> Tensor:
     return self if self.dim() == 0 else self.flip(0)
 
 
-for name, value in {
+def add_members(members: dict[str, Any]) -> None:
+    """Put functions and properties into Tensor, under their names."""
+    for name, value in members.items():
+        if isinstance(value, FunctionType) and value.__name__.startswith("_"):
+            value.__name__, value.__qualname__ = name, f"Tensor.{name}"
+        setattr(Tensor, name, value)
+
+
+_MEMBERS = {
     "__reversed__": _reversed,
     "__contains__": _contains,
     "__repr__": _repr,
@@ -508,5 +517,5 @@ for name, value in {
     "_make_subclass": staticmethod(
         lambda cls, data, requires_grad=False: _C._make_subclass(cls, data, requires_grad)
     ),
-}.items():
-    setattr(Tensor, name, value)
+}
+add_members(_MEMBERS)

@@ -9,8 +9,10 @@ from typing import Any, NoReturn
 
 from . import _C
 from ._C import Tensor
+from ._C import _take_note as take_note
 from ._differences import diff
 from ._legacy import type_name
+from ._tensor import add_members
 
 # The package exports these names.
 __all__ = [
@@ -76,6 +78,8 @@ def conj_physical(input: Tensor) -> Tensor:
         >>> tapegrad.conj_physical(tapegrad.ones(2))
         tensor([1., 1.])
     """
+    if take_note(input):
+        return conj_physical(input)
     return input
 
 
@@ -87,6 +91,8 @@ def conj_physical_(input: Tensor) -> Tensor:
         >>> tapegrad.conj_physical_(tapegrad.ones(2))
         tensor([1., 1.])
     """
+    if take_note(input):
+        return conj_physical_(input)
     return input
 
 
@@ -98,6 +104,8 @@ def is_signed(input: Tensor) -> bool:
         >>> tapegrad.is_signed(tapegrad.ones(2)), tapegrad.is_signed(tapegrad.tensor([True]))
         (True, False)
     """
+    if take_note(input):
+        return is_signed(input)
     return input.dtype.is_signed
 
 
@@ -135,6 +143,8 @@ def adjoint(input: Tensor) -> Tensor:
         tensor([[1, 3],
                 [2, 4]])
     """
+    if take_note(input):
+        return adjoint(input)
     return _transposed(input, "adjoint()")
 
 
@@ -179,6 +189,8 @@ def is_same_size(input: Tensor, other: Tensor) -> bool:
         >>> tapegrad.is_same_size(tapegrad.ones(2), tapegrad.ones(1, 2))
         False
     """
+    if take_note(input, other):
+        return is_same_size(input, other)
     if not isinstance(other, Tensor):
         kind = type(other).__name__
         raise TypeError(f"is_same_size(): argument 'other' (position 2) must be Tensor, not {kind}")
@@ -193,6 +205,8 @@ def narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor:
         >>> tapegrad.narrow_copy(tapegrad.arange(5), 0, 1, 3)
         tensor([1, 2, 3])
     """
+    if take_note(input):
+        return narrow_copy(input, dim, start, length)
     return input.narrow(dim, start, length).clone()
 
 
@@ -209,6 +223,8 @@ def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
         >>> tapegrad.nonzero_static(tapegrad.tensor([0, 1, 1]), size=3).flatten()
         tensor([ 1,  2, -1])
     """
+    if take_note(input):
+        return nonzero_static(input, size=size, fill_value=fill_value)
     if size < 0:
         raise RuntimeError("nonzero_static: 'size' must be an non-negative integer")
     found = input.nonzero()[:size]
@@ -255,11 +271,7 @@ def _as_subclass(self: Tensor, cls: type[Tensor]) -> Tensor:
         raise TypeError(f"cls must be a type (got {type(cls).__name__})")
     if not issubclass(cls, Tensor):
         raise RuntimeError(f"Creating a new Tensor subclass {cls.__name__} but it is none of them")
-    if not self.requires_grad:
-        return _C._make_subclass(cls, self, False)
-    view = self.view(self.shape) if self.is_contiguous() else self.unsqueeze(0).squeeze(0)
-    view.__class__ = cls
-    return view
+    return _C._alias(cls, self)
 
 
 def _resized(self: Tensor, name: str, shape: Any) -> Tensor:
@@ -478,7 +490,7 @@ def _set_volatile(self: Tensor, value: Any) -> None:
     )
 
 
-for name, value in {
+_MEMBERS = {
     "H": property(_H),
     "_typed_storage": _typed_storage,
     "adjoint": adjoint,
@@ -504,5 +516,5 @@ for name, value in {
     "storage_type": _storage_type,
     "untyped_storage": _untyped_storage,
     "volatile": property(_volatile, _set_volatile),
-}.items():
-    setattr(Tensor, name, value)
+}
+add_members(_MEMBERS)

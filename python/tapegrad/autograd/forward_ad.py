@@ -45,6 +45,7 @@ class DualTensor(Tensor):
     _shares: bool  # whether it is a view, of a tensor that has a tangent
     _primal: Tensor
     _tangent: Tensor
+    __torch_function__ = _C._disabled_torch_function_impl
 
     def __repr__(self, *, tensor_contents: str | None = None) -> str:
         text = repr(self._primal)

@@ -63,13 +63,8 @@ def _setitem(original: Callable[..., Any]) -> Callable[..., Any]:
     return setitem
 
 
-def _where(original: Callable[..., Any]) -> Callable[..., Any]:
-    # As a function it has its condition first: of two bools nobody could tell.
-    return lambda self, condition, other: _C.where(condition, self, other)
-
-
 def _prepare() -> None:
-    makers = [("__getitem__", _getitem), ("__setitem__", _setitem), ("where", _where)]
+    makers = [("__getitem__", _getitem), ("__setitem__", _setitem)]
     places: list[tuple[Any, str, Any]] = [(Tensor, name, make) for name, make in makers]
     for owner in (_C, tapegrad, Tensor):
         places += [(owner, name, _guarded_question) for name in _QUESTIONS]

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from .. import _C
 from .._C import Tensor
 from ..autograd.function import transforms
-from ..utils._python_dispatch import _dispatch, _modes
+from ..utils._python_dispatch import _dispatch, _modes, below
 from . import _guards
 
 __all__ = [
@@ -85,6 +85,7 @@ class BatchedTensor(Tensor):
     """A tensor inside of `vmap`: what the program sees of it is one sample."""
 
     __slots__ = ("_level", "_value")
+    __torch_function__ = _C._disabled_torch_function_impl
     _level: Level
     _value: Tensor
 
@@ -204,24 +205,6 @@ class asked:
 
     def __exit__(self, *exc_info: object) -> None:
         _modes.stack.pop()
-        _C._set_dispatching(bool(_modes.stack))
-
-
-class below:
-    """A block in which only the modes further out than one are asked."""
-
-    def __init__(self, level: Any) -> None:
-        self.level = level
-
-    def __enter__(self) -> None:
-        stack = _modes.stack
-        place = stack.index(self.level) if self.level in stack else len(stack)
-        self.cut = stack[place:]
-        del stack[place:]
-        _C._set_dispatching(bool(stack))
-
-    def __exit__(self, *exc_info: object) -> None:
-        _modes.stack.extend(self.cut)
         _C._set_dispatching(bool(_modes.stack))
 
 

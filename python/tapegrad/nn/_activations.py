@@ -8,6 +8,7 @@ import tapegrad
 
 from .. import _C
 from .._C import Tensor
+from .._C import _take_note as take_note
 
 __all__ = [
     "celu",
@@ -185,6 +186,8 @@ def softsign(input: Tensor) -> Tensor:
         >>> tapegrad.nn.functional.softsign(tapegrad.tensor([-4.0, 0.5, 8.0]))
         tensor([-0.8000,  0.3333,  0.8889])
     """
+    if take_note(input):
+        return softsign(input)
     return input / (input.abs() + 1)
 
 
@@ -196,6 +199,8 @@ def tanhshrink(input: Tensor) -> Tensor:
         >>> tapegrad.nn.functional.tanhshrink(tapegrad.tensor([-4.0, 0.5, 8.0]))
         tensor([-3.0007,  0.0379,  7.0000])
     """
+    if take_note(input):
+        return tanhshrink(input)
     return input - input.tanh()
 
 
@@ -251,6 +256,8 @@ def gumbel_softmax(
         >>> tapegrad.nn.functional.gumbel_softmax(tapegrad.zeros(3), hard=True).sum()
         tensor(1.)
     """
+    if take_note(logits):
+        return gumbel_softmax(logits, tau=tau, hard=hard, eps=eps, dim=dim)
     if eps != 1e-10:
         warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
     with tapegrad.no_grad():

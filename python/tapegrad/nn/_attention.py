@@ -10,6 +10,7 @@ import tapegrad
 
 from .. import _C
 from .._C import Tensor
+from .._C import _take_note as take_note
 
 __all__ = ["multi_head_attention_forward", "scaled_dot_product_attention"]
 
@@ -183,6 +184,51 @@ def multi_head_attention_forward(
         >>> F.multi_head_attention_forward(x, x, x, 2, 1, *parts, eye, None)[0]
         tensor([[[1., 2.]]])
     """
+    if take_note(
+        query,
+        key,
+        value,
+        in_proj_weight,
+        in_proj_bias,
+        bias_k,
+        bias_v,
+        out_proj_weight,
+        out_proj_bias,
+        key_padding_mask,
+        attn_mask,
+        q_proj_weight,
+        k_proj_weight,
+        v_proj_weight,
+        static_k,
+        static_v,
+    ):
+        return multi_head_attention_forward(
+            query,
+            key,
+            value,
+            embed_dim_to_check,
+            num_heads,
+            in_proj_weight,
+            in_proj_bias,
+            bias_k,
+            bias_v,
+            add_zero_attn,
+            dropout_p,
+            out_proj_weight,
+            out_proj_bias,
+            training=training,
+            key_padding_mask=key_padding_mask,
+            need_weights=need_weights,
+            attn_mask=attn_mask,
+            use_separate_proj_weight=use_separate_proj_weight,
+            q_proj_weight=q_proj_weight,
+            k_proj_weight=k_proj_weight,
+            v_proj_weight=v_proj_weight,
+            static_k=static_k,
+            static_v=static_v,
+            average_attn_weights=average_attn_weights,
+            is_causal=is_causal,
+        )
     batched = _check_ranks(query, key, value, key_padding_mask, attn_mask, num_heads)
     if not batched:
         same_keys, same = key is value, query is key

@@ -9,6 +9,7 @@ from typing import Any
 import tapegrad
 
 from .._C import Tensor
+from .._C import _take_note as take_note
 
 __all__ = [
     "fractional_max_pool2d",
@@ -116,6 +117,15 @@ def fractional_max_pool2d_with_indices(
     _random_samples: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """As :func:`fractional_max_pool2d`, with the places of the maxima in each plane."""
+    if take_note(input, _random_samples):
+        return fractional_max_pool2d_with_indices(
+            input,
+            kernel_size,
+            output_size=output_size,
+            output_ratio=output_ratio,
+            return_indices=return_indices,
+            _random_samples=_random_samples,
+        )
     return _pool(2, input, kernel_size, output_size, output_ratio, _random_samples)
 
 
@@ -128,6 +138,15 @@ def fractional_max_pool3d_with_indices(
     _random_samples: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """As :func:`fractional_max_pool3d`, with the places of the maxima in each volume."""
+    if take_note(input, _random_samples):
+        return fractional_max_pool3d_with_indices(
+            input,
+            kernel_size,
+            output_size=output_size,
+            output_ratio=output_ratio,
+            return_indices=return_indices,
+            _random_samples=_random_samples,
+        )
     return _pool(3, input, kernel_size, output_size, output_ratio, _random_samples)
 
 
@@ -162,6 +181,15 @@ def fractional_max_pool2d(
         tensor([[[ 5.,  7.],
                  [13., 15.]]])
     """
+    if take_note(input, _random_samples):
+        return fractional_max_pool2d(
+            input,
+            kernel_size,
+            output_size=output_size,
+            output_ratio=output_ratio,
+            return_indices=return_indices,
+            _random_samples=_random_samples,
+        )
     both = _pool(2, input, kernel_size, output_size, output_ratio, _random_samples)
     return both if return_indices else both[0]
 
@@ -182,5 +210,14 @@ def fractional_max_pool3d(
         >>> F.fractional_max_pool3d(tapegrad.ones(1, 4, 4, 4), 2, output_ratio=0.5).shape
         tapegrad.Size([1, 2, 2, 2])
     """
+    if take_note(input, _random_samples):
+        return fractional_max_pool3d(
+            input,
+            kernel_size,
+            output_size=output_size,
+            output_ratio=output_ratio,
+            return_indices=return_indices,
+            _random_samples=_random_samples,
+        )
     both = _pool(3, input, kernel_size, output_size, output_ratio, _random_samples)
     return both if return_indices else both[0]

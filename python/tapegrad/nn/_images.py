@@ -25,6 +25,7 @@ from .._C import (
     pixel_shuffle,
     pixel_unshuffle,
 )
+from .._C import _take_note as take_note
 
 __all__ = [
     "adaptive_avg_pool1d",
@@ -270,6 +271,8 @@ def adaptive_max_pool1d(input: Tensor, output_size: _Size, return_indices: bool 
         >>> tapegrad.nn.functional.adaptive_max_pool1d(tapegrad.tensor([[1.0, 3.0, 5.0]]), 2)
         tensor([[3., 5.]])
     """
+    if take_note(input):
+        return adaptive_max_pool1d(input, output_size, return_indices=return_indices)
     both = adaptive_max_pool1d_with_indices(input, output_size)
     return both if return_indices else both[0]
 
@@ -282,6 +285,8 @@ def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = 
         >>> tuple(tapegrad.nn.functional.adaptive_max_pool2d(tapegrad.ones(3, 8, 8), 2).shape)
         (3, 2, 2)
     """
+    if take_note(input):
+        return adaptive_max_pool2d(input, output_size, return_indices=return_indices)
     both = adaptive_max_pool2d_with_indices(input, output_size)
     return both if return_indices else both[0]
 
@@ -294,6 +299,8 @@ def adaptive_max_pool3d(input: Tensor, output_size: Any, return_indices: bool = 
         >>> tuple(tapegrad.nn.functional.adaptive_max_pool3d(tapegrad.ones(3, 8, 8, 8), 2).shape)
         (3, 2, 2, 2)
     """
+    if take_note(input):
+        return adaptive_max_pool3d(input, output_size, return_indices=return_indices)
     both = adaptive_max_pool3d_with_indices(input, output_size)
     return both if return_indices else both[0]
 
@@ -334,6 +341,8 @@ def lp_pool1d(
         >>> tapegrad.nn.functional.lp_pool1d(tapegrad.tensor([[3.0, 4.0]]), 2, 2)
         tensor([[5.]])
     """
+    if take_note(input):
+        return lp_pool1d(input, norm_type, kernel_size, stride=stride, ceil_mode=ceil_mode)
     return _lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
 
 
@@ -351,6 +360,8 @@ def lp_pool2d(
         >>> tapegrad.nn.functional.lp_pool2d(tapegrad.tensor([[[3.0, 4.0], [0.0, 0.0]]]), 2, 2)
         tensor([[[5.]]])
     """
+    if take_note(input):
+        return lp_pool2d(input, norm_type, kernel_size, stride=stride, ceil_mode=ceil_mode)
     return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
 
 
@@ -368,6 +379,8 @@ def lp_pool3d(
         >>> tuple(tapegrad.nn.functional.lp_pool3d(tapegrad.ones(1, 4, 4, 4), 2, 2).shape)
         (1, 2, 2, 2)
     """
+    if take_note(input):
+        return lp_pool3d(input, norm_type, kernel_size, stride=stride, ceil_mode=ceil_mode)
     return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)
 
 
@@ -442,6 +455,10 @@ def max_unpool1d(
         >>> F.max_unpool1d(*F.max_pool1d(x, 2, return_indices=True), 2)
         tensor([[0., 3., 2., 0.]])
     """
+    if take_note(input, indices):
+        return max_unpool1d(
+            input, indices, kernel_size, stride=stride, padding=padding, output_size=output_size
+        )
     return _max_unpool(1, input, indices, kernel_size, stride, padding, output_size)
 
 
@@ -463,6 +480,10 @@ def max_unpool2d(
         tensor([[[0., 3.],
                  [0., 0.]]])
     """
+    if take_note(input, indices):
+        return max_unpool2d(
+            input, indices, kernel_size, stride=stride, padding=padding, output_size=output_size
+        )
     return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
 
 
@@ -483,6 +504,10 @@ def max_unpool3d(
         >>> tuple(F.max_unpool3d(*both, 2).shape)
         (1, 4, 4, 4)
     """
+    if take_note(input, indices):
+        return max_unpool3d(
+            input, indices, kernel_size, stride=stride, padding=padding, output_size=output_size
+        )
     return _max_unpool(3, input, indices, kernel_size, stride, padding, output_size)
 
 
@@ -506,6 +531,8 @@ def pad(
         >>> tapegrad.nn.functional.pad(tapegrad.tensor([[1.0, 2.0, 3.0]]), (1, 1), "reflect")
         tensor([[2., 1., 2., 3., 2.]])
     """
+    if take_note(input):
+        return _pad(input, pad, mode=mode, value=value)
     pad = list(pad)
     if len(pad) % 2 != 0:
         raise RuntimeError("Padding length must be divisible by 2")
@@ -538,6 +565,9 @@ def pad(
     if mode == "circular":
         return _C.circular_pad(input, pad)
     raise NotImplementedError(f"Unrecognised padding mode {mode}")
+
+
+_pad = pad  # for itself, which has a parameter of this name
 
 
 def unfold(
@@ -615,6 +645,16 @@ def interpolate(
         >>> tapegrad.nn.functional.interpolate(x, scale_factor=2, mode="linear")
         tensor([[[1.0000, 1.5000, 2.5000, 3.0000]]])
     """
+    if take_note(input):
+        return interpolate(
+            input,
+            size=size,
+            scale_factor=scale_factor,
+            mode=mode,
+            align_corners=align_corners,
+            recompute_scale_factor=recompute_scale_factor,
+            antialias=antialias,
+        )
     if mode in _COPYING and align_corners is not None:
         raise ValueError(
             "align_corners option can only be set with the interpolating modes: "
@@ -680,6 +720,10 @@ def upsample(
     align_corners: bool | None = None,
 ) -> Tensor:
     """The old name of :func:`interpolate`."""
+    if take_note(input):
+        return upsample(
+            input, size=size, scale_factor=scale_factor, mode=mode, align_corners=align_corners
+        )
     warnings.warn(
         "`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.",
         stacklevel=2,
@@ -689,6 +733,8 @@ def upsample(
 
 def upsample_nearest(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
     """:func:`interpolate` with mode "nearest"."""
+    if take_note(input):
+        return upsample_nearest(input, size=size, scale_factor=scale_factor)
     warnings.warn(
         "`nn.functional.upsample_nearest` is deprecated. Use `nn.functional.interpolate` instead.",
         stacklevel=2,
@@ -698,6 +744,8 @@ def upsample_nearest(input: Tensor, size: Any = None, scale_factor: Any = None) 
 
 def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
     """:func:`interpolate` with mode "bilinear" and aligned corners."""
+    if take_note(input):
+        return upsample_bilinear(input, size=size, scale_factor=scale_factor)
     warnings.warn(
         "`nn.functional.upsample_bilinear` is deprecated. Use `nn.functional.interpolate` instead.",
         stacklevel=2,
@@ -721,6 +769,8 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
         tensor([[[[-0.5000,  0.0000],
                   [ 0.5000,  0.0000]]]])
     """
+    if take_note(theta):
+        return affine_grid(theta, size, align_corners=align_corners)
     if not theta.is_floating_point():
         raise ValueError(f"Expected theta to have floating point type, but got {theta.dtype}")
     size = tuple(size)
@@ -854,6 +904,10 @@ def grid_sample(
         >>> tapegrad.nn.functional.grid_sample(x, tapegrad.zeros(1, 1, 1, 2), align_corners=False)
         tensor([[[[2.]]]])
     """
+    if take_note(input, grid):
+        return grid_sample(
+            input, grid, mode=mode, padding_mode=padding_mode, align_corners=align_corners
+        )
     if mode not in ("bilinear", "nearest", "bicubic"):
         raise ValueError(
             "nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', "
@@ -971,6 +1025,8 @@ def dropout1d(
         >>> tapegrad.nn.functional.dropout1d(tapegrad.ones(2, 3), training=False).sum()
         tensor(6.)
     """
+    if take_note(input):
+        return dropout1d(input, p=p, training=training, inplace=inplace)
     _check_probability(p)
     if input.dim() not in (2, 3):
         raise RuntimeError(
@@ -998,6 +1054,8 @@ def dropout2d(
         >>> tapegrad.nn.functional.dropout2d(tapegrad.ones(1, 2, 3, 3), training=False).sum()
         tensor(18.)
     """
+    if take_note(input):
+        return dropout2d(input, p=p, training=training, inplace=inplace)
     _check_probability(p)
     if input.dim() not in (3, 4):
         warnings.warn(
@@ -1030,6 +1088,8 @@ def dropout3d(
         >>> tapegrad.nn.functional.dropout3d(tapegrad.ones(2, 3, 3, 3), training=False).sum()
         tensor(54.)
     """
+    if take_note(input):
+        return dropout3d(input, p=p, training=training, inplace=inplace)
     _check_probability(p)
     if input.dim() not in (4, 5):
         warnings.warn(
@@ -1059,6 +1119,8 @@ def alpha_dropout(
         >>> tapegrad.nn.functional.alpha_dropout(tapegrad.ones(3))
         tensor([1., 1., 1.])
     """
+    if take_note(input):
+        return alpha_dropout(input, p=p, training=training, inplace=inplace)
     return _alpha_dropout(input, p, training, inplace, False)
 
 
@@ -1072,6 +1134,8 @@ def feature_alpha_dropout(
         >>> tapegrad.nn.functional.feature_alpha_dropout(tapegrad.ones(1, 3))
         tensor([[1., 1., 1.]])
     """
+    if take_note(input):
+        return feature_alpha_dropout(input, p=p, training=training, inplace=inplace)
     return _alpha_dropout(input, p, training, inplace, True)
 
 
@@ -1094,6 +1158,8 @@ def local_response_norm(
         >>> tapegrad.nn.functional.local_response_norm(tapegrad.ones(1, 1, 1), 1, 3.0, 0.5)
         tensor([[[0.5000]]])
     """
+    if take_note(input):
+        return local_response_norm(input, size, alpha=alpha, beta=beta, k=k)
     if input.dim() < 3:
         raise ValueError(
             "Expected 3D or higher dimensionality                          input "

@@ -11,6 +11,7 @@ import tapegrad
 from .. import _C
 from .._arguments import has_values
 from .._C import Tensor
+from .._C import _take_note as take_note
 from . import functional as F
 
 __all__ = [
@@ -62,6 +63,8 @@ def huber_loss(
         >>> F.huber_loss(tapegrad.tensor([0.0, 0.0]), tapegrad.tensor([1.0, 4.0]), delta=2.0)
         tensor(3.2500)
     """
+    if take_note(input, target, weight):
+        return huber_loss(input, target, reduction=reduction, delta=delta, weight=weight)
     if not delta > 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     if input.shape != target.shape:
@@ -105,6 +108,15 @@ def kl_div(
         >>> F.kl_div(tapegrad.zeros(1, 2), tapegrad.tensor([[0.5, 0.5]]), reduction="batchmean")
         tensor(-0.6931)
     """
+    if take_note(input, target):
+        return kl_div(
+            input,
+            target,
+            size_average=size_average,
+            reduce=reduce,
+            reduction=reduction,
+            log_target=log_target,
+        )
     if size_average is not None or reduce is not None:
         reduction = F._old_reduction(size_average, reduce)
     elif reduction == "mean":
@@ -154,6 +166,8 @@ def gaussian_nll_loss(
         >>> F.gaussian_nll_loss(tapegrad.zeros(2), tapegrad.ones(2), tapegrad.ones(2))
         tensor(0.5000)
     """
+    if take_note(input, target, var):
+        return gaussian_nll_loss(input, target, var, full=full, eps=eps, reduction=reduction)
     if not isinstance(var, Tensor):
         if var < 0:
             raise ValueError("var has negative entry/entries")
@@ -209,6 +223,17 @@ def poisson_nll_loss(
         >>> F.poisson_nll_loss(tapegrad.zeros(2), tapegrad.tensor([1.0, 3.0]))
         tensor(1.)
     """
+    if take_note(input, target):
+        return poisson_nll_loss(
+            input,
+            target,
+            log_input=log_input,
+            full=full,
+            size_average=size_average,
+            eps=eps,
+            reduce=reduce,
+            reduction=reduction,
+        )
     if size_average is not None or reduce is not None:
         reduction = F._old_reduction(size_average, reduce)
     if log_input:
@@ -253,6 +278,16 @@ def cosine_embedding_loss(
         >>> F.cosine_embedding_loss(x, -x, tapegrad.tensor([1]))
         tensor(2.)
     """
+    if take_note(input1, input2, target):
+        return cosine_embedding_loss(
+            input1,
+            input2,
+            target,
+            margin=margin,
+            size_average=size_average,
+            reduce=reduce,
+            reduction=reduction,
+        )
     if size_average is not None or reduce is not None:
         reduction = F._old_reduction(size_average, reduce)
     if target.dim() > 1:
@@ -299,6 +334,15 @@ def hinge_embedding_loss(
         >>> F.hinge_embedding_loss(tapegrad.tensor([0.5, 0.25]), tapegrad.tensor([1, -1]))
         tensor(0.6250)
     """
+    if take_note(input, target):
+        return hinge_embedding_loss(
+            input,
+            target,
+            margin=margin,
+            size_average=size_average,
+            reduce=reduce,
+            reduction=reduction,
+        )
     if size_average is not None or reduce is not None:
         reduction = F._old_reduction(size_average, reduce)
     loss = tapegrad.where(target != 1, (margin - input).clamp_min(0), 0) + tapegrad.where(
@@ -339,6 +383,16 @@ def margin_ranking_loss(
         >>> F.margin_ranking_loss(x, x + 2, tapegrad.tensor([1]))
         tensor(2.)
     """
+    if take_note(input1, input2, target):
+        return margin_ranking_loss(
+            input1,
+            input2,
+            target,
+            margin=margin,
+            size_average=size_average,
+            reduce=reduce,
+            reduction=reduction,
+        )
     if size_average is not None or reduce is not None:
         reduction = F._old_reduction(size_average, reduce)
     if not input1.dim() == input2.dim() == target.dim():
@@ -374,6 +428,10 @@ def soft_margin_loss(
         >>> F.soft_margin_loss(tapegrad.zeros(2), tapegrad.tensor([1.0, -1.0]))
         tensor(0.6931)
     """
+    if take_note(input, target):
+        return soft_margin_loss(
+            input, target, size_average=size_average, reduce=reduce, reduction=reduction
+        )
     if size_average is not None or reduce is not None:
         reduction = F._old_reduction(size_average, reduce)
     return F._reduce(-F.logsigmoid(target * input), reduction)
@@ -414,6 +472,17 @@ def multi_margin_loss(
         >>> F.multi_margin_loss(tapegrad.tensor([[1.0, 2.0]]), tapegrad.tensor([0]))
         tensor(1.)
     """
+    if take_note(input, target, weight):
+        return multi_margin_loss(
+            input,
+            target,
+            p=p,
+            margin=margin,
+            weight=weight,
+            size_average=size_average,
+            reduce=reduce,
+            reduction=reduction,
+        )
     if size_average is not None or reduce is not None:
         reduction = F._old_reduction(size_average, reduce)
     if p not in (1, 2):
@@ -460,6 +529,10 @@ def multilabel_margin_loss(
         >>> F.multilabel_margin_loss(x, tapegrad.tensor([3, 0, -1, 1]))
         tensor(0.8500)
     """
+    if take_note(input, target):
+        return multilabel_margin_loss(
+            input, target, size_average=size_average, reduce=reduce, reduction=reduction
+        )
     if size_average is not None or reduce is not None:
         reduction = F._old_reduction(size_average, reduce)
     if input.shape != target.shape:
@@ -505,6 +578,15 @@ def multilabel_soft_margin_loss(
         >>> F.multilabel_soft_margin_loss(tapegrad.zeros(1, 2), tapegrad.tensor([[1.0, 0.0]]))
         tensor(0.6931)
     """
+    if take_note(input, target, weight):
+        return multilabel_soft_margin_loss(
+            input,
+            target,
+            weight=weight,
+            size_average=size_average,
+            reduce=reduce,
+            reduction=reduction,
+        )
     if size_average is not None or reduce is not None:
         reduction = F._old_reduction(size_average, reduce)
     loss = -(target * F.logsigmoid(input) + (1 - target) * F.logsigmoid(-input))
@@ -574,6 +656,19 @@ def triplet_margin_loss(
         >>> F.triplet_margin_loss(a, a + 1, a + 1)
         tensor(1.0000)
     """
+    if take_note(anchor, positive, negative):
+        return triplet_margin_loss(
+            anchor,
+            positive,
+            negative,
+            margin=margin,
+            p=p,
+            eps=eps,
+            swap=swap,
+            size_average=size_average,
+            reduce=reduce,
+            reduction=reduction,
+        )
     if size_average is not None or reduce is not None:
         reduction = F._old_reduction(size_average, reduce)
 
@@ -614,6 +709,16 @@ def triplet_margin_with_distance_loss(
         ...     a, a, a + 1, distance_function=lambda x, y: (x - y).abs().sum(-1), margin=3.0)
         tensor(1.)
     """
+    if take_note(anchor, positive, negative):
+        return triplet_margin_with_distance_loss(
+            anchor,
+            positive,
+            negative,
+            distance_function=distance_function,
+            margin=margin,
+            swap=swap,
+            reduction=reduction,
+        )
     distance = F.pairwise_distance if distance_function is None else distance_function
     return _triplet(anchor, positive, negative, distance, margin, swap, reduction)
 
@@ -654,6 +759,16 @@ def ctc_loss(
         >>> F.ctc_loss(steps, tapegrad.tensor([[1]]), [2], [1], reduction="sum")
         tensor(1.0986)
     """
+    if take_note(log_probs, targets, input_lengths, target_lengths):
+        return ctc_loss(
+            log_probs,
+            targets,
+            input_lengths,
+            target_lengths,
+            blank=blank,
+            reduction=reduction,
+            zero_infinity=zero_infinity,
+        )
     single = log_probs.dim() == 2
     if single:
         log_probs = log_probs.unsqueeze(1)

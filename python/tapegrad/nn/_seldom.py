@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import _C
 from .._C import Tensor
+from .._C import _take_note as take_note
 from . import functional as F
 
 __all__ = ["conv_tbc", "linear_cross_entropy", "native_channel_shuffle"]
@@ -27,6 +28,8 @@ def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tenso
         >>> F.conv_tbc(tapegrad.ones(4, 1, 2), tapegrad.ones(3, 2, 1), tapegrad.zeros(1)).flatten()
         tensor([6., 6.])
     """
+    if take_note(input, weight, bias):
+        return conv_tbc(input, weight, bias, pad=pad)
     lines = _C.conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, padding=pad)
     return lines.permute(2, 0, 1)
 
@@ -76,6 +79,18 @@ def linear_cross_entropy(
         >>> F.linear_cross_entropy(tapegrad.ones(1, 2), tapegrad.ones(3, 2), tapegrad.tensor([0]))
         tensor(1.0986)
     """
+    if take_note(input, linear_weight, target, linear_bias, weight):
+        return linear_cross_entropy(
+            input,
+            linear_weight,
+            target,
+            linear_bias=linear_bias,
+            weight=weight,
+            reduction=reduction,
+            ignore_index=ignore_index,
+            label_smoothing=label_smoothing,
+            options=options,
+        )
     places = linear_weight.shape[:-1]
     rows = linear_weight.reshape(math.prod(places), linear_weight.shape[-1])
     bias = None if linear_bias is None else linear_bias.reshape(-1)

@@ -10,6 +10,7 @@ import tapegrad
 from .. import _C
 from .._arguments import has_values
 from .._C import Tensor
+from .._C import _take_note as take_note
 from .._legacy import scalar_name
 from ..utils._names import typename
 
@@ -76,6 +77,16 @@ def embedding(
         tensor([[1., 2.],
                 [0., 0.]])
     """
+    if take_note(input, weight):
+        return embedding(
+            input,
+            weight,
+            padding_idx=padding_idx,
+            max_norm=max_norm,
+            norm_type=norm_type,
+            scale_grad_by_freq=scale_grad_by_freq,
+            sparse=sparse,
+        )
     if weight.dim() != 2:
         raise RuntimeError("'weight' must be 2-D")
     padding = _row_number(padding_idx, weight)
@@ -166,6 +177,20 @@ def embedding_bag(
         tensor([[ 1.,  3.],
                 [10., 12.]])
     """
+    if take_note(input, weight, offsets, per_sample_weights):
+        return embedding_bag(
+            input,
+            weight,
+            offsets=offsets,
+            max_norm=max_norm,
+            norm_type=norm_type,
+            scale_grad_by_freq=scale_grad_by_freq,
+            mode=mode,
+            sparse=sparse,
+            per_sample_weights=per_sample_weights,
+            include_last_offset=include_last_offset,
+            padding_idx=padding_idx,
+        )
     if per_sample_weights is not None and input.shape != per_sample_weights.shape:
         raise ValueError(
             f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then "
@@ -283,6 +308,8 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
         >>> F.bilinear(tapegrad.ones(1, 2), tapegrad.ones(1, 3), tapegrad.ones(1, 2, 3))
         tensor([[6.]])
     """
+    if take_note(input1, input2, weight, bias):
+        return bilinear(input1, input2, weight, bias=bias)
     if input1.dim() != input2.dim():
         raise RuntimeError(
             f"bilinear(): input dimensions do not match: got {input1.dim()} and {input2.dim()}"
@@ -320,6 +347,8 @@ def normalize(
         >>> F.normalize(tapegrad.tensor([[3.0, 4.0]]))
         tensor([[0.6000, 0.8000]])
     """
+    if take_note(input, out):
+        return normalize(input, p=p, dim=dim, eps=eps, out=out)
     norm = input.norm(p, dim, keepdim=True)
     overflows = norm.isinf()
     if (
@@ -348,6 +377,8 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
         >>> F.cosine_similarity(tapegrad.tensor([[1.0, 1.0]]), tapegrad.tensor([[2.0, 2.0]]))
         tensor([1.0000])
     """
+    if take_note(x1, x2):
+        return cosine_similarity(x1, x2, dim=dim, eps=eps)
     dtype = tapegrad.promote_types(x1.dtype, x2.dtype)
     if not dtype.is_floating_point:
         name = scalar_name(dtype)
@@ -375,5 +406,7 @@ def pairwise_distance(
         >>> F.pairwise_distance(tapegrad.tensor([[0.0, 0.0]]), tapegrad.tensor([[3.0, 4.0]]))
         tensor([5.0000])
     """
+    if take_note(x1, x2):
+        return pairwise_distance(x1, x2, p=p, eps=eps, keepdim=keepdim)
     difference = x1 - x2 + eps
     return difference.norm(p, difference.dim() - 1, keepdim)

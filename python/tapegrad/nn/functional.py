@@ -10,6 +10,7 @@ import tapegrad
 from .. import _C
 from .._arguments import has_values
 from .._C import Tensor
+from .._C import _take_note as take_note
 from . import _activations, _fractional, _images, _losses
 from ._activations import *  # noqa: F403
 from ._attention import multi_head_attention_forward, scaled_dot_product_attention
@@ -250,6 +251,8 @@ def group_norm(
         >>> F.group_norm(tapegrad.tensor([[1.0, 3.0, 10.0, 30.0]]), 2)
         tensor([[-1.0000,  1.0000, -1.0000,  1.0000]])
     """
+    if take_note(input, weight, bias):
+        return group_norm(input, num_groups, weight=weight, bias=bias, eps=eps)
     sizes = input.shape
     if len(sizes) >= 2 and num_groups > 0:
         seen = [sizes[0] * sizes[1] // num_groups, num_groups, *sizes[2:]]
@@ -329,6 +332,17 @@ def instance_norm(
         tensor([[[-1.0000,  1.0000],
                  [-1.0000,  1.0000]]])
     """
+    if take_note(input, running_mean, running_var, weight, bias):
+        return instance_norm(
+            input,
+            running_mean=running_mean,
+            running_var=running_var,
+            weight=weight,
+            bias=bias,
+            use_input_stats=use_input_stats,
+            momentum=momentum,
+            eps=eps,
+        )
     if use_input_stats and input.shape[2:].numel() == 1:
         raise ValueError(
             f"Expected more than 1 spatial element when training, got input size {input.shape}"
@@ -371,6 +385,8 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         tensor([[0, 0, 1],
                 [1, 0, 0]])
     """
+    if take_note(tensor):
+        return one_hot(tensor, num_classes=num_classes)
     if tensor.dtype != tapegrad.int64:
         raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
     if tensor.numel() == 0:
@@ -518,6 +534,8 @@ def softmax(
         tensor([0.5000, 0.5000])
     """
     if dim is None:
+        if take_note(input):
+            return softmax(input, dim=dim, _stacklevel=_stacklevel, dtype=dtype)
         dim = _implicit_dim("softmax", input.dim())
     return _C.softmax(input, dim, dtype)
 
@@ -532,6 +550,8 @@ def softmin(
         >>> tapegrad.nn.functional.softmin(tapegrad.tensor([1.0, 1.0]), dim=0)
         tensor([0.5000, 0.5000])
     """
+    if take_note(input):
+        return softmin(input, dim=dim, _stacklevel=_stacklevel, dtype=dtype)
     if dim is None:
         dim = _implicit_dim("softmin", input.dim())
     return _C.softmax(-input, dim, dtype)
@@ -550,6 +570,8 @@ def log_softmax(
         tensor([-0.6931, -0.6931])
     """
     if dim is None:
+        if take_note(input):
+            return log_softmax(input, dim=dim, _stacklevel=_stacklevel, dtype=dtype)
         dim = _implicit_dim("log_softmax", input.dim())
     return _C.log_softmax(input, dim, dtype)
 
@@ -585,6 +607,15 @@ def mse_loss(
         >>> F.mse_loss(tapegrad.tensor([1.0, 2.0]), tapegrad.tensor([1.0, 4.0]))
         tensor(2.)
     """
+    if take_note(input, target, weight):
+        return mse_loss(
+            input,
+            target,
+            size_average=size_average,
+            reduce=reduce,
+            reduction=reduction,
+            weight=weight,
+        )
     if size_average is not None or reduce is not None:
         reduction = _old_reduction(size_average, reduce)
     if input.shape != target.shape:
@@ -610,6 +641,15 @@ def l1_loss(
         >>> F.l1_loss(tapegrad.tensor([1.0, 2.0]), tapegrad.tensor([1.0, 4.0]))
         tensor(1.)
     """
+    if take_note(input, target, weight):
+        return l1_loss(
+            input,
+            target,
+            size_average=size_average,
+            reduce=reduce,
+            reduction=reduction,
+            weight=weight,
+        )
     if size_average is not None or reduce is not None:
         reduction = _old_reduction(size_average, reduce)
     if input.shape != target.shape:
@@ -640,6 +680,10 @@ def smooth_l1_loss(
         >>> F.smooth_l1_loss(tapegrad.tensor([0.0, 0.0]), tapegrad.tensor([1.0, 3.0]))
         tensor(1.5000)
     """
+    if take_note(input, target):
+        return smooth_l1_loss(
+            input, target, size_average=size_average, reduce=reduce, reduction=reduction, beta=beta
+        )
     if size_average is not None or reduce is not None:
         reduction = _old_reduction(size_average, reduce)
     if input.shape != target.shape:
@@ -748,6 +792,15 @@ def binary_cross_entropy(
         >>> F.binary_cross_entropy(tapegrad.tensor([0.5]), tapegrad.tensor([1.0]))
         tensor(0.6931)
     """
+    if take_note(input, target, weight):
+        return binary_cross_entropy(
+            input,
+            target,
+            weight=weight,
+            size_average=size_average,
+            reduce=reduce,
+            reduction=reduction,
+        )
     if size_average is not None or reduce is not None:
         reduction = _old_reduction(size_average, reduce)
     if target.shape != input.shape:
@@ -807,6 +860,16 @@ def binary_cross_entropy_with_logits(
         >>> F.binary_cross_entropy_with_logits(tapegrad.tensor([0.0]), tapegrad.tensor([1.0]))
         tensor(0.6931)
     """
+    if take_note(input, target, weight, pos_weight):
+        return binary_cross_entropy_with_logits(
+            input,
+            target,
+            weight=weight,
+            size_average=size_average,
+            reduce=reduce,
+            reduction=reduction,
+            pos_weight=pos_weight,
+        )
     if size_average is not None or reduce is not None:
         reduction = _old_reduction(size_average, reduce)
     if target.shape != input.shape:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import tapegrad
 
+from .. import _C
 from .._C import Tensor
 from .._tensor import deepcopy_tensor
 
@@ -41,7 +42,11 @@ class Parameter(Tensor):
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
         if data is None:
             data = tapegrad.empty(0)
+        elif not isinstance(data, Tensor):
+            data = data.detach()  # whatever has this method
         return Tensor._make_subclass(cls, data, requires_grad)
+
+    __torch_function__ = _C._disabled_torch_function_impl
 
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()
@@ -67,6 +72,7 @@ class Buffer(Tensor):
     """
 
     persistent: bool
+    __torch_function__ = _C._disabled_torch_function_impl
 
     def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Buffer:
         if data is None:

@@ -2,7 +2,7 @@
 
 A mode stands in front of the operators: it sees what the program calls, before anything is
 recorded.  (PyTorch's stands behind the tape and sees the operators of the backward pass, too.)
-Indexing, conversions and what gives no tensor are not among the operators.
+An index is seen as the operators that PyTorch makes of it; what gives no tensor is not seen.
 
 Without a mode no call is slower: the first one that is entered exchanges what Python calls.
 """
@@ -15,7 +15,8 @@ from typing import Any
 
 from .. import _C
 from .._C import Tensor
-from .._ops import named
+from .._indexing import INDEXING, read_by, write_by
+from .._ops import named, of_indexing
 
 __all__ = ["TorchDispatchMode"]
 
@@ -55,6 +56,9 @@ class TorchDispatchMode:
         raise NotImplementedError
 
     def _intercept(self, operator: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if operator in INDEXING:
+            by = read_by if operator == "__getitem__" else write_by
+            return by(self._run_indexing, *args)
         if operator in _PARTS:
             result = _PARTS[operator](*args, **kwargs)
             if result is not NotImplemented:
@@ -63,11 +67,17 @@ class TorchDispatchMode:
             number_first = _NUMBER_FIRST.get(operator)
             if number_first is not None:
                 return number_first(*args)
+        return self._see(named(operator, args, kwargs), args, kwargs)
+
+    def _run_indexing(self, operator: str, *args: Any) -> Any:
+        return self._see(of_indexing(operator), args, {})
+
+    def _see(self, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         stack = _modes.stack
         stack.pop()
         _C._set_dispatching(bool(stack))
         try:
-            return self.__torch_dispatch__(named(operator, args, kwargs), (), args, kwargs)
+            return self.__torch_dispatch__(op, (), args, kwargs)
         finally:
             stack.append(self)
             _C._set_dispatching(True)
@@ -86,7 +96,30 @@ class TorchDispatchMode:
 
 def _dispatch(operator: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Called in the place of an operator while the thread has a mode."""
-    return _modes.stack[-1]._intercept(operator, args, kwargs)
+    mode = _modes.stack[-1]
+    if operator in INDEXING and not isinstance(mode, TorchDispatchMode):
+        # A transform sees to its own tensors before (func/_guards.py).
+        with below(mode):
+            return INDEXING[operator](*args)
+    return mode._intercept(operator, args, kwargs)
+
+
+class below:
+    """A block in which only the modes further out than one are asked."""
+
+    def __init__(self, mode: Any) -> None:
+        self.mode = mode
+
+    def __enter__(self) -> None:
+        stack = _modes.stack
+        place = stack.index(self.mode) if self.mode in stack else len(stack)
+        self.cut = stack[place:]
+        del stack[place:]
+        _C._set_dispatching(bool(stack))
+
+    def __exit__(self, *exc_info: object) -> None:
+        _modes.stack.extend(self.cut)
+        _C._set_dispatching(bool(_modes.stack))
 
 
 # ---------------------------------------------------------------------- operators of several

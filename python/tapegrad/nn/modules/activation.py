@@ -9,6 +9,9 @@ import tapegrad
 
 from ... import _C
 from ..._C import Tensor
+from ..._C import gelu as _gelu
+from ..._C import relu as _relu
+from ..._C import softplus as _softplus
 from .. import functional as F
 from ..init import constant_
 from ..parameter import Parameter
@@ -71,7 +74,7 @@ class ReLU(Module):
         self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
-        return input.relu_() if self.inplace else _C.relu(input)
+        return input.relu_() if self.inplace else _relu(input)
 
     def extra_repr(self) -> str:
         return "inplace=True" if self.inplace else ""
@@ -144,7 +147,7 @@ class GELU(Module):
         self.approximate = approximate
 
     def forward(self, input: Tensor) -> Tensor:
-        return _C.gelu(input, approximate=self.approximate)
+        return _gelu(input, approximate=self.approximate)
 
     def extra_repr(self) -> str:
         return f"approximate={self.approximate!r}"
@@ -231,7 +234,7 @@ class Softplus(Module):
         self.threshold = threshold
 
     def forward(self, input: Tensor) -> Tensor:
-        return _C.softplus(input, self.beta, self.threshold)
+        return _softplus(input, self.beta, self.threshold)
 
     def extra_repr(self) -> str:
         return f"beta={self.beta}, threshold={self.threshold}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ... import _C
 from ..._C import Tensor
+from ..._C import dropout as _dropout
 from .. import functional as F
 from .module import Module
 
@@ -48,7 +48,7 @@ class Dropout(_DropoutNd):
     def forward(self, input: Tensor) -> Tensor:
         if self.inplace:
             return F.dropout(input, self.p, self.training, True)
-        return _C.dropout(input, self.p, self.training)
+        return _dropout(input, self.p, self.training)
 
 
 class Dropout1d(_DropoutNd):
