@@ -27,7 +27,7 @@ struct SmallLuMatrices {
 };
 using SmallLu = void (*)(const SmallLuMatrices&);
 // Whether two fit into the first-level cache.
-constexpr int64_t lu_together(int64_t bytes) { return bytes <= 16 * 1024 ? 2 : 1; }
+constexpr int64_t lu_together(int64_t bytes) { return bytes <= 24 * 1024 ? 2 : 1; }
 
 // T X = B for triangular T (i, j) = t[i * t_row + j * t_col], in place of `columns` columns of B, which may begin
 // anywhere; up to the next multiple of 16 something is written.
