@@ -89,12 +89,13 @@ struct RecurrentLayer {
     }
     int64_t sums() const { return gates_of(cell) * units; }
 
-    // Whether the weights of the input stay in the second-level cache together with those of the state. Then
-    // each step takes its own products with them too: a thread finds there what it needs next and nobody
-    // else does, and that costs more than the best shape of a product gains.
+    // Whether steps also take the products with their inputs, one by one, where all weights stay in the cache: what
+    // a thread has made is then used by itself, which gains more than larger products would. Products of one
+    // column are added up in an order that depends on their rows.
     bool steps_take_inputs(int64_t features, size_t item) const {
-        constexpr int64_t kTogetherBytes = int64_t{1} << 18;
-        return sums() * (features + seen) * static_cast<int64_t>(item) <= kTogetherBytes;
+        constexpr int64_t kCachedBytes = int64_t{1} << 18;
+        return features > 1 &&
+               sums() * (features + seen) * static_cast<int64_t>(item) <= kCachedBytes;
     }
 
     // Calls f(step, first row, rows, first sequence) for the steps of some sequences, in the order of the
