@@ -100,6 +100,19 @@ def embedding(f: Functions, table: Any) -> Any:
     return f.embedding(INDICES, table)
 
 
+PLACES = np.random.default_rng(1).integers(0, 100, (64, 16))
+
+
+def gather(f: Functions, table: Any) -> Any:
+    """Elements of a table of 100x16, by 64 places in each of its columns."""
+    return f.gather(table, PLACES)
+
+
+def scatter_add(f: Functions, table: Any, values: Any) -> Any:
+    """A table of 100x16, and 64 values added in each of its columns."""
+    return f.scatter_add(table, PLACES, values)
+
+
 def reduction(name: str, dim: int | None) -> Callable[..., Any]:
     """Return the reduction `name` over `dim` as a function of one array."""
 

@@ -311,6 +311,22 @@ def _sequences() -> list[Workload]:
     return found
 
 
+def _tables() -> list[Workload]:
+    table, taken = (100, 16), expressions.PLACES.shape
+    return [
+        Workload(
+            "gather",
+            "gather, 64x16 of a table of 100x16, forward + backward",
+            _gradients(expressions.gather, table, result=taken, needs="gather"),
+        ),
+        Workload(
+            "scatter-add",
+            "scatter_add, 64x16 to a table of 100x16, forward + backward",
+            _gradients(expressions.scatter_add, table, taken, result=table, needs="scatter_add"),
+        ),
+    ]
+
+
 def _graphs() -> list[Workload]:
     model = Training((64, 64, 10), 32, activation="tanh")
     return [
@@ -366,6 +382,7 @@ WORKLOADS: tuple[Workload, ...] = (
     *_products(),
     *_convolutions(),
     *_sequences(),
+    *_tables(),
     *_graphs(),
     *_sweep(),
 )

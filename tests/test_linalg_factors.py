@@ -129,6 +129,19 @@ def test_not_a_number_is_not_lost(n: int) -> None:
     assert tg.linalg.matrix_exp(tg.full((n, n), math.inf)).isnan().all()
 
 
+@both
+@pytest.mark.parametrize("n", [8, 9, 20, 64])
+def test_not_a_number_spreads_as_it_does_in_lapack(lib: Any, n: int) -> None:
+    values = normal(n, n)
+    values[0, 0] = 9  # the first row is not exchanged
+    values[1, 1] = NAN
+    factors, pivots, _ = lib.linalg.lu_factor_ex(lib.from_numpy(values))
+    assert pivots[1] == 2
+    lost = np.isnan(factors.numpy())
+    assert not lost[:, 0].any() and not lost[0].any() and lost[1].sum() == 1
+    assert lost[2:, 1:].all()
+
+
 def test_not_a_number_does_not_hang() -> None:
     for n, value in itertools.product((1, 3, 12, 70), (NAN, INF, -INF)):
         a = tg.eye(n)

@@ -295,10 +295,13 @@ def test_gradients_to_be_differentiated_are_the_same(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("units", [5, 64])
+@pytest.mark.parametrize("features", [1, 9])
 @pytest.mark.parametrize("batch", [1, 3, 16, 70])
-def test_same_bits_at_any_number_of_threads(kind: str, units: int, batch: int) -> None:
-    layer = layer_of(tg, kind, 9, units)
-    x = to_ours(random(30, batch, 9, dtype="float32"), True)
+def test_same_bits_at_any_number_of_threads(
+    kind: str, units: int, features: int, batch: int
+) -> None:
+    layer = layer_of(tg, kind, features, units)
+    x = to_ours(random(30, batch, features, dtype="float32"), True)
     before = tg.get_num_threads()
     found = []
     try:

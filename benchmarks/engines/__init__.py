@@ -17,6 +17,7 @@ _CLASSES: dict[str, tuple[str, str, dict[str, object]]] = {
     "torch-2": ("mirror", "TorchEngine", {"threads": 2}),
     "numpy": ("numpy_tape", "NumPyEngine", {}),
     "jax": ("jax_jit", "JaxEngine", {}),
+    "mlx": ("mlx_compile", "MlxEngine", {}),
     "hips": ("hips", "HipsEngine", {}),
 }
 NAMES = tuple(_CLASSES)

@@ -45,7 +45,40 @@ class JaxEngine(Engine):
             mean=jnp.mean,
             max=jnp.max,
             cross_entropy=cross_entropy,
+            lstm=self._lstm,
+            gru=self._gru,
+            embedding=lambda index, w: w[index],
+            gather=lambda x, index: jnp.take_along_axis(x, index, 0),
+            scatter_add=lambda x, index, y: x.at[index, jnp.arange(x.shape[1])].add(y),
         )
+
+    def _lstm(self, x: Any, weights: Any) -> Any:
+        w_ih, w_hh, b_ih, b_hh = weights
+        sigmoid, tanh = self.jax.nn.sigmoid, self.jnp.tanh
+
+        def step(state: Any, sums: Any) -> Any:
+            h, c = state
+            i, f, g, o = self.jnp.split(sums + h @ w_hh.T, 4, -1)
+            c = sigmoid(f) * c + sigmoid(i) * tanh(g)
+            h = sigmoid(o) * tanh(c)
+            return (h, c), h
+
+        zeros = self.jnp.zeros((x.shape[1], w_hh.shape[1]), x.dtype)
+        return self.jax.lax.scan(step, (zeros, zeros), x @ w_ih.T + (b_ih + b_hh))[1]
+
+    def _gru(self, x: Any, weights: Any) -> Any:
+        w_ih, w_hh, b_ih, b_hh = weights
+        sigmoid, tanh = self.jax.nn.sigmoid, self.jnp.tanh
+
+        def step(h: Any, sums: Any) -> Any:
+            r, z, n = self.jnp.split(sums, 3, -1)
+            hidden_r, hidden_z, hidden_n = self.jnp.split(h @ w_hh.T + b_hh, 3, -1)
+            n = tanh(n + sigmoid(r + hidden_r) * hidden_n)
+            h = n + sigmoid(z + hidden_z) * (h - n)
+            return h, h
+
+        zeros = self.jnp.zeros((x.shape[1], w_hh.shape[1]), x.dtype)
+        return self.jax.lax.scan(step, zeros, x @ w_ih.T + b_ih)[1]
 
     def version(self) -> str:
         return f"jax {self.jax.__version__}"

@@ -34,6 +34,8 @@ class MirrorEngine(Engine):
             gru=self._gru,
             attention=m.nn.functional.scaled_dot_product_attention,
             embedding=lambda index, w: m.nn.functional.embedding(m.from_numpy(index), w),
+            gather=lambda x, index: m.gather(x, 0, m.from_numpy(index)),
+            scatter_add=lambda x, index, y: m.scatter_add(x, 0, m.from_numpy(index), y),
         )
 
     def _lstm(self, x: Any, weights: Any) -> Any:

@@ -283,6 +283,7 @@ template <DType narrow> void fill_reductions(ReduceKernels& k) {
     if constexpr (is_half(narrow)) {
         k.mean[narrow] = reduce<&K::mean, narrow, Result::Same>;
         k.mean_squares[narrow] = reduce<&K::mean_squares, narrow, Result::Same>;
+        k.nansum[narrow] = reduce<&K::nansum, narrow, Result::Same>;
         k.sum_abs[narrow] = reduce<&K::sum_abs, narrow, Result::Same>;
         k.sum_squares[narrow] = reduce<&K::sum_squares, narrow, Result::Same>;
         k.norm2[narrow] = reduce<&K::norm2, narrow, Result::Same>;

@@ -1,5 +1,6 @@
 #include "kernels/recurrent.h"
 
+#include "kernels/gemm_pack.h"
 #include "kernels/reduce_blocks.h"
 
 namespace tapegrad::TAPEGRAD_ISA {
@@ -129,6 +130,10 @@ void rnn_backward(const void* gates, const void* grad_out, const void* grad_h, v
     });
 }
 
+template <class T> void transpose(const void* x, int64_t rows, int64_t columns, void* out) {
+    pack_panel(static_cast<const T*>(x), 1, columns, columns, rows, static_cast<T*>(out), rows);
+}
+
 }  // namespace
 
 void fill(kernels::RecurrentKernels& k);
@@ -143,6 +148,7 @@ void fill(kernels::RecurrentKernels& k) {
         k.relu[dtype] = rnn<T, true>;
         k.tanh_backward[dtype] = rnn_backward<T, false>;
         k.relu_backward[dtype] = rnn_backward<T, true>;
+        k.transpose[dtype] = transpose<T>;
     };
     set.template operator()<float>(DType::Float32);
     set.template operator()<double>(DType::Float64);

@@ -32,6 +32,11 @@ using RnnStepFn = void (*)(void* gates, int64_t count);
 using RnnStepBackwardFn = void (*)(const void* gates, const void* grad_out, const void* grad_h,
                                    void* grad_gates, int64_t count);
 
+// out [columns, rows] = x^T of x [rows, columns]. Unless rows are a multiple of kTransposeSlack, as many elements
+// more than that may be overwritten.
+using TransposeFn = void (*)(const void* x, int64_t rows, int64_t columns, void* out);
+constexpr int64_t kTransposeSlack = 16;  // elements of the longest vector
+
 // Null but for float32 and float64.
 struct RecurrentKernels {
     DTypeTable<LstmStepFn> lstm;
@@ -40,6 +45,7 @@ struct RecurrentKernels {
     DTypeTable<GruStepBackwardFn> gru_backward;
     DTypeTable<RnnStepFn> tanh, relu;
     DTypeTable<RnnStepBackwardFn> tanh_backward, relu_backward;
+    DTypeTable<TransposeFn> transpose;
 };
 
 }  // namespace tapegrad::kernels

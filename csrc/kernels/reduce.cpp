@@ -17,6 +17,14 @@ template <class T> struct SumAbsOp : Adding<T> {
     }
 };
 
+template <class T> struct NanSumOp : Adding<T> {
+    template <class V> TAPEGRAD_INLINE V load(const T* p, int64_t) const {
+        const V v = Adding<T>::template value<V>(p);
+        if constexpr (std::is_same_v<V, double>) return v == v ? v : 0;
+        else return where(isnan(v), V(0), v);
+    }
+};
+
 template <class T> struct Norm2Op : SumSquaresOp<T> {
     TAPEGRAD_INLINE T result(double a) const { return static_cast<T>(__builtin_sqrt(a)); }
 };
@@ -327,6 +335,7 @@ void fill(kernels::ReduceKernels& k) {
     kernels::each_type<float, double>([&]<class T>(DType dtype) {
         k.mean[dtype] = mean<T>;
         k.mean_squares[dtype] = squares<T, true>;
+        k.nansum[dtype] = reduce<NanSumOp<T>>;
         k.sum_abs[dtype] = reduce<SumAbsOp<T>>;
         k.sum_squares[dtype] = squares<T, false>;
         k.norm2[dtype] = norm2<T>;

@@ -55,6 +55,7 @@ struct ReduceKernels {
     // Floats only, to the same dtype.
     DTypeTable<ReduceFn> mean;  // n == 0: NaN
     DTypeTable<ReduceFn> mean_squares;
+    DTypeTable<ReduceFn> nansum;  // without what is NaN
     DTypeTable<ReduceFn> sum_abs;
     DTypeTable<ReduceFn> sum_squares;
     DTypeTable<ReduceFn> norm2;

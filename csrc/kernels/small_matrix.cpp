@@ -2,15 +2,12 @@
 
 #include <cstdint>
 
+#include "kernels/small_lu.h"
 #include "kernels/table.h"
 #include "simd/pack.h"
 
 namespace tapegrad::TAPEGRAD_ISA {
 namespace {
-
-template <class T> inline constexpr int64_t kLanes = Pack<T>::size;
-
-template <class T> TAPEGRAD_INLINE T magnitude(T x) { return x < 0 ? -x : x; }
 
 // c (R rows, V vectors) -= f b, where f (i, t) = f[i * f_row + t * f_col] and b has k rows.
 template <class T> struct Factors {
@@ -54,148 +51,80 @@ void subtract_product(T* c, int64_t c_row, int64_t rows, Factors<T> f, const T* 
         subtract_rows<1>(c + i * c_row, c_row, {f.f + i * f.row, f.row, f.col}, b, b_row, k, width);
 }
 
-template <class T> TAPEGRAD_INLINE void swap_rows(T* a, T* b, int64_t width) {
-    for (int64_t j = 0; j < width; j += kLanes<T>) {
-        const Pack<T> x = Pack<T>::load(a + j), y = Pack<T>::load(b + j);
-        y.store(a + j);
-        x.store(b + j);
-    }
-}
-
-// Whether 1 / x is as good a factor as a division by x.
-template <class T> TAPEGRAD_INLINE bool has_inverse(T x) {
-    constexpr T least = sizeof(T) == 4 ? T(1.1754944e-38) : T(2.2250738585072014e-308);
-    return magnitude(x) >= least;
-}
-
-// Of the element with the largest magnitude, the first of several; NaN counts where it comes first, as for
-// LAPACK. Up to a vector more may be overwritten.
-template <class T> TAPEGRAD_INLINE int64_t place_of_largest(T* x, int64_t count) {
+// R rows of T X = B, V vectors wide: what those that are solved contribute, then each other. Until a row is solved
+// it is kept negative, so that the elements of T are read as they lie. inverses: of the diagonal, or null.
+template <bool kLower, int R, int V, class T>
+TAPEGRAD_INLINE void solve_tile(const kernels::SmallTriangle& s, int64_t first, const T* inverses,
+                                T* b) {
     constexpr int64_t L = kLanes<T>;
-    if (x[0] != x[0]) return 0;
-    for (int64_t i = count; i % L != 0; ++i) x[i] = 0;
-    Pack<T> most(-1);
-    for (int64_t i = 0; i < count; i += L) most = max(abs(Pack<T>::load(x + i)), most);
-    const T largest = hmax(most);
-    for (int64_t i = 0; i < count; i += L) {
-        const Mask<T> found = abs(Pack<T>::load(x + i)) == Pack<T>(largest);
-        if (!found.any()) continue;
-        for (int64_t j = 0; j < L; ++j)
-            if (found[static_cast<int>(j)]) return i + j < count ? i + j : 0;
-    }
-    return 0;
-}
-
-// In panels of as many columns as a vector has lanes: each row of one is a vector.
-template <class T>
-int64_t lu(void* data, int64_t n, int64_t columns, int64_t row, int32_t* pivots) {
-    constexpr int64_t L = kLanes<T>;
-    const int64_t width = (columns + L - 1) / L * L;
-    T* a = static_cast<T*>(data);
-    const Pack<T> lanes = Pack<T>::iota();
-    T column[kernels::kSmallMatrix + L];  // what is left of the one whose pivot comes next
-    int64_t zero = 0;
-    for (int64_t first = 0; first < n; first += L) {
-        const int64_t last = first + L < n ? first + L : n;
-        for (int64_t i = first; i < n; ++i) column[i - first] = a[i * row + first];
-        for (int64_t k = first; k < last; ++k) {
-            const int64_t best = k + place_of_largest(column, n - k);
-            pivots[k] = static_cast<int32_t>(best + 1);
-            if (best != k) swap_rows(a + k * row, a + best * row, width);
-            const T pivot = a[k * row + k];
-            if (pivot == 0) {
-                if (zero == 0) zero = k + 1;
-                for (int64_t i = k + 1; i < n; ++i)
-                    column[i - k - 1] = a[i * row + (k + 1 < last ? k + 1 : k)];
-                continue;
-            }
-            const bool multiply = has_inverse(pivot);
-            const T inverse = 1 / pivot;
-            const int64_t next = k + 1 < last ? k + 1 - first : 0;
-            const Pack<T> own(static_cast<T>(k - first));
-            const Pack<T> from = where(lanes > own, Pack<T>::load(a + k * row + first), Pack<T>(0));
-            for (int64_t i = k + 1; i < n; ++i) {
-                T* to = a + i * row + first;
-                const T factor = multiply ? to[k - first] * inverse : to[k - first] / pivot;
-                const Pack<T> left = fma(-Pack<T>(factor), from, Pack<T>::load(to));
-                where(lanes == own, Pack<T>(factor), left).store(to);
-                column[i - k - 1] = to[next];
-            }
-        }
-        const int64_t right = first + L;
-        if (right >= width) continue;
-        T* above = a + first * row + right;
-        for (int64_t k = first + 1; k < last; ++k)
-            subtract_product<T>(a + k * row + right, row, 1, {a + k * row + first, row, 1}, above,
-                                row, k - first, width - right);
-        subtract_product<T>(a + last * row + right, row, n - last, {a + last * row + first, row, 1},
-                            above, row, last - first, width - right);
-    }
-    return zero;
-}
-
-// R rows of T X = B: what those that are solved contribute, then each other. inverses: of the diagonal, or null.
-template <int R, int V, class T>
-TAPEGRAD_INLINE void solve_tile(const kernels::SmallTriangle& s, int64_t first, int64_t solved,
-                                int64_t done, const T* inverses, int64_t c) {
-    constexpr int64_t L = kLanes<T>;
-    const T* t = static_cast<const T*>(s.t);
-    T* b = static_cast<T*>(s.b);
-    const auto at = [&](int64_t i, int64_t j)
-                        __attribute__((always_inline)) { return t[i * s.t_row + j * s.t_col]; };
+    const T* t = static_cast<const T*>(s.t) + first * s.t_row;  // its first row
+    T* own = b + first * s.row;
     Pack<T> x[R][V];
+#pragma GCC unroll 8
     for (int i = 0; i < R; ++i)
-        for (int v = 0; v < V; ++v) x[i][v] = Pack<T>::load(b + (first + i) * s.row + c + v * L);
-    for (int64_t j = solved; j < solved + done; ++j) {
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) x[i][v] = -Pack<T>::load(own + i * s.row + v * L);
+    const int64_t begin = kLower ? 0 : first + R, end = kLower ? first : s.n;
+    for (int64_t j = begin; j < end; ++j) {
         Pack<T> from[V];
-        for (int v = 0; v < V; ++v) from[v] = Pack<T>::load(b + j * s.row + c + v * L);
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) from[v] = Pack<T>::load(b + j * s.row + v * L);
+#pragma GCC unroll 8
         for (int i = 0; i < R; ++i) {
-            const Pack<T> by(at(first + i, j));
-            for (int v = 0; v < V; ++v) x[i][v] = fma(-by, from[v], x[i][v]);
+            const Pack<T> by(t[i * s.t_row + j * s.t_col]);
+#pragma GCC unroll 4
+            for (int v = 0; v < V; ++v) x[i][v] = fma(by, from[v], x[i][v]);
         }
     }
+    t += first * s.t_col;
+#pragma GCC unroll 8
     for (int step = 0; step < R; ++step) {
-        const int i = s.lower ? step : R - 1 - step;
+        const int i = kLower ? step : R - 1 - step;
+#pragma GCC unroll 4
         for (int v = 0; v < V; ++v) {
+            x[i][v] = -x[i][v];
             if (inverses) x[i][v] *= Pack<T>(inverses[first + i]);
-            else if (!s.unit) x[i][v] /= Pack<T>(at(first + i, first + i));
-            for (int other = 0; other < R; ++other)
-                if (s.lower ? other > i : other < i)
-                    x[other][v] = fma(-Pack<T>(at(first + other, first + i)), x[i][v], x[other][v]);
+            else if (!s.unit) x[i][v] /= Pack<T>(t[i * (s.t_row + s.t_col)]);
+        }
+#pragma GCC unroll 8
+        for (int other = 0; other < R; ++other) {
+            if (kLower ? other <= i : other >= i) continue;
+            const Pack<T> by(t[other * s.t_row + i * s.t_col]);
+#pragma GCC unroll 4
+            for (int v = 0; v < V; ++v) x[other][v] = fma(by, x[i][v], x[other][v]);
         }
     }
+#pragma GCC unroll 8
     for (int i = 0; i < R; ++i)
-        for (int v = 0; v < V; ++v) x[i][v].store(b + (first + i) * s.row + c + v * L);
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) x[i][v].store(own + i * s.row + v * L);
 }
-template <int R, class T>
-TAPEGRAD_INLINE void solve_rows(const kernels::SmallTriangle& s, int64_t first, int64_t solved,
-                                int64_t done, const T* inverses, int64_t width) {
-    constexpr int64_t L = kLanes<T>;
-    int64_t c = 0;
-    for (; c + 2 * L <= width; c += 2 * L) solve_tile<R, 2, T>(s, first, solved, done, inverses, c);
-    if (c < width) solve_tile<R, 1, T>(s, first, solved, done, inverses, c);
-}
-
-// For one column: each element that is known goes to all that are not.
-template <class T>
-TAPEGRAD_INLINE void solve_column(const kernels::SmallTriangle& s, const T* inverses) {
-    const T* t = static_cast<const T*>(s.t);
-    T* b = static_cast<T*>(s.b);
-    T x[kernels::kSmallMatrix];
-    for (int64_t i = 0; i < s.n; ++i) x[i] = b[i * s.row];
-    for (int64_t step = 0; step < s.n; ++step) {
-        const int64_t i = s.lower ? step : s.n - 1 - step;
-        if (inverses) x[i] *= inverses[i];
-        else if (!s.unit) x[i] /= t[i * (s.t_row + s.t_col)];
-        const int64_t begin = s.lower ? i + 1 : 0, end = s.lower ? s.n : i;
-        const T known = x[i];
-        for (int64_t j = begin; j < end; ++j) x[j] -= t[j * s.t_row + i * s.t_col] * known;
+// Block of rows by block of rows; one vector needs more rows, so that sums need not wait for each other.
+template <bool kLower, int V, class T>
+TAPEGRAD_INLINE void solve_strip(const kernels::SmallTriangle& s, const T* inverses, T* b) {
+    constexpr int R = V == 1 ? 8 : 4;
+    for (int64_t done = 0; done < s.n;) {
+        const int64_t rest = s.n - done;
+        if (rest >= R) {
+            solve_tile<kLower, R, V, T>(s, kLower ? done : rest - R, inverses, b);
+            done += R;
+        } else {
+            solve_tile<kLower, 1, V, T>(s, kLower ? done : rest - 1, inverses, b);
+            ++done;
+        }
     }
-    for (int64_t i = 0; i < s.n; ++i) b[i * s.row] = x[i];
+}
+template <bool kLower, class T>
+TAPEGRAD_INLINE void solve_strips(const kernels::SmallTriangle& s, const T* inverses) {
+    constexpr int64_t L = kLanes<T>;
+    const int64_t width = (s.columns + L - 1) / L * L;
+    T *b = static_cast<T*>(s.b), *const end = b + width;
+    for (; b + kStrip * L <= end; b += kStrip * L) solve_strip<kLower, kStrip, T>(s, inverses, b);
+    for (; b + 2 * L <= end; b += 2 * L) solve_strip<kLower, 2, T>(s, inverses, b);
+    if (b < end) solve_strip<kLower, 1, T>(s, inverses, b);
 }
 
 template <class T> void solve(const kernels::SmallTriangle& s) {
-    constexpr int64_t L = kLanes<T>;
     const T* t = static_cast<const T*>(s.t);
     T memory[kernels::kSmallMatrix];
     const T* inverses = s.unit ? nullptr : memory;
@@ -204,19 +133,8 @@ template <class T> void solve(const kernels::SmallTriangle& s) {
         memory[i] = 1 / pivot;
         if (!has_inverse(pivot)) inverses = nullptr;
     }
-    if (s.columns == 1) {
-        solve_column<T>(s, inverses);
-        return;
-    }
-    const int64_t width = (s.columns + L - 1) / L * L;
-    for (int64_t done = 0; done < s.n;) {
-        const int64_t count = s.n - done < 4 ? 1 : 4;
-        const int64_t first = s.lower ? done : s.n - done - count;
-        const int64_t solved = s.lower ? 0 : first + count;
-        if (count == 4) solve_rows<4, T>(s, first, solved, done, inverses, width);
-        else solve_rows<1, T>(s, first, solved, done, inverses, width);
-        done += count;
-    }
+    if (s.lower) solve_strips<true, T>(s, inverses);
+    else solve_strips<false, T>(s, inverses);
 }
 
 template <class T> int64_t cholesky(void* data, int64_t n, int64_t row) {
@@ -256,6 +174,21 @@ template <class T> int64_t cholesky(void* data, int64_t n, int64_t row) {
     return 0;
 }
 
+// --- tiny matrices: as many side by side as a vector has lanes ------------------------------------
+
+// The i-th elements of `live` arrays of `size` elements that lie one after another, as to[i], and back.
+template <class T>
+TAPEGRAD_INLINE void load_beside(const T* from, int64_t size, int64_t live, Pack<T>* to) {
+    pack_panel(from, 1, size, size, live, reinterpret_cast<T*>(to), kLanes<T>);
+}
+template <int64_t kSize, class T>
+TAPEGRAD_INLINE void store_beside(const Pack<T>* from, int64_t size, int64_t live, T* to) {
+    constexpr int64_t L = kLanes<T>;
+    T arrays[(kSize + 1) * L];  // pack_panel writes whole vectors
+    pack_panel(reinterpret_cast<const T*>(from), 1, L, live, size, arrays, size);
+    __builtin_memcpy(to, arrays, static_cast<size_t>(size * live) * sizeof(T));
+}
+
 template <class T>
 void tiny_cholesky(const void* input, void* output, int32_t* flags, int64_t n, int64_t count,
                    bool upper) {
@@ -266,11 +199,11 @@ void tiny_cholesky(const void* input, void* output, int32_t* flags, int64_t n, i
     const int64_t row = upper ? 1 : n, col = upper ? n : 1, size = n * n;
     for (int64_t at = 0; at < count; at += L, in += L * size, out += L * size) {
         const int64_t live = count - at < L ? count - at : L;
-        Pack<T> l[N][N];
+        Pack<T> all[N * N + 1], l[N][N];
         Pack<T> flag(0);
+        load_beside(in, size, live, all);
         for (int64_t i = 0; i < n; ++i)
-            for (int64_t j = 0; j <= i; ++j)
-                l[i][j] = Pack<T>::gather(in + i * row + j * col, size, live);
+            for (int64_t j = 0; j <= i; ++j) l[i][j] = all[i * row + j * col];
         for (int64_t k = 0; k < n; ++k) {
             const Mask<T> fails = (flag == 0) & !(l[k][k] > 0);
             flag = where(fails, Pack<T>(static_cast<T>(k + 1)), flag);
@@ -281,8 +214,8 @@ void tiny_cholesky(const void* input, void* output, int32_t* flags, int64_t n, i
                 for (int64_t j = k + 1; j <= i; ++j) l[i][j] = fma(-l[i][k], l[j][k], l[i][j]);
         }
         for (int64_t i = 0; i < n; ++i)
-            for (int64_t j = 0; j < n; ++j)
-                (j <= i ? l[i][j] : Pack<T>(0)).scatter(out + i * row + j * col, size, live);
+            for (int64_t j = 0; j < n; ++j) all[i * row + j * col] = j <= i ? l[i][j] : Pack<T>(0);
+        store_beside<N * N>(all, size, live, out);
         for (int64_t lane = 0; lane < live; ++lane)
             flags[at + lane] = static_cast<int32_t>(flag[static_cast<int>(lane)]);
     }
@@ -326,34 +259,43 @@ template <class T> Pack<T> tiny_factor(Side<T>& a, Pack<T>* rows, int64_t n) {
 
 template <class T> void tiny_lu(const kernels::TinySystems& s) {
     constexpr int64_t L = kLanes<T>;
+    constexpr int64_t N = kernels::kTinyLu;
     const int64_t n = s.n, size = n * n, length = n * s.columns;
     for (int64_t at = 0; at < s.count; at += L) {
         const int64_t live = s.count - at < L ? s.count - at : L;
-        const T* from = static_cast<const T*>(s.a) + at * size;
         Side<T> a;
-        Pack<T> rows[kernels::kTinyLu];
+        Pack<T> all[N * N + 1], rows[N];
+        load_beside(static_cast<const T*>(s.a) + at * size, size, live, all);
         for (int64_t i = 0; i < n; ++i)
-            for (int64_t j = 0; j < n; ++j)
-                a[i][j] = Pack<T>::gather(from + i * s.a_row + j * s.a_col, size, live);
+            for (int64_t j = 0; j < n; ++j) a[i][j] = all[i * s.a_row + j * s.a_col];
         const Pack<T> zero = tiny_factor<T>(a, rows, n);
         for (int64_t lane = 0; lane < live; ++lane)
             s.flags[at + lane] = static_cast<int32_t>(zero[static_cast<int>(lane)]);
-        if (s.lu)
+        if (s.lu) {
             for (int64_t i = 0; i < n; ++i)
-                for (int64_t j = 0; j < n; ++j)
-                    a[i][j].scatter(static_cast<T*>(s.lu) + at * size + i * n + j, size, live);
+                for (int64_t j = 0; j < n; ++j) all[i * n + j] = a[i][j];
+            store_beside<N * N>(all, size, live, static_cast<T*>(s.lu) + at * size);
+        }
+        if (s.diagonals) {
+            Pack<T> odd(0);
+            for (int64_t i = 0; i < n; ++i) {
+                all[i] = a[i][i];
+                odd = where(rows[i] == Pack<T>(static_cast<T>(i)), odd, 1 - odd);
+            }
+            all[0] = where(odd == 0, all[0], -all[0]);
+            store_beside<N>(all, n, live, static_cast<T*>(s.diagonals) + at * n);
+        }
         if (s.pivots)
             for (int64_t i = 0; i < n; ++i)
                 for (int64_t lane = 0; lane < live; ++lane)
                     s.pivots[(at + lane) * n + i] =
                         static_cast<int32_t>(rows[i][static_cast<int>(lane)]) + 1;
-        if (!s.x) continue;
+        if (!s.x || length == 0) continue;
+        if (s.b) load_beside(static_cast<const T*>(s.b) + at * length, length, live, all);
         for (int64_t c = 0; c < s.columns; ++c) {
-            const T* b = s.b ? static_cast<const T*>(s.b) + at * length + c : nullptr;
-            T* to = static_cast<T*>(s.x) + at * length + c;
-            Pack<T> x[kernels::kTinyLu];
+            Pack<T> x[N];
             for (int64_t i = 0; i < n; ++i)
-                x[i] = b ? Pack<T>::gather(b + i * s.columns, length, live) : Pack<T>(T(i == c));
+                x[i] = s.b ? all[i * s.columns + c] : Pack<T>(T(i == c));
             for (int64_t k = 0; k < n; ++k) {
                 for (int64_t i = k + 1; i < n; ++i) {
                     const Mask<T> chosen = rows[k] == Pack<T>(static_cast<T>(i));
@@ -368,8 +310,9 @@ template <class T> void tiny_lu(const kernels::TinySystems& s) {
                 x[k] /= a[k][k];
                 for (int64_t i = 0; i < k; ++i) x[i] = fma(-a[i][k], x[k], x[i]);
             }
-            for (int64_t i = 0; i < n; ++i) x[i].scatter(to + i * s.columns, length, live);
+            for (int64_t i = 0; i < n; ++i) all[i * s.columns + c] = x[i];
         }
+        store_beside<N * N>(all, length, live, static_cast<T*>(s.x) + at * length);
     }
 }
 

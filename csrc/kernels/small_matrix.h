@@ -15,10 +15,19 @@ inline constexpr int64_t kSmallMatrix = 64;
 // Elements from one row of a working copy to the next.
 constexpr int64_t small_row(int64_t columns) { return (columns + 15) / 16 * 16; }
 
-// P A = L U with partial pivoting, of the first n of `columns` columns of n rows; what stands right of them
-// becomes L^-1 P times what it was. pivots: the row that was exchanged with each one, counted from 1, as LAPACK
-// has it. Returns the number of the first pivot that is zero, 0 if none is.
-using SmallLu = int64_t (*)(void* a, int64_t n, int64_t columns, int64_t row, int32_t* pivots);
+// P A = L U with partial pivoting, of one matrix or of two that lie `distance` elements apart, whose steps wait
+// for each other less than for themselves.
+struct SmallLuMatrices {
+    void* a;
+    int64_t count, distance;
+    int64_t n, row;
+    // Of each matrix: the n rows that were exchanged with each one, counted from 1, as LAPACK has it, and the
+    // number of the first pivot that is zero, 0 if none is.
+    int32_t *pivots, *flags;
+};
+using SmallLu = void (*)(const SmallLuMatrices&);
+// Whether two fit into the first-level cache.
+constexpr int64_t lu_together(int64_t bytes) { return bytes <= 24 * 1024 ? 2 : 1; }
 
 // T X = B for triangular T (i, j) = t[i * t_row + j * t_col], in place of `columns` columns of B, which may begin
 // anywhere; up to the next multiple of 16 something is written.
@@ -40,7 +49,8 @@ struct TinySystems {
     const void* b;  // null: the identity
     int64_t n, columns, count;
     void *x, *lu;             // each may be null
-    int32_t *pivots, *flags;  // as SmallLu has them; pivots may be null
+    int32_t *pivots, *flags;  // as SmallLuMatrices has them; pivots may be null
+    void* diagonals;          // of U, the first element with the sign of P; may be null
 };
 inline constexpr int64_t kTinyLu = 8;
 using TinyLu = void (*)(const TinySystems&);

@@ -26,6 +26,15 @@ struct Axis {
     int64_t step, length, used, source;
 };
 
+Numbers sorted_once(Numbers values) {
+    std::sort(values.begin(), values.end());
+    values.erase(std::unique(values.begin(), values.end()), values.end());
+    return values;
+}
+int64_t place_in(const Numbers& sorted, int64_t value) {
+    return std::lower_bound(sorted.begin(), sorted.end(), value) - sorted.begin();
+}
+
 // Tap t reads source[first[t] + q * step] for the columns q < used.
 Axis lay_out(const Numbers& first, int64_t step, int64_t used, int64_t source) {
     Axis axis{{}, {}, step, used, used, source};
@@ -33,32 +42,27 @@ Axis lay_out(const Numbers& first, int64_t step, int64_t used, int64_t source) {
         axis.starts.push_back(0);
         return axis;
     }
-    const int64_t low = *std::min_element(first.begin(), first.end());
-    const auto place = [](Numbers& list, int64_t value) {
-        const int64_t at = std::find(list.begin(), list.end(), value) - list.begin();
-        if (at == static_cast<int64_t>(list.size())) list.push_back(value);
-        return at;
-    };
+    const Numbers distinct = sorted_once(first);
+    const int64_t low = distinct.front(), most = (distinct.back() - low) / step;
     // Taps share a plane where they are whole steps apart, ...
-    Numbers rests, distinct;
-    int64_t most = 0;
-    for (const int64_t start : first) {
-        const int64_t distance = start - low;
-        axis.taps.push_back({place(rests, distance % step), distance / step});
-        most = std::max(most, distance / step);
-        place(distinct, start);
-    }
+    Numbers rests;
+    for (const int64_t start : distinct) rests.push_back((start - low) % step);
+    rests = sorted_once(std::move(rests));
     axis.length = checked_add(used, most);
-    for (const int64_t rest : rests) axis.starts.push_back(low + rest);
     // ... unless that takes more than a plane for each.
     const auto count = static_cast<int64_t>(distinct.size());
-    if (count <= 1 || saturating_mul(count, used) >
-                          saturating_mul(static_cast<int64_t>(rests.size()), axis.length))
+    const bool apart =
+        count > 1 && saturating_mul(count, used) <=
+                         saturating_mul(static_cast<int64_t>(rests.size()), axis.length);
+    if (apart) {
+        for (const int64_t start : first) axis.taps.push_back({place_in(distinct, start), 0});
+        axis.starts = distinct;
+        axis.length = used;
         return axis;
-    axis.taps.clear();
-    for (const int64_t start : first) axis.taps.push_back({place(distinct, start), 0});
-    axis.starts = distinct;
-    axis.length = used;
+    }
+    for (const int64_t rest : rests) axis.starts.push_back(low + rest);
+    for (const int64_t start : first)
+        axis.taps.push_back({place_in(rests, (start - low) % step), (start - low) / step});
     return axis;
 }
 

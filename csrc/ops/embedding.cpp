@@ -87,6 +87,12 @@ std::vector<int64_t> frequencies(const int64_t* at, int64_t count, int64_t rows)
     return result;
 }
 
+// A loop of its own, of two arrays that are known to lie apart.
+template <class T>
+void add_row(T* __restrict to, const T* __restrict from, int64_t width, T factor) {
+    for (int64_t k = 0; k < width; ++k) to[k] = static_cast<T>(to[k] + from[k] * factor);
+}
+
 template <class T>
 void give_back(T* to, const T* from, const int64_t* at, int64_t count, int64_t rows, int64_t width,
                const Padding& padding) {
@@ -98,16 +104,11 @@ void give_back(T* to, const T* from, const int64_t* at, int64_t count, int64_t r
         std::fill(to + begin * width, to + end * width, T(0));
         for (int64_t j = 0; j < count; ++j) {
             if (at[j] < begin || at[j] >= end || at[j] == padding.index) continue;
-            T* place = to + at[j] * width;
-            const T* value = from + j * width;
-            if (!padding.scaled) {
-                for (int64_t k = 0; k < width; ++k) place[k] = static_cast<T>(place[k] + value[k]);
-            } else {
-                const T factor =
-                    static_cast<T>(1.0 / static_cast<double>(times[static_cast<size_t>(at[j])]));
-                for (int64_t k = 0; k < width; ++k)
-                    place[k] = static_cast<T>(place[k] + value[k] * factor);
-            }
+            const T factor = padding.scaled
+                                 ? static_cast<T>(1.0 / static_cast<double>(
+                                                            times[static_cast<size_t>(at[j])]))
+                                 : T(1);
+            add_row(to + at[j] * width, from + j * width, width, factor);
         }
     });
 }

@@ -31,24 +31,24 @@ struct Gather : AlongDim {
 
 template <class T>
 void gather_values(T* out, const T* x, const int64_t* index, const Access& a, int dim) {
-    const int64_t count = a.count();
+    const int64_t count = a.count(), size = a.size, stride = a.stride;
     std::atomic<bool> bad = false;
     parallel_for(count, kIndexGrain, [&](int64_t begin, int64_t end) {
-        int64_t k = begin % a.inner, l = begin / a.inner % a.length;
-        size_t o = static_cast<size_t>(begin / a.inner / a.length);
-        const T* window = x + a.outer_offsets[o];
-        for (int64_t i = begin; i < end; ++i) {
-            const int64_t j = index[i];
-            if (static_cast<uint64_t>(j) >= static_cast<uint64_t>(a.size)) [[unlikely]] {
-                bad = true;
-                return;
+        // Row by row: the places of a row lie in one window.
+        const int64_t* inner = a.inner_offsets.data();
+        for (int64_t i = begin; i < end;) {
+            const int64_t first = i % a.inner, row = i - first;
+            const int64_t last = std::min(a.inner, end - row);
+            const T* window = x + a.outer_offsets[static_cast<size_t>(i / a.inner / a.length)];
+            for (int64_t k = first; k < last; ++k) {
+                const int64_t j = index[row + k];
+                if (static_cast<uint64_t>(j) >= static_cast<uint64_t>(size)) [[unlikely]] {
+                    bad = true;
+                    return;
+                }
+                out[row + k] = window[j * stride + inner[k]];
             }
-            out[i] = window[j * a.stride + a.inner_offsets[static_cast<size_t>(k)]];
-            if (++k < a.inner) continue;
-            k = 0;
-            if (++l < a.length) continue;
-            l = 0;
-            window = x + a.outer_offsets[++o];
+            i = row + last;
         }
     });
     if (bad) refuse_index(index, count, a.size, dim);

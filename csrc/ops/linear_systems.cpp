@@ -423,20 +423,6 @@ struct Det {
     }
 };
 
-// The diagonal of U and the sign of P, for each matrix: use(i, diagonal, odd).
-template <class T, class Use> void each_determinant(const Tensor& a, Use use) {
-    const LuFactors factors = lu_values(a);
-    const Matrices m(a);
-    const int64_t n = m.rows;
-    const Tensor diagonals = contiguous_values(diagonal(factors.lu, 0, -2, -1));
-    for (int64_t i = 0; i < m.count; ++i) {
-        const int32_t* pivots = factors.pivots.data<int32_t>() + i * n;
-        bool odd = false;
-        for (int64_t k = 0; k < n; ++k) odd ^= pivots[k] != k + 1;
-        use(i, diagonals.data<T>() + i * n, odd);
-    }
-}
-
 Tensor inverse_mT(const Tensor& a) { return mT(inv_ex(a, false).first); }
 TAPEGRAD_WORD(inverse_mT)
 
@@ -459,17 +445,16 @@ struct DetSign {
 Tensor det(const Tensor& a) {
     require_square_float("linalg.det", a);
     const Matrices m(a);
+    const Tensor diagonals = lu_diagonals(a);
     Tensor out = empty(m.batch, a.dtype());
-    {
-        GradMode off(false);
-        visit_float("lu_cpu", a.dtype(), [&]<class T>() {
-            each_determinant<T>(a, [&](int64_t i, const T* diagonal, bool odd) {
-                T product = odd ? -1 : 1;
-                for (int64_t k = 0; k < m.rows; ++k) product *= diagonal[k];
-                out.data<T>()[i] = product;
-            });
-        });
-    }
+    visit_float("lu_cpu", a.dtype(), [&]<class T>() {
+        const T* d = diagonals.data<T>();
+        for (int64_t i = 0; i < m.count; ++i) {
+            T product = 1;
+            for (int64_t k = 0; k < m.rows; ++k) product *= *d++;
+            out.data<T>()[i] = product;
+        }
+    });
     return recorded(std::move(out), Det{}, a);
 }
 
@@ -480,21 +465,20 @@ std::pair<Tensor, Tensor> signed_log(const char* function, const Tensor& a) {
     require_precision(function, a);
     const Matrices m(a);
     Tensor sign = empty(m.batch, a.dtype()), log = empty(m.batch, a.dtype());
-    {
-        GradMode off(false);
-        visit_float("linalg.slogdet", a.dtype(), [&]<class T>() {
-            each_determinant<T>(a, [&](int64_t i, const T* diagonal, bool odd) {
-                T side = odd ? -1 : 1, total = 0;
-                for (int64_t k = 0; k < m.rows; ++k) {
-                    const T d = diagonal[k];
-                    side *= d > 0 ? T(1) : d < 0 ? T(-1) : d;  // NaN stays
-                    total += std::log(std::fabs(d));
-                }
-                sign.data<T>()[i] = side;
-                log.data<T>()[i] = total;
-            });
-        });
-    }
+    const Tensor diagonals = lu_diagonals(a);
+    visit_float("linalg.slogdet", a.dtype(), [&]<class T>() {
+        const T* next = diagonals.data<T>();
+        for (int64_t i = 0; i < m.count; ++i) {
+            T side = 1, total = 0;
+            for (int64_t k = 0; k < m.rows; ++k) {
+                const T d = *next++;
+                side *= d > 0 ? T(1) : d < 0 ? T(-1) : d;  // NaN stays
+                total += std::log(std::fabs(d));
+            }
+            sign.data<T>()[i] = side;
+            log.data<T>()[i] = total;
+        }
+    });
     return {recorded(std::move(sign), DetSign{}, a), recorded(std::move(log), LogAbsDet{}, a)};
 }
 

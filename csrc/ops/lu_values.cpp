@@ -1,6 +1,7 @@
 #include "ops/lu_values.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "autograd/grad_mode.h"
 #include "kernels/table.h"
@@ -14,11 +15,6 @@ using kernels::kSmallMatrix;
 using kernels::kTinyLu;
 using kernels::small_row;
 using kernels::SmallTriangle;
-
-template <class T> void set_identity(T* to, int64_t row, int64_t n) {
-    for (int64_t i = 0; i < n; ++i)
-        for (int64_t j = 0; j < n; ++j) to[i * row + j] = i == j;
-}
 
 template <class T> void swap_row(T* b, int64_t row, int64_t columns, int64_t i, int64_t j) {
     if (i != j) std::swap_ranges(b + i * row, b + i * row + columns, b + j * row);
@@ -83,9 +79,55 @@ template <class T> void load_matrix(T* to, int64_t row, const Laid& a, int64_t i
     else copy_transposed(to, row, from, n, n, n);
 }
 
+// Factors small matrices in copies of their own; use(i, lu, pivots) takes what became of the i-th. pivots may be
+// undefined. work: the multiplications that `use` needs.
+template <class T, class Use>
+void factor_each(const Laid& a, const Tensor& pivots, const Tensor& info, double work, Use use) {
+    const int64_t n = a.x.sizes().back(), row = small_row(n), size = n * row;
+    const int64_t together = kernels::lu_together(size * static_cast<int64_t>(sizeof(T)));
+    const auto kernel = kernel_table().small_matrix.lu[dtype_of<T>];
+    work += cube(n) + 60 * static_cast<double>(n);
+    for_matrices(info.numel(), work, [&](int64_t begin, int64_t end) {
+        Scratch<T> memory(together * size);
+        int32_t own_pivots[2 * kSmallMatrix];
+        for (int64_t i = begin; i < end; i += together) {
+            const int64_t count = std::min(together, end - i);
+            int32_t* exchanged = pivots.defined() ? pivots.data<int32_t>() + i * n : own_pivots;
+            for (int64_t g = 0; g < count; ++g)
+                load_matrix(memory.data() + g * size, row, a, i + g, n);
+            kernel({memory.data(), count, size, n, row, exchanged, info.data<int32_t>() + i});
+            for (int64_t g = 0; g < count; ++g)
+                use(i + g, Triangle<T>{memory.data() + g * size, n, row, 1, false, false},
+                    exchanged + g * n);
+        }
+    });
+}
+
+// X = U^-1 L^-1 P B for a small matrix, some columns at a time. write(x, row, rows, column, count) copies columns
+// of B: the i-th row of x is the rows[i]-th.
+template <class T, class Write>
+void solve_factored(const Triangle<T>& upper, const int32_t* pivots, int64_t columns, T* to,
+                    Write write) {
+    const int64_t n = upper.n;
+    const Triangle<T> lower{upper.t, n, upper.row, upper.col, true, true};
+    alignas(64) T x[kSmallMatrix * kSmallMatrix];
+    int64_t rows[kSmallMatrix];
+    std::iota(rows, rows + n, int64_t{0});
+    for (int64_t k = 0; k < n; ++k) std::swap(rows[k], rows[pivots[k] - 1]);
+    for (int64_t column = 0; column < columns; column += kSmallMatrix) {
+        const int64_t count = std::min(columns - column, kSmallMatrix), row = small_row(count);
+        // What is in the lanes beyond may be slow to calculate with.
+        if (count < row) std::fill_n(x, n * row, T(0));
+        write(x, row, rows, column, count);
+        solve_small(lower, x, row, count);
+        solve_small(upper, x, row, count);
+        copy_rows(to + column, columns, x, row, n, count);
+    }
+}
+
 // Whatever is asked for of tiny matrices: see TinySystems.
 void solve_tiny(const Laid& a, const Tensor& b, int64_t columns, const Tensor& x,
-                const LuFactors& factors) {
+                const LuFactors& factors, const Tensor& diagonals = {}) {
     const Matrices m(a.x);
     const int64_t n = m.rows, size = static_cast<int64_t>(a.x.item_size());
     const auto kernel = kernel_table().small_matrix.tiny_lu[a.x.dtype()];
@@ -97,7 +139,7 @@ void solve_tiny(const Laid& a, const Tensor& b, int64_t columns, const Tensor& x
         kernel({at(a.x, n * n), a.row, a.col, at(b, n * columns), n, columns, end - begin,
                 at(x, n * columns), at(factors.lu, n * n),
                 factors.pivots.defined() ? factors.pivots.data<int32_t>() + begin * n : nullptr,
-                factors.info.data<int32_t>() + begin});
+                factors.info.data<int32_t>() + begin, at(diagonals, n)});
     });
 }
 
@@ -107,18 +149,11 @@ void solve_tiny(const Laid& a, const Tensor& b, int64_t columns, const Tensor& x
 
 namespace {
 
-template <class T> void small_lu(const Laid& a, const LuFactors& out, const Matrices& m) {
-    const int64_t n = m.rows, row = small_row(n);
-    const auto kernel = kernel_table().small_matrix.lu[dtype_of<T>];
-    for_matrices(m.count, cube(n) + 40 * static_cast<double>(n), [&](int64_t begin, int64_t end) {
-        Scratch<T> work(n * row);
-        for (int64_t i = begin; i < end; ++i) {
-            load_matrix(work.data(), row, a, i, n);
-            out.info.data<int32_t>()[i] = static_cast<int32_t>(
-                kernel(work.data(), n, n, row, out.pivots.data<int32_t>() + i * n));
-            copy_rows(out.lu.data<T>() + i * n * n, n, work.data(), row, n, n);
-        }
-    });
+template <class T> void small_lu(const Laid& a, const LuFactors& out) {
+    const auto take = [&](int64_t i, const Triangle<T>& lu, const int32_t*) {
+        copy_rows(out.lu.data<T>() + i * lu.n * lu.n, lu.n, lu.t, lu.row, lu.n, lu.n);
+    };
+    factor_each<T>(a, out.pivots, out.info, 0, take);
 }
 
 }  // namespace
@@ -133,7 +168,7 @@ LuFactors lu_values(const Tensor& a) {
         const Laid laid = laid_out(a);
         visit_float("lu_cpu", a.dtype(), [&]<class T>() {
             if (m.rows <= kTinyLu) solve_tiny(laid, Tensor(), 0, Tensor(), out);
-            else small_lu<T>(laid, out, m);
+            else small_lu<T>(laid, out);
         });
         return out;
     }
@@ -150,6 +185,37 @@ LuFactors lu_values(const Tensor& a) {
             });
     });
     out.lu = mT_window(columns);
+    return out;
+}
+
+Tensor lu_diagonals(const Tensor& a_given) {
+    GradMode off(false);
+    const Matrices m(a_given);
+    const int64_t n = m.rows;
+    const Tensor out = empty(m.of(n), a_given.dtype());
+    visit_float("lu_cpu", a_given.dtype(), [&]<class T>() {
+        const auto take = [&](int64_t i, const Triangle<T>& lu, const int32_t* pivots) {
+            T* to = out.data<T>() + i * n;
+            bool odd = false;
+            for (int64_t k = 0; k < n; ++k) {
+                to[k] = lu.t[k * (lu.row + lu.col)];
+                odd ^= pivots[k] != k + 1;
+            }
+            if (odd && n > 0) to[0] = -to[0];
+        };
+        if (n > 0 && n <= kSmallMatrix) {
+            const Tensor info = empty(m.batch, DType::Int32);
+            const Laid a = laid_out(a_given);
+            if (n > kTinyLu) factor_each<T>(a, Tensor(), info, 0, take);
+            else solve_tiny(a, Tensor(), 0, Tensor(), {Tensor(), Tensor(), info}, out);
+            return;
+        }
+        const LuFactors factors = lu_values(a_given);
+        const Laid lu = laid_out(factors.lu);
+        for (int64_t i = 0; i < m.count; ++i)
+            take(i, {lu.x.data<T>() + i * n * n, n, lu.row, lu.col, false, false},
+                 factors.pivots.data<int32_t>() + i * n);
+    });
     return out;
 }
 
@@ -178,25 +244,20 @@ Solved solve_values(const Tensor& a_given, const Tensor& b_given, bool keep_fact
             solve_tiny(a, b, columns, out.x, out.factors);
             return;
         }
-        const int64_t row = small_row(n + small_row(columns));
-        const auto kernel = kernel_table().small_matrix.lu[dtype_of<T>];
-        const double work = cube(n) + static_cast<double>(n * n * columns) + 60.0 * double(n);
-        for_matrices(m.count, work, [&](int64_t begin, int64_t end) {
-            Scratch<T> memory(n * row);
-            T* lu = memory.data();
-            int32_t own_pivots[kSmallMatrix];
-            for (int64_t i = begin; i < end; ++i) {
-                int32_t* pivots =
-                    keep_factors ? out.factors.pivots.data<int32_t>() + i * n : own_pivots;
-                load_matrix(lu, row, a, i, n);
-                copy_rows(lu + n, row, b.data<T>() + i * n * columns, columns, n, columns);
-                out.factors.info.data<int32_t>()[i] =
-                    static_cast<int32_t>(kernel(lu, n, n + columns, row, pivots));
-                solve_small(Triangle<T>{lu, n, row, 1, false, false}, lu + n, row, columns);
-                copy_rows(out.x.data<T>() + i * n * columns, columns, lu + n, row, n, columns);
-                if (keep_factors) copy_rows(out.factors.lu.data<T>() + i * n * n, n, lu, row, n, n);
-            }
-        });
+        const auto use = [&](int64_t i, const Triangle<T>& lu, const int32_t* pivots) {
+            const T* from = b.data<T>() + i * n * columns;
+            solve_factored(
+                lu, pivots, columns, out.x.data<T>() + i * n * columns,
+                [&](T* x, int64_t row, const int64_t* rows, int64_t column, int64_t count) {
+                    for (int64_t k = 0; k < n; ++k)
+                        copy_rows(x + k * row, row, from + rows[k] * columns + column, columns, 1,
+                                  count);
+                });
+            if (keep_factors)
+                copy_rows(out.factors.lu.data<T>() + i * n * n, n, lu.t, lu.row, n, n);
+        };
+        factor_each<T>(a, out.factors.pivots, out.factors.info,
+                       static_cast<double>(n * n * columns), use);
     });
     return out;
 }
@@ -311,22 +372,14 @@ std::pair<Tensor, Tensor> inverse_values(const Tensor& a_given) {
             solve_tiny(a, Tensor(), n, out, {Tensor(), Tensor(), info});
             return;
         }
-        const int64_t row = small_row(n + small_row(n));
-        const auto kernel = kernel_table().small_matrix.lu[dtype_of<T>];
-        for_matrices(m.count, 2 * cube(n) + 60.0 * static_cast<double>(n),
-                     [&](int64_t begin, int64_t end) {
-                         Scratch<T> memory(n * row);
-                         T* lu = memory.data();
-                         int32_t pivots[kSmallMatrix];
-                         for (int64_t i = begin; i < end; ++i) {
-                             load_matrix(lu, row, a, i, n);
-                             set_identity(lu + n, row, n);
-                             info.data<int32_t>()[i] =
-                                 static_cast<int32_t>(kernel(lu, n, 2 * n, row, pivots));
-                             solve_small(Triangle<T>{lu, n, row, 1, false, false}, lu + n, row, n);
-                             copy_rows(out.data<T>() + i * n * n, n, lu + n, row, n, n);
-                         }
-                     });
+        const auto use = [&](int64_t i, const Triangle<T>& lu, const int32_t* pivots) {
+            solve_factored(lu, pivots, n, out.data<T>() + i * n * n,
+                           [&](T* x, int64_t row, const int64_t* rows, int64_t, int64_t) {
+                               std::fill_n(x, n * row, T(0));
+                               for (int64_t k = 0; k < n; ++k) x[k * row + rows[k]] = 1;
+                           });
+        };
+        factor_each<T>(a, Tensor(), info, cube(n), use);
     });
     return {out, info};
 }

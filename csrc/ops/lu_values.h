@@ -12,6 +12,8 @@ struct Solved {
 };
 // A X = B for matrices B of the same leading dimensions.
 Solved solve_values(const Tensor& a, const Tensor& b, bool keep_factors);
+// The diagonals of U, vectors of which the first element has the sign of P: their products are determinants.
+Tensor lu_diagonals(const Tensor& a);
 // The inverses, and flags as those of LuFactors.
 std::pair<Tensor, Tensor> inverse_values(const Tensor& a);
 

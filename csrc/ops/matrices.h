@@ -77,8 +77,17 @@ inline double cube(int64_t n) {
 template <class T>
 void copy_rows(T* to, int64_t to_row, const T* from, int64_t from_row, int64_t rows,
                int64_t columns) {
-    for (int64_t i = 0; i < rows; ++i)
-        for (int64_t j = 0; j < columns; ++j) to[i * to_row + j] = from[i * from_row + j];
+    if (to_row == columns && from_row == columns && rows > 0 && columns > 0) {
+        std::memcpy(to, from, static_cast<size_t>(rows * columns) * sizeof(T));
+        return;
+    }
+    constexpr int64_t kPiece =
+        16 / sizeof(T);  // short rows are copied before a call of memcpy returns
+    for (int64_t i = 0; i < rows; ++i, to += to_row, from += from_row) {
+        int64_t j = 0;
+        for (; j + kPiece <= columns; j += kPiece) std::memcpy(to + j, from + j, 16);
+        for (; j < columns; ++j) to[j] = from[j];
+    }
 }
 template <class T>
 void copy_transposed(T* to, int64_t to_row, const T* from, int64_t from_row, int64_t rows,

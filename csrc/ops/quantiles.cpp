@@ -7,6 +7,7 @@
 
 #include "core/checked.h"
 #include "core/parallel.h"
+#include "kernels/table.h"
 #include "ops/copy.h"
 #include "ops/gather.h"
 #include "ops/offsets.h"
@@ -214,7 +215,8 @@ Tensor nansum(const Tensor& x_given, const Dims& dims, bool keepdim, OptionalDTy
     Tensor out;
     {
         const GradMode off(false);
-        out = sum(where(isnan(x), 0, x), dims, keepdim, dtype);
+        if (dtype && !is_floating(*dtype)) out = sum(where(isnan(x), 0, x), dims, keepdim, dtype);
+        else out = plan.run(kernel_table().reduce.nansum, "nansum", x.dtype());
     }
     return recorded(std::move(out), Nansum{{plan, keepdim}}, x);
 }

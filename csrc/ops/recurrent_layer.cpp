@@ -46,8 +46,15 @@ struct Product {
     }
 };
 
-Tensor transposed_values(const Tensor& x) {
-    return x.defined() ? contiguous_values(swap_dims(x, 0, 1)) : Tensor();
+// A copy of its own of the transpose, in whose memory a few elements follow.
+Tensor transposed_values(const Tensor& x_given) {
+    if (!x_given.defined()) return {};
+    const Tensor x = contiguous_values(x_given);
+    const int64_t rows = x.sizes()[0], columns = x.sizes()[1];
+    const int64_t slack = rows % kernels::kTransposeSlack ? kernels::kTransposeSlack : 0;
+    const Tensor memory = empty({x.numel() + slack}, x.dtype());
+    kernel_table().recurrent.transpose[x.dtype()](x.data(), rows, columns, memory.data());
+    return alias(memory, {columns, rows}, contiguous_strides({columns, rows}), 0);
 }
 // A copy of its own, or zeros.
 Tensor state_of(const Tensor& x, int64_t rows, int64_t width, DType dtype) {
@@ -81,6 +88,15 @@ struct RecurrentLayer {
         }
     }
     int64_t sums() const { return gates_of(cell) * units; }
+
+    // Whether steps also take the products with their inputs, one by one, where all weights stay in the cache: what
+    // a thread has made is then used by itself, which gains more than larger products would. Products of one
+    // column are added up in an order that depends on their rows.
+    bool steps_take_inputs(int64_t features, size_t item) const {
+        constexpr int64_t kCachedBytes = int64_t{1} << 18;
+        return features > 1 &&
+               sums() * (features + seen) * static_cast<int64_t>(item) <= kCachedBytes;
+    }
 
     // Calls f(step, first row, rows, first sequence) for the steps of some sequences, in the order of the
     // layer or against it. Sequences are independent: threads share them, and what each of them gets does not
@@ -126,10 +142,10 @@ struct RecurrentLayer {
         const Product multiply{dtype};
         const int64_t n = units, width = sums(), batch = steps.batch();
         const bool projects = x[kHr].defined();
-        const Tensor input = contiguous_values(x[kInput]), w_ih = contiguous_values(x[kIh]),
+        const Tensor input = contiguous_values(x[kInput]), w_ih = transposed_values(x[kIh]),
                      w_hh = transposed_values(x[kHh]), w_hr = transposed_values(x[kHr]),
                      bias = bias_sum(x[kBiasIh], x[kBiasHh]), b_hh = values_or_none(x[kBiasHh]);
-        const int64_t features = w_ih.sizes()[1];
+        const int64_t features = w_ih.sizes()[0];
         const auto rows_by = [&](int64_t columns, bool wanted) {
             return wanted ? empty({steps.rows, columns}, dtype) : Tensor();
         };
@@ -140,15 +156,19 @@ struct RecurrentLayer {
         sizes[sizes.size() - 1] = seen;
         LayerResults results{empty(sizes, dtype), state_of(x[kH], batch, seen, dtype),
                              lstm ? state_of(x[kC], batch, n, dtype) : Tensor()};
-        multiply(steps.rows, width, features, input.data(), features, 1, w_ih.data(), 1, features,
-                 kept[kGates].data(), width, false, data_or_null(bias));
-
-        const Matrix gates(kept[kGates], width), part(kept[kPart], n),
+        const Matrix gates(kept[kGates], width), inputs(input, features), part(kept[kPart], n),
             c_before(kept[kCellBefore], n), tanh_c(kept[kTanhCell], n),
             h_before(kept[kHidden], seen), out(results.out, seen), h(results.h, seen),
             c(results.c, n), weights(w_hh, width), biases(b_hh, width), down(w_hr, seen);
+        const auto take_inputs = [&](int64_t first, int64_t rows) {
+            multiply(rows, width, features, inputs.at(first), features, 1, w_ih.data(), width, 1,
+                     gates.at(first), width, false, data_or_null(bias));
+        };
+        const bool one_by_one = steps_take_inputs(features, item);
+        if (!one_by_one) take_inputs(0, steps.rows);
         const auto& kernels = kernel_table().recurrent;
         each_step(false, item, [&](int64_t first, int64_t rows, int64_t sequence) {
+            if (one_by_one) take_inputs(first, rows);
             const char* before = h.at(sequence);
             copy_rows(h_before, first, h, sequence, rows);
             multiply(rows, gru ? 2 * n : width, seen, before, seen, 1, weights.data, width, 1,
@@ -180,8 +200,10 @@ struct RecurrentLayer {
         const Product multiply{dtype};
         const int64_t n = units, width = sums(), batch = steps.batch(), all = steps.rows;
         const bool projects = x[kHr].defined(), lstm = cell == Cell::Lstm, gru = cell == Cell::Gru;
-        const Tensor w_hh = contiguous_values(x[kHh]), w_hr = values_or_none(x[kHr]),
-                     grad = values_or_none(grads[0]);
+        const Tensor w_ih = contiguous_values(x[kIh]), w_hh = contiguous_values(x[kHh]),
+                     w_hr = values_or_none(x[kHr]), grad = values_or_none(grads[0]);
+        const int64_t features = w_ih.sizes()[1];
+        if (wanted[kInput]) gradients[kInput] = empty(x[kInput].sizes(), dtype);
         const Tensor grad_h = state_of(grads[1], batch, seen, dtype),
                      grad_c = lstm ? state_of(grads[2], batch, n, dtype) : Tensor(),
                      grad_gates = empty({all, width}, dtype),
@@ -191,9 +213,15 @@ struct RecurrentLayer {
             c_before(kept[kCellBefore], n), tanh_c(kept[kTanhCell], n),
             h_before(kept[kHidden], seen), dout(grad, seen), dh(grad_h, seen), dc(grad_c, n),
             dgates(grad_gates, width), dpart(grad_part, n), dseen(grad_seen, seen),
-            weights(w_hh, seen);
+            weights(w_hh, seen), dx(gradients[kInput], features);
+        const auto give_inputs = [&](int64_t first, int64_t rows) {
+            multiply(rows, features, width, dgates.at(first), width, 1, w_ih.data(), features, 1,
+                     dx.at(first), features, false);
+        };
+        const size_t item = x[kInput].item_size();
+        const bool one_by_one = steps_take_inputs(features, item);
         const auto& kernels = kernel_table().recurrent;
-        each_step(true, x[kInput].item_size(), [&](int64_t first, int64_t rows, int64_t sequence) {
+        each_step(true, item, [&](int64_t first, int64_t rows, int64_t sequence) {
             char *from = dgates.at(first), *to = dh.at(sequence);
             const int64_t summed = gru ? 2 * n : width;
             if (projects) {
@@ -222,31 +250,30 @@ struct RecurrentLayer {
             if (gru)
                 multiply(rows, seen, n, dpart.at(first), n, 1, weights.at(2 * n), seen, 1, to, seen,
                          true);
+            if (one_by_one && wanted[kInput]) give_inputs(first, rows);
         });
+        if (!one_by_one && wanted[kInput]) give_inputs(0, all);
 
         gradients[kH] = grad_h;
         gradients[kC] = grad_c;
-        const Tensor w_ih = contiguous_values(x[kIh]);
-        const int64_t features = w_ih.sizes()[1];
-        if (wanted[kInput]) {
-            gradients[kInput] = empty(x[kInput].sizes(), dtype);
-            multiply(all, features, width, dgates.data, width, 1, w_ih.data(), features, 1,
-                     gradients[kInput].data(), features, false);
-        }
+        // The transposed gradient of weights, because products with few rows and long ones are faster: its columns
+        // from `column` on, from those of d.
+        const auto add_up = [&](const Tensor& to, int64_t column, const Matrix& d, int64_t columns,
+                                const char* taken, int64_t taken_width) {
+            multiply(taken_width, columns, all, taken, 1, taken_width, d.data, d.width, 1,
+                     Matrix(to, width).at(0, column), width, false);
+        };
         if (wanted[kIh]) {
-            const Tensor input = contiguous_values(x[kInput]);
-            gradients[kIh] = empty({width, features}, dtype);
-            multiply(width, features, all, dgates.data, 1, width, input.data(), features, 1,
-                     gradients[kIh].data(), features, false);
+            const Tensor input = contiguous_values(x[kInput]),
+                         turned = empty({features, width}, dtype);
+            add_up(turned, 0, dgates, width, Matrix(input, features).data, features);
+            gradients[kIh] = transposed_values(turned);
         }
         if (wanted[kHh]) {
-            gradients[kHh] = empty({width, seen}, dtype);
-            const Matrix to(gradients[kHh], seen);
-            multiply(gru ? 2 * n : width, seen, all, dgates.data, 1, width, h_before.data, seen, 1,
-                     to.data, seen, false);
-            if (gru)
-                multiply(n, seen, all, dpart.data, 1, n, h_before.data, seen, 1, to.at(2 * n), seen,
-                         false);
+            const Tensor turned = empty({seen, width}, dtype);
+            add_up(turned, 0, dgates, gru ? 2 * n : width, h_before.data, seen);
+            if (gru) add_up(turned, 2 * n, dpart, n, h_before.data, seen);
+            gradients[kHh] = transposed_values(turned);
         }
         if (wanted[kBiasIh] || wanted[kBiasHh]) {
             gradients[kBiasIh] = sum(grad_gates, {0});

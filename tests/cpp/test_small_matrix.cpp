@@ -41,34 +41,30 @@ template <class T> void expect(const char* what, int64_t n, double got, double w
     expect_close(what, n, got, want, 8 * static_cast<double>(n) * epsilon * (size + 1));
 }
 
-template <class T> void check_systems(int64_t n, int64_t r) {
-    const int64_t row = kernels::small_row(n + kernels::small_row(r));
-    Rows<T> a(n, n + r, row), known(n, n + r, row);
-    for (int64_t i = 0; i < n; ++i)
-        for (int64_t j = 0; j < n + r; ++j)
-            a(i, j) = known(i, j) = static_cast<T>(uniform(-1, 1) + (i == j ? 2 : 0));
-    std::vector<int32_t> pivots(static_cast<size_t>(n));
-    if (table.lu[dtype_of<T>](a.data, n, n + r, row, pivots.data())) report("lu: a pivot of zero");
-    if (r > 0) table.solve[dtype_of<T>]({a.data, n, row, 1, false, false, a.data + n, row, r});
-    for (int64_t j = 0; j < r; ++j) {
-        double size = 0;
-        for (int64_t k = 0; k < n; ++k) size = std::max(size, std::fabs(double(a(k, n + j))));
-        for (int64_t i = 0; i < n; ++i) {
-            double sum = 0;
-            for (int64_t k = 0; k < n; ++k) sum += double(known(i, k)) * double(a(k, n + j));
-            expect<T>("solve", n, sum, double(known(i, n + j)), size * static_cast<double>(n));
-        }
+// One matrix, or two at a time.
+template <class T> void check_factors(int64_t n, int64_t count) {
+    const int64_t row = kernels::small_row(n), distance = n * row;
+    Rows<T> a(count * n, n, row), all_known(count * n, n, row);
+    for (int64_t i = 0; i < count * n; ++i)
+        for (int64_t j = 0; j < n; ++j) a(i, j) = all_known(i, j) = static_cast<T>(uniform(-1, 1));
+    std::vector<int32_t> all_pivots(static_cast<size_t>(count * n)), flags(2, -1);
+    table.lu[dtype_of<T>]({a.data, count, distance, n, row, all_pivots.data(), flags.data()});
+    for (int64_t c = 0; c < count; ++c) {
+        if (flags[static_cast<size_t>(c)] != 0) report("lu: a pivot of zero");
+        const auto factor = [&](int64_t i, int64_t j) { return double(a(c * n + i, j)); };
+        const auto known = [&](int64_t i, int64_t j) -> T& { return all_known(c * n + i, j); };
+        const int32_t* pivots = all_pivots.data() + c * n;
+        for (int64_t k = 0; k < n; ++k)
+            for (int64_t j = 0; j < n; ++j) std::swap(known(k, j), known(pivots[k] - 1, j));
+        for (int64_t i = 0; i < n; ++i)
+            for (int64_t j = 0; j < n; ++j) {
+                double sum = 0;
+                for (int64_t k = 0; k <= std::min(i, j); ++k)
+                    sum += (k == i ? 1.0 : factor(i, k)) * factor(k, j);
+                expect<T>("lu", n, sum, double(known(i, j)), 3);
+                if (j < i && std::fabs(factor(i, j)) > 1) report("lu: a factor above 1");
+            }
     }
-    for (int64_t k = 0; k < n; ++k)
-        for (int64_t j = 0; j < n; ++j)
-            std::swap(known(k, j), known(pivots[static_cast<size_t>(k)] - 1, j));
-    for (int64_t i = 0; i < n; ++i)
-        for (int64_t j = 0; j < n; ++j) {
-            double sum = 0;
-            for (int64_t k = 0; k <= std::min(i, j); ++k)
-                sum += (k == i ? 1.0 : double(a(i, k))) * double(a(k, j));
-            expect<T>("lu", n, sum, double(known(i, j)), 3);
-        }
 }
 
 template <class T> void check_triangles(int64_t n, int64_t r, bool lower, bool unit) {
@@ -149,10 +145,11 @@ template <class T> void check_tiny_lu(int64_t n, int64_t count, int64_t r) {
     for (T& value : a) value = static_cast<T>(uniform(-1, 1));
     for (size_t i = 0; i < a.size(); i += static_cast<size_t>(n) + 1) a[i] += 2;
     for (T& value : b) value = static_cast<T>(uniform(-1, 1));
+    std::vector<T> diagonals(static_cast<size_t>(count * n));
     std::vector<int32_t> pivots(static_cast<size_t>(count * n)),
         flags(static_cast<size_t>(count), -1);
-    table.tiny_lu[dtype_of<T>](
-        {a.data(), n, 1, b.data(), n, r, count, x.data(), lu.data(), pivots.data(), flags.data()});
+    table.tiny_lu[dtype_of<T>]({a.data(), n, 1, b.data(), n, r, count, x.data(), lu.data(),
+                                pivots.data(), flags.data(), diagonals.data()});
     for (int64_t c = 0; c < count; ++c) {
         if (flags[static_cast<size_t>(c)] != 0) continue;
         // The same factors as those of one matrix.
@@ -163,7 +160,14 @@ template <class T> void check_tiny_lu(int64_t n, int64_t count, int64_t r) {
         for (int64_t i = 0; i < n; ++i)
             for (int64_t j = 0; j < n; ++j) one(i, j) = static_cast<T>(at(a, i, j, n));
         std::vector<int32_t> own(static_cast<size_t>(n));
-        table.lu[dtype_of<T>](one.data, n, n, one.row, own.data());
+        int32_t flag = -1;
+        table.lu[dtype_of<T>]({one.data, 1, 0, n, one.row, own.data(), &flag});
+        double determinant = 1, product = 1;
+        for (int64_t i = 0; i < n; ++i) {
+            determinant *= (own[static_cast<size_t>(i)] == i + 1 ? 1 : -1) * double(one(i, i));
+            product *= double(diagonals[static_cast<size_t>(c * n + i)]);
+        }
+        expect<T>("tiny_lu: determinant", n, product, determinant, 100 * std::fabs(determinant));
         for (int64_t i = 0; i < n; ++i) {
             if (own[static_cast<size_t>(i)] != pivots[static_cast<size_t>(c * n + i)])
                 report("tiny_lu: other pivots");
@@ -185,8 +189,7 @@ template <class T> void check_tiny_lu(int64_t n, int64_t count, int64_t r) {
 template <class T> void check(const char* name) {
     context = name;
     for (int64_t n = 1; n <= kernels::kSmallMatrix; ++n) {
-        for (int64_t r : {int64_t{0}, int64_t{1}, int64_t{3}, int64_t{20}, n})
-            check_systems<T>(n, r);
+        for (int64_t count : {1, 2}) check_factors<T>(n, count);
         for (int64_t r : {1, 3, 20})
             for (const bool lower : {false, true})
                 for (const bool unit : {false, true}) check_triangles<T>(n, r, lower, unit);
