@@ -376,7 +376,6 @@ void ask_everywhere(int change) {
     const py::handle exchange_those_in_python(exchange_functions);
     exchange_those_in_python(!before);
 }
-void end_watching() { watch(-1); }
 
 }  // namespace
 
