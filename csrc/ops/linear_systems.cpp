@@ -9,10 +9,12 @@
 #include "ops/linalg.h"
 #include "ops/lu_values.h"
 #include "ops/matrices.h"
+#include "ops/one_step.h"
 #include "ops/reductions.h"
 #include "ops/results_rule.h"
 #include "ops/spectra.h"
 #include "ops/triangles.h"
+#include "replay/recorder.h"
 
 // Derivatives after Giles, "An extended collection of matrix derivative results" (2008).
 
@@ -229,9 +231,10 @@ SolveResult solve_with_flags(const Tensor& a_given, const Tensor& b_given, bool 
 }
 
 void check_solved(const char* function, const Tensor& info) {
-    if (const Failure failure = first_failure(info); failure.flag != 0)
+    check_flags(info, [function](const Failure& failure) {
         fail<LinAlgError>(function, ": ", failure.element,
                           "The solver failed because the input matrix is singular.");
+    });
 }
 
 }  // namespace
@@ -266,10 +269,11 @@ std::pair<Tensor, Tensor> inverse_with_flags(const char* function, const Tensor&
 }
 
 void check_inverted(const char* function, const Tensor& info) {
-    if (const Failure failure = first_failure(info); failure.flag != 0)
+    check_flags(info, [function](const Failure& failure) {
         fail<LinAlgError>(function, ": ", failure.element, "The diagonal element ", failure.flag,
                           " is zero, the inversion could not be completed because the input matrix "
                           "is singular.");
+    });
 }
 
 }  // namespace
@@ -408,6 +412,9 @@ Tensor cofactors_by_svd(const Tensor& a) {
 }
 
 Tensor cofactors(const Tensor& a, const Tensor& det) {
+    if (is_replay_recorded() && !grad_enabled())
+        return in_one_step([](const Tensor& x, const Tensor& y) { return cofactors(x, y); }, a,
+                           det);
     const bool singular = any_values(det == 0);
     if (singular && grad_enabled() && a.requires_grad()) return polynomial_cofactors(a);
     if (singular) return cofactors_by_svd(a);
@@ -424,16 +431,13 @@ struct Det {
 };
 
 // The diagonal of U and the sign of P, for each matrix: use(i, diagonal, odd).
-template <class T, class Use> void each_determinant(const Tensor& a, Use use) {
-    const LuFactors factors = lu_values(a);
-    const Matrices m(a);
+template <class T, class Use>
+void each_determinant(const Matrices& m, const T* diagonals, const int32_t* pivots, Use use) {
     const int64_t n = m.rows;
-    const Tensor diagonals = contiguous_values(diagonal(factors.lu, 0, -2, -1));
-    for (int64_t i = 0; i < m.count; ++i) {
-        const int32_t* pivots = factors.pivots.data<int32_t>() + i * n;
+    for (int64_t i = 0; i < m.count; ++i, pivots += n, diagonals += n) {
         bool odd = false;
         for (int64_t k = 0; k < n; ++k) odd ^= pivots[k] != k + 1;
-        use(i, diagonals.data<T>() + i * n, odd);
+        use(i, diagonals, odd);
     }
 }
 
@@ -463,11 +467,19 @@ Tensor det(const Tensor& a) {
     {
         GradMode off(false);
         visit_float("lu_cpu", a.dtype(), [&]<class T>() {
-            each_determinant<T>(a, [&](int64_t i, const T* diagonal, bool odd) {
-                T product = odd ? -1 : 1;
-                for (int64_t k = 0; k < m.rows; ++k) product *= diagonal[k];
-                out.data<T>()[i] = product;
-            });
+            const LuFactors factors = lu_values(a);
+            const Tensor diagonals = contiguous_values(diagonal(factors.lu, 0, -2, -1));
+            launch(
+                [m](const T* values, const int32_t* pivots, T* to) {
+                    each_determinant<T>(m, values, pivots,
+                                        [&](int64_t i, const T* diagonal, bool odd) {
+                                            T product = odd ? -1 : 1;
+                                            for (int64_t k = 0; k < m.rows; ++k)
+                                                product *= diagonal[k];
+                                            to[i] = product;
+                                        });
+                },
+                diagonals.data<T>(), factors.pivots.data<int32_t>(), out.data<T>());
         });
     }
     return recorded(std::move(out), Det{}, a);
@@ -483,16 +495,23 @@ std::pair<Tensor, Tensor> signed_log(const char* function, const Tensor& a) {
     {
         GradMode off(false);
         visit_float("linalg.slogdet", a.dtype(), [&]<class T>() {
-            each_determinant<T>(a, [&](int64_t i, const T* diagonal, bool odd) {
-                T side = odd ? -1 : 1, total = 0;
-                for (int64_t k = 0; k < m.rows; ++k) {
-                    const T d = diagonal[k];
-                    side *= d > 0 ? T(1) : d < 0 ? T(-1) : d;  // NaN stays
-                    total += std::log(std::fabs(d));
-                }
-                sign.data<T>()[i] = side;
-                log.data<T>()[i] = total;
-            });
+            const LuFactors factors = lu_values(a);
+            const Tensor diagonals = contiguous_values(diagonal(factors.lu, 0, -2, -1));
+            launch(
+                [m](const T* values, const int32_t* pivots, T* signs, T* logs) {
+                    each_determinant<T>(
+                        m, values, pivots, [&](int64_t i, const T* diagonal, bool odd) {
+                            T side = odd ? -1 : 1, total = 0;
+                            for (int64_t k = 0; k < m.rows; ++k) {
+                                const T d = diagonal[k];
+                                side *= d > 0 ? T(1) : d < 0 ? T(-1) : d;  // NaN stays
+                                total += std::log(std::fabs(d));
+                            }
+                            signs[i] = side;
+                            logs[i] = total;
+                        });
+                },
+                diagonals.data<T>(), factors.pivots.data<int32_t>(), sign.data<T>(), log.data<T>());
         });
     }
     return {recorded(std::move(sign), DetSign{}, a), recorded(std::move(log), LogAbsDet{}, a)};

@@ -41,7 +41,7 @@ void check_masked_fill(const Tensor& x, const Tensor& mask, const Arg& value) {
     if (mask.dtype() != DType::Bool)
         fail("masked_fill_ only supports boolean masks, but got mask with dtype ",
              cpp_type_name(mask.dtype()));
-    check_convertible(to_number(value), x.dtype());
+    check_value(value, x.dtype());
 }
 
 void fill_masked(const Tensor& out, const Tensor& mask, const Arg& value, const Tensor& x) {
