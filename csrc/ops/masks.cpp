@@ -6,6 +6,7 @@
 #include "ops/index_access.h"
 #include "ops/indexing.h"
 #include "ops/joining.h"
+#include "ops/one_step.h"
 #include "ops/overlap.h"
 #include "ops/reductions.h"
 #include "ops/reshape.h"
@@ -142,6 +143,12 @@ namespace {
 
 // The elements at the mask, and zeros for what is left of the sizes.
 Tensor masked_leading(const Tensor& g, const Tensor& mask, const Dims& sizes) {
+    if (is_replay_recorded() && !grad_enabled())
+        return in_one_step(
+            [sizes](const Tensor& grad, const Tensor& places) {
+                return masked_leading(grad, places, sizes);
+            },
+            g, mask);
     Tensor used = masked_select(g, mask);
     const int64_t rest = element_count(sizes) - used.numel();
     if (rest > 0) used = cat({used, zeros({rest}, used.dtype())}, 0);
