@@ -13,6 +13,7 @@
 #include "ops/rule.h"
 #include "ops/split.h"
 #include "ops/views.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 
@@ -105,6 +106,7 @@ std::vector<Tensor> tensor_split_by(const Tensor& x, const Tensor& split, int64_
             "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or "
             "one-dimensional tensor, but got a tensor with ",
             split.dim(), " dims");
+    refuse_replay(kShapeOfValues);
     const Tensor values = contiguous_values(split);
     const auto* numbers = values.data<int64_t>();
     if (split.dim() == 0) return tensor_split_into(x, *numbers, dim);
@@ -216,18 +218,24 @@ Tensor combinations(const Tensor& x, int64_t r, bool with_replacement) {
         count = checked_add(checked_mul(count / i, factor), checked_mul(count % i, factor) / i);
     }
     const Tensor index = empty({r, count}, DType::Int64);
-    std::vector<int64_t> at(static_cast<size_t>(count ? r : 0));
-    for (size_t i = 0; i < at.size(); ++i) at[i] = with_replacement ? 0 : static_cast<int64_t>(i);
-    for (int64_t k = 0; k < count; ++k) {
-        for (int64_t i = 0; i < r; ++i)
-            index.data<int64_t>()[i * count + k] = at[static_cast<size_t>(i)];
-        // The last place that can go on does, and those after it follow as close as they may.
-        int64_t i = r - 1;
-        while (i >= 0 && at[static_cast<size_t>(i)] == (with_replacement ? n - 1 : n - r + i)) --i;
-        if (i < 0) break;
-        int64_t value = ++at[static_cast<size_t>(i)];
-        while (++i < r) at[static_cast<size_t>(i)] = with_replacement ? value : ++value;
-    }
+    launch(
+        [=](int64_t* to) {
+            std::vector<int64_t> at(static_cast<size_t>(count ? r : 0));
+            for (size_t i = 0; i < at.size(); ++i)
+                at[i] = with_replacement ? 0 : static_cast<int64_t>(i);
+            for (int64_t k = 0; k < count; ++k) {
+                for (int64_t i = 0; i < r; ++i) to[i * count + k] = at[static_cast<size_t>(i)];
+                // The last place that can go on does, and those after it follow as close as they may.
+                int64_t i = r - 1;
+                while (i >= 0 &&
+                       at[static_cast<size_t>(i)] == (with_replacement ? n - 1 : n - r + i))
+                    --i;
+                if (i < 0) break;
+                int64_t value = ++at[static_cast<size_t>(i)];
+                while (++i < r) at[static_cast<size_t>(i)] = with_replacement ? value : ++value;
+            }
+        },
+        index.data<int64_t>());
     return transpose(reshape(index_select(x, 0, reshape(index, {-1})), {r, count}), 0, 1);
 }
 

@@ -1,12 +1,14 @@
 #include "ops/as_strided.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "ops/copy.h"
 #include "ops/elementwise.h"
 #include "ops/index_select.h"
 #include "ops/record.h"
 #include "ops/reshape.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 namespace {
@@ -73,7 +75,8 @@ private:
     static Tensor collect(const Tensor& memory, const Geometry& window, int64_t first,
                           const Tensor& shown) {
         Tensor positions = empty({memory.numel()}, DType::Int64);
-        for (int64_t i = 0; i < memory.numel(); ++i) positions.data<int64_t>()[i] = i;
+        launch([n = memory.numel()](int64_t* to) { std::iota(to, to + n, int64_t{0}); },
+               positions.data<int64_t>());
         const Tensor indices = contiguous_values(
             alias(positions, window.sizes, window.strides, window.offset - first));
         return index_add(memory, 0, reshape(indices, {-1}), reshape(shown, {-1}));

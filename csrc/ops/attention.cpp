@@ -18,6 +18,7 @@
 #include "ops/softmax.h"
 #include "ops/triangles.h"
 #include "ops/views.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 namespace {
@@ -96,14 +97,33 @@ struct Attention {
 
     Tensor forward(const Arguments& x, Kept& kept) const {
         const DType dtype = x[kQuery].dtype();
-        const auto softmax = kernel_table().attention.softmax[dtype];
-        const Matrices q(x[kQuery]), k(x[kKey]), v(x[kValue]);
-        const Tensor mask_values = expanded_mask(x[kMask]);
-        const Matrices mask(mask_values);
-        const bool flags = mask_values.defined() && mask_values.dtype() == DType::Bool;
-        const Tensor p = empty({count, length, keys}, dtype),
+        const Tensor mask = expanded_mask(x[kMask]), p = empty({count, length, keys}, dtype),
                      out = empty_rows(with_batch(length, value_width), x[kQuery]);
-        const Matrices scores(p), to(out);
+        kept[kProbabilities] = p;
+        if (dropout_p > 0) kept[kDropped] = empty(p.sizes(), DType::Bool);
+        const auto run = [op = *this, numbers = Ref<Generator>(&default_generator())](
+                             const Tensor& to, const Tensor& probabilities, const Tensor& dropped,
+                             const Tensor& query, const Tensor& key, const Tensor& value,
+                             const Tensor& mask_values) {
+            op.compute(to, probabilities, dropped, query, key, value, mask_values, *numbers);
+        };
+        const auto start = [&](const auto& f) {
+            launch(f, writes(out), writes(p), writes(kept[kDropped]), reads(x[kQuery]),
+                   reads(x[kKey]), reads(x[kValue]), reads(mask));
+        };
+        if (dropout_p > 0) start(drawing(run));
+        else start(run);
+        return out;
+    }
+
+    // dropped: what is left by dropout, or none.
+    void compute(const Tensor& out, const Tensor& p, const Tensor& dropped, const Tensor& query,
+                 const Tensor& key, const Tensor& value, const Tensor& mask_values,
+                 Generator& generator) const {
+        const DType dtype = query.dtype();
+        const auto softmax = kernel_table().attention.softmax[dtype];
+        const Matrices q(query), k(key), v(value), mask(mask_values), scores(p), to(out);
+        const bool flags = mask_values.defined() && mask_values.dtype() == DType::Bool;
         const auto probabilities = [&](int64_t i) {
             multiply(dtype, length, keys, width, q[i], q.row, q.column, k[i], k.column, k.row,
                      scores[i], keys);
@@ -115,49 +135,68 @@ struct Attention {
             multiply(dtype, length, value_width, keys, from, keys, 1, v[i], v.row, v.column, to[i],
                      to.row);
         };
-        kept[kProbabilities] = p;
-        if (dropout_p == 0) {
+        if (!dropped.defined()) {
             each([&](int64_t begin, int64_t end) {
                 for (int64_t i = begin; i < end; ++i) {
                     probabilities(i);
                     averages(i, scores[i]);
                 }
             });
-            return out;
+            return;
         }
         each([&](int64_t begin, int64_t end) {
             for (int64_t i = begin; i < end; ++i) probabilities(i);
         });
         const Tensor left = empty(p.sizes(), dtype);
-        kept[kDropped] = empty(p.sizes(), DType::Bool);
-        const Generator::State state =
-            default_generator().reserve(kernels::counters_used(p.numel()));
-        kernel_table().random.dropout[dtype](p.data(), left.data(), kept[kDropped].data<uint8_t>(),
+        const Generator::State state = generator.reserve(kernels::counters_used(p.numel()));
+        kernel_table().random.dropout[dtype](p.data(), left.data(), dropped.data<uint8_t>(),
                                              p.numel(), state.seed, state.offset, dropout_p);
         const Matrices rest(left);
         each([&](int64_t begin, int64_t end) {
             for (int64_t i = begin; i < end; ++i) averages(i, rest[i]);
         });
-        return out;
     }
 
     void backward(const Arguments& x, const Kept& kept, const GradList& grads,
                   const std::array<bool, arguments.size()>& wanted, TensorList& gradients) const {
-        const DType dtype = x[kQuery].dtype();
-        const bool drops = kept[kDropped].defined(), of_mask = wanted[kMask];
-        const Matrices q(x[kQuery]), k(x[kKey]), v(x[kValue]), g(grads[0]), p(kept[kProbabilities]);
-        const auto result = [&](int i, int64_t rows, int64_t columns) {
-            if (wanted[static_cast<size_t>(i)])
-                gradients[static_cast<size_t>(i)] =
-                    empty_rows(with_batch(rows, columns), x[static_cast<size_t>(i)]);
-            return Matrices(gradients[static_cast<size_t>(i)]);
+        const bool of_mask = wanted[kMask];
+        const auto result = [&](size_t i, int64_t rows, int64_t columns) {
+            if (wanted[i]) gradients[i] = empty_rows(with_batch(rows, columns), x[i]);
         };
-        const Matrices dq = result(kQuery, length, width), dk = result(kKey, keys, width),
-                       dv = result(kValue, keys, value_width);
-        // A place for each range, which those of one range use in turn, unless all are to be kept.
-        const Tensor scores = empty({count, length, keys}, dtype),
-                     rest = drops ? empty({count, length, keys}, dtype) : Tensor();
-        const Matrices ds(scores), left(rest);
+        result(kQuery, length, width);
+        result(kKey, keys, width);
+        result(kValue, keys, value_width);
+        const Tensor scores = empty({count, length, keys}, x[kQuery].dtype());
+        launch(
+            [op = *this, of_mask](const Tensor& dq, const Tensor& dk, const Tensor& dv,
+                                  const Tensor& ds, const Tensor& query, const Tensor& key,
+                                  const Tensor& value, const Tensor& grad, const Tensor& p,
+                                  const Tensor& dropped) {
+                op.compute_gradients(dq, dk, dv, ds, of_mask, query, key, value, grad, p, dropped);
+            },
+            writes(gradients[kQuery]), writes(gradients[kKey]), writes(gradients[kValue]),
+            writes(scores), reads(x[kQuery]), reads(x[kKey]), reads(x[kValue]), reads(grads[0]),
+            reads(kept[kProbabilities]), reads(kept[kDropped]));
+        if (!of_mask) return;
+        for (const size_t i : {size_t{kQuery}, size_t{kKey}})
+            if (wanted[i]) gradients[i] = gradients[i] * scale;
+        gradients[kMask] = sum_to(alias(scores, with_batch(length, keys),
+                                        contiguous_strides(with_batch(length, keys)), 0),
+                                  x[kMask].sizes());
+    }
+
+    // Gradients that are not defined are not wanted; those of the scores have a place for each range, which
+    // those of one range use in turn, unless all are to be kept.
+    void compute_gradients(const Tensor& dquery, const Tensor& dkey, const Tensor& dvalue,
+                           const Tensor& dscores, bool of_mask, const Tensor& query,
+                           const Tensor& key, const Tensor& value, const Tensor& grad,
+                           const Tensor& probabilities, const Tensor& dropped) const {
+        const DType dtype = query.dtype();
+        const bool drops = dropped.defined();
+        const Matrices q(query), k(key), v(value), g(grad), p(probabilities), dq(dquery), dk(dkey),
+            dv(dvalue);
+        const Tensor rest = drops ? empty({count, length, keys}, dtype) : Tensor();
+        const Matrices ds(dscores), left(rest);
         const auto undrop = kernel_table().random.dropout_backward[dtype];
         const auto softmax_backward = kernel_table().attention.softmax_backward[dtype];
         const int64_t all = length * keys;
@@ -165,33 +204,27 @@ struct Attention {
             for (int64_t i = begin; i < end; ++i) {
                 char* d = ds[of_mask ? i : begin];
                 const char* seen = p[i];
-                const uint8_t* flags = drops ? kept[kDropped].data<uint8_t>() + i * all : nullptr;
-                if (drops && wanted[kValue]) {
+                const uint8_t* flags = drops ? dropped.data<uint8_t>() + i * all : nullptr;
+                if (drops && dv.data) {
                     undrop(p[i], flags, left[begin], all, dropout_p);
                     seen = left[begin];
                 }
-                if (wanted[kValue])
+                if (dv.data)
                     multiply(dtype, keys, value_width, length, seen, 1, keys, g[i], g.row, g.column,
                              dv[i], dv.row);
-                if (!wanted[kQuery] && !wanted[kKey] && !of_mask) continue;
+                if (!dq.data && !dk.data && !of_mask) continue;
                 multiply(dtype, length, keys, value_width, g[i], g.row, g.column, v[i], v.column,
                          v.row, d, keys);
                 if (drops) undrop(d, flags, d, all, dropout_p);
                 softmax_backward(p[i], d, length, keys, of_mask ? 1 : scale);
-                if (wanted[kQuery])
+                if (dq.data)
                     multiply(dtype, length, width, keys, d, keys, 1, k[i], k.row, k.column, dq[i],
                              dq.row);
-                if (wanted[kKey])
+                if (dk.data)
                     multiply(dtype, keys, width, length, d, 1, keys, q[i], q.row, q.column, dk[i],
                              dk.row);
             }
         });
-        if (!of_mask) return;
-        for (const size_t i : {size_t{kQuery}, size_t{kKey}})
-            if (wanted[i]) gradients[i] = gradients[i] * scale;
-        gradients[kMask] = sum_to(alias(scores, with_batch(length, keys),
-                                        contiguous_strides(with_batch(length, keys)), 0),
-                                  x[kMask].sizes());
     }
 
     TensorList compose(const Arguments& x, const Kept& kept) const {

@@ -8,6 +8,7 @@
 #include "ops/matrices.h"
 #include "ops/rule.h"
 #include "ops/triangles.h"
+#include "replay/recorder.h"
 
 // Derivatives after Murray, "Differentiation of the Cholesky decomposition" (2016).
 
@@ -96,17 +97,20 @@ std::pair<Tensor, Tensor> cholesky_with_flags(const char* node, const Tensor& a,
     const Tensor values = contiguous_values(a), info = empty(m.batch, DType::Int32);
     Tensor out = empty(a.sizes(), a.dtype());
     visit_float("cholesky_cpu", a.dtype(), [&]<class T>() {
-        cholesky_values<T>(values.data<T>(), out.data<T>(), info.data<int32_t>(), m, upper);
+        launch([m, upper](const T* from, T* to,
+                          int32_t* flags) { cholesky_values<T>(from, to, flags, m, upper); },
+               values.data<T>(), out.data<T>(), info.data<int32_t>());
     });
     return {recorded(std::move(out), Cholesky{node, upper}, a), info};
 }
 
 void check_positive(const char* function, const Tensor& info) {
-    if (const Failure failure = first_failure(info); failure.flag != 0)
+    check_flags(info, [function](const Failure& failure) {
         fail<LinAlgError>(function, ": ", failure.element,
                           "The factorization could not be completed because the input is not "
                           "positive-definite (the leading minor of order ",
                           failure.flag, " is not positive-definite).");
+    });
 }
 
 }  // namespace
@@ -219,14 +223,18 @@ Tensor cholesky_inverse(const Tensor& factor, bool upper) {
         const Matrices m(factor);
         const Tensor diagonals = contiguous_values(diagonal(factor, 0, -2, -1));
         const Tensor zero = diagonals == 0;
-        for (int64_t i = 0; i < zero.numel(); ++i)
-            if (zero.data<bool>()[i])
-                fail<LinAlgError>(
-                    "cholesky_inverse: ",
-                    m.batch.empty() ? "" : text("(Batch element ", i / m.rows, "): "),
-                    "The diagonal element ", i % m.rows + 1,
-                    " is zero, the inversion could not be completed because the input "
-                    "matrix is singular.");
+        launch(checking([rows = m.rows, count = zero.numel(),
+                         single = m.batch.empty()](const bool* is_zero) {
+                   for (int64_t i = 0; i < count; ++i)
+                       if (is_zero[i])
+                           fail<LinAlgError>(
+                               "cholesky_inverse: ",
+                               single ? "" : text("(Batch element ", i / rows, "): "),
+                               "The diagonal element ", i % rows + 1,
+                               " is zero, the inversion could not be completed because the input "
+                               "matrix is singular.");
+               }),
+               zero.data<bool>());
         y = cholesky_solve(expand(eye(m.rows, m.rows, factor.dtype()), factor.sizes()), factor,
                            upper);
     }

@@ -11,7 +11,9 @@
 #include "ops/creation.h"
 #include "ops/extremes.h"
 #include "ops/offsets.h"
+#include "ops/one_step.h"
 #include "ops/reductions.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 
@@ -19,6 +21,7 @@ Tensor bincount(const Tensor& x, const std::optional<Tensor>& weights, int64_t m
     if (!is_integral(x.dtype())) refuse_dtype("bincount_cpu", x.dtype());
     if (minlength < 0) fail("minlength should be >= 0");
     if (x.dim() == 1 && x.numel() == 0) return zeros({minlength}, DType::Int64);
+    refuse_replay(kShapeOfValues);
     const Tensor places = int64_values(x);
     const auto* at = places.data<int64_t>();
     if (x.dim() != 1 || *std::min_element(at, at + x.numel()) < 0)
@@ -125,6 +128,25 @@ std::pair<Tensor, Tensor> of_half(const Tensor& x, const std::optional<Tensor>& 
     return {cast_values(hist, x.dtype()), cast_values(edges, x.dtype())};
 }
 
+// A histogram, whose bins may depend on values, as one step of what is recorded.
+template <class F, class... Edges>
+std::pair<Tensor, Tensor> pair_in_one_step(F f, const Tensor& x,
+                                           const std::optional<Tensor>& weight,
+                                           const Edges&... edges) {
+    const auto found = list_in_one_step(
+        [f](const std::vector<Tensor>& given) {
+            std::optional<Tensor> weights;
+            if (given[1].defined()) weights = given[1];
+            const auto [hist, bins] = [&] {
+                if constexpr (sizeof...(Edges)) return f(given[0], weights, given[2]);
+                else return f(given[0], weights);
+            }();
+            return std::vector<Tensor>{hist, bins};
+        },
+        {x, weight.value_or(Tensor()), edges...});
+    return {found[0], found[1]};
+}
+
 }  // namespace
 
 Tensor histc(const Tensor& x, int64_t bins, const Scalar& low_given, const Scalar& high_given) {
@@ -135,6 +157,9 @@ Tensor histc(const Tensor& x, int64_t bins, const Scalar& low_given, const Scala
     if (x.dtype() != DType::Float32 && x.dtype() != DType::Float64)
         refuse_dtype("histogram_cpu", x.dtype());
     check_bins(bins);
+    if (is_replay_recorded())
+        return in_one_step(
+            [=](const Tensor& values) { return histc(values, bins, low_given, high_given); }, x);
     if (low == high && x.numel() > 0) std::tie(low, high) = range_of(x);
     if (!is_finite_range(low, high))
         fail("tapegrad.histc: range of [", low, ", ", high, "] is not finite");
@@ -162,6 +187,12 @@ std::pair<Tensor, Tensor> histogram(const Tensor& x, int64_t bins,
         });
     check_bins(bins);
     checked_add(bins, 1);
+    if (is_replay_recorded())
+        return pair_in_one_step(
+            [=](const Tensor& values, const std::optional<Tensor>& weights) {
+                return histogram(values, bins, range, weights, density);
+            },
+            x, weight);
     double low = 0, high = 1;
     if (range) {
         if (range->size() != 2)
@@ -210,6 +241,11 @@ std::pair<Tensor, Tensor> histogram(const Tensor& x, const Tensor& edges_given,
             return histogram(wide, cast_values(edges_given, DType::Float32), weights, density);
         });
     check_bins(edges_given.numel() - 1);
+    if (is_replay_recorded())
+        return pair_in_one_step(
+            [density](const Tensor& values, const std::optional<Tensor>& weights,
+                      const Tensor& edges) { return histogram(values, edges, weights, density); },
+            x, weight, edges_given);
     const GradMode off(false);
     const Tensor edges = contiguous_clone(edges_given);
     return in_bins(x, edges, weight, density, [](auto value, const auto* e, int64_t count) {

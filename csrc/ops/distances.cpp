@@ -14,6 +14,7 @@
 #include "ops/reductions.h"
 #include "ops/rule.h"
 #include "ops/views.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 
@@ -135,13 +136,18 @@ Tensor distance_values(const Tensor& x1, const Tensor& x2, const Dims& sizes, do
     const Tensor turned = contiguous_values(swap_dims(b.values, x2.dim() - 2, x2.dim() - 1));
     const auto run = [&]<class T>() {
         visit_norm(p, [&](auto norm) {
-            parallel_for(batches * a.count, grain_for(b.count * (a.width + 1)),
-                         [&](int64_t begin, int64_t end) {
-                             for (int64_t i = begin; i < end; ++i)
-                                 distances(a.values.data<T>() + i * a.width,
-                                           turned.data<T>() + i / a.count * b.count * b.width,
-                                           out.data<T>() + i * b.count, b.count, a.width, norm);
-                         });
+            launch(
+                [norm, batches, rows = a.count, columns = b.count, width = a.width](
+                    const T* points, const T* others, T* to) {
+                    parallel_for(batches * rows, grain_for(columns * (width + 1)),
+                                 [&](int64_t begin, int64_t end) {
+                                     for (int64_t i = begin; i < end; ++i)
+                                         distances(points + i * width,
+                                                   others + i / rows * columns * width,
+                                                   to + i * columns, columns, width, norm);
+                                 });
+                },
+                a.values.data<T>(), turned.data<T>(), out.data<T>());
         });
     };
     visit_float("cdist", x1.dtype(), run);
@@ -156,22 +162,28 @@ Tensor gradient_values(const Points& a, const Points& b, const Tensor& g, const 
     const auto run = [&]<class T>() {
         visit_norm(p, [&](auto norm) {
             const int64_t points = a.width ? out.numel() / a.width : 0;
-            parallel_for(
-                points, grain_for(b.count * (a.width + 1)), [&](int64_t begin, int64_t end) {
-                    for (int64_t i = begin; i < end; ++i) {
-                        const int64_t batch = i / a.count;
-                        const int64_t at = batch * a.count * b.count + i % a.count * a_stride;
-                        const T* from = a.values.data<T>() + i * a.width;
-                        T* to = out.data<T>() + i * a.width;
-                        for (int64_t j = 0; j < b.count; ++j) {
-                            const T grad = g.data<T>()[at + j * b_stride];
-                            const T distance = y.data<T>()[at + j * b_stride];
-                            const T* other = b.values.data<T>() + (batch * b.count + j) * b.width;
-                            for (int64_t d = 0; d < a.width; ++d)
-                                to[d] += grad * norm.slope(from[d] - other[d], distance);
+            launch(
+                [norm, points, a_stride, b_stride, rows = a.count, columns = b.count,
+                 width = a.width](const T* own, const T* others, const T* grads,
+                                  const T* distances_given, T* gradients) {
+                    parallel_for(points, grain_for(columns * (width + 1)), [&](int64_t begin,
+                                                                               int64_t end) {
+                        for (int64_t i = begin; i < end; ++i) {
+                            const int64_t batch = i / rows;
+                            const int64_t at = batch * rows * columns + i % rows * a_stride;
+                            const T* from = own + i * width;
+                            T* to = gradients + i * width;
+                            for (int64_t j = 0; j < columns; ++j) {
+                                const T grad = grads[at + j * b_stride];
+                                const T distance = distances_given[at + j * b_stride];
+                                const T* other = others + (batch * columns + j) * width;
+                                for (int64_t d = 0; d < width; ++d)
+                                    to[d] += grad * norm.slope(from[d] - other[d], distance);
+                            }
                         }
-                    }
-                });
+                    });
+                },
+                a.values.data<T>(), b.values.data<T>(), g.data<T>(), y.data<T>(), out.data<T>());
         });
     };
     visit_float("cdist", g.dtype(), run);
@@ -259,11 +271,15 @@ Tensor pdist(const Tensor& x, double p) {
     if (is_half(x.dtype())) refuse_dtype("pdist", x.dtype());
     const int64_t n = x.sizes()[0], count = n > 1 ? checked_mul(n, n - 1) / 2 : 0;
     const Tensor rows = empty({count}, DType::Int64), columns = empty({count}, DType::Int64);
-    for (int64_t i = 0, k = 0; i < n; ++i)
-        for (int64_t j = i + 1; j < n; ++j, ++k) {
-            rows.data<int64_t>()[k] = i;
-            columns.data<int64_t>()[k] = j;
-        }
+    launch(
+        [n](int64_t* to_rows, int64_t* to_columns) {
+            for (int64_t i = 0, k = 0; i < n; ++i)
+                for (int64_t j = i + 1; j < n; ++j, ++k) {
+                    to_rows[k] = i;
+                    to_columns[k] = j;
+                }
+        },
+        rows.data<int64_t>(), columns.data<int64_t>());
     return index(cdist(x, x, p, {}), {rows, columns});
 }
 

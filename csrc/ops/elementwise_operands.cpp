@@ -3,6 +3,7 @@
 #include "autograd/grad_mode.h"
 #include "ops/overlap.h"
 #include "ops/reductions.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 
@@ -37,11 +38,17 @@ Dims broadcast_shape(const Arg& a, const Arg& b) {
 
 void check_divisor(const Arg& divisor, DType dtype) {
     if (is_floating(dtype)) return;
-    const bool zero =
-        divisor.is_tensor()
-            ? !all_values(divisor.tensor())
-            : visit_dtype(dtype, [&]<class T>() { return divisor.scalar().wrapped<T>() == T(0); });
-    if (zero) fail("ZeroDivisionError");
+    const auto refuse = [] { fail("ZeroDivisionError"); };
+    if (divisor.is_tensor()) return require_all(divisor.tensor(), refuse);
+    visit_dtype(dtype, [&]<class T>() {
+        if (divisor.scalar().wrapped<T>() == T(0)) refuse();
+    });
+}
+
+void check_value(const Arg& number, DType dtype) {
+    if (!number.is_tensor()) return check_convertible(number.scalar(), dtype);
+    launch(checking([dtype](const Tensor& x) { check_convertible(to_number(x), dtype); }),
+           reads(number.tensor()));
 }
 
 void check_in_place_result(const Tensor& a, const Dims& shape, DType computed) {

@@ -36,6 +36,9 @@ using formulas::Domain;
 DType compute_type(const Arg& a, const Arg& b, Domain domain);
 Dims broadcast_shape(const Arg& a, const Arg& b);
 // Integers have no infinity to divide by zero into.
+// Raises where a number, or the one element of a tensor, does not fit into the type.
+void check_value(const Arg& number, DType dtype);
+
 void check_divisor(const Arg& divisor, DType dtype);
 
 // The result of an in-place operation has the shape and the type of the tensor that it is written to.

@@ -15,6 +15,7 @@
 #include "ops/refusal.h"
 #include "ops/results_rule.h"
 #include "ops/triangles.h"
+#include "replay/recorder.h"
 
 // Derivatives after Seeger, Hetzel, Dai, Meissner and Lawrence, "Auto-differentiating linear algebra" (2017).
 
@@ -125,11 +126,12 @@ void require_lu(const char* function, const Tensor& a, bool pivot) {
 }
 
 void check_no_zero(const char* function, const Tensor& info) {
-    if (const Failure failure = first_failure(info); failure.flag != 0)
+    check_flags(info, [function](const Failure& failure) {
         fail(function, ": ", failure.element, "U[", failure.flag, ",", failure.flag,
              "] is zero and using it on lu_solve would result in a division by zero. If you still "
              "want to perform the factorization, consider calling linalg.lu(A, pivot) or "
              "linalg.lu_factor_ex(A, pivot)");
+    });
 }
 
 std::array<Tensor, 3> lu_with_flags(const Tensor& a, bool pivot) {
@@ -169,12 +171,13 @@ std::array<Tensor, 3> lu(const Tensor& a, bool pivot) {
 
 void check_pivots(const char* function, const Tensor& pivots_given, int64_t n) {
     const Tensor pivots = contiguous_values(pivots_given);
-    for (int64_t i = 0; i < pivots.numel(); ++i) {
-        const int32_t pivot = pivots.data<int32_t>()[i];
-        if (pivot < 1 || pivot > n)
-            fail(function, ": pivots must be between 1 and the number of rows, ", n, ", but got ",
-                 pivot);
-    }
+    launch(checking([function, n, count = pivots.numel()](const int32_t* given) {
+               for (int64_t i = 0; i < count; ++i)
+                   if (given[i] < 1 || given[i] > n)
+                       fail(function, ": pivots must be between 1 and the number of rows, ", n,
+                            ", but got ", given[i]);
+           }),
+           pivots.data<int32_t>());
 }
 
 Tensor permutation(const Tensor& pivots_given, int64_t n, DType dtype) {
@@ -187,15 +190,19 @@ Tensor permutation(const Tensor& pivots_given, int64_t n, DType dtype) {
     sizes.push_back(n);
     Tensor p = zeros(sizes, dtype);
     visit_float("lu_unpack", dtype, [&]<class T>() {
-        std::vector<int64_t> order(static_cast<size_t>(n));
-        for (int64_t b = 0; b < count; ++b) {
-            std::iota(order.begin(), order.end(), int64_t{0});
-            for (int64_t i = 0; i < k; ++i)
-                std::swap(order[static_cast<size_t>(i)],
-                          order[static_cast<size_t>(pivots.data<int32_t>()[b * k + i] - 1)]);
-            for (int64_t i = 0; i < n; ++i)
-                p.data<T>()[(b * n + order[static_cast<size_t>(i)]) * n + i] = 1;
-        }
+        launch(
+            [n, k, count](const int32_t* exchanged, T* to) {
+                std::vector<int64_t> order(static_cast<size_t>(n));
+                for (int64_t b = 0; b < count; ++b) {
+                    std::iota(order.begin(), order.end(), int64_t{0});
+                    for (int64_t i = 0; i < k; ++i)
+                        std::swap(order[static_cast<size_t>(i)],
+                                  order[static_cast<size_t>(exchanged[b * k + i] - 1)]);
+                    for (int64_t i = 0; i < n; ++i)
+                        to[(b * n + order[static_cast<size_t>(i)]) * n + i] = 1;
+                }
+            },
+            pivots.data<int32_t>(), p.data<T>());
     });
     return p;
 }
@@ -359,8 +366,8 @@ std::pair<Tensor, Tensor> qr(const Tensor& a, QrMode mode) {
         mode == QrMode::R ? empty({0}, a.dtype()) : empty(m.of(m.rows, q_columns), a.dtype());
     const Tensor r = empty(m.of(r_rows, m.columns), a.dtype());
     visit_float("geqrf_cpu", a.dtype(), [&]<class T>() {
-        qr_values<T>(values.data<T>(), mode == QrMode::R ? nullptr : q.data<T>(), r.data<T>(), m,
-                     q_columns, r_rows);
+        launch(&qr_values<T>, values.data<T>(), mode == QrMode::R ? nullptr : q.data<T>(),
+               r.data<T>(), m, q_columns, r_rows);
     });
     const auto [left, right] = recorded_results({q, r}, Qr{mode}, a);
     return {left, right};
@@ -381,13 +388,16 @@ std::pair<Tensor, Tensor> geqrf(const Tensor& a) {
     Tensor out = contiguous_clone(detach(a)), tau = empty(m.of(k), a.dtype());
     visit_float("geqrf_cpu", a.dtype(), [&]<class T>() {
         if (k == 0) return;
-        const QrWork<T> qr(m.rows, m.columns, m.columns);
-        for_matrices(m.count, 4 * cube(k) + 500, [&](int64_t begin, int64_t end) {
-            Scratch<T> work(qr.size());
-            for (int64_t i = begin; i < end; ++i)
-                qr.factor(out.data<T>() + i * m.rows * m.columns, tau.data<T>() + i * k,
-                          work.data());
-        });
+        launch(
+            [m, k](T* to, T* factors) {
+                const QrWork<T> qr(m.rows, m.columns, m.columns);
+                for_matrices(m.count, 4 * cube(k) + 500, [&](int64_t begin, int64_t end) {
+                    Scratch<T> work(qr.size());
+                    for (int64_t i = begin; i < end; ++i)
+                        qr.factor(to + i * m.rows * m.columns, factors + i * k, work.data());
+                });
+            },
+            out.data<T>(), tau.data<T>());
     });
     if (const Ref<Node> node = refusing_node("GeqrfBackward0", refuse_geqrf, a)) {
         set_history(out, node);
@@ -462,13 +472,18 @@ Tensor householder_product(const Tensor& a, const Tensor& tau) {
         const Tensor factors = contiguous_values(tau);
         visit_float("orgqr_cpu", a.dtype(), [&]<class T>() {
             if (m.columns == 0) return;
-            const QrWork<T> qr(m.rows, m.columns, m.columns);
-            for_matrices(m.count, 4 * cube(m.columns) + 500, [&](int64_t begin, int64_t end) {
-                Scratch<T> work(qr.size());
-                for (int64_t i = begin; i < end; ++i)
-                    qr.product(out.data<T>() + i * m.rows * m.columns, m.columns, k,
-                               factors.data<T>() + i * k, work.data());
-            });
+            launch(
+                [m, k](T* to, const T* scales) {
+                    const QrWork<T> qr(m.rows, m.columns, m.columns);
+                    for_matrices(
+                        m.count, 4 * cube(m.columns) + 500, [&](int64_t begin, int64_t end) {
+                            Scratch<T> work(qr.size());
+                            for (int64_t i = begin; i < end; ++i)
+                                qr.product(to + i * m.rows * m.columns, m.columns, k,
+                                           scales + i * k, work.data());
+                        });
+                },
+                out.data<T>(), factors.data<T>());
         });
     }
     return recorded_results({out}, HouseholderProduct{}, a, tau)[0];

@@ -56,6 +56,10 @@ void check_bounds(const Tensor& index, int64_t size, int dim) {
            index.data<int64_t>());
 }
 
+void write_nothing(const Tensor& x) {
+    launch([](void*) {}, x.data());
+}
+
 void check_index_type(const char* function, const Tensor& index) {
     if (index.dtype() != DType::Int64 && index.dtype() != DType::Int32)
         fail(function, "(): Expected dtype int32/int64 for index");

@@ -140,7 +140,7 @@ void add_slices(const Tensor& x, int dim, const Tensor& index, const Tensor& sou
     const Tensor at = int64_values(index), values = contiguous_values(source);
     const Extents s = extents_at(x.sizes(), dim);
     const int64_t count = at.numel();
-    if (values.numel() == 0) return;
+    if (values.numel() == 0) return write_nothing(x);
     visit_dtype(x.dtype(), [&]<class T>() {
         launch(
             [s, count, factor = alpha.to<T>()](T* to, const T* from, const int64_t* positions) {

@@ -5,6 +5,7 @@
 
 #include "ops/copy.h"
 #include "ops/elementwise.h"
+#include "ops/elementwise_operands.h"
 #include "ops/index_access.h"
 #include "ops/index_select.h"
 #include "ops/indexing.h"
@@ -149,7 +150,7 @@ void check_index_fill(const Tensor& x, int dim, const Tensor& index, const Arg& 
     if (index.dtype() != DType::Int64)
         fail<IndexError>("index_fill_(): Expected dtype int64 for index.");
     if (index.dim() > 1) fail("Index has to be a vector/scalar");
-    check_convertible(to_number(value), x.dtype());
+    check_value(value, x.dtype());
     check_range(index, x, dim, "", true);
 }
 

@@ -9,9 +9,11 @@
 #include "ops/elementwise.h"
 #include "ops/linalg.h"
 #include "ops/matrices.h"
+#include "ops/one_step.h"
 #include "ops/reductions.h"
 #include "ops/results_rule.h"
 #include "ops/spectra.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 
@@ -141,6 +143,59 @@ struct Lstsq {
     }
 };
 
+// b may be vectors, where a has matrices.
+Found solved(const Tensor& a, const Tensor& b, bool vector, LstsqDriver driver,
+             std::optional<double> rcond) {
+    const GradMode off(false);
+    const Matrices m(a);
+    const int64_t rows = std::max(m.rows, m.columns), k = std::min(m.rows, m.columns),
+                  columns = vector ? 1 : b.sizes().back();
+    const bool values = driver == LstsqDriver::Gelsd || driver == LstsqDriver::Gelss;
+    const bool has_residuals = m.rows > m.columns && driver != LstsqDriver::Gelsy;
+    if (is_replay_recorded() && !(values && has_residuals)) {
+        const auto found = list_in_one_step(
+            [=](const std::vector<Tensor>& x) {
+                const Found f = solved(x[0], x[1], vector, driver, rcond);
+                return std::vector<Tensor>{f.x, f.residuals, f.rank, f.singular_values};
+            },
+            {a, b});
+        return {found[0], found[1], found[2], found[3]};
+    }
+    if (values && has_residuals) refuse_replay(kShapeOfValues);
+    Found out;
+    out.rank =
+        driver == LstsqDriver::Gels ? empty({0}, DType::Int64) : zeros(m.batch, DType::Int64);
+    out.singular_values = values ? zeros(m.of(k), a.dtype()) : empty({0}, a.dtype());
+    out.residuals = empty({0}, a.dtype());
+    const Tensor right = vector ? unsqueeze(b, -1) : b;
+    // Column by column, with room for the solution.
+    const Tensor memory = zeros(m.of(columns, rows), a.dtype());
+    copy_values(narrow(memory, -1, 0, m.rows), mT_window(right));
+    if (a.numel() > 0 && columns > 0) {
+        const Tensor matrices = contiguous_clone(mT_window(a));
+        const double epsilon = a.dtype() == DType::Float32 ? std::numeric_limits<float>::epsilon()
+                                                           : std::numeric_limits<double>::epsilon();
+        const double limit = rcond.value_or(epsilon * static_cast<double>(rows));
+        visit_float("linalg.lstsq", a.dtype(), [&]<class T>() {
+            solve_all<T>(driver, matrices, memory, out, m, columns, limit);
+        });
+    } else if (a.numel() == 0) {
+        fill_values(memory, 0);
+    }
+    out.x = contiguous_clone(mT_window(narrow(memory, -1, 0, m.columns)));
+    if (vector) out.x = squeeze(out.x, Dims{-1});
+    if (has_residuals) {
+        const bool full = !values || all_values(out.rank == m.columns);
+        if (full && a.numel() == 0) {
+            out.residuals = sum(right * right, Dims{-2});
+        } else if (full) {
+            const Tensor rest = narrow(memory, -1, m.columns, m.rows - m.columns);
+            out.residuals = sum(rest * rest, Dims{-1});
+        }
+    }
+    return out;
+}
+
 }  // namespace
 
 std::array<Tensor, 4> lstsq(const Tensor& a_given, const Tensor& b_given,
@@ -164,46 +219,7 @@ std::array<Tensor, 4> lstsq(const Tensor& a_given, const Tensor& b_given,
     Tensor a = a_given, b = b_given;
     if (!vector) std::tie(a, b) = with_same_batch(a, b);
     else b = expand(b, Dims(a.sizes().data(), dims - 1));
-    const Matrices m(a);
-    const auto driver = driver_given.value_or(LstsqDriver::Gelsy);
-    const int64_t rows = std::max(m.rows, m.columns), k = std::min(m.rows, m.columns),
-                  columns = vector ? 1 : b.sizes().back();
-    Found out;
-    {
-        GradMode off(false);
-        const bool values = driver == LstsqDriver::Gelsd || driver == LstsqDriver::Gelss;
-        out.rank =
-            driver == LstsqDriver::Gels ? empty({0}, DType::Int64) : zeros(m.batch, DType::Int64);
-        out.singular_values = values ? zeros(m.of(k), a.dtype()) : empty({0}, a.dtype());
-        out.residuals = empty({0}, a.dtype());
-        const Tensor right = vector ? unsqueeze(b, -1) : b;
-        // Column by column, with room for the solution.
-        const Tensor memory = zeros(m.of(columns, rows), a.dtype());
-        copy_values(narrow(memory, -1, 0, m.rows), mT_window(right));
-        if (a.numel() > 0 && columns > 0) {
-            const Tensor matrices = contiguous_clone(mT_window(a));
-            const double epsilon = a.dtype() == DType::Float32
-                                       ? std::numeric_limits<float>::epsilon()
-                                       : std::numeric_limits<double>::epsilon();
-            const double limit = rcond.value_or(epsilon * static_cast<double>(rows));
-            visit_float("linalg.lstsq", a.dtype(), [&]<class T>() {
-                solve_all<T>(driver, matrices, memory, out, m, columns, limit);
-            });
-        } else if (a.numel() == 0) {
-            fill_values(memory, 0);
-        }
-        out.x = contiguous_clone(mT_window(narrow(memory, -1, 0, m.columns)));
-        if (vector) out.x = squeeze(out.x, Dims{-1});
-        if (m.rows > m.columns && driver != LstsqDriver::Gelsy) {
-            const bool full = !values || all_values(out.rank == m.columns);
-            if (full && a.numel() == 0) {
-                out.residuals = sum(right * right, Dims{-2});
-            } else if (full) {
-                const Tensor rest = narrow(memory, -1, m.columns, m.rows - m.columns);
-                out.residuals = sum(rest * rest, Dims{-1});
-            }
-        }
-    }
+    const Found out = solved(a, b, vector, driver_given.value_or(LstsqDriver::Gelsy), rcond);
     const auto [x, residuals] = recorded_results({out.x, out.residuals}, Lstsq{}, a, b);
     return {x, residuals, out.rank, out.singular_values};
 }

@@ -9,10 +9,12 @@
 #include "ops/linalg.h"
 #include "ops/lu_values.h"
 #include "ops/matrices.h"
+#include "ops/one_step.h"
 #include "ops/reductions.h"
 #include "ops/results_rule.h"
 #include "ops/spectra.h"
 #include "ops/triangles.h"
+#include "replay/recorder.h"
 
 // Derivatives after Giles, "An extended collection of matrix derivative results" (2008).
 
@@ -229,9 +231,10 @@ SolveResult solve_with_flags(const Tensor& a_given, const Tensor& b_given, bool 
 }
 
 void check_solved(const char* function, const Tensor& info) {
-    if (const Failure failure = first_failure(info); failure.flag != 0)
+    check_flags(info, [function](const Failure& failure) {
         fail<LinAlgError>(function, ": ", failure.element,
                           "The solver failed because the input matrix is singular.");
+    });
 }
 
 }  // namespace
@@ -266,10 +269,11 @@ std::pair<Tensor, Tensor> inverse_with_flags(const char* function, const Tensor&
 }
 
 void check_inverted(const char* function, const Tensor& info) {
-    if (const Failure failure = first_failure(info); failure.flag != 0)
+    check_flags(info, [function](const Failure& failure) {
         fail<LinAlgError>(function, ": ", failure.element, "The diagonal element ", failure.flag,
                           " is zero, the inversion could not be completed because the input matrix "
                           "is singular.");
+    });
 }
 
 }  // namespace
@@ -408,6 +412,9 @@ Tensor cofactors_by_svd(const Tensor& a) {
 }
 
 Tensor cofactors(const Tensor& a, const Tensor& det) {
+    if (is_replay_recorded() && !grad_enabled())
+        return in_one_step([](const Tensor& x, const Tensor& y) { return cofactors(x, y); }, a,
+                           det);
     const bool singular = any_values(det == 0);
     if (singular && grad_enabled() && a.requires_grad()) return polynomial_cofactors(a);
     if (singular) return cofactors_by_svd(a);
@@ -448,12 +455,15 @@ Tensor det(const Tensor& a) {
     const Tensor diagonals = lu_diagonals(a);
     Tensor out = empty(m.batch, a.dtype());
     visit_float("lu_cpu", a.dtype(), [&]<class T>() {
-        const T* d = diagonals.data<T>();
-        for (int64_t i = 0; i < m.count; ++i) {
-            T product = 1;
-            for (int64_t k = 0; k < m.rows; ++k) product *= *d++;
-            out.data<T>()[i] = product;
-        }
+        launch(
+            [m](const T* d, T* to) {
+                for (int64_t i = 0; i < m.count; ++i) {
+                    T product = 1;
+                    for (int64_t k = 0; k < m.rows; ++k) product *= *d++;
+                    to[i] = product;
+                }
+            },
+            diagonals.data<T>(), out.data<T>());
     });
     return recorded(std::move(out), Det{}, a);
 }
@@ -467,17 +477,20 @@ std::pair<Tensor, Tensor> signed_log(const char* function, const Tensor& a) {
     Tensor sign = empty(m.batch, a.dtype()), log = empty(m.batch, a.dtype());
     const Tensor diagonals = lu_diagonals(a);
     visit_float("linalg.slogdet", a.dtype(), [&]<class T>() {
-        const T* next = diagonals.data<T>();
-        for (int64_t i = 0; i < m.count; ++i) {
-            T side = 1, total = 0;
-            for (int64_t k = 0; k < m.rows; ++k) {
-                const T d = *next++;
-                side *= d > 0 ? T(1) : d < 0 ? T(-1) : d;  // NaN stays
-                total += std::log(std::fabs(d));
-            }
-            sign.data<T>()[i] = side;
-            log.data<T>()[i] = total;
-        }
+        launch(
+            [m](const T* next, T* signs, T* logs) {
+                for (int64_t i = 0; i < m.count; ++i) {
+                    T side = 1, total = 0;
+                    for (int64_t k = 0; k < m.rows; ++k) {
+                        const T d = *next++;
+                        side *= d > 0 ? T(1) : d < 0 ? T(-1) : d;  // NaN stays
+                        total += std::log(std::fabs(d));
+                    }
+                    signs[i] = side;
+                    logs[i] = total;
+                }
+            },
+            diagonals.data<T>(), sign.data<T>(), log.data<T>());
     });
     return {recorded(std::move(sign), DetSign{}, a), recorded(std::move(log), LogAbsDet{}, a)};
 }

@@ -7,6 +7,7 @@
 #include "kernels/table.h"
 #include "ops/copy.h"
 #include "ops/matrices.h"
+#include "ops/one_step.h"
 
 namespace tapegrad {
 namespace {
@@ -159,6 +160,15 @@ template <class T> void small_lu(const Laid& a, const LuFactors& out) {
 }  // namespace
 
 LuFactors lu_values(const Tensor& a) {
+    if (is_replay_recorded()) {
+        const auto found = list_in_one_step(
+            [](const std::vector<Tensor>& x) {
+                const LuFactors factors = lu_values(x[0]);
+                return std::vector<Tensor>{factors.lu, factors.pivots, factors.info};
+            },
+            {a});
+        return {found[0], found[1], found[2]};
+    }
     GradMode off(false);
     const Matrices m(a);
     const int64_t k = std::min(m.rows, m.columns);
@@ -189,6 +199,10 @@ LuFactors lu_values(const Tensor& a) {
 }
 
 Tensor lu_diagonals(const Tensor& a_given) {
+    if (is_replay_recorded())
+        return list_in_one_step(
+            [](const std::vector<Tensor>& x) { return std::vector<Tensor>{lu_diagonals(x[0])}; },
+            {a_given})[0];
     GradMode off(false);
     const Matrices m(a_given);
     const int64_t n = m.rows;
@@ -222,6 +236,15 @@ Tensor lu_diagonals(const Tensor& a_given) {
 // ------------------------------------------------------------------------------------- solutions
 
 Solved solve_values(const Tensor& a_given, const Tensor& b_given, bool keep_factors) {
+    if (is_replay_recorded()) {
+        const auto found = list_in_one_step(
+            [keep_factors](const std::vector<Tensor>& x) {
+                const auto [solution, factors] = solve_values(x[0], x[1], keep_factors);
+                return std::vector<Tensor>{solution, factors.lu, factors.pivots, factors.info};
+            },
+            {a_given, b_given});
+        return {found[0], {found[1], found[2], found[3]}};
+    }
     GradMode off(false);
     const Matrices m(a_given);
     const int64_t n = m.rows, columns = b_given.sizes().back();
@@ -264,6 +287,12 @@ Solved solve_values(const Tensor& a_given, const Tensor& b_given, bool keep_fact
 
 Tensor lu_solve_values(const Tensor& lu_given, const Tensor& pivots_given, const Tensor& b,
                        bool adjoint) {
+    if (is_replay_recorded())
+        return in_one_step(
+            [adjoint](const Tensor& lu, const Tensor& pivots, const Tensor& right) {
+                return lu_solve_values(lu, pivots, right, adjoint);
+            },
+            lu_given, pivots_given, b);
     GradMode off(false);
     const Laid lu = laid_out(lu_given);
     const Tensor pivots = contiguous_values(pivots_given);
@@ -301,6 +330,12 @@ Tensor lu_solve_values(const Tensor& lu_given, const Tensor& pivots_given, const
 }
 
 Tensor triangular_values(const Tensor& a_given, const Tensor& b, bool upper, bool left, bool unit) {
+    if (is_replay_recorded())
+        return in_one_step(
+            [=](const Tensor& a, const Tensor& right) {
+                return triangular_values(a, right, upper, left, unit);
+            },
+            a_given, b);
     GradMode off(false);
     if (!left)
         return mT_window(triangular_values(mT_window(a_given), mT_window(b), !upper, true, unit));
@@ -335,6 +370,15 @@ Tensor triangular_values(const Tensor& a_given, const Tensor& b, bool upper, boo
 // ------------------------------------------------------------------------------------- inverses
 
 std::pair<Tensor, Tensor> inverse_values(const Tensor& a_given) {
+    if (is_replay_recorded()) {
+        const auto found = list_in_one_step(
+            [](const std::vector<Tensor>& x) {
+                const auto [inverse, info] = inverse_values(x[0]);
+                return std::vector<Tensor>{inverse, info};
+            },
+            {a_given});
+        return {found[0], found[1]};
+    }
     GradMode off(false);
     const Matrices m(a_given);
     const int64_t n = m.rows;

@@ -6,6 +6,7 @@
 #include "ops/index_access.h"
 #include "ops/indexing.h"
 #include "ops/joining.h"
+#include "ops/one_step.h"
 #include "ops/overlap.h"
 #include "ops/reductions.h"
 #include "ops/reshape.h"
@@ -41,7 +42,7 @@ void check_masked_fill(const Tensor& x, const Tensor& mask, const Arg& value) {
     if (mask.dtype() != DType::Bool)
         fail("masked_fill_ only supports boolean masks, but got mask with dtype ",
              cpp_type_name(mask.dtype()));
-    check_convertible(to_number(value), x.dtype());
+    check_value(value, x.dtype());
 }
 
 void fill_masked(const Tensor& out, const Tensor& mask, const Arg& value, const Tensor& x) {
@@ -142,6 +143,12 @@ namespace {
 
 // The elements at the mask, and zeros for what is left of the sizes.
 Tensor masked_leading(const Tensor& g, const Tensor& mask, const Dims& sizes) {
+    if (is_replay_recorded() && !grad_enabled())
+        return in_one_step(
+            [sizes](const Tensor& grad, const Tensor& places) {
+                return masked_leading(grad, places, sizes);
+            },
+            g, mask);
     Tensor used = masked_select(g, mask);
     const int64_t rest = element_count(sizes) - used.numel();
     if (rest > 0) used = cat({used, zeros({rest}, used.dtype())}, 0);

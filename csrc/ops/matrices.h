@@ -11,6 +11,7 @@
 #include "core/tensor.h"
 #include "kernels/blas.h"
 #include "ops/views.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 
@@ -106,6 +107,13 @@ struct Failure {
     int64_t flag = 0;
 };
 Failure first_failure(const Tensor& flags);
+// Calls refuse(failure), which raises and captures no tensors, if there is one.
+template <class F> void check_flags(const Tensor& flags, F refuse) {
+    launch(checking([refuse](const Tensor& given) {
+               if (const Failure failure = first_failure(given); failure.flag != 0) refuse(failure);
+           }),
+           reads(flags));
+}
 
 // a and b with the same leading dimensions, as they broadcast; recorded.
 std::pair<Tensor, Tensor> with_same_batch(const Tensor& a, const Tensor& b);

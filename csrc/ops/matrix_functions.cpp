@@ -16,6 +16,7 @@
 #include "ops/lu_values.h"
 #include "ops/matrices.h"
 #include "ops/norms.h"
+#include "ops/one_step.h"
 #include "ops/rearranging.h"
 #include "ops/reshape.h"
 #include "ops/rule.h"
@@ -80,6 +81,8 @@ constexpr std::array kPade7{17297280.0, 8648640.0, 1995840.0, 277200.0, 25200.0,
 constexpr double kBound13 = 5.371920351148152, kBound7 = 3.925724783138660;
 
 Tensor exp_values(const Tensor& a_given) {
+    if (is_replay_recorded())
+        return in_one_step([](const Tensor& a) { return exp_values(a); }, a_given);
     GradMode off(false);
     const int64_t n = a_given.sizes().back();
     const Matrices m(a_given);
@@ -459,10 +462,11 @@ Tensor tensorinv(const Tensor& a, int64_t ind) {
             "prod(self.shape[:ind]), but got ",
             columns, " != ", rows);
     const auto [inverse, info] = inv_ex(reshape(a, {rows, rows}), false);
-    if (const Failure failure = first_failure(info); failure.flag != 0)
+    check_flags(info, [](const Failure& failure) {
         fail<LinAlgError>("inv: The diagonal element ", failure.flag,
                           " is zero, the inversion could not be completed because the input matrix "
                           "is singular.");
+    });
     Dims sizes = back;
     for (int64_t size : front) sizes.push_back(size);
     return reshape(inverse, sizes);

@@ -1,10 +1,13 @@
 #include "ops/optim.h"
 
+#include <cmath>
+
 #include "autograd/variable.h"
 #include "core/small_vector.h"
 #include "kernels/table.h"
 #include "ops/copy.h"
 #include "ops/elementwise.h"
+#include "ops/one_step.h"
 #include "ops/overlap.h"
 #include "ops/reductions.h"
 #include "replay/recorder.h"
@@ -183,7 +186,14 @@ Tensor grad_norm(const Tensors& tensors, double order) {
 
 void scale_(const Tensors& tensors, const Arg& factor) {
     const GradMode off(false);
-    const double number = to_number(factor).to_double();
+    Tensor values;  // read in each run where that is recorded
+    if (factor.is_tensor() && is_replay_recorded()) {
+        if (factor.tensor().numel() != 1)
+            fail("a Tensor with ", factor.tensor().numel(),
+                 " elements cannot be converted to Scalar");
+        values = contiguous_values(factor.tensor(), DType::Float64);
+    }
+    const double number = values.defined() ? 0 : to_number(factor).to_double();
     for (const Tensor& x : tensors) {
         check_inplace(x, false);
         refuse_internal_overlap(x);
@@ -192,13 +202,52 @@ void scale_(const Tensors& tensors, const Arg& factor) {
                                       dtype_name(x.dtype()));
     }
     for (const Tensor& x : tensors) {
-        if (is_non_overlapping_and_dense(x)) {
-            launch(kernel_table().optim.scale[x.dtype()], x.data(), number, x.numel());
-            x.bump_version();
-        } else {
-            binary_in_place(Binary::Mul, x, number);
+        if (!is_non_overlapping_and_dense(x)) {
+            binary_in_place(Binary::Mul, x, values.defined() ? Arg(values) : Arg(number));
+            continue;
         }
+        const auto kernel = kernel_table().optim.scale[x.dtype()];
+        if (values.defined())
+            launch([kernel, n = x.numel()](void* to,
+                                           const double* by) { kernel(to, *by, n); },
+                   x.data(), values.data<double>());
+        else launch(kernel, x.data(), number, x.numel());
+        x.bump_version();
     }
+}
+
+namespace {
+
+double clip_factor(const Tensors& tensors, const Tensor& total_norm, double max_norm,
+                   std::optional<double> order) {
+    double norm = to_number(total_norm).to_double(), unit = 1;
+    if (order && std::isinf(norm)) {  // that of a part of the gradients may still be a number
+        unit = 0x1p-64;
+        Tensors parts;
+        for (const Tensor& x : tensors) parts.push_back(binary(Binary::Mul, x, unit));
+        norm = to_number(grad_norm(parts, *order)).to_double();
+    }
+    const double factor = max_norm / (norm + 1e-6) * unit;
+    return factor > 1 ? 1 : factor;
+}
+
+}  // namespace
+
+void clip_(const Tensors& tensors, const Tensor& total_norm, double max_norm,
+           std::optional<double> order) {
+    if (tensors.empty()) return;
+    const GradMode off(false);
+    if (!is_replay_recorded())
+        return scale_(tensors, clip_factor(tensors, total_norm, max_norm, order));
+    std::vector<Tensor> given{total_norm};
+    given.insert(given.end(), tensors.begin(), tensors.end());
+    const auto factor = list_in_one_step(
+        [=](const std::vector<Tensor>& x) {
+            return std::vector<Tensor>{scalar_tensor(
+                clip_factor({x.begin() + 1, x.end()}, x[0], max_norm, order), DType::Float64)};
+        },
+        given);
+    scale_(tensors, factor[0]);
 }
 
 }  // namespace tapegrad

@@ -2,6 +2,7 @@
 // Everything is checked before anything is written.
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -30,5 +31,9 @@ void optim_step(OptimRule rule, const Tensors& params, const Tensors& grads, con
 // The norm of the norms of the tensors, which is that of all their elements together.
 Tensor grad_norm(const Tensors& tensors, double order);
 void scale_(const Tensors& tensors, const Arg& factor);
+// The tensors times max_norm / total_norm, where that is less than 1 or no number. order: where the total is
+// infinite, it is found again for them in a unit in which it may not be.
+void clip_(const Tensors& tensors, const Tensor& total_norm, double max_norm,
+           std::optional<double> order);
 
 }  // namespace tapegrad

@@ -5,6 +5,7 @@
 #include "kernels/table.h"
 #include "ops/elementwise.h"
 #include "ops/elementwise_operands.h"
+#include "ops/index_access.h"
 #include "ops/overlap.h"
 #include "ops/rule.h"
 
@@ -300,7 +301,7 @@ Tensor nan_to_num(const Tensor& x, std::optional<double> nan, std::optional<doub
 }
 const Tensor& nan_to_num_(const Tensor& x, std::optional<double> nan, std::optional<double> posinf,
                           std::optional<double> neginf) {
-    if (!x.is_floating()) return InPlace(x).apply(Ref<Node>(), [] {});
+    if (!x.is_floating()) return InPlace(x).apply(Ref<Node>(), [&] { write_nothing(x); });
     const Replacements r(x.dtype(), nan, posinf, neginf);
     return in_place(Pointwise::NanToNum, x, {r.nan, r.positive, r.negative}, x.dtype(), NanToNum{});
 }

@@ -15,6 +15,7 @@
 #include "ops/selected.h"
 #include "ops/sort.h"
 #include "ops/views.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 
@@ -49,15 +50,18 @@ Ranks ranks_in(const Tensor& sorted, const Tensor& q, BetweenRanks interpolation
     Ranks ranks{empty(sizes, DType::Int64), empty(sizes, DType::Int64), empty(sizes, q.dtype()),
                 empty(sizes, q.dtype())};
     const Tensor rows = contiguous_values(sorted), parts = contiguous_values(q);
-    for (int64_t row = 0; row < sorted.numel() / n; ++row) {
-        const T* values = rows.data<T>() + row * n;
+    launch(
+        [=, lines = sorted.numel() / n](const T* all, const T* wanted, int64_t* below,
+                                        int64_t* above, T* spans, T* floors) {
+    for (int64_t row = 0; row < lines; ++row) {
+        const T* values = all + row * n;
         const auto numbers = std::partition_point(values, values + n, [](T v) { return v == v; });
         const int64_t count = numbers - values;
         for (int64_t k = 0; k < each; ++k) {
             const int64_t used = skip_nan ? std::max<int64_t>(count, 1) : n;
             const bool poisoned = count < n && !skip_nan;
             const T span = poisoned ? 0 : static_cast<T>(used - 1);
-            T rank = poisoned ? static_cast<T>(n - 1) : parts.data<T>()[k] * span;
+            T rank = poisoned ? static_cast<T>(n - 1) : wanted[k] * span;
             if (interpolation == BetweenRanks::Lower) rank = std::floor(rank);
             if (interpolation == BetweenRanks::Higher) rank = std::ceil(rank);
             if (interpolation == BetweenRanks::Nearest) rank = std::nearbyint(rank);
@@ -65,12 +69,15 @@ Ranks ranks_in(const Tensor& sorted, const Tensor& q, BetweenRanks interpolation
             const auto place = [&](T at) {
                 return std::clamp<int64_t>(static_cast<int64_t>(at), 0, n - 1);
             };
-            ranks.below.data<int64_t>()[i] = place(std::floor(rank));
-            ranks.above.data<int64_t>()[i] = place(std::ceil(rank));
-            ranks.span.data<T>()[i] = span;
-            ranks.floor.data<T>()[i] = poisoned ? 0 : std::floor(rank);
+            below[i] = place(std::floor(rank));
+            above[i] = place(std::ceil(rank));
+            spans[i] = span;
+            floors[i] = poisoned ? 0 : std::floor(rank);
         }
     }
+        },
+        rows.data<T>(), parts.data<T>(), ranks.below.data<int64_t>(), ranks.above.data<int64_t>(),
+        ranks.span.data<T>(), ranks.floor.data<T>());
     return ranks;
 }
 
@@ -90,8 +97,8 @@ Tensor quantile(const Tensor& x, const Tensor& q, std::optional<int64_t> dim, bo
     const int at = wrap_dim(dim.value_or(0), x.dim());
     {
         const GradMode off(false);
-        if (!all_values((q >= 0) & (q <= 1)))
-            fail("quantile() q values must be in the range [0, 1]");
+        require_all((q >= 0) & (q <= 1),
+                    [] { fail("quantile() q values must be in the range [0, 1]"); });
     }
     const Tensor rows = !dim || x.dim() == 0 ? reshape(x, {-1}) : movedim(x, {at}, {-1});
     const Tensor sorted = sort(rows, -1, false).first;
@@ -168,15 +175,19 @@ std::pair<Tensor, Tensor> mode(const Tensor& x, int64_t dim_given, bool keepdim)
     Tensor values = empty(plan.result_sizes, x.dtype());
     const Tensor indices = empty(plan.result_sizes, DType::Int64);
     visit_dtype(x.dtype(), [&, n = n, inner = inner]<class T>() {
-        parallel_for(values.numel(), grain_for(8 * n), [&](int64_t begin, int64_t end) {
-            std::vector<Entry<T>> entries;
-            for (int64_t row = begin; row < end; ++row) {
-                const T* line = plan.data.data<T>() + row / inner * n * inner + row % inner;
-                const Entry<T> found = most_frequent(line, n, inner, entries);
-                values.data<T>()[row] = found.value;
-                indices.data<int64_t>()[row] = found.place;
-            }
-        });
+        launch(
+            [n, inner, rows = values.numel()](const T* data, T* chosen, int64_t* places) {
+                parallel_for(rows, grain_for(8 * n), [&](int64_t begin, int64_t end) {
+                    std::vector<Entry<T>> entries;
+                    for (int64_t row = begin; row < end; ++row) {
+                        const T* line = data + row / inner * n * inner + row % inner;
+                        const Entry<T> found = most_frequent(line, n, inner, entries);
+                        chosen[row] = found.value;
+                        places[row] = found.place;
+                    }
+                });
+            },
+            plan.data.data<T>(), values.data<T>(), indices.data<int64_t>());
     });
     return {recorded(std::move(values), AtIndices{"ModeBackward0", dim, keepdim}, x, indices),
             indices};

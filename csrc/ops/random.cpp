@@ -181,8 +181,11 @@ Tensor normal(const Arg& mean, const Arg& deviation, Generator& generator) {
         check_normal(DType::Float32, deviation.scalar().to_double());
     } else {
         const Tensor values = contiguous_values(deviation, DType::Float64);
-        for (int64_t i = 0; i < values.numel(); ++i)
-            if (!(values.data<double>()[i] >= 0)) fail("normal expects all elements of std >= 0.0");
+        launch(checking([n = values.numel()](const double* given) {
+                   for (int64_t i = 0; i < n; ++i)
+                       if (!(given[i] >= 0)) fail("normal expects all elements of std >= 0.0");
+               }),
+               values.data<double>());
     }
     const Tensor zero = scalar_tensor(0.0, DType::Float32);
     const Tensor& first = mean.is_tensor() ? mean.tensor() : zero;
@@ -353,28 +356,37 @@ Tensor multinomial(const Tensor& weights, int64_t count, bool replacement, Gener
     Tensor out = empty(sizes, DType::Int64);
     if (rows > 0 && categories == 0)
         fail("invalid multinomial distribution (sum of probabilities <= 0)");
-    std::vector<double> sums(static_cast<size_t>(rows > 0 ? categories : 0));
-    for (int64_t row = 0; row < rows; ++row)
-        running_sums(values.data<double>() + row * categories, categories, sums);
+    launch(checking([=](const double* all) {
+               std::vector<double> sums(static_cast<size_t>(rows > 0 ? categories : 0));
+               for (int64_t row = 0; row < rows; ++row)
+                   running_sums(all + row * categories, categories, sums);
+           }),
+           values.data<double>());
     const int64_t drawn = replacement ? count : categories;
     const Tensor uniform = rand({rows, drawn}, DType::Float64, generator);
-    for (int64_t row = 0; row < rows; ++row) {
-        const double* row_weights = values.data<double>() + row * categories;
-        const double* numbers = uniform.data<double>() + row * drawn;
-        int64_t* to = out.data<int64_t>() + row * count;
-        if (replacement) {
-            running_sums(row_weights, categories, sums);
-            draw_with_replacement(numbers, sums, to, count);
-        } else {
-            draw_without_replacement(numbers, row_weights, categories, to, count);
-        }
-    }
+    launch(
+        [=](const double* all, const double* random, int64_t* chosen) {
+            std::vector<double> sums(static_cast<size_t>(rows > 0 ? categories : 0));
+            for (int64_t row = 0; row < rows; ++row) {
+                const double* row_weights = all + row * categories;
+                const double* numbers = random + row * drawn;
+                int64_t* to = chosen + row * count;
+                if (replacement) {
+                    running_sums(row_weights, categories, sums);
+                    draw_with_replacement(numbers, sums, to, count);
+                } else {
+                    draw_without_replacement(numbers, row_weights, categories, to, count);
+                }
+            }
+        },
+        values.data<double>(), uniform.data<double>(), out.data<int64_t>());
     return out;
 }
 
 // --------------------------------------------------------------------------------------- state
 
 Tensor generator_state(const Generator& generator) {
+    refuse_replay("the state of a random generator, as a tensor");
     Tensor state = empty({static_cast<int64_t>(sizeof(State))}, DType::UInt8);
     std::memcpy(state.data(), &generator.state(), sizeof(State));
     return state;
@@ -383,6 +395,7 @@ Tensor generator_state(const Generator& generator) {
 void set_generator_state(Generator& generator, const Tensor& state_given) {
     if (state_given.dtype() != DType::UInt8)
         fail<TypeError>("RNG state must be a tapegrad.ByteTensor");
+    refuse_replay("the state of a random generator, which is set");
     const Tensor bytes = contiguous_values(state_given);
     if (bytes.numel() != static_cast<int64_t>(sizeof(State))) fail("RNG state is wrong size");
     State state;

@@ -6,6 +6,7 @@
 #include "ops/offsets.h"
 #include "ops/recurrent_layer.h"
 #include "ops/views.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 namespace {
@@ -143,6 +144,7 @@ std::vector<Tensor> of_packed(const Network& net, const Tensor& data, const Tens
     if (data.dim() != 2) fail(name, ": packed input must have 2 dimensions, got ", data.dim());
     if (batch_sizes.dim() != 1 || batch_sizes.dtype() != DType::Int64 || batch_sizes.numel() == 0)
         fail(name, ": batch_sizes must be a vector of dtype int64 that is not empty");
+    refuse_replay(kShapeOfValues);
     const Tensor values = int64_values(batch_sizes);
     const int64_t* sizes = values.data<int64_t>();
     Steps steps;

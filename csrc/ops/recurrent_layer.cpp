@@ -9,6 +9,7 @@
 #include "ops/elementwise.h"
 #include "ops/joining.h"
 #include "ops/linalg.h"
+#include "ops/one_step.h"
 #include "ops/reductions.h"
 #include "ops/views.h"
 
@@ -88,6 +89,11 @@ struct RecurrentLayer {
         }
     }
     int64_t sums() const { return gates_of(cell) * units; }
+    static Arguments arguments_in(const std::vector<Tensor>& given) {
+        Arguments x;
+        std::copy_n(given.begin(), x.size(), x.begin());
+        return x;
+    }
 
     // Whether steps also take the products with their inputs, one by one, where all weights stay in the cache: what
     // a thread has made is then used by itself, which gains more than larger products would. Products of one
@@ -137,6 +143,19 @@ struct RecurrentLayer {
     }
 
     LayerResults forward(const Arguments& x, bool keeps, Kept& kept) const {
+        if (is_replay_recorded()) {
+            const auto found = list_in_one_step(
+                [op = *this, keeps](const std::vector<Tensor>& given) {
+                    Kept own;
+                    const LayerResults results = op.forward(arguments_in(given), keeps, own);
+                    std::vector<Tensor> all{results.out, results.h, results.c};
+                    all.insert(all.end(), own.begin(), own.end());
+                    return all;
+                },
+                {x.begin(), x.end()});
+            std::copy_n(found.begin() + 3, kKept, kept.begin());
+            return {found[0], found[1], found[2]};
+        }
         const DType dtype = x[kInput].dtype();
         const size_t item = x[kInput].item_size();
         const Product multiply{dtype};
@@ -196,6 +215,26 @@ struct RecurrentLayer {
 
     void backward(const Arguments& x, const Kept& kept, const GradList& grads,
                   const std::array<bool, arguments.size()>& wanted, TensorList& gradients) const {
+        if (is_replay_recorded()) {
+            std::vector<Tensor> given(x.begin(), x.end());
+            given.insert(given.end(), kept.begin(), kept.end());
+            for (const Tensor& grad : grads) given.push_back(grad);
+            const auto found = list_in_one_step(
+                [op = *this, wanted](const std::vector<Tensor>& all) {
+                    const auto rest = all.begin() + arguments.size();
+                    Kept own;
+                    std::copy_n(rest, kKept, own.begin());
+                    GradList arriving;
+                    for (auto grad = rest + kKept; grad != all.end(); ++grad)
+                        arriving.push_back(*grad);
+                    TensorList own_gradients(arguments.size());
+                    op.backward(arguments_in(all), own, arriving, wanted, own_gradients);
+                    return std::vector<Tensor>(own_gradients.begin(), own_gradients.end());
+                },
+                given);
+            for (size_t i = 0; i < found.size(); ++i) gradients[i] = found[i];
+            return;
+        }
         const DType dtype = x[kInput].dtype();
         const Product multiply{dtype};
         const int64_t n = units, width = sums(), batch = steps.batch(), all = steps.rows;

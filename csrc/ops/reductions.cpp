@@ -1,3 +1,4 @@
+#include "ops/one_step.h"
 #include "ops/reductions.h"
 
 #include <algorithm>
@@ -119,7 +120,7 @@ Tensor mean(const Tensor& x_given, const Dims& dims, bool keepdim, OptionalDType
 namespace {
 
 bool all_normal(const Tensor& given) {
-    refuse_replay("a product whose derivative looks at its value");
+    refuse_replay("a second derivative of a product, which looks at its value");
     const Tensor x = contiguous_values(given);
     return visit_dtype(x.dtype(), [&]<class T>() {
         const std::span values(x.data<T>(), static_cast<size_t>(x.numel()));
@@ -137,6 +138,9 @@ bool all_normal(const Tensor& given) {
 // derivative with respect to the element itself is zero then, to the last digit.
 Tensor others_along(const Tensor& x, const Tensor& product, int dim) {
     if (x.numel() == 0) return zeros_like(x);
+    if (is_replay_recorded() && !grad_enabled())
+        return in_one_step(
+            [dim](const Tensor& a, const Tensor& b) { return others_along(a, b, dim); }, x, product);
     if (!grad_enabled() && all_normal(product)) return product / x;
     const int64_t n = x.size(dim);
     Dims one = x.sizes();
@@ -229,6 +233,13 @@ struct Std : Var {
                ((x - mean(x, dim, true)) / where(y == 0, kInf, y));
     }
     Tensor fused(const Tensor& g, const Tensor& x, const Tensor& y) const {
+        if (is_replay_recorded())
+            return in_one_step(
+                [rule = *this](const Tensor& grad, const Tensor& data, const Tensor& result) {
+                    const Tensor found = rule.fused(grad, data, result);
+                    return found.defined() ? found : rule.backward(grad, data, result);
+                },
+                g, x, y);
         if (!all_moderate(y)) return {};
         return g / (y * degrees_of_freedom(x.sizes(), dim, correction)) * (x - mean(x, dim, true));
     }
@@ -389,6 +400,9 @@ Tensor softmax_over(const Tensor& x, DimSet set) {
 // The parts that elements have in their sum of exponentials. That of an infinite sum is what infinite elements
 // have in common; where all are -inf, none has any.
 Tensor shares(const Tensor& x, const Tensor& y, DimSet dims) {
+    if (is_replay_recorded() && !grad_enabled())
+        return in_one_step(
+            [dims](const Tensor& a, const Tensor& b) { return shares(a, b, dims); }, x, y);
     bool finite;
     {
         GradMode off(false);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/tensor.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 
@@ -37,6 +38,13 @@ bool all_values(const Tensor& x);
 bool any_values(const Tensor& x);
 // Of a tensor of one element.
 bool is_nonzero(const Tensor& x);
+// Calls refuse(), which raises and captures no tensors, unless all are true.
+template <class F> void require_all(const Tensor& flags, F refuse) {
+    launch(checking([refuse](const Tensor& given) {
+               if (!all_values(given)) refuse();
+           }),
+           reads(flags));
+}
 
 // The type that sums, products and scans of x have: integers are added as int64.
 DType sum_type(const Tensor& x, OptionalDType dtype);

@@ -11,6 +11,7 @@
 #include "ops/offsets.h"
 #include "ops/rule.h"
 #include "ops/scatter.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 namespace {
@@ -52,20 +53,21 @@ std::pair<Tensor, Tensor> running_extreme(Extreme which, const Tensor& x, int64_
     Tensor values = empty(x.sizes(), x.dtype());
     const Tensor indices = empty(x.sizes(), DType::Int64);
     visit_dtype(x.dtype(), [&]<class T>() {
-        const T* from = data.data<T>();
-        T* to = values.data<T>();
-        auto* places = indices.data<int64_t>();
-        const Extents e = extents_at(x.sizes(), dim);
-        for_lines(e, 2, [&](int64_t first, int64_t count, int64_t step) {
-            for (int64_t k = 0, row = first; k < e.n; ++k, row += step)
-                for (int64_t i = row; i < row + count; ++i) {
-                    const T value = from[i], best = k ? to[i - step] : value;
-                    const bool better =
-                        is_nan(value) || (!is_nan(best) && (max ? value >= best : value <= best));
-                    to[i] = better ? value : best;
-                    places[i] = better ? k : places[i - step];
-                }
-        });
+        launch(
+            [max, e = extents_at(x.sizes(), dim)](const T* from, T* to, int64_t* places) {
+                for_lines(e, 2, [&](int64_t first, int64_t count, int64_t step) {
+                    for (int64_t k = 0, row = first; k < e.n; ++k, row += step)
+                        for (int64_t i = row; i < row + count; ++i) {
+                            const T value = from[i], best = k ? to[i - step] : value;
+                            const bool better =
+                                is_nan(value) ||
+                                (!is_nan(best) && (max ? value >= best : value <= best));
+                            to[i] = better ? value : best;
+                            places[i] = better ? k : places[i - step];
+                        }
+                });
+            },
+            data.data<T>(), values.data<T>(), indices.data<int64_t>());
     });
     values = recorded(std::move(values), RunningExtreme{max, dim}, x, indices);
     return {values, indices};
@@ -100,7 +102,7 @@ Tensor weighted_sums(const Tensor& g_given, const Tensor& x_given, const Tensor&
     const Extents e = extents_at(x.sizes(), static_cast<int>(dim));
     visit_dtype(x.dtype(), [&]<class T>() {
         if constexpr (is_floating_type<T>) {
-            const T *gs = g.data<T>(), *xs = x.data<T>(), *ys = y.data<T>();
+            launch([e, back](const T* gs, const T* xs, const T* ys, T* to) {
             for_lines(e, 40, [&](int64_t first, int64_t count, int64_t step) {
                 std::vector<double> sums(static_cast<size_t>(count));
                 for (int64_t k = 0; k < e.n; ++k) {
@@ -112,10 +114,11 @@ Tensor weighted_sums(const Tensor& g_given, const Tensor& x_given, const Tensor&
                                                      : ratio(ys[i - step], top);
                         double& sum = sums[static_cast<size_t>(i - row)];
                         sum = (k ? passed * sum : 0) + (back ? 1 : part) * double{gs[i]};
-                        out.data<T>()[i] = static_cast<T>(back ? part * sum : sum);
+                        to[i] = static_cast<T>(back ? part * sum : sum);
                     }
                 }
             });
+            }, g.data<T>(), x.data<T>(), y.data<T>(), out.data<T>());
         }
     });
     return out;
@@ -168,20 +171,22 @@ Tensor logcumsumexp(const Tensor& x, int64_t dim_given) {
     const Extents e = extents_at(x.sizes(), dim);
     visit_dtype(x.dtype(), [&]<class T>() {
         if constexpr (is_floating_type<T>) {
+            launch([e](const T* from, T* to) {
             for_lines(e, 40, [&](int64_t first, int64_t count, int64_t step) {
                 std::vector<double> sums(static_cast<size_t>(count));
                 for (int64_t k = 0, row = first; k < e.n; ++k, row += step)
                     for (int64_t i = row; i < row + count; ++i) {
                         double& sum = sums[static_cast<size_t>(i - row)];
-                        const double value = data.data<T>()[i];
+                        const double value = from[i];
                         const double high = std::max(sum, value), low = std::min(sum, value);
                         if (k == 0) sum = value;
                         else if (is_nan(sum) || is_nan(value)) sum += value;
                         else if (std::isfinite(high)) sum = high + std::log1p(std::exp(low - high));
                         else sum = high;
-                        out.data<T>()[i] = static_cast<T>(sum);
+                        to[i] = static_cast<T>(sum);
                     }
             });
+            }, data.data<T>(), out.data<T>());
         }
     });
     return recorded(std::move(out), Logcumsumexp{dim}, x);

@@ -11,6 +11,7 @@
 #include "ops/rule.h"
 #include "ops/softmax.h"
 #include "ops/views.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 namespace {
@@ -60,10 +61,12 @@ Tensor in_doubles(const Tensor& x) { return contiguous_values(x, DType::Float64)
 // One variate for each parameter, which are doubles, as doubles.
 Tensor draw_each(kernels::SampleFn sample, const Tensor& a, const Tensor* b, Generator& generator) {
     Tensor out = empty(a.sizes(), DType::Float64);
-    const Generator::State state = generator.reserve(static_cast<uint64_t>(a.numel()));
-    if (a.numel() > 0)
-        sample(a.data<double>(), b ? b->data<double>() : nullptr, out.data<double>(), a.numel(),
-               state.seed, state.offset);
+    launch(drawing([sample, n = a.numel(), numbers = Ref<Generator>(&generator)](
+                       const double* first, const double* second, double* to) {
+               const Generator::State state = numbers->reserve(static_cast<uint64_t>(n));
+               if (n > 0) sample(first, second, to, n, state.seed, state.offset);
+           }),
+           a.data<double>(), b ? b->data<double>() : nullptr, out.data<double>());
     return out;
 }
 
@@ -83,9 +86,12 @@ double last_before_one(DType dtype) {
 Tensor poisson(const Tensor& rates, Generator& generator) {
     if (!rates.is_floating()) refuse_dtype("poisson_cpu", rates.dtype());
     const Tensor values = in_doubles(rates);
-    const double* rate = values.data<double>();
-    for (int64_t i = 0; i < values.numel(); ++i)
-        if (!(rate[i] >= 0)) fail("invalid Poisson rate, expected rate to be non-negative");
+    launch(checking([n = values.numel()](const double* rate) {
+               for (int64_t i = 0; i < n; ++i)
+                   if (!(rate[i] >= 0))
+                       fail("invalid Poisson rate, expected rate to be non-negative");
+           }),
+           values.data<double>());
     const Tensor drawn = draw_each(kernel_table().random.poisson, values, nullptr, generator);
     return recorded(cast_values(drawn, rates.dtype()), Overwritten{"PoissonBackward0"}, rates);
 }

@@ -7,6 +7,7 @@
 #include "ops/elementwise.h"
 #include "ops/extents.h"
 #include "ops/joining.h"
+#include "ops/one_step.h"
 #include "ops/overlap.h"
 #include "ops/rearranging.h"
 #include "ops/rule.h"
@@ -46,6 +47,12 @@ struct Cumsum : AlongDim {
 // with zeros each i is computed on its own.
 Tensor cumprod_gradient(const Tensor& grad, const Tensor& x, const Tensor& result, int64_t at) {
     if (x.dim() == 0) return grad;
+    if (is_replay_recorded() && !grad_enabled())
+        return in_one_step(
+            [at](const Tensor& g, const Tensor& a, const Tensor& b) {
+                return cumprod_gradient(g, a, b, at);
+            },
+            grad, x, result);
     bool any_zero;
     {
         GradMode off(false);

@@ -111,7 +111,11 @@ Tensor write_scattered(const Tensor& x, int dim, const Tensor& index, const Arg&
     check_scatter(x, dim, index, source.is_tensor() ? &source.tensor() : nullptr);
     if (writes_in_place) refuse_overlaps(x, index, source);
     if (!source.is_tensor()) check_convertible(source.scalar(), x.dtype());
-    if (index.numel() == 0) return target();
+    if (index.numel() == 0) {
+        const Tensor out = target();
+        write_nothing(out);
+        return out;
+    }
     GradMode off(false);
     KeepLock keep;  // the index must not change between check and use
     Access access(x, dim, index.sizes());

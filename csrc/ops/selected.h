@@ -6,6 +6,7 @@
 #include "ops/reduced.h"
 #include "ops/reductions.h"
 #include "ops/rule.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 
@@ -26,9 +27,8 @@ template <kernels::Ties ties> struct Evenly : Reduced, Named {
         if (!rows || !x.is_contiguous() || grad.dtype() != x.dtype()) return {};
         Tensor out = empty_row_major_like(x);
         const Tensor g = contiguous_values(grad), y = contiguous_values(result);
-        kernel_table().reduce.extreme_backward[x.dtype()](
-            g.data(), x.data(), y.data(), out.data(), g.numel(),
-            g.numel() ? x.numel() / g.numel() : 0, ties);
+        launch(kernel_table().reduce.extreme_backward[x.dtype()], g.data(), x.data(), y.data(),
+               out.data(), g.numel(), g.numel() ? x.numel() / g.numel() : 0, ties);
         return out;
     }
 };

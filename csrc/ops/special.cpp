@@ -8,6 +8,7 @@
 #include "ops/overlap.h"
 #include "ops/pointwise.h"
 #include "ops/rule.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 namespace {
@@ -194,15 +195,16 @@ std::pair<Tensor, Tensor> frexp(const Tensor& x) {
     const Tensor values = contiguous_values(x);
     Tensor mantissa = empty(x.sizes(), x.dtype());
     const Tensor exponent = empty(x.sizes(), DType::Int32);
-    int32_t* const powers = exponent.data<int32_t>();
     visit_dtype(x.dtype(), [&]<class T>() {
-        const T* from = values.data<T>();
-        T* to = mantissa.data<T>();
-        for (int64_t i = 0; i < x.numel(); ++i) {
-            int power = 0;
-            to[i] = static_cast<T>(std::frexp(static_cast<double>(from[i]), &power));
-            powers[i] = std::isfinite(static_cast<double>(from[i])) ? power : 0;
-        }
+        launch(
+            [n = x.numel()](const T* from, T* to, int32_t* powers) {
+                for (int64_t i = 0; i < n; ++i) {
+                    int power = 0;
+                    to[i] = static_cast<T>(std::frexp(static_cast<double>(from[i]), &power));
+                    powers[i] = std::isfinite(static_cast<double>(from[i])) ? power : 0;
+                }
+            },
+            values.data<T>(), mantissa.data<T>(), exponent.data<int32_t>());
     });
     return {recorded(std::move(mantissa), Frexp{}, x, exponent), exponent};
 }

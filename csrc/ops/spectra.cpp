@@ -10,6 +10,7 @@
 #include "ops/extremes.h"
 #include "ops/linalg.h"
 #include "ops/matrices.h"
+#include "ops/one_step.h"
 #include "ops/reductions.h"
 #include "ops/results_rule.h"
 
@@ -110,6 +111,15 @@ void set_identities(const Tensor& x) {
 Decomposition decompose(const Tensor& a, Vectors vectors) {
     require_matrices("linalg.svd", a);
     require_float("linalg.svd", a);
+    if (is_replay_recorded()) {
+        const auto found = list_in_one_step(
+            [vectors](const std::vector<Tensor>& x) {
+                const Decomposition d = decompose(x[0], vectors);
+                return std::vector<Tensor>{d.u, d.s, d.vh, d.info};
+            },
+            {a});
+        return {found[0], found[1], found[2], found[3]};
+    }
     GradMode off(false);
     const Matrices m(a);
     const int64_t k = std::min(m.rows, m.columns);
@@ -251,6 +261,15 @@ void eigh_values(const Tensor& vectors, const Tensor& values, const Tensor& info
 std::pair<Tensor, Tensor> eigen_values(const Tensor& a, Uplo uplo, bool wants_vectors) {
     require_square("linalg.eigh", a);
     if (!a.is_floating()) refuse_dtype("linalg_eigh_cpu", a.dtype());
+    if (is_replay_recorded()) {
+        const auto found = list_in_one_step(
+            [=](const std::vector<Tensor>& x) {
+                const auto [values, vectors] = eigen_values(x[0], uplo, wants_vectors);
+                return std::vector<Tensor>{values, vectors};
+            },
+            {a});
+        return {found[0], found[1]};
+    }
     GradMode off(false);
     const Matrices m(a);
     const Tensor vectors = contiguous_clone(a), values = empty(m.of(m.rows), a.dtype());

@@ -10,6 +10,7 @@
 #include "ops/rule.h"
 #include "ops/scans.h"
 #include "ops/views.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 
@@ -30,7 +31,7 @@ void check_weights(const char* name, const Tensor& weights, bool integral, int64
              " to have the same numel as there are observations in the input but got ",
              weights.numel(), " != ", observations);
     const GradMode off(false);
-    if (any_values(weights < 0)) fail("cov(): ", name, " cannot be negative");
+    require_all(logical_not(weights < 0), [name] { fail("cov(): ", name, " cannot be negative"); });
 }
 
 double number_of(const Tensor& x) { return to_number(x).to_double(); }
@@ -65,14 +66,13 @@ Tensor cov(const Tensor& x_given, int64_t correction, const std::optional<Tensor
     Tensor divisor = aweights && correction != 0
                          ? total - (correction * sum(w * *aweights, {})) / total
                          : total - correction;
-    {
-        const GradMode off(false);
-        if (number_of(divisor) <= 0) {
-            warn(
-                "cov(): degrees of freedom is <= 0. Correction should be strictly less than the "
-                "number of observations.");
-            divisor = zeros_like(divisor);
-        }
+    const bool too_few =
+        weighted ? number_of(detach(divisor)) <= 0 : observations - correction <= 0;
+    if (too_few) {
+        warn(
+            "cov(): degrees of freedom is <= 0. Correction should be strictly less than the "
+            "number of observations.");
+        divisor = zeros_like(divisor);
     }
     const Tensor centred = x - unsqueeze(mean, 1);
     const Tensor products = mm(centred, to_dtype(t(scaled(centred)), centred.dtype()));

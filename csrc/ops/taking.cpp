@@ -122,7 +122,7 @@ void check_put(const Tensor& x, const Tensor& index, const Tensor& source) {
 }
 
 void write_places(const Tensor& x, const Tensor& index, const Tensor& source, bool accumulate) {
-    if (index.numel() == 0) return;
+    if (index.numel() == 0) return write_nothing(x);
     const GradMode off(false);
     const Tensor target = alias(at_least_1d(x));
     put_values(target, coordinates_of(target, index), reshape(source, index.sizes()), accumulate);

@@ -10,6 +10,7 @@
 #include "ops/radix.h"
 #include "ops/reshape.h"
 #include "ops/views.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 namespace {
@@ -156,6 +157,7 @@ Distinct unique_slices(const Tensor& x, bool inverse, bool counts, int64_t dim, 
 }  // namespace
 
 Distinct unique(const Tensor& x, bool inverse, bool counts, std::optional<int64_t> dim) {
+    refuse_replay(kShapeOfValues);
     const GradMode off(false);
     if (dim) return unique_slices(x, inverse, counts, *dim, true);
     Distinct out;
@@ -166,6 +168,7 @@ Distinct unique(const Tensor& x, bool inverse, bool counts, std::optional<int64_
 
 Distinct unique_consecutive(const Tensor& x, bool inverse, bool counts,
                             std::optional<int64_t> dim) {
+    refuse_replay(kShapeOfValues);
     const GradMode off(false);
     if (dim) return unique_slices(x, inverse, counts, *dim, false);
     const Tensor data = contiguous_values(x);

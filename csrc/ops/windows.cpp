@@ -11,6 +11,7 @@
 #include "ops/rule.h"
 #include "ops/triangles.h"
 #include "ops/views.h"
+#include "replay/recorder.h"
 
 namespace tapegrad {
 
@@ -138,8 +139,12 @@ Tensor sum_of_windows(const Tensor& g, const Dims& sizes, int64_t dim, int64_t s
     const int at = static_cast<int>(dim);
     const int64_t count = g.sizes()[at];
     const Tensor places = empty({checked_mul(count, size)}, DType::Int64);
-    for (int64_t i = 0; i < count; ++i)
-        for (int64_t j = 0; j < size; ++j) places.data<int64_t>()[i * size + j] = i * step + j;
+    launch(
+        [=](int64_t* to) {
+            for (int64_t i = 0; i < count; ++i)
+                for (int64_t j = 0; j < size; ++j) to[i * size + j] = i * step + j;
+        },
+        places.data<int64_t>());
     Dims joined = sizes;
     joined[at] = count * size;
     const Tensor parts = reshape(movedim(g, {-1}, {at + 1}), joined);

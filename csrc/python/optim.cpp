@@ -11,7 +11,7 @@ void bind_optim(PyObject* m) {
         void (*)(OptimRule, const Tensors&, const Tensors&, const Tensors&, const Tensor&);
     def_function<"_optim_step">(m, Step{optim_step}, StepFrom{optim_step});
     def_function<"_grad_norm">(m, grad_norm).without_out();
-    def_function<"_scale_">(m, scale_);
+    def_function<"_clip_">(m, clip_);
 }
 
 }  // namespace tapegrad::python

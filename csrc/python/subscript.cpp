@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "ops/copy.h"
+#include "ops/elementwise_operands.h"
 #include "ops/indexing.h"
 #include "ops/nonzero.h"
 #include "ops/reshape.h"
@@ -237,7 +238,7 @@ int set_item(PyObject* self, PyObject* item, PyObject* value) {
             Tensor values = trimmed(source, 0);
             // One value under a mask fills, and is converted as such.
             if (values.numel() == 1 && is_only_mask(indices)) {
-                check_convertible(to_number(values), x.dtype());
+                check_value(values, x.dtype());
                 values = to_dtype(values, x.dtype());
             }
             index_put_(selection.view, indices, values, false);

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import types
 import warnings
 from collections.abc import Iterable
@@ -36,11 +35,6 @@ def _grads(parameters: Tensors) -> list[Tensor]:
         )
     return [grad for p in params if (grad := p.grad) is not None]
 
-
-def _scale(grads: list[Tensor], factor: float) -> None:
-    """Multiply by a factor, if it is less than 1 (or not a number)."""
-    if grads:
-        _C._scale_(grads, 1.0 if factor > 1 else factor)
 
 
 def get_total_norm(
@@ -90,7 +84,10 @@ def clip_grads_with_norm_(
         >>> p.grad
         tensor([2.0000])
     """
-    _scale(_grads(parameters), float(max_norm) / (float(total_norm) + 1e-6))
+    total = total_norm
+    if not isinstance(total, Tensor):
+        total = tapegrad.tensor(total, dtype=tapegrad.float64)
+    _C._clip_(_grads(parameters), total, float(max_norm))
 
 
 def clip_grad_norm_(
@@ -126,11 +123,7 @@ def clip_grad_norm_(
     """
     grads = _grads(parameters)
     total = get_total_norm(grads, norm_type, error_if_nonfinite)
-    norm, unit = float(total), 1.0
-    if math.isinf(norm):  # that of a part of the gradients may still be a number
-        unit = 2.0**-64
-        norm = float(get_total_norm([grad * unit for grad in grads], norm_type))
-    _scale(grads, float(max_norm) / (norm + 1e-6) * unit)
+    _C._clip_(grads, total, float(max_norm), float(norm_type))
     return total
 
 

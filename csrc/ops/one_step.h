@@ -1,0 +1,77 @@
+// Operators whose way depends on values. While a function is recorded, such an operator is one step, which
+// decides anew in each run:
+//
+//     if (is_replay_recorded()) return in_one_step([=](const Tensor& x) { return operator(x); }, x);
+//
+// The function may capture numbers, but no tensors; it runs without the tape, and the shapes of what it gives
+// must not depend on values.
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include "autograd/grad_mode.h"
+#include "replay/recorder.h"
+
+namespace tapegrad {
+namespace one_step {
+
+// Calls f(inputs) to see what its results look like, and gives memory for such.
+template <class F> std::vector<Tensor> results_like(const F& f, const std::vector<Tensor>& inputs) {
+    std::vector<Tensor> results;
+    {
+        MemoryWatch* const watch = std::exchange(memory_watch, nullptr);
+        struct Again {
+            MemoryWatch* watch;
+            ~Again() { memory_watch = watch; }
+        } again{watch};
+        const GradMode off(false);
+        results = f(inputs);
+        for (Tensor& x : results)
+            if (x.defined() && !is_non_overlapping_and_dense(x)) x = empty(x.sizes(), x.dtype());
+    }
+    for (Tensor& x : results)
+        if (x.defined()) x = empty_strided(x.sizes(), x.strides(), x.dtype());
+    return results;
+}
+
+template <bool kWritten> struct TensorArguments {
+    explicit TensorArguments(const std::vector<Tensor>& given) {
+        for (const Tensor& x : given) tensors.emplace_back(x);
+    }
+    void visit_pointers(replay::PointerVisitor& visitor) {
+        for (auto& x : tensors) x.visit_pointers(visitor);
+    }
+    std::vector<replay::TensorArgument<kWritten>> tensors;
+};
+
+// out = x, some of which may be missing.
+void copy_all(const TensorArguments<true>& out, const std::vector<Tensor>& x);
+
+}  // namespace one_step
+
+// f(const std::vector<Tensor>&) gives a vector of tensors, some of which may be missing.
+template <class F>
+std::vector<Tensor> list_in_one_step(const F& f, const std::vector<Tensor>& inputs) {
+    using namespace one_step;
+    const std::vector<Tensor> results = results_like(f, inputs);
+    launch(checking([f](const TensorArguments<true>& to, const TensorArguments<false>& from) {
+               const GradMode off(false);
+               copy_all(to, f(std::vector<Tensor>(from.tensors.begin(), from.tensors.end())));
+           }),
+           TensorArguments<true>(results), TensorArguments<false>(inputs));
+    return results;
+}
+
+// f(const Tensor&...) gives a tensor.
+template <class F, class... Inputs> Tensor in_one_step(const F& f, const Inputs&... inputs) {
+    return list_in_one_step(
+        [f](const std::vector<Tensor>& x) {
+            return [&]<size_t... i>(std::index_sequence<i...>) {
+                return std::vector<Tensor>{f(x[i]...)};
+            }(std::index_sequence_for<Inputs...>());
+        },
+        {inputs...})[0];
+}
+
+}  // namespace tapegrad
