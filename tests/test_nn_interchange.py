@@ -1,8 +1,12 @@
-"""Every module of nn beside PyTorch's: names in the state dict, repr, and outputs both ways."""
+"""Every module of nn beside PyTorch's: names in the state dict, repr, and outputs both ways.
+
+States go from one library to the other by files.
+"""
 
 from __future__ import annotations
 
 import inspect
+import io
 import warnings
 from typing import Any
 
@@ -232,12 +236,20 @@ def made(lib: Any, name: str, case: Case) -> Any:
         return getattr(lib.nn, name)(*args, **kwargs)
 
 
-def to_torch(state: Any) -> dict[str, Any]:
-    return {key: torch.from_numpy(value.numpy().copy()) for key, value in state.items()}
+def to_torch(state: Any) -> Any:
+    """What PyTorch reads of a file with this state."""
+    file = io.BytesIO()
+    tg.save(state, file, pickle=True)
+    file.seek(0)
+    return torch.load(file, weights_only=True)
 
 
-def to_ours(state: Any) -> dict[str, Any]:
-    return {key: tg.from_numpy(value.numpy().copy()) for key, value in state.items()}
+def to_ours(state: Any) -> Any:
+    """What is read here of a file that PyTorch wrote."""
+    file = io.BytesIO()
+    torch.save(state, file)
+    file.seek(0)
+    return tg.load(file)
 
 
 def argument(lib: Any, given: Any, seed: int) -> Any:
