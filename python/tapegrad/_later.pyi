@@ -2,6 +2,7 @@
 
 from . import accelerator as accelerator
 from . import amp as amp
+from . import array_api as array_api
 from . import backends as backends
 from . import compiler as compiler
 from . import cpu as cpu

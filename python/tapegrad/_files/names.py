@@ -16,8 +16,8 @@ import numpy as np
 
 from .. import _C
 from .._absent import missing
-from .._device import device, strided
 from .._C import Size, Tensor
+from .._device import device, strided
 from ..nn.parameter import Buffer, Parameter
 from ..storage import TypedStorage, UntypedStorage, is_storage, storage_class
 
