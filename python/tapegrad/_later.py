@@ -24,6 +24,7 @@ MODULES = (
     "linalg",
     "mps",
     "nn",
+    "onnx",
     "optim",
     "signal",
     "special",

@@ -1,0 +1,242 @@
+"""The graph of an ONNX file, as converters of operators write it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from .. import _C
+from .._C import Tensor
+from .._version import __version__
+from ._operators import CONVERTERS
+from ._record import Call, OnnxExporterError, Trace
+
+__all__ = ["Graph"]
+
+_TYPES = {
+    _C.bool: TensorProto.BOOL,
+    _C.uint8: TensorProto.UINT8,
+    _C.int8: TensorProto.INT8,
+    _C.int16: TensorProto.INT16,
+    _C.int32: TensorProto.INT32,
+    _C.int64: TensorProto.INT64,
+    _C.float16: TensorProto.FLOAT16,
+    _C.bfloat16: TensorProto.BFLOAT16,
+    _C.float32: TensorProto.FLOAT,
+    _C.float64: TensorProto.DOUBLE,
+}
+
+
+class Graph:
+    """Nodes, constants and the names of values.
+
+    Args:
+        opset: the version of ONNX's operators.
+        oldest: the first version that the converters know.
+
+    Raises:
+        ValueError: for a version that neither they nor the package onnx knows.
+    """
+
+    def __init__(self, opset: int, oldest: int) -> None:
+        newest = onnx.defs.onnx_opset_version()
+        if not oldest <= opset <= newest:
+            raise ValueError(
+                f"opset_version must be between {oldest} and {newest} (of the installed package "
+                f"onnx), but got {opset}"
+            )
+        self.opset = opset
+        self.call: Call  # the one that is converted
+        self._nodes: list[Any] = []
+        self._constants: dict[str, Any] = {}
+        self._names: dict[int, str | None] = {}  # of the numbers of values
+        self._constant_names: dict[Any, str] = {}
+        self._kept: list[Any] = []  # what is named by its id
+        self._count = 0
+        self._given_names: dict[int, str] = {}
+
+    # ------------------------------------------------------------------ for converters
+
+    def node(self, kind: str, *inputs: Any, outputs: int = 1, **attributes: Any) -> Any:
+        """Add a node.
+
+        Args:
+            kind: the type of the node.
+            inputs: tensors of the run, names of values, NumPy arrays or None.
+            outputs: how many results it has.
+            attributes: those of the node; without the ones that are None.
+
+        Returns:
+            The name of the result, or a list of names.
+        """
+        names = [self.name(x) for x in inputs]
+        while names and not names[-1]:
+            names.pop()
+        made = [self._new(kind.lower()) for _ in range(outputs)]
+        given = {key: value for key, value in attributes.items() if value is not None}
+        self._nodes.append(helper.make_node(kind, names, made, **given))
+        return made[0] if outputs == 1 else made
+
+    def name(self, x: Any) -> str:
+        """The name of a value; what is none of the graph becomes a constant."""
+        if x is None:
+            return ""
+        if isinstance(x, str):
+            return x
+        if isinstance(x, np.ndarray):
+            key = (x.tobytes(), x.dtype.str, x.shape)
+            if key not in self._constant_names:
+                self._constant_names[key] = self._add_constant(self._new("constant"), x)
+            return self._constant_names[key]
+        number = self.call.arguments_known.get(id(x))
+        if number is not None:
+            return self._named(number)
+        if x._version != self.call.constants.get(id(x), x._version):
+            raise OnnxExporterError(
+                f"a constant of shape {tuple(x.shape)} was changed after it had been used"
+            )
+        if id(x) not in self._constant_names:
+            name = self._given_names.get(id(x)) or self._new("constant")
+            self._constant_names[id(x)] = self._add_tensor(name, x)
+            self._kept.append(x)
+        return self._constant_names[id(x)]
+
+    def _named(self, number: int) -> str:
+        name = self._names[number]
+        if name is None:
+            raise OnnxExporterError(
+                "the places that a pool gives are used, which ONNX counts in another way"
+            )
+        return name
+
+    def ints(self, *values: int) -> np.ndarray:
+        """Sizes, axes and the like, which nodes take as a constant."""
+        return np.array(values, np.int64)
+
+    def number(self, value: Any, like: _C.dtype) -> Any:
+        """A number, or a tensor, as a value of a dtype."""
+        if isinstance(value, Tensor):
+            return self.cast(value, like)
+        return (
+            _C.tensor(value, dtype=like)
+            if like is _C.bfloat16
+            else np.array(value, str(like).rpartition(".")[2])
+        )
+
+    def cast(self, x: Any, dtype: _C.dtype, of: _C.dtype | None = None) -> Any:
+        """A tensor of the run as a value of a dtype, or a named value of the dtype `of`."""
+        current = x.dtype if isinstance(x, Tensor) else of
+        return x if current is dtype else self.node("Cast", x, to=_TYPES[dtype])
+
+    @property
+    def result(self) -> Tensor:
+        """What the operator gave in the run."""
+        return self.call.results[0]
+
+    def reshape(self, x: Any, shape: Sequence[int]) -> Any:
+        """Another shape."""
+        return self.node("Reshape", x, self.ints(*shape), allowzero=int(0 in shape) or None)
+
+    def refuse(self, reason: str) -> OnnxExporterError:
+        """The error of what cannot be written."""
+        return OnnxExporterError(f"the operator '{self.call.operator}' {reason}")
+
+    # ------------------------------------------------------------------ the whole
+
+    def build(
+        self, trace: Trace, input_names: Sequence[str] | None, output_names: Sequence[str] | None
+    ) -> bytes:
+        """The content of a file."""
+        self._given_names = trace.names
+        inputs = _names(input_names, "input", len(trace.inputs))
+        outputs = _names(output_names, "output", len(trace.outputs))
+        self._taken = {*inputs, *outputs, *trace.names.values()}
+        self._names.update(zip((number for number, _ in trace.inputs), inputs, strict=True))
+        for call in trace.calls:
+            self._convert(call)
+        for name, (known, tensor) in zip(outputs, trace.outputs, strict=True):
+            source = self.name(tensor) if known is None else self._named(known)
+            self._nodes.append(helper.make_node("Identity", [source], [name]))
+        self._drop_unused(outputs)
+        graph = helper.make_graph(
+            self._nodes,
+            "tapegrad",
+            [_value(name, x) for name, (_, x) in zip(inputs, trace.inputs, strict=True)],
+            [_value(name, x) for name, (_, x) in zip(outputs, trace.outputs, strict=True)],
+            list(self._constants.values()),
+        )
+        model = helper.make_model(
+            graph,
+            opset_imports=[helper.make_opsetid("", self.opset)],
+            producer_name="tapegrad",
+            producer_version=__version__,
+            ir_version=helper.find_min_ir_version_for([helper.make_opsetid("", self.opset)]),
+        )
+        onnx.checker.check_model(model)
+        content: bytes = model.SerializeToString()
+        return content
+
+    def _convert(self, call: Call) -> None:
+        self.call = call
+        # What happens in place gives a value, too: its tensor has another number afterwards.
+        name = call.operator
+        convert = CONVERTERS.get(name) or CONVERTERS.get(name.removesuffix("_"))
+        if convert is None:
+            raise OnnxExporterError(f"the operator '{name}' has no counterpart in ONNX here")
+        made = convert(self, *call.args, **call.kwargs)
+        made = made if isinstance(made, (list, tuple)) else [made]
+        for number, value in zip(call.results_known, made, strict=True):
+            self._names[number] = None if value is None else self.name(value)
+
+    def _drop_unused(self, outputs: list[str]) -> None:
+        """Leave out what no output depends on, and nodes that only rename for an output."""
+        needed, kept = set(outputs), []
+        for node in reversed(self._nodes):
+            if needed & set(node.output):
+                needed.update(node.input)
+                kept.append(node)
+        self._nodes = kept[::-1]
+        makers = {name: node for node in self._nodes for name in node.output}
+        users = [name for node in self._nodes for name in node.input]
+        for node in list(self._nodes):
+            if node.op_type == "Identity" and node.output[0] in outputs:
+                source = node.input[0]
+                if source in makers and users.count(source) == 1 and source not in outputs:
+                    maker = makers[source]
+                    maker.output[list(maker.output).index(source)] = node.output[0]
+                    self._nodes.remove(node)
+        self._constants = {k: v for k, v in self._constants.items() if k in needed}
+
+    def _new(self, kind: str) -> str:
+        self._count += 1
+        name = f"{kind}_{self._count}"
+        return name if name not in self._taken else self._new(kind)
+
+    def _add_constant(self, name: str, values: np.ndarray) -> str:
+        self._constants[name] = numpy_helper.from_array(values, name)
+        return name
+
+    def _add_tensor(self, name: str, tensor: Tensor) -> str:
+        values = tensor.detach()
+        if values.dtype is _C.bfloat16:
+            raw = values.contiguous().view(_C.int16).numpy().tobytes()
+            self._constants[name] = helper.make_tensor(
+                name, TensorProto.BFLOAT16, list(values.shape), raw, raw=True
+            )
+            return name
+        return self._add_constant(name, np.ascontiguousarray(values.numpy()).reshape(values.shape))
+
+
+def _names(given: Sequence[str] | None, kind: str, count: int) -> list[str]:
+    given = list(given or ())
+    if len(given) > count:
+        raise ValueError(f"{len(given)} names for {count} {kind}s")
+    return given + [f"{kind}_{i}" for i in range(len(given), count)]
+
+
+def _value(name: str, tensor: Tensor) -> Any:
+    return helper.make_tensor_value_info(name, _TYPES[tensor.dtype], list(tensor.shape))
