@@ -53,6 +53,8 @@ def check(tests: Iterator[doctest.DocTest] | list[doctest.DocTest]) -> int:
 def test_docstrings(name: str) -> None:
     if name == "tapegrad.utils.tensorboard":
         pytest.importorskip("tensorboardX")
+    if name.startswith("tapegrad.onnx"):
+        pytest.importorskip("onnx")
     module = importlib.import_module(name)
     if name == "tapegrad._C":
         check(list(extension_examples()))
@@ -60,7 +62,10 @@ def test_docstrings(name: str) -> None:
         check(doctest.DocTestFinder(exclude_empty=True).find(module, name))
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/func.md"])
+PAGES = ["README.md", "CONTRIBUTING.md", "docs/func.md", "docs/files.md", "docs/neighbours.md"]
+
+
+@pytest.mark.parametrize("name", PAGES)
 def test_page(name: str) -> None:
     path = ROOT / name
     blocks = FENCE.findall(path.read_text())
