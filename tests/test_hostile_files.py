@@ -204,6 +204,12 @@ CALLS = {
     "array called": glob("numpy.ndarray") + numbers(10**9) + b"\x85R",
     "arguments that are no tuple": glob("builtins.set") + text("abc") + b"R",
     "too many arguments": glob("builtins.set") + b"NNN\x87R",
+    "an attribute that hides a method": glob("collections.OrderedDict")
+    + b")R}"
+    + text("items")
+    + glob("builtins.set")
+    + b"sb",
+    "attributes without names": glob("collections.OrderedDict") + b")R}K\x01K\x01sb",
     "state of a set": glob("builtins.set") + b")R}" + text("a") + b"K\x01sb",
     "state of a list": b"]}b",
     "state of a tensor": tensor() + b"}" + text("data") + b"K\x01sb",
@@ -293,6 +299,12 @@ def test_what_is_no_tensor() -> None:
         + glob("builtins.set")
         + glob("torch.Tensor")
         + b")}tR",
+        glob("torch._utils._rebuild_parameter_with_state")
+        + b"("
+        + tensor()
+        + b"\x88N}"
+        + text("detach")
+        + b"K\x01stR",
         glob("torch.Size") + text("ab") + b"\x85R",
         glob("torch.device") + text("nonsense") + b"\x85R",
         glob("torch.serialization._get_layout") + text("torch.sparse_coo") + b"\x85R",

@@ -162,6 +162,7 @@ FUNCTIONS = {
     "more views": lambda x, y: (x.mT, x.flatten(), x.permute(1, 0), x.transpose(0, 1), y.ravel()),
     "joined": lambda x, y: (tg.cat([x, y], 1), tg.stack([x, y], -1), x.repeat(2, 1), x.tile(3)),
     "split": lambda x, y: (*x.split(3, 1), *y.chunk(2, 1), *x.unbind(0), x.narrow(1, 1, 2)),
+    "rows": lambda x, y: [row + other for row, other in zip(x, y)] + [x.data, y.real, x.H],
     "turned": lambda x, y: (x.flip(0), x.flip(0, 1), x.tril(), y.triu(1), x.cumsum(1)),
     "rounded": lambda x, y: x.floor() + y.ceil() + x.round() + x.sign(),
     "quotients": lambda x, y: x.div(y, rounding_mode="floor") + x.div(y, rounding_mode="trunc"),
@@ -261,6 +262,10 @@ def test_files_and_modes(tmp_path: Path) -> None:
     assert all(tg.equal(model.state_dict()[name], value) for name, value in before.items())
     np.testing.assert_allclose(got, model.eval()(x).detach().numpy(), 1e-5, 1e-6)
     assert tg.ones(3)[1].item() == 1  # indexing is what it was
+    odd = nn.Module()
+    odd.register_buffer("input_0", tg.ones(2))
+    odd.forward = lambda x: x + odd.input_0
+    check(odd, tg.randn(2))
     shared = nn.Linear(4, 4)
     twice = exported(nn.Sequential(shared, shared), tg.randn(1, 4)).graph
     assert len(twice.initializer) == 2
@@ -290,8 +295,10 @@ def test_dtypes(dtype: str) -> None:
         lambda x: x * float(x[0, 0]),
         lambda x: x[: int(x.sum())],
         lambda x: tg.from_numpy(x.detach().numpy()) + 1,
-        lambda x: next(iter(x)),
         lambda x: x if 0 in x else -x,
+        lambda x: x if tg.equal(x, x * 2) else -x,
+        lambda x: x * 2 if tg.allclose(x, x) else x,
+        lambda x: tg.unique(x),
         lambda x: tg.tensor(x.tolist()),
     ],
 )
@@ -325,6 +332,8 @@ def test_what_is_not_recorded() -> None:
         exported(counting, tg.randn(2, 3))
     with raises(Error, "the operator 'erfinv' has no counterpart in ONNX here"):
         exported(lambda x: x.erfinv(), tg.rand(3))
+    with raises(Error, "the model assigns to a part of a tensor"):
+        exported(assigning, tg.arange(3))
     with raises(Error, "the model returns something else than tensors"):
         exported(lambda x: (x, 3.0), tg.rand(3))
     with raises(Error, "the operator 'dropout' draws random numbers"):
@@ -332,6 +341,12 @@ def test_what_is_not_recorded() -> None:
     with raises(Error, "the operator '__getitem__' has an index other than"):
         exported(lambda x: x[x > 0], tg.rand(3))
     assert issubclass(Error, RuntimeError)
+
+
+def assigning(x: Any) -> Any:
+    y = tg.zeros(3, dtype=tg.int64)
+    y[0] = x[1]
+    return y
 
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:

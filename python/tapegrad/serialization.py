@@ -58,6 +58,7 @@ def save(
         f: a path, or a file opened for writing bytes.
         pickle_module: None or Python's ``pickle``.
         pickle_protocol: of the pickle. Default: 2, as PyTorch's.
+        _use_new_zipfile_serialization: accepted for compatibility; the older format is only read.
         pickle: whether PyTorch's format is written, with a pickle for all that is not a tensor:
             whole modules and any other object; tensors that share memory share it again when they
             are loaded. PyTorch reads such a file as far as it knows the classes in it. Default:

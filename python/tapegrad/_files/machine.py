@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .names import CALLED, NAMED, check_hashable, set_numpy_state, why_unknown
+from .names import CALLED, NAMED, check_hashable, set_attributes, set_numpy_state, why_unknown
 
 __all__ = ["Machine", "named_in"]
 
@@ -256,8 +256,8 @@ class Machine:
 
     def _build(self) -> None:
         state, made = self._stack.pop(), self._stack[-1]
-        if type(made) is OrderedDict and type(state) is dict:
-            made.__dict__.update(state)
+        if type(made) is OrderedDict:
+            set_attributes(made, state)
         elif type(made) is np.ndarray or isinstance(made, np.dtype):
             set_numpy_state(made, state)
         elif not self._is_allowed(type(made)):

@@ -32,6 +32,7 @@ __all__ = [
     "rebuild_parameter",
     "rebuild_parameter_with_state",
     "rebuild_tensor",
+    "set_attributes",
     "set_numpy_state",
     "why_unknown",
 ]
@@ -101,10 +102,20 @@ def rebuild_from_type(function: Any, kind: Any, arguments: Any, state: Any) -> T
 
 
 def _with_state(made: Tensor, state: Any) -> Tensor:
-    attributes = state[0] if isinstance(state, tuple) and len(state) == 2 else state
-    if attributes:
-        made.__dict__.update(attributes)
+    set_attributes(made, state[0] if isinstance(state, tuple) and len(state) == 2 else state)
     return made
+
+
+def set_attributes(made: Any, attributes: Any) -> None:
+    """Give a thing attributes, but none that hides what it has by its type."""
+    if attributes is None:
+        return
+    if type(attributes) is not dict or any(type(name) is not str for name in attributes):
+        raise TypeError("attributes that are no dict of names")
+    for name, value in attributes.items():
+        if hasattr(type(made), name):
+            raise ValueError(f"an attribute '{name}', which would hide what a tensor or dict has")
+        made.__dict__[name] = value
 
 
 _REBUILDING = (rebuild_tensor, _rebuild_tensor_of_bytes)

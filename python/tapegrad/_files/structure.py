@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -188,7 +187,7 @@ def _restore_array(form: Any, arrays: dict[str, Array]) -> np.ndarray:
             raise TypeError("a NumPy array of bfloat16")
         return arrays[form].values
     name, dtype, shape = form
-    if not _AS_BYTES.fullmatch(dtype) or math.prod(shape) < 0:
+    if not _AS_BYTES.fullmatch(dtype):
         raise ValueError(f"the dtype {dtype!r}")
     raw = arrays[name].values
     return raw.reshape(-1).view(np.dtype(dtype)).reshape(shape)

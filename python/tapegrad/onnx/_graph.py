@@ -151,9 +151,10 @@ class Graph:
         self, trace: Trace, input_names: Sequence[str] | None, output_names: Sequence[str] | None
     ) -> bytes:
         """The content of a file."""
-        self._given_names = trace.names
         inputs = _names(input_names, "input", len(trace.inputs))
         outputs = _names(output_names, "output", len(trace.outputs))
+        taken = {*inputs, *outputs}
+        self._given_names = {k: name for k, name in trace.names.items() if name not in taken}
         self._taken = {*inputs, *outputs, *trace.names.values()}
         self._names.update(zip((number for number, _ in trace.inputs), inputs, strict=True))
         for call in trace.calls:

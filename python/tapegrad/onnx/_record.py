@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, NoReturn
 
+import tapegrad
+
 from .. import _C
 from .._C import Tensor
 from .._ops import _run
+from ..func._guards import QUESTIONS as _QUESTIONS
 from ..nn import Module
 from ..utils._python_dispatch import _dispatch, _modes
 from ..utils._pytree import tree_flatten, tree_leaves, tree_unflatten
@@ -57,9 +60,22 @@ class Traced(Tensor):
 
     __slots__ = ()
     _has_no_values = True
-    __bool__ = __int__ = __float__ = __index__ = __contains__ = __iter__ = _refuse
+    __bool__ = __int__ = __float__ = __index__ = __contains__ = _refuse
     item = tolist = numpy = __array__ = __dlpack__ = data_ptr = apply_ = _refuse
+    storage = untyped_storage = _refuse
     is_nonzero = equal = allclose = unique = unique_consecutive = _refuse
+
+    # What gives a tensor, and is no operator.
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter(self.unbind(0))
+
+    @property  # type: ignore[misc]
+    def data(self) -> Tensor:
+        return self.detach()
+
+    @property
+    def real(self) -> Tensor:  # type: ignore[override]
+        return self
 
     @property
     def T(self) -> Tensor:
@@ -68,6 +84,9 @@ class Traced(Tensor):
     @property
     def mT(self) -> Tensor:
         return self.transpose(-2, -1)
+
+    H = T
+    mH = mT
 
 
 class _Recorder:
@@ -144,34 +163,79 @@ def _adopted(result: Any, given: set[int]) -> Any:
     return tree_unflatten(made, spec)
 
 
-# ---------------------------------------------------------------------- indexing
+# ---------------------------------------------------------------------- what is no operator
 
 _lock = threading.Lock()
 _count = 0
-_plain_getitem = Tensor.__getitem__
+_exchanged: list[tuple[Any, str, Any, Any]] = []  # owner, name, what it is, what it becomes
 
 
-def _getitem(self: Tensor, index: Any) -> Any:
+def _recorder() -> _Recorder | None:
     mode = _modes.stack[-1] if _modes.stack else None
-    if not isinstance(mode, _Recorder):
-        return _plain_getitem(self, index)
-    return mode.run("__getitem__", lambda: _plain_getitem(self, index), (self, index), {})
+    return mode if isinstance(mode, _Recorder) else None
+
+
+def _getitem(original: Callable[..., Any]) -> Callable[..., Any]:
+    def getitem(self: Tensor, index: Any) -> Any:
+        recorder = _recorder()
+        if recorder is None:
+            return original(self, index)
+        return recorder.run("__getitem__", lambda: original(self, index), (self, index), {})
+
+    return getitem
+
+
+def _setitem(original: Callable[..., Any]) -> Callable[..., Any]:
+    def setitem(self: Tensor, index: Any, value: Any) -> None:
+        traced = any(isinstance(x, Traced) for x in tree_leaves((self, index, value)))
+        if traced and _recorder() is not None:
+            raise OnnxExporterError(
+                "the model assigns to a part of a tensor, `x[...] = y`; `where`, `cat` and "
+                "`stack` can be written"
+            )
+        original(self, index, value)
+
+    return setitem
+
+
+def _question(original: Callable[..., Any]) -> Callable[..., Any]:
+    def question(*args: Any, **kwargs: Any) -> Any:
+        if any(isinstance(x, Traced) for x in (*args, *kwargs.values())):
+            _refuse()
+        return original(*args, **kwargs)
+
+    return question
+
+
+def _prepare() -> None:
+    places: list[tuple[Any, str, Any]] = [
+        (Tensor, "__getitem__", _getitem),
+        (Tensor, "__setitem__", _setitem),
+    ]
+    places += [(owner, name, _question) for owner in (_C, tapegrad) for name in _QUESTIONS]
+    for owner, name, make in places:
+        original = getattr(owner, name)
+        _exchanged.append((owner, name, original, make(original)))
 
 
 @contextmanager
-def _indexing_is_seen() -> Iterator[None]:
-    """A mode does not see indexing, so that it is exchanged as long as something is recorded."""
+def _everything_is_seen() -> Iterator[None]:
+    """A mode does not see indexing and questions; they are exchanged while a model is recorded."""
     global _count
     with _lock:
+        if not _exchanged:
+            _prepare()
         _count += 1
-        Tensor.__getitem__ = _getitem  # type: ignore[method-assign]
+        for owner, name, _, seen in _exchanged:
+            setattr(owner, name, seen)
     try:
         yield
     finally:
         with _lock:
             _count -= 1
             if not _count:
-                Tensor.__getitem__ = _plain_getitem  # type: ignore[method-assign]
+                for owner, name, original, _ in _exchanged:
+                    setattr(owner, name, original)
 
 
 # ---------------------------------------------------------------------- the run
@@ -219,7 +283,7 @@ def recorded(model: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     if isinstance(model, Module):
         named = [*model.named_parameters(), *model.named_buffers()]
         names = {id(tensor): name for name, tensor in named}
-    with _evaluating(model), _indexing_is_seen(), _C._EnableGrad():
+    with _evaluating(model), _everything_is_seen(), _C._EnableGrad():
         _C._begin_watching(_dispatch)
         _modes.stack.append(recorder)
         _C._set_dispatching(True)
