@@ -8,6 +8,7 @@ import fractions
 import io
 import pickle
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 
 import tapegrad as tg
 from both import both
+from module_table import TABLE, Case, argument, flat, made
 from support import raises
 from tapegrad import nn
 
@@ -197,8 +199,6 @@ def test_the_other_byte_order() -> None:
 
 def changed(file: io.BytesIO, swapped: bytes) -> io.BytesIO:
     """The same file, as a machine of the other byte order has it."""
-    import zipfile
-
     result = io.BytesIO()
     with zipfile.ZipFile(file) as old, zipfile.ZipFile(result, "w") as new:
         for name in old.namelist():
@@ -408,6 +408,22 @@ def test_pytorch_reads_what_is_written_here(tmp_path: Path) -> None:
         assert back["empty"].shape == (0, 3) and back["epoch"] == 3
 
 
+def test_large_records_and_alignment(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {f"{i}": tg.arange(100 * i).double() for i in range(4)}
+    for limit in (2**31, 1000):  # from which on a record has sizes of 64 bits
+        monkeypatch.setattr(zipfile, "ZIP64_LIMIT", limit)
+        file = written(tg, values)
+        back = tg.load(file)
+        assert all(tg.equal(back[name], values[name]) for name in values)
+        if torch is not None:
+            file.seek(0)
+            theirs = torch.load(file)
+            assert all(same(values[name], theirs[name]) for name in values)
+        content = file.getvalue()
+        place = content.index(values["3"].numpy().tobytes())
+        assert place % 64 == 0
+
+
 def test_what_a_pickle_cannot_have() -> None:
     x = tg.ones(2)
     with raises(RuntimeError, "Cannot save multiple tensors or storages that view the same data"):
@@ -509,6 +525,31 @@ def test_modules_of_pytorch_when_trusted(form: str) -> None:
     file.seek(0)
     with tg.serialization.safe_globals([nn.Sequential, nn.Linear, nn.BatchNorm1d, nn.GELU]):
         assert isinstance(tg.load(file)["model"][0], nn.Linear)
+
+
+# Whose attributes are others.
+OTHERWISE = {"LinearCrossEntropyLoss"}
+MODULES = [
+    pytest.param(name, case, id=f"{name}-{number}")
+    for name, cases in TABLE.items()
+    if name not in OTHERWISE
+    for number, case in enumerate(cases)
+]
+
+
+@needs_torch
+@pytest.mark.parametrize(("name", "case"), MODULES)
+def test_every_module_of_pytorch_when_trusted(name: str, case: Case) -> None:
+    theirs = made(torch, name, case).eval()
+    ours = tg.load(written(torch, theirs), weights_only=False)
+    assert type(ours) is getattr(tg.nn, name)
+    if case[2]:
+        a, b = (
+            flat(module(*(argument(lib, given, seed) for seed, given in enumerate(case[2]))))
+            for lib, module in ((tg, ours), (torch, theirs))
+        )
+        for x, y in zip(a, b, strict=True):
+            np.testing.assert_allclose(x.detach().numpy(), y.detach().numpy(), 2e-5, 2e-5)
 
 
 @both

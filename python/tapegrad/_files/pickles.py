@@ -45,25 +45,40 @@ def careful(allowed: Mapping[str, Any], encoding: str) -> Unpickle:
 def trusting(pickle_module: Any, options: Mapping[str, Any]) -> Unpickle:
     """A reader that runs whatever a pickle says. PyTorch's names give what is here."""
 
-    class Unpickler(pickle_module.Unpickler):  # type: ignore[misc]
-        def find_class(self, module: str, name: str) -> Any:
-            full = f"{module}.{name}"
-            if full in TORCH:
-                return TORCH[full]
-            if module == "torch" or module.startswith("torch."):
-                module = f"tapegrad{module.removeprefix('torch')}"
-                importlib.import_module(module)
-            return super().find_class(module, name)
-
     def unpickle(data: bytes, position: int, storages: Any) -> tuple[Any, int]:
+        class Unpickler(pickle_module.Unpickler):  # type: ignore[misc]
+            def find_class(self, module: str, name: str) -> Any:
+                full = f"{module}.{name}"
+                if full in TORCH:
+                    return TORCH[full]
+                if module == "torch" or module.startswith("torch."):
+                    module = _module_here(module, name)
+                return super().find_class(module, name)
+
+            def persistent_load(self, pid: Any) -> Any:
+                return storages(pid)
+
         file = io.BytesIO(data)
         file.seek(position)
-        unpickler = Unpickler(file, **options)
-        unpickler.persistent_load = storages
-        return unpickler.load(), file.tell()
+        return Unpickler(file, **options).load(), file.tell()
 
     return unpickle
 
+
+def _module_here(module: str, name: str) -> str:
+    """The module that has what one of PyTorch has: the one of its name, or one that exports it."""
+    for start, public in _EXPORTED.items():
+        if module.startswith(start) and hasattr(importlib.import_module(public), name):
+            return public
+    return f"tapegrad{module.removeprefix('torch')}"
+
+
+# Layers are in other files here; functions written in C++ are in an internal module there.
+_EXPORTED = {
+    "torch.nn.modules.": "tapegrad.nn",
+    "torch._C._nn": "tapegrad.nn.functional",
+    "torch._VariableFunctions": "tapegrad",
+}
 
 _InPython: Any = pickle._Pickler
 

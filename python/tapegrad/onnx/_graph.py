@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -188,6 +189,10 @@ class Graph:
         convert = CONVERTERS.get(name) or CONVERTERS.get(name.removesuffix("_"))
         if convert is None:
             raise OnnxExporterError(f"the operator '{name}' has no counterpart in ONNX here")
+        try:
+            inspect.signature(convert).bind(self, *call.args, **call.kwargs)
+        except TypeError as error:  # `out=`, say
+            raise self.refuse(f"has arguments that cannot be written: {error}") from None
         made = convert(self, *call.args, **call.kwargs)
         made = made if isinstance(made, (list, tuple)) else [made]
         for number, value in zip(call.results_known, made, strict=True):
