@@ -217,6 +217,92 @@ def test_what_happens_in_place() -> None:
         exported(behind, tg.randn(2, 3))
 
 
+OF_ANY_BATCH = [
+    *("Linear-0", "Conv1d-0", "Conv2d-1", "ConvTranspose2d-1", "BatchNorm2d-1", "MaxPool2d-0"),
+    *("AvgPool2d-0", "AdaptiveAvgPool2d-0", "InstanceNorm2d-0", "LayerNorm-0", "GroupNorm-0"),
+    *("RMSNorm-0", "LocalResponseNorm-0", "Embedding-0", "Flatten-0", "Unflatten-0", "GLU-0"),
+    *("PixelShuffle-0", "Upsample-1", "Softmax-0", "PReLU-1", "LSTM-1", "GRU-1", "RNN-1"),
+    *("MultiheadAttention-1", "TransformerEncoderLayer-1", "ReflectionPad2d-0", "Bilinear-0"),
+]
+
+
+def of_any_size(model: Any, args: list[Any], axes: Any, sizes: tuple[int, ...] = (1, 7)) -> Any:
+    """The file takes other sizes, too."""
+    content = exported(model, tuple(args), dynamic_axes=axes)
+    given = [x.name for x in content.graph.input]
+    for size in sizes:
+        others = []
+        for name, x in zip(given, args, strict=True):
+            for axis in axes.get(name, ()):
+                x = x.index_select(axis, tg.arange(size).remainder(x.shape[axis]))
+            others.append(x)
+        want = [x.detach().numpy() for x in flat(model(*others))]
+        for a, b in zip(run(content, others), want, strict=True):
+            assert a.shape == b.shape
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-5)
+    return content
+
+
+@pytest.mark.parametrize("name", OF_ANY_BATCH)
+def test_modules_of_any_batch(name: str) -> None:
+    name, _, number = name.partition("-")
+    case = TABLE[name][int(number)]
+    args = [argument(tg, given, seed) for seed, given in enumerate(case[2])]
+    axes = {f"input_{i}": {0: "batch"} for i in range(len(args))}
+    of_any_size(made(tg, name, case).eval(), args, axes)
+
+
+def test_sizes_that_vary() -> None:
+    network = WHOLE["convolutions"][0]().eval()
+    content = of_any_size(network, [tg.randn(IMAGE)], {"input_0": {0: "batch"}})
+    (first,) = content.graph.input
+    assert first.type.tensor_type.shape.dim[0].dim_param == "batch"
+    assert content.graph.output[0].type.tensor_type.shape.dim[0].dim_param == "batch"
+    encoder = WHOLE["encoder"][0]().eval()
+    of_any_size(encoder, [tg.randn(3, 4, 6)], {"input_0": [0]})
+    # Sentences of any length in batches of any size.
+    content = exported(
+        nn.Sequential(nn.Linear(6, 2), nn.Tanh()),
+        tg.randn(3, 4, 6),
+        dynamic_axes={"input_0": {0: "batch", 1: "length"}},
+    )
+    sizes = [d.dim_param or d.dim_value for d in content.graph.output[0].type.tensor_type.shape.dim]
+    assert sizes == ["batch", "length", 2]
+    for shape in ((1, 9, 6), (5, 1, 6)):
+        x = tg.randn(shape)
+        assert run(content, [x])[0].shape == (*shape[:2], 2)
+    expanding = {"input_0": {0: "n"}}
+    of_any_size(lambda x: x.unsqueeze(1).expand(-1, 3, 4) + x.sum(), [tg.randn(2, 4)], expanding)
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        (lambda x: x * x.shape[0], "a node 'Mul' has a constant that depends on a size"),
+        (lambda x: tg.zeros(1, 4).expand(x.shape) + x, "a node 'Add' has a constant"),
+        (lambda x: x[:1].expand(x.shape) + 1, "a node 'Expand' has a constant that depends on"),
+        (lambda x: tg.cat(list(x)), "what the model does depends on a size in dynamic_axes"),
+        (lambda x: x.exp() if len(x) == 3 else x, "what the model does depends on a size"),
+        (lambda x: x.reshape(len(x), 2, 2 * len(x) // len(x)).reshape(-1), ""),
+    ],
+)
+def test_programs_for_one_size(program: Any, message: str) -> None:
+    if message:
+        with raises(Error, message):
+            exported(program, tg.randn(3, 4), dynamic_axes={"input_0": {0: "n"}})
+    else:
+        of_any_size(program, [tg.randn(3, 4)], {"input_0": {0: "n"}})
+
+
+def test_dynamic_axes_that_are_not_there() -> None:
+    for axes, message in (
+        ({"x": [0]}, "dynamic_axes names 'x', which is no input: ['input_0']"),
+        ({"input_0": [2]}, "dynamic_axes names axis 2 of 'input_0', (3, 4)"),
+    ):
+        with raises(ValueError, message):
+            exported(nn.Linear(4, 2), tg.randn(3, 4), dynamic_axes=axes)
+
+
 def test_arguments_and_names() -> None:
     class Model(nn.Module):
         def __init__(self) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from .._version import __version__
 from ._operators import CONVERTERS
 from ._record import Call, OnnxExporterError, Trace
 
-__all__ = ["Graph"]
+__all__ = ["Graph", "names_of"]
 
 _TYPES = {
     _C.bool: TensorProto.BOOL,
@@ -59,6 +60,7 @@ class Graph:
         self._kept: list[Any] = []  # what is named by its id
         self._count = 0
         self._given_names: dict[int, str] = {}
+        self._shapes: dict[str, tuple[int, ...]] = {}  # of the first input of a node, in the run
 
     # ------------------------------------------------------------------ for converters
 
@@ -78,6 +80,8 @@ class Graph:
         while names and not names[-1]:
             names.pop()
         made = [self._new(kind.lower()) for _ in range(outputs)]
+        if inputs and isinstance(inputs[0], Tensor):
+            self._shapes[made[0]] = tuple(inputs[0].shape)
         given = {key: value for key, value in attributes.items() if value is not None}
         self._nodes.append(helper.make_node(kind, names, made, **given))
         return made[0] if outputs == 1 else made
@@ -89,6 +93,8 @@ class Graph:
         if isinstance(x, str):
             return x
         if isinstance(x, np.ndarray):
+            if x.dtype == np.int64 and x.ndim:  # sizes, which may differ for other inputs
+                return self._add_constant(self._new("constant"), x)
             key = (x.tobytes(), x.dtype.str, x.shape)
             if key not in self._constant_names:
                 self._constant_names[key] = self._add_constant(self._new("constant"), x)
@@ -149,38 +155,123 @@ class Graph:
     # ------------------------------------------------------------------ the whole
 
     def build(
-        self, trace: Trace, input_names: Sequence[str] | None, output_names: Sequence[str] | None
+        self,
+        trace: Trace,
+        input_names: Sequence[str] | None,
+        output_names: Sequence[str] | None,
+        other: Trace | None = None,
+        labels: Mapping[tuple[int, int], str] | None = None,
     ) -> bytes:
-        """The content of a file."""
-        inputs = _names(input_names, "input", len(trace.inputs))
-        outputs = _names(output_names, "output", len(trace.outputs))
+        """The content of a file.
+
+        Args:
+            trace: the run on the example.
+            input_names, output_names: names of the first inputs and outputs.
+            other: a run on inputs of other sizes, for a file that takes any size there.
+            labels: names of the sizes that vary, by those in both runs.
+        """
+        inputs = names_of(input_names, "input", len(trace.inputs))
+        outputs = names_of(output_names, "output", len(trace.outputs))
+        self._fill(trace, inputs, outputs)
+        varying = {}
+        if other is not None:
+            second = Graph(self.opset, self.opset)
+            second._fill(other, inputs, outputs)
+            varying = self._compare(second)
+        self._drop_unused(outputs)
+        for node in self._nodes:
+            for place, name in enumerate(node.input):
+                if name in varying:
+                    node.input[place] = self._of_any_size(node, place, varying[name])
+        shapes = [_shapes(values, labels or {}) for values in zip(
+            [*trace.inputs, *trace.outputs],
+            [*(other or trace).inputs, *(other or trace).outputs],
+            strict=True,
+        )]  # fmt: skip
+        values = [
+            helper.make_tensor_value_info(name, _TYPES[tensor.dtype], shape)
+            for name, (_, tensor), shape in zip(
+                [*inputs, *outputs], [*trace.inputs, *trace.outputs], shapes, strict=True
+            )
+        ]
+        used = {name for node in self._nodes for name in node.input}
+        graph = helper.make_graph(
+            self._nodes,
+            "tapegrad",
+            values[: len(inputs)],
+            values[len(inputs) :],
+            [value for name, value in self._constants.items() if name in used],
+        )
+        opset = helper.make_opsetid("", self.opset)
+        model = helper.make_model(
+            graph,
+            opset_imports=[opset],
+            producer_name="tapegrad",
+            producer_version=__version__,
+            ir_version=helper.find_min_ir_version_for([opset]),
+        )
+        onnx.checker.check_model(model)
+        content: bytes = model.SerializeToString()
+        return content
+
+    def _fill(self, trace: Trace, inputs: list[str], outputs: list[str]) -> None:
+        """Add the nodes of a run."""
         taken = {*inputs, *outputs}
         self._given_names = {k: name for k, name in trace.names.items() if name not in taken}
-        self._taken = {*inputs, *outputs, *trace.names.values()}
+        self._taken = {*taken, *trace.names.values()}
         self._names.update(zip((number for number, _ in trace.inputs), inputs, strict=True))
         for call in trace.calls:
             self._convert(call)
         for name, (known, tensor) in zip(outputs, trace.outputs, strict=True):
             source = self.name(tensor) if known is None else self._named(known)
             self._nodes.append(helper.make_node("Identity", [source], [name]))
-        self._drop_unused(outputs)
-        graph = helper.make_graph(
-            self._nodes,
-            "tapegrad",
-            [_value(name, x) for name, (_, x) in zip(inputs, trace.inputs, strict=True)],
-            [_value(name, x) for name, (_, x) in zip(outputs, trace.outputs, strict=True)],
-            list(self._constants.values()),
+
+    # ------------------------------------------------------------------ sizes that vary
+
+    def _compare(self, other: Graph) -> dict[str, tuple[Any, Any, Graph]]:
+        """The constants that differ in a run on other sizes, with both values.
+
+        Raises:
+            OnnxExporterError: if the nodes themselves differ.
+        """
+        for a, b in itertools.zip_longest(self._nodes, other._nodes):
+            if a != b:
+                kind = (a or b).op_type
+                raise OnnxExporterError(
+                    f"what the model does depends on a size in dynamic_axes: a node '{kind}' "
+                    "differs with another size"
+                )
+        return {
+            name: (numpy_helper.to_array(a), numpy_helper.to_array(other._constants[name]), other)
+            for name, a in self._constants.items()
+            if a != other._constants[name]
+        }
+
+    def _of_any_size(self, node: Any, place: int, values: tuple[Any, Any, Graph]) -> str:
+        """A constant that does for any size what two did for two sizes; of shapes there is one.
+
+        Raises:
+            OnnxExporterError: if there is none.
+        """
+        first, second, other = values
+        alike = first.dtype == second.dtype == np.int64 and first.shape == second.shape
+        changed = np.flatnonzero(first != second) if alike else np.empty(0, np.int64)
+        shape = first.copy()
+        if node.op_type == "Reshape" and place == 1 and len(changed) == 1 and -1 not in shape:
+            shape[changed] = -1  # what is left
+            return self._add_constant(self._new("constant"), shape)
+        if node.op_type == "Expand" and place == 1 and len(changed):
+            result = node.output[0]
+            sizes, others = self._shapes.get(result, ()), other._shapes.get(result, ())
+            ends = [int(i) - len(shape) for i in changed]
+            if len(sizes) >= -min(ends) and all(
+                sizes[i] == first[i] and others[i] == second[i] for i in ends
+            ):
+                shape[changed] = 1  # the size that it has already
+                return self._add_constant(self._new("constant"), shape)
+        raise OnnxExporterError(
+            f"a node '{node.op_type}' has a constant that depends on a size in dynamic_axes"
         )
-        model = helper.make_model(
-            graph,
-            opset_imports=[helper.make_opsetid("", self.opset)],
-            producer_name="tapegrad",
-            producer_version=__version__,
-            ir_version=helper.find_min_ir_version_for([helper.make_opsetid("", self.opset)]),
-        )
-        onnx.checker.check_model(model)
-        content: bytes = model.SerializeToString()
-        return content
 
     def _convert(self, call: Call) -> None:
         self.call = call
@@ -215,7 +306,6 @@ class Graph:
                     maker = makers[source]
                     maker.output[list(maker.output).index(source)] = node.output[0]
                     self._nodes.remove(node)
-        self._constants = {k: v for k, v in self._constants.items() if k in needed}
 
     def _new(self, kind: str) -> str:
         self._count += 1
@@ -237,12 +327,18 @@ class Graph:
         return self._add_constant(name, np.ascontiguousarray(values.numpy()).reshape(values.shape))
 
 
-def _names(given: Sequence[str] | None, kind: str, count: int) -> list[str]:
+def names_of(given: Sequence[str] | None, kind: str, count: int) -> list[str]:
+    """The names of inputs or outputs: those that are given, and numbers for the rest."""
     given = list(given or ())
     if len(given) > count:
         raise ValueError(f"{len(given)} names for {count} {kind}s")
     return given + [f"{kind}_{i}" for i in range(len(given), count)]
 
 
-def _value(name: str, tensor: Tensor) -> Any:
-    return helper.make_tensor_value_info(name, _TYPES[tensor.dtype], list(tensor.shape))
+def _shapes(values: Any, labels: Mapping[tuple[int, int], str]) -> list[Any]:
+    """The sizes of an input or output; names for those that differ in two runs."""
+    (_, tensor), (_, other) = values
+    return [
+        n if n == m else labels.get((n, m), f"size_{n}_{m}")
+        for n, m in zip(tensor.shape, other.shape, strict=True)
+    ]

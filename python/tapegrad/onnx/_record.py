@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, NoReturn
 
@@ -17,7 +17,7 @@ from ..nn import Module
 from ..utils._python_dispatch import _dispatch, _modes
 from ..utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
-__all__ = ["Call", "OnnxExporterError", "Trace", "recorded"]
+__all__ = ["Call", "OnnxExporterError", "Trace", "enlarged", "recorded"]
 
 
 class OnnxExporterError(RuntimeError):
@@ -298,3 +298,40 @@ def recorded(model: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
         raise OnnxExporterError("the model returns something else than tensors")
     outputs = [(recorder.number(x), x) for x in found]
     return Trace(inputs, recorder.calls, outputs, names)
+
+
+def enlarged(
+    arguments: Any,
+    names: Sequence[str],
+    axes: Mapping[str, Mapping[int, str] | Sequence[int]],
+) -> tuple[Any, dict[tuple[int, int], str]]:
+    """Arguments whose tensors are larger along some axes, and the names of the sizes.
+
+    Args:
+        arguments: nested containers.
+        names: of the tensors in them, in their order.
+        axes: as :func:`tapegrad.onnx.export` takes them.
+
+    Raises:
+        ValueError: for a name or axis that is not there.
+    """
+    leaves, spec = tree_flatten(arguments)
+    places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
+    by_name = dict(zip(names[: len(places)], places, strict=True))
+    more: dict[str, int] = {}  # how much larger a size is, other ones for other names
+    labels = {}
+    for name, given in axes.items():
+        if name not in by_name:
+            raise ValueError(f"dynamic_axes names '{name}', which is no input: {list(by_name)}")
+        place = by_name[name]
+        for axis in given:
+            x = leaves[place]
+            if not -x.dim() <= axis < x.dim() or not x.shape[axis]:
+                raise ValueError(f"dynamic_axes names axis {axis} of '{name}', {tuple(x.shape)}")
+            size = x.shape[axis]
+            label = given[axis] if isinstance(given, Mapping) else f"size_{size}"
+            by = more.setdefault(label, len(more) + 1)
+            rows = _C.arange(size + by).remainder(size)
+            leaves[place] = x.detach().index_select(axis, rows)
+            labels[size, size + by] = label
+    return tree_unflatten(leaves, spec), labels

@@ -160,4 +160,5 @@ def _upsample(
     )
     if not exact:
         raise g.refuse("has a scale that does not give whole sizes")
-    return g.node("Resize", input, None, None, g.ints(*g.result.shape), **how)
+    axes = list(range(2, input.dim()))
+    return g.node("Resize", input, None, None, g.ints(*g.result.shape[2:]), axes=axes, **how)

@@ -210,7 +210,7 @@ def _group_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Any:
-    rows = g.reshape(input, (input.shape[0], num_groups, -1))
+    rows = g.node("Reshape", input, g.ints(0, num_groups, -1))  # 0: the size that it has
     made = g.reshape(_standardised(g, rows, g.ints(2), eps), input.shape)
     made = _channelwise(g, made, weight, "Mul", input.dim())
     return _channelwise(g, made, bias, "Add", input.dim())

@@ -52,6 +52,8 @@ def _layers(
     kind, order, attributes = _KINDS[g.call.operator]
     if train and dropout:
         raise g.refuse("draws random numbers")
+    # States of zeros are what there is without any, for a batch of any size.
+    zeros = all(id(h) not in g.call.arguments_known and not h.any() for h in states)
     directions = 2 if bidirectional else 1
     each = 4 if has_biases else 2
     hidden = states[0].shape[-1]
@@ -77,9 +79,14 @@ def _layers(
         if has_biases:
             parts = [_weights(g, [row[i] for row in rows], order) for i in (2, 3)]
             bias = _C.cat(parts, 1)
-        of_layer = [
-            g.node("Slice", h, g.ints(first), g.ints(first + directions), g.ints(0)) for h in states
-        ]
+        of_layer = (
+            []
+            if zeros
+            else [
+                g.node("Slice", h, g.ints(first), g.ints(first + directions), g.ints(0))
+                for h in states
+            ]
+        )
         made = g.node(
             *(kind, x, w, r, bias, None, *of_layer),
             outputs=1 + len(states),
