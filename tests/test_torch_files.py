@@ -59,6 +59,28 @@ def same(ours: Any, theirs: Any) -> bool:
 # ---------------------------------------------------------------------- values
 
 
+@pytest.mark.parametrize("name", ["by_torch_2.13.pt", "by_torch_2.13_legacy.pt"])
+@pytest.mark.parametrize("options", [{}, {"weights_only": False}])
+def test_files_written_elsewhere(name: str, options: Any) -> None:
+    """PyTorch wrote these; it need not be installed."""
+    back = tg.load(Path(__file__).with_name("files") / name, **options)
+    weight, bias = back["model"].values()
+    assert type(back["model"]) is collections.OrderedDict and type(bias) is nn.Parameter
+    assert weight.tolist() == [[0, 1, 2], [3, 4, 5]] and bias.tolist() == [0.5, -1]
+    assert back["column"].tolist() == [1, 4] and back["column"].stride() == (3,)
+    weight.zero_()
+    assert not back["column"].any()
+    assert back["half"].dtype is tg.bfloat16 and back["half"].tolist() == [1.5, 2.5]
+    assert back["mask"].tolist() == [True, False] and back["step"].item() == 7
+    rest = {name: back[name] for name in ("lr", "names", "size", "dtype")}
+    assert rest == {
+        "lr": 0.1,
+        "names": ["a", ("b", None)],
+        "size": tg.Size([2]),
+        "dtype": tg.float16,
+    }
+
+
 @needs_torch
 @forms
 @pytest.mark.parametrize("dtype", DTYPES)
