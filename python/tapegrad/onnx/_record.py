@@ -11,6 +11,7 @@ import tapegrad
 
 from .. import _C
 from .._C import Tensor
+from .._indexing import INDEXING
 from .._ops import _run
 from ..func._guards import QUESTIONS as _QUESTIONS
 from ..nn import Module
@@ -59,6 +60,7 @@ class Traced(Tensor):
     """A tensor that depends on inputs."""
 
     __slots__ = ()
+    __torch_function__ = _C._disabled_torch_function_impl
     _has_no_values = True
     __bool__ = __int__ = __float__ = __index__ = __contains__ = _refuse
     item = tolist = numpy = __array__ = __dlpack__ = data_ptr = apply_ = _refuse
@@ -90,6 +92,8 @@ class Traced(Tensor):
 
 
 class _Recorder:
+    sees_indices = True
+
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self._numbers: dict[int, int] = {}  # of tensors that depend on inputs, by their ids
@@ -122,6 +126,13 @@ class _Recorder:
         return number
 
     def _intercept(self, operator: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if operator == "__setitem__" and any(isinstance(x, Traced) for x in tree_leaves(args)):
+            raise OnnxExporterError(
+                "the model assigns to a part of a tensor, `x[...] = y`; `where`, `cat` and "
+                "`stack` can be written"
+            )
+        if operator in INDEXING:
+            return self.run(operator, lambda: INDEXING[operator](*args), args, kwargs)
         return self.run(operator, lambda: _run(operator, args, kwargs), args, kwargs)
 
     def run(
@@ -170,34 +181,6 @@ _count = 0
 _exchanged: list[tuple[Any, str, Any, Any]] = []  # owner, name, what it is, what it becomes
 
 
-def _recorder() -> _Recorder | None:
-    mode = _modes.stack[-1] if _modes.stack else None
-    return mode if isinstance(mode, _Recorder) else None
-
-
-def _getitem(original: Callable[..., Any]) -> Callable[..., Any]:
-    def getitem(self: Tensor, index: Any) -> Any:
-        recorder = _recorder()
-        if recorder is None:
-            return original(self, index)
-        return recorder.run("__getitem__", lambda: original(self, index), (self, index), {})
-
-    return getitem
-
-
-def _setitem(original: Callable[..., Any]) -> Callable[..., Any]:
-    def setitem(self: Tensor, index: Any, value: Any) -> None:
-        traced = any(isinstance(x, Traced) for x in tree_leaves((self, index, value)))
-        if traced and _recorder() is not None:
-            raise OnnxExporterError(
-                "the model assigns to a part of a tensor, `x[...] = y`; `where`, `cat` and "
-                "`stack` can be written"
-            )
-        original(self, index, value)
-
-    return setitem
-
-
 def _question(original: Callable[..., Any]) -> Callable[..., Any]:
     def question(*args: Any, **kwargs: Any) -> Any:
         if any(isinstance(x, Traced) for x in (*args, *kwargs.values())):
@@ -208,19 +191,15 @@ def _question(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _prepare() -> None:
-    places: list[tuple[Any, str, Any]] = [
-        (Tensor, "__getitem__", _getitem),
-        (Tensor, "__setitem__", _setitem),
-    ]
-    places += [(owner, name, _question) for owner in (_C, tapegrad) for name in _QUESTIONS]
-    for owner, name, make in places:
-        original = getattr(owner, name)
-        _exchanged.append((owner, name, original, make(original)))
+    for owner in (_C, tapegrad):
+        for name in _QUESTIONS:
+            original = getattr(owner, name)
+            _exchanged.append((owner, name, original, _question(original)))
 
 
 @contextmanager
-def _everything_is_seen() -> Iterator[None]:
-    """A mode does not see indexing and questions; they are exchanged while a model is recorded."""
+def _questions_are_seen() -> Iterator[None]:
+    """A mode does not see questions; they are exchanged while a model is recorded."""
     global _count
     with _lock:
         if not _exchanged:
@@ -283,7 +262,7 @@ def recorded(model: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     if isinstance(model, Module):
         named = [*model.named_parameters(), *model.named_buffers()]
         names = {id(tensor): name for name, tensor in named}
-    with _evaluating(model), _everything_is_seen(), _C._EnableGrad():
+    with _evaluating(model), _questions_are_seen(), _C._EnableGrad():
         _C._begin_watching(_dispatch)
         _modes.stack.append(recorder)
         _C._set_dispatching(True)
