@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
@@ -17,7 +18,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state, check_scalar, column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 import tapegrad
@@ -61,6 +62,16 @@ def store(estimator: Any, parameters: dict[str, Any]) -> None:
     for name, value in parameters.items():
         if name not in ("self", "__class__"):
             setattr(estimator, name, value)
+
+
+def _float_dtype(given: Any) -> tapegrad.dtype:
+    """The dtype of a network, from a name, a dtype of ours or one of NumPy's."""
+    name = str(given).rpartition(".")[2]
+    if not isinstance(given, tapegrad.dtype):
+        name = np.dtype(given).name
+    if name not in ("float32", "float64"):
+        raise ValueError(f"dtype must be float32 or float64, got {given!r}")
+    return getattr(tapegrad, name)
 
 
 def _has_batches(estimator: Any) -> bool:
@@ -114,10 +125,12 @@ class Network(BaseEstimator):
 
     def _own_memory(self) -> None:
         """Copy what was loaded, whose memory may be a file that is mapped to be read only."""
-        if vars(self).pop("_loaded", False):
+        if getattr(self, "_loaded", False):
+            self._loaded = False
             names = [name for name in ("module_", "_optimizer") if hasattr(self, name)]
             copies = deepcopy([getattr(self, name) for name in names])  # of the same parameters
-            vars(self).update(zip(names, copies, strict=True))
+            for name, value in zip(names, copies, strict=True):
+                setattr(self, name, value)
 
     # ------------------------------------------------------------------ training
 
@@ -191,6 +204,10 @@ class Network(BaseEstimator):
                     )
         if not (isinstance(self.batch_size, str) and self.batch_size == "auto"):
             check_scalar(self.batch_size, "batch_size", Integral, min_val=1)
+        if self.dtype is not None:
+            _float_dtype(self.dtype)
+        if not (self.callbacks is None or isinstance(self.callbacks, Iterable)):
+            raise TypeError(f"callbacks must be a list, got {self.callbacks!r}")
         choices = {
             "solver": ("adam", "adamw", "sgd", "lbfgs"),
             "learning_rate": ("constant", "invscaling", "adaptive", "cosine"),
@@ -231,18 +248,16 @@ class Network(BaseEstimator):
         if not self._draws():
             yield
             return
-        if first or not hasattr(self, "_generator_state"):
-            state: Any = int(self._random_state.randint(np.iinfo(np.int32).max))
-        else:
-            state = self._generator_state
+        state = None if first else getattr(self, "_generator_state", None)
+        if state is None:
+            state = int(self._random_state.randint(np.iinfo(np.int32).max))
         with drawing(state):
             yield
             self._generator_state = tapegrad.get_rng_state()
 
     def _initialize(self, X: Array, y: Array) -> None:
-        dtype = X.dtype if self.dtype is None else np.dtype(str(self.dtype).rpartition(".")[2])
         self.n_outputs_ = self._n_outputs(y)
-        self._make_module(X, self.n_outputs_, _DTYPES[dtype.name])
+        self._make_module(X, self.n_outputs_, _float_dtype(self.dtype or X.dtype))
         self.out_activation_ = output_activation(self.loss, self._problem, self.n_outputs_)
         self.n_iter_ = self.t_ = 0
         self.loss_curve_: list[float] = []
@@ -271,7 +286,7 @@ class Network(BaseEstimator):
         module = deepcopy(self.module_).double()
         loss = loss_for(self.loss, self._problem, self.n_outputs_, tapegrad.float64)
         data = Data(X, loss.targets(y), weight, tapegrad.float64)
-        fit_lbfgs(self, module, lambda X: self._forward(module, X), loss, data)
+        fit_lbfgs(self, module, partial(self._forward, module), loss, data)
         self.module_.load_state_dict(module.state_dict())
 
     def _fit_stochastic(
@@ -291,7 +306,7 @@ class Network(BaseEstimator):
 
         data = Data(X, loss.targets(y), weight, self._dtype)
         module = self.module_
-        forward = module if self._plain else lambda X: self._forward(module, X)
+        forward = module if self._plain else partial(self._forward, module)
         fit_stochastic(self, module, forward, loss, data, validate, incremental)
 
     def _hold_out(self, X: Array, y: Array, weight: Array) -> tuple[Array, ...]:
@@ -361,9 +376,6 @@ class Network(BaseEstimator):
         return tags
 
 
-_DTYPES = {"float32": tapegrad.float32, "float64": tapegrad.float64}
-
-
 class NetworkClassifier(ClassifierMixin, Network):
     """A network that predicts classes, or several labels."""
 
@@ -376,26 +388,28 @@ class NetworkClassifier(ClassifierMixin, Network):
 
     def _check_targets(self, X: Array, y: Array, reset: bool, incremental: bool) -> Array:
         kind = type_of_target(y, input_name="y", raise_unknown=True)
-        check_classification_targets(y)
-        if kind == "multiclass-multioutput":
-            raise ValueError("Multioutput target data is not supported: one class per sample")
+        if kind not in ("binary", "multiclass", "multilabel-indicator"):
+            check_classification_targets(y)
+            raise ValueError(f"{kind} targets are not supported: one class per sample, or labels")
+        multilabel = kind == "multilabel-indicator"
+        classes = np.arange(y.shape[1]) if multilabel else np.unique(y)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
-            self.classes_ = unique_labels(y)
-            self._multilabel = kind == "multilabel-indicator"
+            self.classes_ = classes
+            self._multilabel = multilabel
             self._sparse_labels = scipy.sparse.issparse(y)
-        else:
-            classes = unique_labels(y)
-            if self.warm_start and set(classes) != set(self.classes_):
-                raise ValueError(
-                    "warm_start can only be used where `y` has the same classes as in the "
-                    f"previous call to fit. Previously got {self.classes_}, `y` has {classes}"
-                )
-            if len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
-                raise ValueError(
-                    f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. "
-                    f"'y' has {classes}."
-                )
-        if self._multilabel:
+        elif self.warm_start and set(classes) != set(self.classes_):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the "
+                f"previous call to fit. Previously got {self.classes_}, `y` has {classes}"
+            )
+        elif len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
+            raise ValueError(
+                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. "
+                f"'y' has {classes}."
+            )
+        elif multilabel != self._multilabel:
+            raise ValueError("`y` has labels in one call and one class per sample in another")
+        if multilabel:
             return (y.toarray() if scipy.sparse.issparse(y) else np.asarray(y)) != 0
         return np.searchsorted(self.classes_, y)
 
@@ -431,7 +445,7 @@ class NetworkClassifier(ClassifierMixin, Network):
         if known is None and classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
         if classes is not None:
-            given = unique_labels(classes)
+            given = np.unique(classes)
             if known is not None and not np.array_equal(known, given):
                 raise ValueError(
                     f"`classes={classes!r}` is not the same as on last call to partial_fit, "
@@ -440,7 +454,7 @@ class NetworkClassifier(ClassifierMixin, Network):
             if known is None:
                 self._multilabel = type_of_target(y).startswith("multilabel")
                 self._sparse_labels = scipy.sparse.issparse(y)
-                self.classes_ = unique_labels(y) if self._multilabel else given
+                self.classes_ = given
         return self._fit(X, y, sample_weight, incremental=True)
 
     def _strata(self, y: Array) -> Array:

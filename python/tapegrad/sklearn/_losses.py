@@ -198,6 +198,10 @@ def _log_probabilities(softmax: bool) -> Callable[[Tensor], Tensor]:
     return (lambda out: out.log_softmax(-1)) if softmax else F.logsigmoid
 
 
+def _distances(out: Tensor) -> Tensor:
+    return F.softplus(-out)
+
+
 def n_outputs_for(given: Any, problem: Problem) -> int:
     """How many outputs a classifier's network has: one for two classes, where the loss allows."""
     if problem.multilabel or problem.n_classes > 2:
@@ -244,6 +248,7 @@ def loss_for(given: Any, problem: Problem, width: int, dtype: tapegrad.dtype) ->
     if problem.multilabel and isinstance(loss, _AMONG_CLASSES):
         raise ValueError(f"{given!r} is a loss for one class per sample, not for several labels")
     transform: Callable[[Tensor], Tensor] | None = None
+    targets: Callable[[Array], Array]
     if isinstance(loss, _SCORES_AND_INDICES):
         targets = _indices
     elif isinstance(loss, nn.NLLLoss):
@@ -254,9 +259,12 @@ def loss_for(given: Any, problem: Problem, width: int, dtype: tapegrad.dtype) ->
         targets = _indicators(width)
     elif isinstance(loss, _SCORES_AND_SIGNS):
         targets = _signs(width)
-        if isinstance(loss, nn.HingeEmbeddingLoss):  # of distances: small where it belongs
-            transform = Tensor.neg
-    elif isinstance(loss, nn.KLDivLoss) or getattr(loss, "log_input", False):
+        if isinstance(loss, nn.HingeEmbeddingLoss):  # of distances, which a score makes small
+            transform = _distances
+    elif isinstance(loss, nn.KLDivLoss):
+        transform = _log_probabilities(softmax)
+        return Loss(_reducing(loss, transform), _indicators(width), summed=True)
+    elif getattr(loss, "log_input", False):
         transform, targets = _log_probabilities(softmax), _indicators(width)
     elif isinstance(loss, nn.Module):
         transform, targets = _probabilities(softmax), _indicators(width)

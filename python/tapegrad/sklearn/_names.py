@@ -5,10 +5,11 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-__all__ = ["by_name"]
+__all__ = ["by_name", "plain"]
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A name without what its spellings differ in."""
     return name.replace("_", "").lower()
 
 
@@ -18,8 +19,8 @@ def by_name(module: ModuleType, name: str, parameter: str, suffix: str = "") -> 
     Raises:
         ValueError: for a name that no class has.
     """
-    classes = {_plain(each): each for each in module.__all__}
-    found = classes.get(_plain(name)) or classes.get(_plain(name + suffix))
+    classes = {plain(each): each for each in module.__all__}
+    found = classes.get(plain(name)) or classes.get(plain(name + suffix))
     if found is None:
         raise ValueError(
             f"{parameter}={name!r} is no name of tapegrad.nn; its classes are "

@@ -62,10 +62,7 @@ class Solver:
         self.alpha = alpha
         self.decays = decays
         self.schedule = schedule
-
-    @property
-    def penalised(self) -> list[Tensor]:
-        return self.optimizer.param_groups[0]["params"]
+        self.penalised: list[Tensor] = optimizer.param_groups[0]["params"]
 
     @property
     def learning_rate(self) -> float:
@@ -96,10 +93,11 @@ class Solver:
         self.optimizer.step()
         self.optimizer.zero_grad()
 
-    def end_epoch(self, figure: float) -> None:
-        """Advance the schedule; `figure` is what plateaus are seen by, a loss or a score."""
+    def end_epoch(self, loss: float, score: float | None) -> None:
+        """Advance the schedule; one that waits for the largest figure sees the validation score."""
         if isinstance(self.schedule, optim.lr_scheduler.ReduceLROnPlateau):
-            self.schedule.step(figure)
+            highest = score is not None and self.schedule.mode == "max"
+            self.schedule.step(score if highest else loss)
         elif self.schedule is not None:
             self.schedule.step()
 

@@ -38,8 +38,8 @@ class Data:
     def __init__(self, X: Array, y: Array, weight: Array, dtype: tapegrad.dtype) -> None:
         self.dtype = dtype
         self.sparse = scipy.sparse.issparse(X)
-        self.X = X.tocsr() if self.sparse else _tensor(X, dtype)
-        self.y = None if y is None else _tensor(y, y.dtype if y.dtype == np.int64 else dtype)
+        self.X: Any = X.tocsr() if self.sparse else _tensor(X, dtype)
+        self.y: Any = None if y is None else _tensor(y, y.dtype if y.dtype == np.int64 else dtype)
         self.weight = None if weight is None else _tensor(weight, dtype)
 
     def __len__(self) -> int:
@@ -87,7 +87,8 @@ def _bounds(estimator: Any, module: nn.Module, n: int) -> list[tuple[int, int]]:
     else:
         if estimator.batch_size > n:
             warnings.warn(
-                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
+                "Got `batch_size` less than 1 or larger than sample size. "
+                "It is going to be clipped",
                 stacklevel=5,
             )
         size = min(estimator.batch_size, n)
@@ -210,7 +211,7 @@ def _end_epoch(estimator: Any, callbacks: Callbacks, validated: bool) -> bool:
         solver.learning_rate = (
             float(estimator.learning_rate_init) / (estimator.t_ + 1) ** estimator.power_t
         )
-    solver.end_epoch(estimator.validation_scores_[-1] if validated else estimator.loss_)
+    solver.end_epoch(estimator.loss_, estimator.validation_scores_[-1] if validated else None)
     if estimator._no_improvement_count <= estimator.n_iter_no_change:
         return False
     what = "Validation score" if validated else "Training loss"
@@ -233,7 +234,7 @@ def _end_epoch(estimator: Any, callbacks: Callbacks, validated: bool) -> bool:
 def fit_lbfgs(
     estimator: Any,
     module: nn.Module,
-    forward: Callable[[nn.Module, Tensor], Tensor],
+    forward: Callable[[Tensor], Tensor],
     loss: Loss,
     data: Data,
 ) -> None:
@@ -276,7 +277,7 @@ def fit_lbfgs(
             p.grad = p.detach() * (alpha / total) + (0 if p.grad is None else p.grad)
         grads = [p.new_zeros(p.shape) if p.grad is None else p.grad for p in parameters]
         latest[0] = value * loss.shown + penalty()
-        return value + penalty(), tapegrad.cat([g.view(-1) for g in grads]).numpy()
+        return value + penalty(), tapegrad.cat([g.reshape(-1) for g in grads]).numpy()
 
     latest = [np.inf]
     with Callbacks(estimator) as callbacks:

@@ -114,7 +114,7 @@ class _Function(Callback):
     """A function in the place of a callback."""
 
     def __init__(self, function: Callable[[Any], bool | None]) -> None:
-        self.on_epoch_end = function  # type: ignore[method-assign]
+        self.on_epoch_end = function  # type: ignore[method-assign, assignment]
 
 
 class Callbacks:

@@ -6,6 +6,7 @@ import copy
 import inspect
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from numbers import Real
 from typing import Any
 
@@ -18,7 +19,7 @@ from .. import nn
 from .._C import Tensor
 from ._base import Network, NetworkClassifier, NetworkRegressor, store
 from ._losses import n_outputs_for
-from ._names import by_name
+from ._names import by_name, plain
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
 
@@ -32,7 +33,7 @@ _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "tanh": nn.Tanh,
     "softmax": partial(nn.Softmax, dim=-1),
     "softmin": partial(nn.Softmin, dim=-1),
-    "log_softmax": partial(nn.LogSoftmax, dim=-1),
+    "logsoftmax": partial(nn.LogSoftmax, dim=-1),
 }
 _PLAIN_ACTIVATIONS = ("identity", "logistic", "relu", "tanh")
 
@@ -51,7 +52,7 @@ class _Apply(nn.Module):
 def _activation(given: Any) -> nn.Module:
     """A new module for a name, a class or an instance of nn, or a function."""
     if isinstance(given, str):
-        make = _ACTIVATIONS.get(given) or by_name(nn.modules.activation, given, "activation")
+        make = _ACTIVATIONS.get(plain(given)) or by_name(nn.modules.activation, given, "activation")
         return make()
     if isinstance(given, nn.Module):
         return copy.deepcopy(given)
@@ -85,9 +86,7 @@ class _MLP(Network):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        check_scalar(
-            self.dropout, "dropout", Real, min_val=0, max_val=1, include_boundaries="left"
-        )
+        check_scalar(self.dropout, "dropout", Real, min_val=0, max_val=1, include_boundaries="left")
         if self.batch_norm and self.layer_norm:
             raise ValueError("batch_norm and layer_norm exclude each other")
         if self.dropout and self.solver == "lbfgs":
@@ -116,7 +115,7 @@ class _MLP(Network):
     def _build(self, sizes: list[int], dtype: tapegrad.dtype) -> None:
         """Make `module_`, without values for the weights yet."""
         layers: list[nn.Module] = []
-        for place, (fan_in, fan_out) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        for place, (fan_in, fan_out) in enumerate(pairwise(sizes)):
             last = place == len(sizes) - 2
             activation = nn.Identity() if last else _activation(self.activation)
             width = 2 * fan_out if isinstance(activation, nn.GLU) else fan_out

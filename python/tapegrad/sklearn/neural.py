@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+from collections.abc import Iterable
 from typing import Any
 
 import tapegrad
@@ -21,6 +22,14 @@ _PREFIX = "module__"
 _FROM_DATA = ("n_features", "n_outputs")
 
 
+def _names(function: Any) -> Iterable[str]:
+    """The names of a function's parameters."""
+    try:
+        return inspect.signature(function).parameters
+    except ValueError:  # of a builtin that does not say
+        return ()
+
+
 class _Neural(Network):
     """A module of the user's, made anew for each fit."""
 
@@ -31,7 +40,7 @@ class _Neural(Network):
         module_parameters = parameters.pop("module_parameters")
         store(self, parameters)
         self._names = sorted(module_parameters)
-        vars(self).update(module_parameters)
+        store(self, module_parameters)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by name, those of the module (``module__...``) included."""
@@ -42,7 +51,7 @@ class _Neural(Network):
         """Set parameters by name; ``module__hidden=64`` is a parameter of the module."""
         own = {name: value for name, value in params.items() if name.startswith(_PREFIX)}
         self._names = sorted({*self._names, *own})
-        vars(self).update(own)
+        store(self, own)
         rest = {name: value for name, value in params.items() if name not in own}
         for name in set(rest) & set(self._names):
             setattr(self, name, rest.pop(name))
@@ -74,8 +83,7 @@ class _Neural(Network):
                 f"got {self.module!r}"
             )
         known = dict(zip(_FROM_DATA, (int(X.shape[1]), n_outputs), strict=True))
-        takes = inspect.signature(self.module).parameters
-        given = {name: value for name, value in known.items() if name in takes}
+        given = {name: value for name, value in known.items() if name in _names(self.module)}
         made = self.module(**{**given, **arguments})
         if not isinstance(made, nn.Module):
             raise TypeError(f"{self.module!r} has made no nn.Module, but {type(made).__name__}")
