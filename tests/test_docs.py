@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import doctest
-import importlib
+import importlib.util
 import pkgutil
 import re
 from collections.abc import Iterator
@@ -53,6 +53,8 @@ def check(tests: Iterator[doctest.DocTest] | list[doctest.DocTest]) -> int:
 def test_docstrings(name: str) -> None:
     if name == "tapegrad.utils.tensorboard":
         pytest.importorskip("tensorboardX")
+    if name.startswith("tapegrad.sklearn"):
+        pytest.importorskip("sklearn", minversion="1.6")
     module = importlib.import_module(name)
     if name == "tapegrad._C":
         check(list(extension_examples()))
@@ -60,10 +62,14 @@ def test_docstrings(name: str) -> None:
         check(doctest.DocTestFinder(exclude_empty=True).find(module, name))
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/func.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", "docs/func.md", "docs/sklearn.md"]
+)
 def test_page(name: str) -> None:
     path = ROOT / name
     blocks = FENCE.findall(path.read_text())
+    if importlib.util.find_spec("sklearn") is None:
+        blocks = [block for block in blocks if "sklearn" not in block]
     globs: dict[str, object] = {}  # one page is one session
     parser = doctest.DocTestParser()
     tests = [parser.get_doctest(block, globs, name, str(path), 0) for block in blocks]

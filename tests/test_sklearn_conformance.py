@@ -41,6 +41,7 @@ def test_check_estimator(estimator: object) -> None:
         check_estimator(estimator)
 
 
+@pytest.mark.slow
 def test_scikit_learns_tests(tmp_path: Path) -> None:
     source = Path(sklearn.__file__).parent / "neural_network/tests/test_mlp.py"
     if not source.exists():

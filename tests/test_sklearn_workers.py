@@ -121,6 +121,7 @@ def test_threads_that_train_at_once_keep_apart() -> None:
         assert beside[seed].loss_curve_ == alone[seed].loss_curve_
 
 
+@pytest.mark.slow
 def test_dask() -> None:
     distributed = pytest.importorskip("dask.distributed")
     search = GridSearchCV(MLPClassifier(max_iter=3, random_state=0), {"alpha": [0.1, 1.0]}, cv=2)

@@ -63,6 +63,10 @@ class Solver:
         self.decays = decays
         self.schedule = schedule
         self.penalised: list[Tensor] = optimizer.param_groups[0]["params"]
+        self._flat: list[Tensor] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_flat": []}  # aliases, which a copy would not be
 
     @property
     def learning_rate(self) -> float:
@@ -77,8 +81,12 @@ class Solver:
         """What the weights add to the loss, times the weight of the batch."""
         if self.alpha == 0:
             return 0.0
-        flat = [p.detach().reshape(-1) for p in self.penalised]
-        return 0.5 * self.alpha * sum(w.dot(w).item() for w in flat)
+        if not self._flat:
+            self._flat = [p.detach().view(-1) for p in self.penalised]
+        squares = 0.0
+        for w in self._flat:
+            squares += w.dot(w).item()
+        return 0.5 * self.alpha * squares
 
     def step(self, total: float) -> None:
         """Move the parameters along the gradients of a batch of this weight."""

@@ -89,7 +89,7 @@ def _bounds(estimator: Any, module: nn.Module, n: int) -> list[tuple[int, int]]:
             warnings.warn(
                 "Got `batch_size` less than 1 or larger than sample size. "
                 "It is going to be clipped",
-                stacklevel=5,
+                stacklevel=6,
             )
         size = min(estimator.batch_size, n)
     bounds = [(start, min(start + size, n)) for start in range(0, n, size)]
@@ -172,11 +172,11 @@ def fit_stochastic(
                         f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) "
                         "reached and the optimization hasn't converged yet.",
                         ConvergenceWarning,
-                        stacklevel=4,
+                        stacklevel=5,
                     )
         except KeyboardInterrupt:
             solver.optimizer.zero_grad()
-            warnings.warn("Training interrupted by user.", stacklevel=4)
+            warnings.warn("Training interrupted by user.", stacklevel=5)
     module.eval()
     if validate is not None:
         module.load_state_dict(estimator._best_state)
@@ -312,5 +312,5 @@ def fit_lbfgs(
             f"lbfgs failed to converge (status={result.status}): {result.message}\n"
             "Increase the number of iterations (max_iter) or scale the data.",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
