@@ -92,11 +92,11 @@ class Network(BaseEstimator):
     # ------------------------------------------------------------------ what subclasses say
 
     @abstractmethod
-    def _make_module(self, X: Array, n_outputs: int, dtype: tapegrad.dtype) -> None:
-        """Make `module_` with its initial parameters."""
+    def _make_module(self, X: Array, n_outputs: int, dtype: tapegrad.dtype) -> int:
+        """Make `module_` with its initial parameters; how many outputs it has."""
 
     @abstractmethod
-    def _check_targets(self, X: Array, y: Array, reset: bool, incremental: bool) -> Array:
+    def _check_targets(self, y: Array, reset: bool, incremental: bool) -> Array:
         """Targets as class indices, indicators or numbers, after which `_problem` is known."""
 
     @abstractmethod
@@ -166,10 +166,11 @@ class Network(BaseEstimator):
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
         first = not self._is_initialized() or not (self.warm_start or incremental)
-        X, y = self._check_data(X, y, first, incremental)
-        labels = y
-        y = self._check_targets(X, y, first, incremental)
-        weight = self._weights(X, labels, sample_weight, incremental)
+        X, y = self._check_data(X, y, reset=first)
+        weight = self._weights(X, y, sample_weight, incremental)
+        if weight is not None and not weight.sum() > 0:
+            raise ValueError("the weights of all samples are zero")
+        y = self._check_targets(y, first, incremental)
         self._random_state = check_random_state(self.random_state)
         with threads(self.n_threads), self._drawing(first):
             if first:
@@ -177,11 +178,10 @@ class Network(BaseEstimator):
             else:
                 self._own_memory()
                 self._sync()
-            loss = self._loss(y)
             if self.solver == "lbfgs":
-                self._fit_lbfgs(loss, X, y, weight)
+                self._fit_lbfgs(X, y, weight)
             else:
-                self._fit_stochastic(loss, X, y, weight, incremental)
+                self._fit_stochastic(X, y, weight, incremental)
         if not all_finite(self.module_):
             raise ValueError(
                 "Solver produced non-finite parameter weights. The input data may contain large "
@@ -220,7 +220,7 @@ class Network(BaseEstimator):
                     f"got {value!r}"
                 )
 
-    def _check_data(self, X: Array, y: Array, reset: bool, incremental: bool) -> tuple[Any, Any]:
+    def _check_data(self, X: Array, y: Array, reset: bool) -> tuple[Any, Any]:
         X, y = validate_data(
             self,
             X,
@@ -238,10 +238,7 @@ class Network(BaseEstimator):
     def _weights(self, X: Array, y: Array, sample_weight: Array, incremental: bool) -> Array:
         if sample_weight is None:
             return None
-        weight = _check_sample_weight(sample_weight, X)
-        if not weight.sum() > 0:
-            raise ValueError("the weights of all samples are zero")
-        return weight
+        return _check_sample_weight(sample_weight, X)
 
     @contextmanager
     def _drawing(self, first: bool) -> Iterator[None]:
@@ -256,8 +253,9 @@ class Network(BaseEstimator):
             self._generator_state = tapegrad.get_rng_state()
 
     def _initialize(self, X: Array, y: Array) -> None:
-        self.n_outputs_ = self._n_outputs(y)
-        self._make_module(X, self.n_outputs_, _float_dtype(self.dtype or X.dtype))
+        n_outputs, dtype = self._n_outputs(y), _float_dtype(self.dtype or X.dtype)
+        loss_for(self.loss, self._problem, n_outputs, dtype)  # refuses before anything is made
+        self.n_outputs_ = self._make_module(X, n_outputs, dtype)
         self.out_activation_ = output_activation(self.loss, self._problem, self.n_outputs_)
         self.n_iter_ = self.t_ = 0
         self.loss_curve_: list[float] = []
@@ -272,8 +270,8 @@ class Network(BaseEstimator):
         self.best_validation_score_ = -np.inf if held_out else None
         self._best_state = deepcopy(self.module_.state_dict()) if held_out else None
 
-    def _loss(self, y: Array) -> Loss:
-        return loss_for(self.loss, self._problem, self.n_outputs_, self._dtype)
+    def _loss(self, dtype: tapegrad.dtype) -> Loss:
+        return loss_for(self.loss, self._problem, self.n_outputs_, dtype)
 
     @property
     def _dtype(self) -> tapegrad.dtype:
@@ -281,17 +279,15 @@ class Network(BaseEstimator):
         floats = (p.dtype for p in self.module_.parameters())
         return next(floats, tapegrad.float32)
 
-    def _fit_lbfgs(self, loss: Loss, X: Array, y: Array, weight: Array) -> None:
+    def _fit_lbfgs(self, X: Array, y: Array, weight: Array) -> None:
         # In double precision whatever the network has: its line search needs the digits.
         module = deepcopy(self.module_).double()
-        loss = loss_for(self.loss, self._problem, self.n_outputs_, tapegrad.float64)
+        loss = self._loss(tapegrad.float64)
         data = Data(X, loss.targets(y), weight, tapegrad.float64)
         fit_lbfgs(self, module, partial(self._forward, module), loss, data)
         self.module_.load_state_dict(module.state_dict())
 
-    def _fit_stochastic(
-        self, loss: Loss, X: Array, y: Array, weight: Array, incremental: bool
-    ) -> None:
+    def _fit_stochastic(self, X: Array, y: Array, weight: Array, incremental: bool) -> None:
         if not incremental or not hasattr(self, "_optimizer"):
             self._optimizer = make_solver(self, self.module_)
         validate = None
@@ -304,6 +300,7 @@ class Network(BaseEstimator):
             def validate() -> float:
                 return self._score_outputs(self._outputs(held_out), y_val, weight_val)
 
+        loss = self._loss(self._dtype)
         data = Data(X, loss.targets(y), weight, self._dtype)
         module = self.module_
         forward = module if self._plain else partial(self._forward, module)
@@ -386,7 +383,7 @@ class NetworkClassifier(ClassifierMixin, Network):
     def _problem(self) -> Problem:
         return Problem(len(self.classes_), self._multilabel)
 
-    def _check_targets(self, X: Array, y: Array, reset: bool, incremental: bool) -> Array:
+    def _check_targets(self, y: Array, reset: bool, incremental: bool) -> Array:
         kind = type_of_target(y, input_name="y", raise_unknown=True)
         if kind not in ("binary", "multiclass", "multilabel-indicator"):
             check_classification_targets(y)
@@ -532,7 +529,7 @@ class NetworkRegressor(RegressorMixin, Network):
     _checks = {"y_numeric": True}  # noqa: RUF012
     _problem = Problem()
 
-    def _check_targets(self, X: Array, y: Array, reset: bool, incremental: bool) -> Array:
+    def _check_targets(self, y: Array, reset: bool, incremental: bool) -> Array:
         y = y[:, None] if y.ndim == 1 else y
         if not reset and y.shape[1] != self.n_outputs_:
             raise ValueError(

@@ -98,7 +98,7 @@ class _MLP(Network):
         sizes = self.hidden_layer_sizes
         return list(sizes) if hasattr(sizes, "__iter__") else [sizes]
 
-    def _make_module(self, X: Array, n_outputs: int, dtype: tapegrad.dtype) -> None:
+    def _make_module(self, X: Array, n_outputs: int, dtype: tapegrad.dtype) -> int:
         sizes = [int(X.shape[1]), *self._hidden_sizes(), n_outputs]
         self._build(sizes, dtype)
         # Glorot and Bengio's, with scikit-learn's draws.
@@ -111,6 +111,7 @@ class _MLP(Network):
             layer.weight.detach().copy_(tapegrad.from_numpy(np.ascontiguousarray(coef.T)))
             layer.bias.detach().copy_(tapegrad.from_numpy(intercept))
         self._share()
+        return n_outputs
 
     def _build(self, sizes: list[int], dtype: tapegrad.dtype) -> None:
         """Make `module_`, without values for the weights yet."""

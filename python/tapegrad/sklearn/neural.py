@@ -89,16 +89,16 @@ class _Neural(Network):
             raise TypeError(f"{self.module!r} has made no nn.Module, but {type(made).__name__}")
         return made
 
-    def _make_module(self, X: Array, n_outputs: int, dtype: tapegrad.dtype) -> None:
+    def _make_module(self, X: Array, n_outputs: int, dtype: tapegrad.dtype) -> int:
         module = self._made(X, n_outputs).to(dtype).eval()
         first = X[:1].toarray() if hasattr(X, "toarray") else X[:1]
         with tapegrad.no_grad():
             # Lazy modules get their parameters here.
             shape = tuple(module(tapegrad.tensor(first, dtype=dtype)).shape)
-        if len(shape) > 2 or (len(shape) < 2 and n_outputs != 1 and self._problem.n_classes != 2):
+        if len(shape) > 2:
             raise ValueError(
                 f"the module gives outputs of shape (n, {', '.join(map(str, shape[1:]))}) for n "
-                f"samples, but ({'n, ' + str(n_outputs)}) are needed"
+                f"samples, but (n, {n_outputs}) is needed"
             )
         width = shape[1] if len(shape) == 2 else 1
         if width not in self._widths(n_outputs):
@@ -107,8 +107,8 @@ class _Neural(Network):
                 "a parameter n_outputs is told so"
             )
         self.module_ = module
-        self.n_outputs_ = width
         self._plain = len(shape) == 2
+        return width
 
     def _widths(self, n_outputs: int) -> tuple[int, ...]:
         """How many outputs the module may have."""
