@@ -17,9 +17,11 @@ import tapegrad
 
 from .. import nn
 from .._C import Tensor
-from ._base import Network, NetworkClassifier, NetworkRegressor, store
+from ._base import Network, store
+from ._classifier import NetworkClassifier
 from ._losses import n_outputs_for
 from ._names import by_name, plain
+from ._regressor import NetworkRegressor
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
 
