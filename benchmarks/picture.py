@@ -87,8 +87,8 @@ def _svg(lines: list[_Line]) -> str:
         f'width="{_WIDTH}" height="{_HEIGHT}" font-family="{_FONT}" font-size="13" role="img">',
         "<title>Time of a training step over the size of the model</title>",
         f'<rect width="{_WIDTH}" height="{_HEIGHT}" rx="8" fill="#ffffff"/>',
-        _text(20, 32, "Time of a training step", "#111827", size=18, weight=600),
-        _text(
+        text_of(20, 32, "Time of a training step", "#111827", size=18, weight=600),
+        text_of(
             20,
             53,
             "MLP with three layers, batch 64, SGD with momentum, float32; lower is better",
@@ -100,21 +100,23 @@ def _svg(lines: list[_Line]) -> str:
         parts.append(
             f'<path d="M{_LEFT} {height}H{_WIDTH - _RIGHT}" stroke="#e5e7eb" stroke-width="1"/>'
         )
-        parts.append(_text(_LEFT - 8, height + 4, _short(seconds), "#6b7280", anchor="end"))
+        parts.append(text_of(_LEFT - 8, height + 4, _short(seconds), "#6b7280", anchor="end"))
     for count in x.decades():
         parts.append(
             f'<path d="M{x(count)} {_HEIGHT - _BOTTOM}v5" stroke="#9ca3af" stroke-width="1"/>'
         )
-        parts.append(_text(x(count), _HEIGHT - 34, _count(count), "#6b7280", anchor="middle"))
+        parts.append(text_of(x(count), _HEIGHT - 34, _count(count), "#6b7280", anchor="middle"))
     middle = (x.start + _WIDTH - _RIGHT) / 2
-    parts.append(_text(middle, _HEIGHT - 12, "parameters of the model", "#374151", anchor="middle"))
+    parts.append(
+        text_of(middle, _HEIGHT - 12, "parameters of the model", "#374151", anchor="middle")
+    )
     for line in lines:
         parts += _drawn(line, x, y)
     heights = _apart([y(line.points[0][1]) for line in lines])
     for line, height in zip(lines, heights, strict=True):
         weight = 700 if line.own else 500
         left = x(line.points[0][0]) - 12
-        parts.append(_text(left, height + 4, line.label, line.color, anchor="end", weight=weight))
+        parts.append(text_of(left, height + 4, line.label, line.color, anchor="end", weight=weight))
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
@@ -154,7 +156,7 @@ def _bottom(group: list[int], heights: list[float]) -> float:
     return _top(group, heights) + len(group) * _LINE
 
 
-def _text(
+def text_of(
     x: float,
     y: float,
     text: str,
@@ -164,6 +166,7 @@ def _text(
     size: int = 13,
     weight: int = 400,
 ) -> str:
+    """Write a line of text at a place."""
     return (
         f'<text x="{x}" y="{y}" fill="{color}" text-anchor="{anchor}" font-size="{size}" '
         f'font-weight="{weight}">{escape(text)}</text>'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import doctest
-import importlib
+import importlib.util
 import pkgutil
 import re
 from collections.abc import Iterator
@@ -53,6 +53,10 @@ def check(tests: Iterator[doctest.DocTest] | list[doctest.DocTest]) -> int:
 def test_docstrings(name: str) -> None:
     if name == "tapegrad.utils.tensorboard":
         pytest.importorskip("tensorboardX")
+    if name.startswith("tapegrad.onnx"):
+        pytest.importorskip("onnx")
+    if name.startswith("tapegrad.sklearn"):
+        pytest.importorskip("sklearn", minversion="1.6")
     module = importlib.import_module(name)
     if name == "tapegrad._C":
         check(list(extension_examples()))
@@ -60,10 +64,21 @@ def test_docstrings(name: str) -> None:
         check(doctest.DocTestFinder(exclude_empty=True).find(module, name))
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/func.md", "docs/replay.md"])
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    *(f"docs/{page}.md" for page in ("files", "func", "neighbours", "replay", "sklearn")),
+]
+
+
+@pytest.mark.parametrize("name", PAGES)
 def test_page(name: str) -> None:
     path = ROOT / name
     blocks = FENCE.findall(path.read_text())
+    if name == "docs/sklearn.md":
+        pytest.importorskip("sklearn", minversion="1.6")
+    if importlib.util.find_spec("sklearn") is None:
+        blocks = [block for block in blocks if "sklearn" not in block]
     globs: dict[str, object] = {}  # one page is one session
     parser = doctest.DocTestParser()
     tests = [parser.get_doctest(block, globs, name, str(path), 0) for block in blocks]

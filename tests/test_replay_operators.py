@@ -20,6 +20,7 @@ SEEDS = (0, 1, 2)
 
 WINDOW = "an operation in place without a recorded kernel"  # but with another shape
 SHAPE = "a shape that depends on values"
+CONDITION = "the value of a tensor, as a condition of Python"
 LOOKS = "an operation that looks at the values of a tensor"
 NUMBER = "the value of a tensor, read as a number"
 INDEX = "the value of a tensor, as a number of Python"
@@ -34,7 +35,7 @@ NOT_REPLAYED: dict[str, set[str]] = {
     "getitem": {SHAPE, INDEX},
     "index_put": {SHAPE},  # at a mask
     "index_put_": {SHAPE},
-    "is_nonzero": {LOOKS},
+    "is_nonzero": {CONDITION},
     "linalg_lstsq": {SHAPE},  # of residuals, which there are at full rank
     "masked_select": {SHAPE},
     "nonzero": {SHAPE},

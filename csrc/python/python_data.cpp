@@ -46,8 +46,13 @@ Dims data_sizes(PyObject* data) {
         if (length < 0) throw py::error_already_set();
         sizes.push_back(length);
         if (length == 0) break;
-        current = py::reinterpret_steal<py::object>(PySequence_GetItem(current.ptr(), 0));
-        if (!current) throw py::error_already_set();
+        auto first = py::reinterpret_steal<py::object>(PySequence_GetItem(current.ptr(), 0));
+        if (!first) {  // a table, say, whose items are its columns
+            PyErr_Clear();
+            fail<ValueError>("could not determine the shape of object type '",
+                             Py_TYPE(current.ptr())->tp_name, "'");
+        }
+        current = std::move(first);
     }
     return sizes;
 }

@@ -153,7 +153,7 @@ Selection apply_index(const Tensor& x, PyObject* index, bool to_write) {
             // A bool is a mask over a new dimension.
             view = unsqueeze(view, dim);
             Tensor mask = empty({1}, DType::Bool);
-            *mask.data<bool>() = item == Py_True;
+            fill_values(mask, item == Py_True);
             set_index(mask);
         } else if (is_advanced(item)) {
             const Tensor t = index_tensor(item);

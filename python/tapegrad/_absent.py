@@ -32,7 +32,6 @@ _REASONS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "tapegrad has no devices that work beside the CPU.": ("Event", "Stream"),
         "tapegrad does not download models.": ("hub",),
-        "tapegrad writes the format safetensors alone.": ("onnx",),
         "tapegrad has no distributed training.": ("futures",),
     },
     "tapegrad.jit": {

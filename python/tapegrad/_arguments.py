@@ -22,11 +22,13 @@ def as_tuple(value: Any, single: type | tuple[type, ...] = Tensor) -> tuple[Any,
 
 
 def has_values(x: Tensor) -> bool:
-    """Whether a decision may depend on the values of a tensor: not for one inside of `vmap`.
+    """Whether a decision may depend on the values of a tensor.
+
+    Not for one inside of `vmap`, nor for one whose operators are recorded.
 
     >>> import tapegrad
     >>> from tapegrad._arguments import has_values
     >>> has_values(tapegrad.zeros(2))
     True
     """
-    return not hasattr(x, "_level")
+    return not hasattr(x, "_has_no_values")

@@ -11,6 +11,7 @@ __all__ = ["MODULES", "MORE_MODULES", "PLACES"]
 MODULES = (
     "accelerator",
     "amp",
+    "array_api",
     "backends",
     "compiler",
     "cpu",
@@ -23,6 +24,7 @@ MODULES = (
     "linalg",
     "mps",
     "nn",
+    "onnx",
     "optim",
     "signal",
     "special",

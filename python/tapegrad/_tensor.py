@@ -470,6 +470,43 @@ def _contains(self: Tensor, element: Any) -> bool:
     return bool((self == element).any())
 
 
+def _array_namespace(self: Tensor, /, *, api_version: str | None = None) -> Any:
+    """The namespace of the array API standard: :mod:`tapegrad.array_api`.
+
+    Args:
+        api_version: the version of the standard that is asked for. Default: the one that is here.
+
+    Raises:
+        ValueError: for a version that is not here.
+
+    Example:
+        >>> import tapegrad
+        >>> tapegrad.ones(2).__array_namespace__().__array_api_version__
+        '2024.12'
+    """
+    from . import array_api
+
+    if api_version not in (None, "2021.12", "2022.12", "2023.12", array_api.__array_api_version__):
+        raise ValueError(f"the array API standard of {api_version!r} is not implemented")
+    return array_api
+
+
+def _to_device(self: Tensor, device: Any, /, *, stream: Any = None) -> Tensor:
+    """The tensor itself, as it is on the CPU already; the array API standard's ``to``.
+
+    Raises:
+        RuntimeError: for another device.
+
+    Example:
+        >>> import tapegrad
+        >>> x = tapegrad.ones(2)
+        >>> x.to_device(x.device) is x
+        True
+    """
+    require_cpu(device)
+    return self
+
+
 def _reversed(self: Tensor) -> Tensor:
     """The rows in reverse order; a copy, where Python's lists give an iterator."""
     return self if self.dim() == 0 else self.flip(0)
@@ -491,12 +528,14 @@ _MEMBERS = {
     "__copy__": _copy,
     "__deepcopy__": deepcopy_tensor,
     "__reduce_ex__": _reduce,
+    "__array_namespace__": _array_namespace,
     "__array_priority__": 1000,  # NumPy leaves array + tensor to the tensor
     "register_hook": _register_hook,
     "register_post_accumulate_grad_hook": _register_post_accumulate_grad_hook,
     "to": _to,
     "cpu": _cpu,
     "cuda": _cuda,
+    "to_device": _to_device,
     "pin_memory": _pin_memory,
     "is_pinned": _is_pinned,
     "get_device": _get_device,

@@ -1,63 +1,43 @@
-"""Saving and loading tensors, in the safetensors format.
+"""Saving and loading: safetensors, and PyTorch's files.
 
-A file holds the length of its header (8 bytes, little-endian), the header (JSON: dtype, shape and
-place of each tensor), and the bytes of the tensors. Nothing in it is executed, unlike in a pickle.
-Dicts of tensors are written so that any safetensors reader sees them under the same names; other
-nested structures are described in the header's metadata.
+:func:`save` writes the safetensors format: a header that describes the tensors, and their bytes.
+Dicts of tensors are written so that any reader of this format sees them under the same names; other
+nested structures are described in the header's metadata. What does not fit is written when asked
+for, with ``pickle=True``, in PyTorch's format.
 
-The format: https://github.com/huggingface/safetensors#format
+:func:`load` reads both, and what ``torch.save`` wrote. It runs nothing that a file says, unless
+``weights_only=False`` says that the file is trusted.
 """
 
 from __future__ import annotations
 
-import json
-import math
 import os
-from collections import OrderedDict
+import pickle as _pickle
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import IO, Any, TypeAlias
+from pickle import UnpicklingError
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-
-from ._arrays import from_array, to_array
-from ._C import Tensor
 from ._device import device
+from ._files.memory import File, Source, opened
+
+if TYPE_CHECKING:
+    from ._files.pickles import Unpickle
 
 __all__ = [
     "add_safe_globals",
     "clear_safe_globals",
     "get_safe_globals",
+    "get_unsafe_globals_in_checkpoint",
     "load",
     "safe_globals",
     "save",
 ]
 
-_DTYPES = {
-    "BOOL": np.dtype("bool"),
-    "U8": np.dtype("uint8"),
-    "I8": np.dtype("int8"),
-    "I16": np.dtype("<i2"),
-    "I32": np.dtype("<i4"),
-    "I64": np.dtype("<i8"),
-    "F16": np.dtype("<f2"),
-    "BF16": np.dtype("<u2"),  # its bits
-    "F32": np.dtype("<f4"),
-    "F64": np.dtype("<f8"),
-}
-_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
-_MAX_HEADER = 100_000_000  # bytes, as in other implementations
-_STRUCTURE = "tapegrad.structure"
-_TENSOR = "$tensor"
-_PAIRS = "$dict"
-_TUPLE = "$tuple"
-
-File = str | os.PathLike[str] | IO[bytes]
 # What PyTorch calls the type of the argument that says which device tensors are to live on.
 MAP_LOCATION: TypeAlias = Callable[[Any, str], Any] | device | str | dict[str, str] | None
-
-
-# ---------------------------------------------------------------------- public functions
+_ZIP = b"PK\x03\x04"
 
 
 def save(
@@ -66,22 +46,31 @@ def save(
     pickle_module: Any = None,
     pickle_protocol: int = 2,
     _use_new_zipfile_serialization: bool = True,
+    *,
+    pickle: bool | None = None,
 ) -> None:
-    """Write tensors to a file in the safetensors format.
+    """Write an object to a file: in the safetensors format or, if asked for, with pickle.
 
     Args:
         obj: a state dict, a tensor, or a nested structure of dicts, lists, tuples, tensors,
-            numbers, strings and None (such as an optimiser's state). Dict keys are strings,
-            numbers or None.
+            NumPy arrays and scalars, numbers, strings and None (such as an optimiser's state).
+            Dict keys are strings, numbers or None. With `pickle`, anything that can be pickled.
         f: a path, or a file opened for writing bytes.
-        pickle_module: accepted for compatibility, as what follows is: nothing is pickled.
-        pickle_protocol: see pickle_module.
+        pickle_module: None or Python's ``pickle``.
+        pickle_protocol: of the pickle. Default: 2, as PyTorch's.
+        _use_new_zipfile_serialization: accepted for compatibility; the older format is only read.
+        pickle: whether PyTorch's format is written, with a pickle for all that is not a tensor:
+            whole modules and any other object; tensors that share memory share it again when they
+            are loaded. PyTorch reads such a file as far as it knows the classes in it. Default:
+            False; in programs that run under ``tapegrad.torch``, True.
 
     Raises:
-        TypeError: if there is something else in the structure.
+        TypeError: without `pickle`, if there is something else in the structure.
+        PicklingError: with `pickle`, if something cannot be pickled.
+        RuntimeError: with `pickle`, if tensors of different dtypes share memory.
 
-    Only values are kept: what is loaded requires no grad, and tensors that shared memory do not
-    share it any more.
+    Without `pickle` only values are kept: what is loaded requires no grad, and tensors that shared
+    memory do not share it any more.
 
     Example:
         >>> import io, tapegrad
@@ -90,21 +79,33 @@ def save(
         >>> _ = file.seek(0)
         >>> tapegrad.load(file)
         {'epoch': 3, 'best': tensor([1., 2.])}
+
+        A whole module:
+
+        >>> file = io.BytesIO()
+        >>> tapegrad.save(tapegrad.nn.Linear(2, 1), file, pickle=True)
+        >>> _ = file.seek(0)
+        >>> tapegrad.load(file, weights_only=False)
+        Linear(in_features=2, out_features=1, bias=True)
     """
-    arrays: dict[str, np.ndarray] = {}
-    metadata: dict[str, str] = {}
-    flat = (
-        isinstance(obj, Mapping)
-        and all(isinstance(key, str) and key != "__metadata__" for key in obj)
-        and all(isinstance(value, Tensor) for value in obj.values())
-    )
-    if flat:
-        for key, value in obj.items():
-            arrays[key] = to_array(value)
-    else:
-        metadata[_STRUCTURE] = json.dumps(_describe(obj, "", arrays))
-    with _opened(f, "wb") as file:
-        _write(file, arrays, metadata)
+    if pickle is None:
+        pickle = sys.modules.get("torch") is sys.modules["tapegrad"]  # tapegrad.torch.install()
+    if not pickle:
+        from ._files.safetensors import write as write_safetensors
+        from ._files.structure import described
+
+        arrays, metadata = described(obj)
+        with opened(f, "wb") as file:
+            write_safetensors(file, arrays, metadata)
+        return
+    from ._files.pickles import dumps
+    from ._files.torch_zip import write
+
+    if pickle_module not in (None, _pickle):
+        raise ValueError("tapegrad.save pickles with Python's own pickle; use pickle_module=None")
+    pickled, memory = dumps(obj, pickle_protocol)
+    with opened(f, "wb") as file:
+        write(file, pickled, memory)
 
 
 def load(
@@ -112,27 +113,38 @@ def load(
     map_location: Any = None,
     pickle_module: Any = None,
     *,
-    weights_only: bool | None = True,
+    weights_only: bool | None = None,
     mmap: bool | None = None,
     **pickle_load_args: Any,
 ) -> Any:
-    """Read what :func:`save` wrote, or any other safetensors file.
-
-    The whole header is checked before anything is allocated.
+    """Read what :func:`save` or ``torch.save`` wrote, or any other safetensors file.
 
     Args:
-        f: a path, or a file opened for reading bytes.
-        map_location: accepted for compatibility; tensors are always on the CPU.
-        pickle_module: accepted for compatibility; nothing is pickled.
-        weights_only: accepted for compatibility; nothing in a file is ever executed.
-        mmap: accepted for compatibility; tensors get memory of their own.
-        **pickle_load_args: see pickle_module.
+        f: a path, or a file opened for reading bytes that can seek.
+        map_location: where tensors go that a file of PyTorch has on another device: ``"cpu"``, a
+            device, a dict of locations, or a function of a storage and its location that returns a
+            storage or None. Default: None, where the file says.
+        pickle_module: where `weights_only` is False, what unpickles. Default: Python's ``pickle``.
+        weights_only: whether the pickle of a file of PyTorch is read by a reader that makes
+            tensors, parameters, containers, numbers, strings, NumPy arrays of numbers and scalars,
+            dtypes, devices and sizes, and what :func:`~tapegrad.serialization.add_safe_globals`
+            allows, and runs no code otherwise. False is for files that are trusted: whoever wrote
+            one can run code here. Default: True, or False with a `pickle_module`.
+        mmap: whether tensors use the memory of the file, so that of a large one only what is
+            needed is read. What is written to them does not reach the file, which is to stay as it
+            is. `f` is a path then. Default: False.
+        **pickle_load_args: ``encoding`` of strings that Python 2 wrote, and other options of an
+            unpickler, which count where `weights_only` is False.
 
     Returns:
-        The structure that was saved; a dict of tensors for a file of other origin.
+        The object that was saved; a dict of tensors for a safetensors file of other origin.
 
     Raises:
-        ValueError: if it is not a valid safetensors file, or has a dtype that tapegrad has not.
+        UnpicklingError: if a file of PyTorch has something that is not allowed, or a wrong pickle.
+        RuntimeError: if a file of PyTorch is damaged, or its tensors live on a device that is not
+            here.
+        ValueError: if it is neither that nor a valid safetensors file, or has a dtype that tapegrad
+            has not.
 
     Example:
         >>> import io, tapegrad
@@ -143,29 +155,95 @@ def load(
         >>> model.load_state_dict(tapegrad.load(file))
         <All keys matched successfully>
     """
-    with _opened(f, "rb") as file:
-        arrays, metadata = _read(file)
-    tensors = {name: from_array(array) for name, array in arrays.items()}
-    if _STRUCTURE not in metadata:
-        return OrderedDict(tensors)
-    try:
-        return _restore(json.loads(metadata[_STRUCTURE]), tensors)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise _invalid(f"its structure cannot be read: {error}") from None
+    from ._files.locations import check_location
 
+    if weights_only is None:
+        weights_only = pickle_module is None
+    elif weights_only and pickle_module is not None:
+        raise RuntimeError("Can not safely load weights when explicit pickle_module is specified")
+    if mmap and not isinstance(f, (str, os.PathLike)):
+        raise ValueError(f"f must be a file path in order to use the mmap argument, but got {f!r}")
+    check_location(map_location)
+    with opened(f, "rb") as file:
+        source = Source(file, mapped=bool(mmap))
+        start = source.bytes(0, min(source.size, 32))
+        if start[8:9] == b"{" or not start.startswith((_ZIP, _pickle.PROTO)):
+            return _load_safetensors(source, map_location)
+        if weights_only:
+            return _load_with_care(source, start, map_location, pickle_load_args)
+        from ._files.pickles import trusting
+
+        return _load_pickle(
+            source, start, trusting(pickle_module or _pickle, pickle_load_args), map_location
+        )
+
+
+def _load_safetensors(source: Source, map_location: Any) -> Any:
+    from ._files.safetensors import read
+    from ._files.structure import restored
+
+    return restored(*read(source), map_location)
+
+
+def _load_with_care(
+    source: Source, start: bytes, map_location: Any, options: Mapping[str, Any]
+) -> Any:
+    from ._files.pickles import careful
+
+    unpickle = careful(_by_name(), options.get("encoding", "utf-8"))
+    try:
+        return _load_pickle(source, start, unpickle, map_location)
+    except UnpicklingError as error:
+        raise UnpicklingError(f"{_CAREFUL}{error}") from error
+
+
+_CAREFUL = (
+    "Weights only load failed. The file is read by a reader that makes tensors, containers and "
+    "numbers, and runs no code. tapegrad.load(..., weights_only=False) reads whatever was pickled, "
+    "whole modules too, but it can result in arbitrary code execution: do it only if you trust the "
+    "source of the file. The reason: "
+)
+
+
+def _load_pickle(source: Source, start: bytes, unpickle: Unpickle, map_location: Any) -> Any:
+    from ._files import torch_legacy
+    from ._files.storages import Storages
+    from ._files.torch_zip import Archive
+
+    if start.startswith(_ZIP):
+        archive = Archive(source)
+        storages = Storages(archive.storage, archive.byteorder, map_location)
+        return unpickle(archive.pickle, 0, storages)[0]
+    if not torch_legacy.is_legacy(start):
+        raise RuntimeError(
+            "Invalid magic number; corrupt file? It is a pickle, but none that torch.save or "
+            "tapegrad.save wrote"
+        )
+    return torch_legacy.read(source.bytes(0, source.size), unpickle, map_location)
+
+
+# ---------------------------------------------------------------------- what is allowed
 
 _safe: list[Any] = []
 
 
 def add_safe_globals(safe_globals: list[Any]) -> None:
-    """Note functions and classes that a file may name; files name none here, and `load` is safe.
+    """Allow functions and classes in files that are read with ``weights_only=True``.
+
+    Args:
+        safe_globals: the functions and classes; a pair of one and a string is one that files have
+            under that name. They are called with whatever a file says.
 
     Example:
-        >>> from tapegrad.serialization import add_safe_globals, get_safe_globals, safe_globals
-        >>> with safe_globals([set]):
-        ...     get_safe_globals()
-        [<class 'set'>]
-        >>> get_safe_globals()
+        >>> import io, tapegrad
+        >>> from fractions import Fraction
+        >>> file = io.BytesIO()
+        >>> tapegrad.save({"rate": Fraction(1, 3)}, file, pickle=True)
+        >>> _ = file.seek(0)
+        >>> with tapegrad.serialization.safe_globals([Fraction]):
+        ...     tapegrad.load(file)
+        {'rate': Fraction(1, 3)}
+        >>> tapegrad.serialization.get_safe_globals()
         []
     """
     _safe.extend(safe_globals)
@@ -183,7 +261,7 @@ def clear_safe_globals() -> None:
 
 @contextmanager
 def safe_globals(safe_globals: list[Any]) -> Iterator[None]:
-    """Note functions and classes within a block; see `add_safe_globals`."""
+    """Allow functions and classes within a block; see `add_safe_globals`."""
     before = get_safe_globals()
     add_safe_globals(safe_globals)
     try:
@@ -192,186 +270,47 @@ def safe_globals(safe_globals: list[Any]) -> Iterator[None]:
         _safe[:] = before
 
 
-# ---------------------------------------------------------------------- nested structures
+def _by_name() -> dict[str, Any]:
+    """What is allowed besides, by the names that files have: those of PyTorch too."""
+    names = {}
+    for entry in _safe:
+        if isinstance(entry, tuple):
+            thing, full = entry
+        else:
+            thing, full = entry, f"{entry.__module__}.{entry.__qualname__}"
+        names[full] = thing
+        if full.startswith("tapegrad."):
+            names[f"torch.{full.removeprefix('tapegrad.')}"] = thing
+    return names
 
 
-def _describe(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
-    """A JSON form of a structure; its tensors go to `arrays`."""
-    if isinstance(value, Tensor):
-        name = path or "tensor"
-        while name in arrays or name == "__metadata__":
-            name += "_"
-        arrays[name] = to_array(value)
-        return {_TENSOR: name}
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, (np.integer, np.floating, np.bool_)):
-        return value.item()
-    if isinstance(value, Mapping):
-        items = []
-        for key, entry in value.items():
-            if not (key is None or isinstance(key, (bool, int, float, str))):
-                raise TypeError(
-                    f"cannot save a dict with a key of type {type(key).__name__} at '{path}'"
-                )
-            items.append((key, _describe(entry, f"{path}.{key}" if path else str(key), arrays)))
-        if all(isinstance(key, str) and not key.startswith("$") for key, _ in items):
-            return dict(items)
-        return {_PAIRS: items}
-    if type(value) in (list, tuple):
-        entries = [
-            _describe(entry, f"{path}.{i}" if path else str(i), arrays)
-            for i, entry in enumerate(value)
-        ]
-        return entries if isinstance(value, list) else {_TUPLE: entries}
-    raise TypeError(
-        f"cannot save an object of type {type(value).__name__} at '{path}': only tensors, numbers, "
-        "strings, None, lists, tuples and dicts can be saved"
-    )
+def get_unsafe_globals_in_checkpoint(f: File) -> list[str]:
+    """The functions and classes of a file in PyTorch's format that are not allowed.
 
+    Nothing of the file is run.
 
-def _restore(value: Any, tensors: dict[str, Tensor]) -> Any:
-    if isinstance(value, list):
-        return [_restore(entry, tensors) for entry in value]
-    if not isinstance(value, dict):
-        return value
-    if len(value) == 1:
-        ((key, inner),) = value.items()
-        if key == _TENSOR:
-            return tensors[inner]
-        if key == _TUPLE:
-            return tuple(_restore(entry, tensors) for entry in inner)
-        if key == _PAIRS:
-            return {key: _restore(entry, tensors) for key, entry in inner}
-    return {key: _restore(entry, tensors) for key, entry in value.items()}
+    Args:
+        f: a path, or a file opened for reading bytes.
 
+    Raises:
+        RuntimeError: if the file is damaged.
+        ValueError: if it has another format.
 
-# ---------------------------------------------------------------------- the format
+    Example:
+        >>> import io, tapegrad
+        >>> file = io.BytesIO()
+        >>> tapegrad.save(tapegrad.nn.Tanh(), file, pickle=True)
+        >>> _ = file.seek(0)
+        >>> tapegrad.serialization.get_unsafe_globals_in_checkpoint(file)
+        ['tapegrad.nn.modules.activation.Tanh']
+    """
+    from ._files.machine import named_in
+    from ._files.names import CALLED, NAMED
+    from ._files.torch_zip import Archive
 
-
-def _invalid(reason: str) -> ValueError:
-    return ValueError(f"not a valid safetensors file: {reason}")
-
-
-@contextmanager
-def _opened(f: File, mode: str) -> Iterator[IO[bytes]]:
-    if isinstance(f, (str, os.PathLike)):
-        with open(f, mode) as file:
-            yield file
-    else:
-        yield f
-
-
-def _write(file: IO[bytes], arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
-    header: dict[str, Any] = {"__metadata__": metadata} if metadata else {}
-    # Large elements first: then every tensor is aligned to its element size.
-    order = sorted(arrays, key=lambda name: -arrays[name].dtype.itemsize)
-    places = {}
-    end = 0
-    for name in order:
-        places[name] = [end, end + arrays[name].nbytes]
-        end += arrays[name].nbytes
-    for name, array in arrays.items():
-        header[name] = {
-            "dtype": _NAMES[array.dtype.newbyteorder("<")],
-            "shape": list(array.shape),
-            "data_offsets": places[name],
-        }
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    file.write(len(text).to_bytes(8, "little"))
-    file.write(text)
-    for name in order:
-        array = np.ascontiguousarray(arrays[name], _DTYPES[header[name]["dtype"]])
-        if array.nbytes:
-            file.write(array.reshape(-1).view(np.uint8).data)
-
-
-def _read(file: IO[bytes]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    start = file.tell()
-    size = file.seek(0, os.SEEK_END) - start
-    file.seek(start)
-    if size < 8:
-        raise _invalid("it is too short")
-    length = int.from_bytes(file.read(8), "little")
-    if length > _MAX_HEADER:
-        raise _invalid(f"a header of {length} bytes is too large")
-    if length > size - 8:
-        raise _invalid(f"a header of {length} bytes does not fit into {size} bytes")
-    entries, metadata = _parse_header(file.read(length))
-    _check_places(entries, size - 8 - length)
-
-    arrays = {}
-    data = start + 8 + length
-    for name, (dtype, shape, begin, end) in entries.items():
-        array = np.empty(shape, dtype)
-        if end > begin:
-            file.seek(data + begin)
-            raw = file.read(end - begin)
-            if len(raw) != end - begin:
-                raise _invalid(f"the data of '{name}' end too early")
-            array.reshape(-1).view(np.uint8)[:] = np.frombuffer(raw, np.uint8)
-        if dtype == np.bool_ and array.size and array.view(np.uint8).max() > 1:
-            raise _invalid(f"'{name}' has bytes that are neither 0 nor 1")
-        arrays[name] = array.astype(dtype.newbyteorder("="), copy=False)
-    return arrays, metadata
-
-
-Entry = tuple[np.dtype, tuple[int, ...], int, int]
-
-
-def _parse_header(text: bytes) -> tuple[dict[str, Entry], dict[str, str]]:
-    if text[:1] != b"{":
-        raise _invalid("the header does not start with '{'")
-    try:
-        header = json.loads(text.decode("utf-8"), object_pairs_hook=_unique)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise _invalid(f"the header is not JSON: {error}") from None
-    metadata = header.pop("__metadata__", {})
-    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
-        raise _invalid("the metadata are not a dict of strings")
-    return {name: _parse_entry(name, entry) for name, entry in header.items()}, metadata
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise _invalid("a name occurs twice in the header")
-    return result
-
-
-def _is_size(value: Any) -> bool:
-    return type(value) is int and 0 <= value < 2**63
-
-
-def _parse_entry(name: str, entry: Any) -> Entry:
-    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-        raise _invalid(f"'{name}' needs exactly dtype, shape and data_offsets")
-    kind, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if not isinstance(kind, str) or kind not in _DTYPES:
-        known = ", ".join(_DTYPES)
-        raise ValueError(f"'{name}' has the dtype {kind!r}; tapegrad can load {known}")
-    if not isinstance(shape, list) or not all(map(_is_size, shape)) or len(shape) > 32:
-        raise _invalid(f"'{name}' has the shape {shape!r}")
-    if not isinstance(offsets, list) or len(offsets) != 2 or not all(map(_is_size, offsets)):
-        raise _invalid(f"'{name}' has the offsets {offsets!r}")
-    begin, end = offsets
-    dtype = _DTYPES[kind]
-    if end - begin != math.prod(shape) * dtype.itemsize:
-        raise _invalid(
-            f"'{name}' takes {end - begin} bytes, but its shape and dtype need "
-            f"{math.prod(shape) * dtype.itemsize}"
-        )
-    return dtype, tuple(shape), begin, end
-
-
-def _check_places(entries: dict[str, Entry], size: int) -> None:
-    """The tensors have to cover the data without gaps and without overlap."""
-    position = 0
-    for name, (_, _, begin, end) in sorted(entries.items(), key=lambda item: item[1][2:]):
-        if begin != position:
-            problem = "overlaps another tensor" if begin < position else "leaves a gap before it"
-            raise _invalid(f"'{name}' {problem}")
-        position = end
-    if position != size:
-        raise _invalid(f"the tensors take {position} bytes, but there are {size}")
+    with opened(f, "rb") as file:
+        source = Source(file)
+        if not source.bytes(0, min(source.size, 4)).startswith(_ZIP):
+            raise ValueError("Expected input to be a checkpoint returned by torch.save")
+        known = {*CALLED, *NAMED, *_by_name()}
+        return sorted(set(named_in(Archive(source).pickle)) - known)

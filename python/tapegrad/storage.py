@@ -40,7 +40,7 @@ _warned = False  # once, as in PyTorch
 class _Storage:
     """What both kinds share; `_elements` is a tensor over the whole memory."""
 
-    _elements: Tensor
+    _elements: Tensor  # in one dimension
 
     is_cuda = False
     is_sparse = False
@@ -171,7 +171,7 @@ class UntypedStorage(_Storage):
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return _untyped(self._elements[index])
+            return untyped_on(self._elements[index])
         return self._elements[self._place(index)].item()
 
     def __setitem__(self, index: Any, value: Any) -> None:
@@ -185,7 +185,7 @@ class UntypedStorage(_Storage):
 
     def clone(self) -> UntypedStorage:
         """A copy."""
-        return _untyped(self._elements.clone())
+        return untyped_on(self._elements.clone())
 
     def untyped(self) -> UntypedStorage:
         """The storage itself."""
@@ -199,7 +199,8 @@ class UntypedStorage(_Storage):
         return "tapegrad.storage.UntypedStorage(device=cpu)"
 
 
-def _untyped(elements: Tensor) -> UntypedStorage:
+def untyped_on(elements: Tensor) -> UntypedStorage:
+    """A storage of these bytes."""
     made = UntypedStorage.__new__(UntypedStorage)
     made._elements = elements
     return made
@@ -264,17 +265,17 @@ class TypedStorage(_Storage):
 
     def clone(self) -> TypedStorage:
         """A copy."""
-        return _typed(self._elements.clone())
+        return typed_on(self._elements.clone())
 
     def untyped(self) -> UntypedStorage:
         """The same memory as bytes."""
-        return _untyped(self._bytes())
+        return untyped_on(self._bytes())
 
     def type(self, dtype: _C.dtype | None = None) -> Any:
         """The name of the legacy class, or a storage with the elements converted to a dtype."""
         if dtype is None:
             return f"tapegrad.{self.pickle_storage_type()}"
-        return self if dtype is self.dtype else _typed(self._elements.to(dtype))
+        return self if dtype is self.dtype else typed_on(self._elements.to(dtype))
 
     def pickle_storage_type(self) -> str:
         """The name of the legacy class, without that of the package."""
@@ -324,7 +325,8 @@ class TypedStorage(_Storage):
         return self.type(_C.bool)
 
 
-def _typed(elements: Tensor) -> TypedStorage:
+def typed_on(elements: Tensor) -> TypedStorage:
+    """A storage of these elements."""
     made = TypedStorage.__new__(TypedStorage)
     made._elements = elements
     return made
@@ -389,7 +391,7 @@ def storage_of(tensor: Tensor, warn: bool = False) -> TypedStorage:
     if warn and not _warned:
         _warned = True
         warnings.warn(_REMOVAL, UserWarning, stacklevel=3)
-    return _typed(_C._whole_storage(tensor))
+    return typed_on(_C._whole_storage(tensor))
 
 
 def storage_class(dtype: _C.dtype) -> _LegacyMeta:

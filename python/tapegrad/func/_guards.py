@@ -15,9 +15,10 @@ import tapegrad
 from .. import _C
 from .._C import Tensor
 
-__all__ = ["install", "remove"]
+__all__ = ["QUESTIONS", "install", "remove"]
 
-_QUESTIONS = ("allclose", "equal", "is_nonzero", "unique", "unique_consecutive")
+# Functions that read values, and are no operators.
+QUESTIONS = ("allclose", "equal", "is_nonzero", "unique", "unique_consecutive")
 FORWARD_WRITE = (
     "forward mode: a tensor that shares its memory with others, or that has no tangent, cannot be "
     "written by one with a tangent. Use the operator without the underscore."
@@ -67,7 +68,7 @@ def _prepare() -> None:
     makers = [("__getitem__", _getitem), ("__setitem__", _setitem)]
     places: list[tuple[Any, str, Any]] = [(Tensor, name, make) for name, make in makers]
     for owner in (_C, tapegrad, Tensor):
-        places += [(owner, name, _guarded_question) for name in _QUESTIONS]
+        places += [(owner, name, _guarded_question) for name in QUESTIONS]
     for owner, name, make in places:
         original = getattr(owner, name)
         _exchanged.append((owner, name, original, make(original)))

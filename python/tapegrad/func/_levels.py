@@ -88,6 +88,7 @@ class BatchedTensor(Tensor):
     __torch_function__ = _C._disabled_torch_function_impl
     _level: Level
     _value: Tensor
+    _has_no_values = True
 
     def __repr__(self, *, tensor_contents: str | None = None) -> str:
         lines = repr(self._value).replace("\n", "\n    ")

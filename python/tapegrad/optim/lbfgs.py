@@ -134,7 +134,7 @@ class LBFGS(Optimizer):
                 length = min(1.0, 1.0 / float(gradient.abs().sum())) * lr
             else:
                 _remember(state, gradient, group["history_size"])
-                state["d"] = _descent(state, gradient)
+                state["d"] = _descent(state, gradient, group["history_size"])
                 length = lr
             direction = state["d"]
             state.update(t=length, prev_flat_grad=gradient.clone(), prev_loss=loss)
@@ -196,10 +196,11 @@ def _remember(state: dict[str, Any], gradient: Tensor, history_size: int) -> Non
         state["H_diag"] = product / float(change.dot(change))
 
 
-def _descent(state: dict[str, Any], gradient: Tensor) -> Tensor:
+def _descent(state: dict[str, Any], gradient: Tensor, history_size: int) -> Tensor:
     """The direction of descent: the history's approximation of the inverse Hessian, applied."""
     pairs = list(zip(state["old_dirs"], state["old_stps"], state["ro"], strict=True))
-    state["al"] = weights = [0.0] * len(pairs)
+    weights = [0.0] * len(pairs)
+    state["al"] = weights + [None] * (history_size - len(pairs))  # PyTorch goes on with this list
     d = -gradient
     for i in range(len(pairs) - 1, -1, -1):
         change, update, ro = pairs[i]

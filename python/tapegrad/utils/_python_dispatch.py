@@ -49,6 +49,8 @@ class TorchDispatchMode:
         aten.add.Tensor
     """
 
+    sees_indices = True
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
@@ -97,7 +99,7 @@ class TorchDispatchMode:
 def _dispatch(operator: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Called in the place of an operator while the thread has a mode."""
     mode = _modes.stack[-1]
-    if operator in INDEXING and not isinstance(mode, TorchDispatchMode):
+    if operator in INDEXING and not getattr(mode, "sees_indices", False):
         # A transform sees to its own tensors before (func/_guards.py).
         with below(mode):
             return INDEXING[operator](*args)

@@ -82,7 +82,6 @@ class _ConvNd(Module):
         self.output_padding = _tuple(output_padding, self.dims)
         self.groups = groups
         self.padding_mode = padding_mode
-        self._around = self._elements_around()
         first, second = (
             (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
         )
@@ -119,7 +118,7 @@ class _ConvNd(Module):
     def _convolve(self, convolution: Any, input: Tensor) -> Tensor:
         padding: Any = self.padding
         if self.padding_mode != "zeros":
-            input = F.pad(input, self._around, self.padding_mode)
+            input = F.pad(input, self._elements_around(), self.padding_mode)
             padding = 0
         return convolution(
             input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups

@@ -1,0 +1,1 @@
+"""The formats of files: safetensors, and those of PyTorch."""
