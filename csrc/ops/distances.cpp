@@ -166,22 +166,22 @@ Tensor gradient_values(const Points& a, const Points& b, const Tensor& g, const 
                 [norm, points, a_stride, b_stride, rows = a.count, columns = b.count,
                  width = a.width](const T* own, const T* others, const T* grads,
                                   const T* distances_given, T* gradients) {
-                    parallel_for(points, grain_for(columns * (width + 1)), [&](int64_t begin,
-                                                                               int64_t end) {
-                        for (int64_t i = begin; i < end; ++i) {
-                            const int64_t batch = i / rows;
-                            const int64_t at = batch * rows * columns + i % rows * a_stride;
-                            const T* from = own + i * width;
-                            T* to = gradients + i * width;
-                            for (int64_t j = 0; j < columns; ++j) {
-                                const T grad = grads[at + j * b_stride];
-                                const T distance = distances_given[at + j * b_stride];
-                                const T* other = others + (batch * columns + j) * width;
-                                for (int64_t d = 0; d < width; ++d)
-                                    to[d] += grad * norm.slope(from[d] - other[d], distance);
+                    parallel_for(
+                        points, grain_for(columns * (width + 1)), [&](int64_t begin, int64_t end) {
+                            for (int64_t i = begin; i < end; ++i) {
+                                const int64_t batch = i / rows;
+                                const int64_t at = batch * rows * columns + i % rows * a_stride;
+                                const T* from = own + i * width;
+                                T* to = gradients + i * width;
+                                for (int64_t j = 0; j < columns; ++j) {
+                                    const T grad = grads[at + j * b_stride];
+                                    const T distance = distances_given[at + j * b_stride];
+                                    const T* other = others + (batch * columns + j) * width;
+                                    for (int64_t d = 0; d < width; ++d)
+                                        to[d] += grad * norm.slope(from[d] - other[d], distance);
+                                }
                             }
-                        }
-                    });
+                        });
                 },
                 a.values.data<T>(), b.values.data<T>(), g.data<T>(), y.data<T>(), out.data<T>());
         });

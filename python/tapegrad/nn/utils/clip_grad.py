@@ -36,7 +36,6 @@ def _grads(parameters: Tensors) -> list[Tensor]:
     return [grad for p in params if (grad := p.grad) is not None]
 
 
-
 def get_total_norm(
     tensors: Tensors,
     norm_type: float = 2.0,
