@@ -532,6 +532,81 @@ def test_a_warning_names_the_line() -> None:
         tg.compile(f)(tg.ones(2))
 
 
+def test_steps_that_are_code_of_python() -> None:
+    class Descent(tg.optim.Optimizer):
+        @tg.no_grad()
+        def step(self, closure: Any = None) -> None:
+            for group in self.param_groups:
+                for p in group["params"]:
+                    p.sub_(p.grad, alpha=group["lr"])
+
+    model = small_net()
+    own = Descent(model.parameters(), {"lr": 0.1})
+    usual = tg.optim.SGD(model.parameters(), lr=0.1)
+    schedule = tg.optim.lr_scheduler.StepLR(usual, 1)
+
+    def step(optimizer: Any, schedule: Any = None) -> Any:
+        optimizer.zero_grad()
+        loss = model(tg.ones(1, 3)).square().sum()
+        loss.backward()
+        optimizer.step()
+        if schedule:
+            schedule.step()
+        return loss
+
+    with pytest.warns(UserWarning, match="a step of Descent"):
+        tg.compile(step)(own)
+    with pytest.warns(UserWarning, match="a step of a schedule"):
+        tg.compile(step)(usual, schedule)
+
+
+def test_parameters_that_come_later() -> None:
+    def make() -> tuple[Any, Any, Step]:
+        a, b = tg.ones(2, requires_grad=True), tg.ones(2, requires_grad=True)
+        optimizer = tg.optim.SGD([a], lr=0.1)
+
+        def step(x: Any) -> Any:
+            optimizer.zero_grad()
+            ((a + b) * x).sum().backward()
+            optimizer.step()
+
+        return optimizer, (a, b), step
+
+    (eager, theirs, plain), (other, ours, inner) = make(), make()
+    step = tg.compile(inner)
+    for turn in range(12):
+        if turn == 5:
+            eager.add_param_group({"params": [theirs[1]], "lr": 0.5})
+            other.add_param_group({"params": [ours[1]], "lr": 0.5})
+        plain(tg.full((2,), float(turn)))
+        step(tg.full((2,), float(turn)))
+        assert same(theirs, ours), turn
+    assert replays(step) >= 7
+
+
+def test_hooks_that_come_later() -> None:
+    p = tg.ones(2, requires_grad=True)
+
+    def f(x: Any) -> None:
+        p.grad = None
+        (p * x).sum().backward()
+
+    g = tg.compile(f)
+    for _ in range(3):
+        g(tg.ones(2))
+    p.register_hook(lambda grad: grad * 2)
+    with pytest.warns(UserWarning, match="a hook on a gradient"):
+        g(tg.ones(2))
+    assert same(p.grad, tg.full((2,), 2.0))
+    model = small_net()
+    net = tg.compile(model)
+    for _ in range(3):
+        net(tg.ones(1, 3))
+    handle = nn.modules.module.register_module_forward_hook(lambda m, args, out: out + 1)
+    with handle, pytest.warns(UserWarning, match="a module with hooks"):  # the outer one, too
+        assert same(net(tg.ones(1, 3)), model(tg.ones(1, 3)) + 1)
+
+
 def test_functions_and_hooks_are_code_of_python() -> None:
     class Double(tg.autograd.Function):
         @staticmethod

@@ -91,7 +91,7 @@ public:
     bool is_packed() const noexcept { return kind_ == Kind::Packed; }
     // The memory of what is kept, if it is kept as it is.
     const Storage* storage() const noexcept {
-        return kind_ == Kind::Whole ? whole_->storage.get()
+        return kind_ == Kind::Whole    ? whole_->storage.get()
                : kind_ == Kind::Memory ? memory_
                                        : nullptr;
     }

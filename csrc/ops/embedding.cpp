@@ -104,10 +104,10 @@ void give_back(T* to, const T* from, const int64_t* at, int64_t count, int64_t r
         std::fill(to + begin * width, to + end * width, T(0));
         for (int64_t j = 0; j < count; ++j) {
             if (at[j] < begin || at[j] >= end || at[j] == padding.index) continue;
-            const T factor = padding.scaled
-                                 ? static_cast<T>(1.0 / static_cast<double>(
-                                                            times[static_cast<size_t>(at[j])]))
-                                 : T(1);
+            const T factor =
+                padding.scaled
+                    ? static_cast<T>(1.0 / static_cast<double>(times[static_cast<size_t>(at[j])]))
+                    : T(1);
             add_row(to + at[j] * width, from + j * width, width, factor);
         }
     });

@@ -475,13 +475,13 @@ Tensor householder_product(const Tensor& a, const Tensor& tau) {
             launch(
                 [m, k](T* to, const T* scales) {
                     const QrWork<T> qr(m.rows, m.columns, m.columns);
-                    for_matrices(
-                        m.count, 4 * cube(m.columns) + 500, [&](int64_t begin, int64_t end) {
-                            Scratch<T> work(qr.size());
-                            for (int64_t i = begin; i < end; ++i)
-                                qr.product(to + i * m.rows * m.columns, m.columns, k,
-                                           scales + i * k, work.data());
-                        });
+                    for_matrices(m.count, 4 * cube(m.columns) + 500,
+                                 [&](int64_t begin, int64_t end) {
+                                     Scratch<T> work(qr.size());
+                                     for (int64_t i = begin; i < end; ++i)
+                                         qr.product(to + i * m.rows * m.columns, m.columns, k,
+                                                    scales + i * k, work.data());
+                                 });
                 },
                 out.data<T>(), factors.data<T>());
         });

@@ -71,10 +71,10 @@ Tensor gather(const Tensor& x, int64_t dim_given, const Tensor& index) {
         Access access(x, dim, index.sizes());
         const Tensor places = int64_values(index);
         visit_item(x.item_size(), [&]<class T>() {
-            launch(checking([access = std::move(access), dim](T* to, const T* from,
-                                                              const int64_t* at) {
-                       gather_values(to, from, at, access, dim);
-                   }),
+            launch(checking(
+                       [access = std::move(access), dim](T* to, const T* from, const int64_t* at) {
+                           gather_values(to, from, at, access, dim);
+                       }),
                    out.data<T>(), x.data<T>(), places.data<int64_t>());
         });
     }

@@ -402,11 +402,9 @@ Tensor index(const Tensor& x, const std::vector<Tensor>& indices) {
         PlannedAccess access = make_plan(x, indices);
         out = empty(access.plan.result_sizes, x.dtype());
         visit_item(x.item_size(), [&]<class T>() {
-            launch(
-                [plan = std::move(access.plan)](T* to, const T* from, const int64_t* at) {
-                    take(to, from, at, plan);
-                },
-                out.data<T>(), x.data<T>(), access.selected.data<int64_t>());
+            launch([plan = std::move(access.plan)](T* to, const T* from,
+                                                   const int64_t* at) { take(to, from, at, plan); },
+                   out.data<T>(), x.data<T>(), access.selected.data<int64_t>());
         });
     }
     if (recording(x)) {

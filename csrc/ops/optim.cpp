@@ -208,8 +208,7 @@ void scale_(const Tensors& tensors, const Arg& factor) {
         }
         const auto kernel = kernel_table().optim.scale[x.dtype()];
         if (values.defined())
-            launch([kernel, n = x.numel()](void* to,
-                                           const double* by) { kernel(to, *by, n); },
+            launch([kernel, n = x.numel()](void* to, const double* by) { kernel(to, *by, n); },
                    x.data(), values.data<double>());
         else launch(kernel, x.data(), number, x.numel());
         x.bump_version();

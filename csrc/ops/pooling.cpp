@@ -28,8 +28,7 @@ struct Planes {
 };
 
 // Calls f(plane, element, place) for all places.
-template <class F>
-void each_place(const int64_t* place, const Planes& planes, int64_t size, F f) {
+template <class F> void each_place(const int64_t* place, const Planes& planes, int64_t size, F f) {
     for (int64_t i = 0; i < planes.count * planes.size; ++i)
         if (static_cast<uint64_t>(place[i]) >= static_cast<uint64_t>(size)) [[unlikely]]
             fail<IndexError>("index ", place[i], " is out of bounds for a plane of ", size,
@@ -70,8 +69,8 @@ Tensor gathered(const Tensor& x, const Tensor& places_given, int spatial) {
                  out = empty(places.sizes(), wide);
     const int64_t size = Planes(x.sizes(), spatial).size;
     visit_float("max_pool", wide, [&]<class T>() {
-        launch(checking([size, planes = Planes(places.sizes(), spatial)](
-                            const T* from, const int64_t* at, T* to) {
+        launch(checking([size, planes = Planes(places.sizes(), spatial)](const T* from,
+                                                                         const int64_t* at, T* to) {
                    each_place(at, planes, size, [=](int64_t p, int64_t i, int64_t place) {
                        to[i] = from[p * size + place];
                    });
@@ -258,10 +257,10 @@ std::vector<Tensor> pool_maxima(int spatial, const Tensor& x, const Dims& sizes,
     const Tensor values = cast_values(contiguous_values(x), wide), out = empty(sizes, wide),
                  places = empty(sizes, DType::Int64);
     if (out.numel() > 0)
-        launch(
-            [kernel, planes = Planes(sizes, spatial).count, windows = std::move(windows)](
-                const void* from, void* to, int64_t* at) { windows.run(kernel, from, to, at, planes); },
-            values.data(), out.data(), places.data<int64_t>());
+        launch([kernel, planes = Planes(sizes, spatial).count, windows = std::move(windows)](
+                   const void* from, void* to,
+                   int64_t* at) { windows.run(kernel, from, to, at, planes); },
+               values.data(), out.data(), places.data<int64_t>());
     return {recorded(cast_values(out, dtype), MaxPool{node, spatial}, x, places), places};
 }
 
@@ -515,8 +514,8 @@ Tensor max_unpool(int spatial, const Tensor& x, const Tensor& indices, const Dim
     launch(checking([size, volume, count = places.numel()](const int64_t* at) {
                for (int64_t i = 0; i < count; ++i)
                    if (at[i] < 0 || at[i] >= size)
-                       fail("Found an invalid max index: ", at[i],
-                            " (output volumes are of size ", volume, ")");
+                       fail("Found an invalid max index: ", at[i], " (output volumes are of size ",
+                            volume, ")");
            }),
            places.data<int64_t>());
     return recorded(

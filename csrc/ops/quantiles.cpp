@@ -53,28 +53,29 @@ Ranks ranks_in(const Tensor& sorted, const Tensor& q, BetweenRanks interpolation
     launch(
         [=, lines = sorted.numel() / n](const T* all, const T* wanted, int64_t* below,
                                         int64_t* above, T* spans, T* floors) {
-    for (int64_t row = 0; row < lines; ++row) {
-        const T* values = all + row * n;
-        const auto numbers = std::partition_point(values, values + n, [](T v) { return v == v; });
-        const int64_t count = numbers - values;
-        for (int64_t k = 0; k < each; ++k) {
-            const int64_t used = skip_nan ? std::max<int64_t>(count, 1) : n;
-            const bool poisoned = count < n && !skip_nan;
-            const T span = poisoned ? 0 : static_cast<T>(used - 1);
-            T rank = poisoned ? static_cast<T>(n - 1) : wanted[k] * span;
-            if (interpolation == BetweenRanks::Lower) rank = std::floor(rank);
-            if (interpolation == BetweenRanks::Higher) rank = std::ceil(rank);
-            if (interpolation == BetweenRanks::Nearest) rank = std::nearbyint(rank);
-            const int64_t i = row * each + k;
-            const auto place = [&](T at) {
-                return std::clamp<int64_t>(static_cast<int64_t>(at), 0, n - 1);
-            };
-            below[i] = place(std::floor(rank));
-            above[i] = place(std::ceil(rank));
-            spans[i] = span;
-            floors[i] = poisoned ? 0 : std::floor(rank);
-        }
-    }
+            for (int64_t row = 0; row < lines; ++row) {
+                const T* values = all + row * n;
+                const auto numbers =
+                    std::partition_point(values, values + n, [](T v) { return v == v; });
+                const int64_t count = numbers - values;
+                for (int64_t k = 0; k < each; ++k) {
+                    const int64_t used = skip_nan ? std::max<int64_t>(count, 1) : n;
+                    const bool poisoned = count < n && !skip_nan;
+                    const T span = poisoned ? 0 : static_cast<T>(used - 1);
+                    T rank = poisoned ? static_cast<T>(n - 1) : wanted[k] * span;
+                    if (interpolation == BetweenRanks::Lower) rank = std::floor(rank);
+                    if (interpolation == BetweenRanks::Higher) rank = std::ceil(rank);
+                    if (interpolation == BetweenRanks::Nearest) rank = std::nearbyint(rank);
+                    const int64_t i = row * each + k;
+                    const auto place = [&](T at) {
+                        return std::clamp<int64_t>(static_cast<int64_t>(at), 0, n - 1);
+                    };
+                    below[i] = place(std::floor(rank));
+                    above[i] = place(std::ceil(rank));
+                    spans[i] = span;
+                    floors[i] = poisoned ? 0 : std::floor(rank);
+                }
+            }
         },
         rows.data<T>(), parts.data<T>(), ranks.below.data<int64_t>(), ranks.above.data<int64_t>(),
         ranks.span.data<T>(), ranks.floor.data<T>());

@@ -1,5 +1,5 @@
-#include "ops/one_step.h"
 #include "ops/reductions.h"
+#include "ops/one_step.h"
 
 #include <algorithm>
 #include <cmath>
@@ -140,7 +140,8 @@ Tensor others_along(const Tensor& x, const Tensor& product, int dim) {
     if (x.numel() == 0) return zeros_like(x);
     if (is_replay_recorded() && !grad_enabled())
         return in_one_step(
-            [dim](const Tensor& a, const Tensor& b) { return others_along(a, b, dim); }, x, product);
+            [dim](const Tensor& a, const Tensor& b) { return others_along(a, b, dim); }, x,
+            product);
     if (!grad_enabled() && all_normal(product)) return product / x;
     const int64_t n = x.size(dim);
     Dims one = x.sizes();
@@ -401,8 +402,8 @@ Tensor softmax_over(const Tensor& x, DimSet set) {
 // have in common; where all are -inf, none has any.
 Tensor shares(const Tensor& x, const Tensor& y, DimSet dims) {
     if (is_replay_recorded() && !grad_enabled())
-        return in_one_step(
-            [dims](const Tensor& a, const Tensor& b) { return shares(a, b, dims); }, x, y);
+        return in_one_step([dims](const Tensor& a, const Tensor& b) { return shares(a, b, dims); },
+                           x, y);
     bool finite;
     {
         GradMode off(false);

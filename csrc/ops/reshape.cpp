@@ -116,9 +116,8 @@ Tensor view_of_type(const Tensor& x, DType dtype) {
         new TensorImpl(Shape::strided(sizes, strides), dtype, x.storage(), x->data, x->inference));
     // Bytes that are neither 0 nor 1 are no bools.
     if (dtype == DType::Bool && x.dtype() != DType::Bool && x.numel())
-        require_all(view_of_type(x, DType::UInt8) <= 1, [] {
-            fail("a view as Bool needs memory that has nothing but 0 and 1");
-        });
+        require_all(view_of_type(x, DType::UInt8) <= 1,
+                    [] { fail("a view as Bool needs memory that has nothing but 0 and 1"); });
     return view;
 }
 

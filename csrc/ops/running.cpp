@@ -102,23 +102,25 @@ Tensor weighted_sums(const Tensor& g_given, const Tensor& x_given, const Tensor&
     const Extents e = extents_at(x.sizes(), static_cast<int>(dim));
     visit_dtype(x.dtype(), [&]<class T>() {
         if constexpr (is_floating_type<T>) {
-            launch([e, back](const T* gs, const T* xs, const T* ys, T* to) {
-            for_lines(e, 40, [&](int64_t first, int64_t count, int64_t step) {
-                std::vector<double> sums(static_cast<size_t>(count));
-                for (int64_t k = 0; k < e.n; ++k) {
-                    const int64_t row = first + (back ? e.n - 1 - k : k) * step;
-                    for (int64_t i = row; i < row + count; ++i) {
-                        const double top = ys[i], part = ratio(xs[i], top);
-                        const double passed = k == 0 ? 0
-                                              : back ? ratio(top, ys[i + step])
-                                                     : ratio(ys[i - step], top);
-                        double& sum = sums[static_cast<size_t>(i - row)];
-                        sum = (k ? passed * sum : 0) + (back ? 1 : part) * double{gs[i]};
-                        to[i] = static_cast<T>(back ? part * sum : sum);
-                    }
-                }
-            });
-            }, g.data<T>(), x.data<T>(), y.data<T>(), out.data<T>());
+            launch(
+                [e, back](const T* gs, const T* xs, const T* ys, T* to) {
+                    for_lines(e, 40, [&](int64_t first, int64_t count, int64_t step) {
+                        std::vector<double> sums(static_cast<size_t>(count));
+                        for (int64_t k = 0; k < e.n; ++k) {
+                            const int64_t row = first + (back ? e.n - 1 - k : k) * step;
+                            for (int64_t i = row; i < row + count; ++i) {
+                                const double top = ys[i], part = ratio(xs[i], top);
+                                const double passed = k == 0 ? 0
+                                                      : back ? ratio(top, ys[i + step])
+                                                             : ratio(ys[i - step], top);
+                                double& sum = sums[static_cast<size_t>(i - row)];
+                                sum = (k ? passed * sum : 0) + (back ? 1 : part) * double{gs[i]};
+                                to[i] = static_cast<T>(back ? part * sum : sum);
+                            }
+                        }
+                    });
+                },
+                g.data<T>(), x.data<T>(), y.data<T>(), out.data<T>());
         }
     });
     return out;
@@ -171,22 +173,26 @@ Tensor logcumsumexp(const Tensor& x, int64_t dim_given) {
     const Extents e = extents_at(x.sizes(), dim);
     visit_dtype(x.dtype(), [&]<class T>() {
         if constexpr (is_floating_type<T>) {
-            launch([e](const T* from, T* to) {
-            for_lines(e, 40, [&](int64_t first, int64_t count, int64_t step) {
-                std::vector<double> sums(static_cast<size_t>(count));
-                for (int64_t k = 0, row = first; k < e.n; ++k, row += step)
-                    for (int64_t i = row; i < row + count; ++i) {
-                        double& sum = sums[static_cast<size_t>(i - row)];
-                        const double value = from[i];
-                        const double high = std::max(sum, value), low = std::min(sum, value);
-                        if (k == 0) sum = value;
-                        else if (is_nan(sum) || is_nan(value)) sum += value;
-                        else if (std::isfinite(high)) sum = high + std::log1p(std::exp(low - high));
-                        else sum = high;
-                        to[i] = static_cast<T>(sum);
-                    }
-            });
-            }, data.data<T>(), out.data<T>());
+            launch(
+                [e](const T* from, T* to) {
+                    for_lines(e, 40, [&](int64_t first, int64_t count, int64_t step) {
+                        std::vector<double> sums(static_cast<size_t>(count));
+                        for (int64_t k = 0, row = first; k < e.n; ++k, row += step)
+                            for (int64_t i = row; i < row + count; ++i) {
+                                double& sum = sums[static_cast<size_t>(i - row)];
+                                const double value = from[i];
+                                const double high = std::max(sum, value),
+                                             low = std::min(sum, value);
+                                if (k == 0) sum = value;
+                                else if (is_nan(sum) || is_nan(value)) sum += value;
+                                else if (std::isfinite(high))
+                                    sum = high + std::log1p(std::exp(low - high));
+                                else sum = high;
+                                to[i] = static_cast<T>(sum);
+                            }
+                    });
+                },
+                data.data<T>(), out.data<T>());
         }
     });
     return recorded(std::move(out), Logcumsumexp{dim}, x);

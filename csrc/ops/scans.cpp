@@ -48,11 +48,9 @@ struct Cumsum : AlongDim {
 Tensor cumprod_gradient(const Tensor& grad, const Tensor& x, const Tensor& result, int64_t at) {
     if (x.dim() == 0) return grad;
     if (is_replay_recorded() && !grad_enabled())
-        return in_one_step(
-            [at](const Tensor& g, const Tensor& a, const Tensor& b) {
-                return cumprod_gradient(g, a, b, at);
-            },
-            grad, x, result);
+        return in_one_step([at](const Tensor& g, const Tensor& a,
+                                const Tensor& b) { return cumprod_gradient(g, a, b, at); },
+                           grad, x, result);
     bool any_zero;
     {
         GradMode off(false);

@@ -5,9 +5,9 @@
 #include <optional>
 
 #include "core/parallel.h"
+#include "kernels/elementwise_driver.h"
 #include "ops/copy.h"
 #include "ops/elementwise.h"
-#include "kernels/elementwise_driver.h"
 #include "ops/gather.h"
 #include "ops/index_access.h"
 #include "ops/index_select.h"
@@ -137,12 +137,10 @@ Tensor write_scattered(const Tensor& x, int dim, const Tensor& index, const Arg&
     const bool single = !source.is_tensor();
     if (reduce)
         visit_dtype(out.dtype(), [&]<class T>() {
-            launch(
-                [access = std::move(access), single, how = *reduce](T* to, const T* from,
-                                                                    const int64_t* at) {
-                    scatter_combined(to, from, at, single, access, how);
-                },
-                out.data<T>(), values.data<T>(), places.data<int64_t>());
+            launch([access = std::move(access), single, how = *reduce](
+                       T* to, const T* from,
+                       const int64_t* at) { scatter_combined(to, from, at, single, access, how); },
+                   out.data<T>(), values.data<T>(), places.data<int64_t>());
         });
     else write_at(out, values, places, single, std::move(access));
     return out;

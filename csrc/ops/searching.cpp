@@ -103,9 +103,8 @@ Tensor searchsorted(const Tensor& sequence, const Arg& given, bool out_int32, bo
                 parallel_for(count, grain_for(16), [&](int64_t begin, int64_t end) {
                     for (int64_t i = begin; i < end; ++i) {
                         const int64_t start = i / width * n;
-                        const int64_t place =
-                            place_of(searched[i], sequences + start,
-                                     orders ? orders + start : nullptr, n, after);
+                        const int64_t place = place_of(searched[i], sequences + start,
+                                                       orders ? orders + start : nullptr, n, after);
                         if (out_int32) static_cast<int32_t*>(to)[i] = static_cast<int32_t>(place);
                         else static_cast<int64_t*>(to)[i] = place;
                     }

@@ -69,14 +69,14 @@ private:
 // The index of each dimension of x that leads to places in row-major order.
 std::vector<Tensor> coordinates_of(const Tensor& x, const Tensor& index) {
     Coordinates result(x.dim(), index.sizes());
-    result.fill(contiguous_values(index), [sizes = x.sizes(), n = x.numel()](
-                                              int64_t rest, int64_t* const* to, int64_t i) {
-        if (rest < 0) rest += n;
-        for (int d = sizes.size() - 1; d >= 0; --d) {
-            to[d][i] = rest % sizes[d];
-            rest /= sizes[d];
-        }
-    });
+    result.fill(contiguous_values(index),
+                [sizes = x.sizes(), n = x.numel()](int64_t rest, int64_t* const* to, int64_t i) {
+                    if (rest < 0) rest += n;
+                    for (int d = sizes.size() - 1; d >= 0; --d) {
+                        to[d][i] = rest % sizes[d];
+                        rest /= sizes[d];
+                    }
+                });
     return result.tensors;
 }
 
@@ -139,7 +139,8 @@ Tensor take(const Tensor& x, const Tensor& index) {
         launch(
             [n, count = out.numel()](T* to, const T* from, const int64_t* at) {
                 parallel_for(count, kIndexGrain, [&](int64_t begin, int64_t end) {
-                    for (int64_t i = begin; i < end; ++i) to[i] = from[at[i] < 0 ? at[i] + n : at[i]];
+                    for (int64_t i = begin; i < end; ++i)
+                        to[i] = from[at[i] < 0 ? at[i] + n : at[i]];
                 });
             },
             out.data<T>(), data.data<T>(), places.data<int64_t>());
@@ -212,8 +213,7 @@ Tensor repeated_places(const Tensor& repeats, std::optional<int64_t> output_size
                                   scalar_type_name(repeats.dtype()), "'");
     if (!output_size) refuse_replay(kShapeOfValues);
     const Tensor counts = int64_values(repeats);
-    const int64_t n = counts.numel(),
-                  size = total_of(counts.data<int64_t>(), n, output_size);
+    const int64_t n = counts.numel(), size = total_of(counts.data<int64_t>(), n, output_size);
     const Tensor places = empty({size}, DType::Int64);
     launch(checking([n, size](const int64_t* times, int64_t* to) {
                total_of(times, n, size);

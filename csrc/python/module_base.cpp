@@ -137,8 +137,10 @@ PyObject* call(PyObject* self, PyObject* args, PyObject* kwargs) {
     PyObject* dict = dict_of(self);
     const int hooked = has_hooks(self, dict);
     if (hooked < 0) return nullptr;
-    if (is_replay_recorded()) [[unlikely]]
+    if (is_replay_recorded()) [[unlikely]] {
         note_module(dict, hooked != 0);
+        for (PyObject* hooks : watched) note_dict(hooks);
+    }
     if (hooked) {
         PyObject* empty = kwargs ? nullptr : PyDict_New();
         if (!kwargs && !empty) return nullptr;

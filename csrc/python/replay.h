@@ -21,5 +21,7 @@ template <class... Objects> void note_externals(Objects*... objects) {
 
 // A module is called; dict: its attributes.
 void note_module(PyObject* dict, bool has_hooks);
+// What else has to stay as it is.
+void note_dict(PyObject* dict);
 
 }  // namespace tapegrad::python

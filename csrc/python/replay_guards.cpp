@@ -17,6 +17,7 @@ DictGuard::DictGuard(PyObject* dict) : dict_(share(dict)) {
     Py_ssize_t place = 0;
     PyObject *key, *value;
     while (PyDict_Next(dict, &place, &key, &value)) entries_.emplace_back(share(key), share(value));
+    note_lists();
     note_version();
 }
 
@@ -26,7 +27,15 @@ DictGuard::DictGuard(PyObject* dict, PyObject* const* keys, size_t count)
     for (size_t i = 0; i < count; ++i)
         if (PyObject* value = value_in(dict, keys[i]))
             entries_.emplace_back(share(keys[i]), share(value));
+    note_lists();
     note_version();
+}
+
+void DictGuard::note_lists() {
+    lists_.clear();
+    for (const auto& [key, value] : entries_)
+        if (PyList_CheckExact(value.ptr()))
+            lists_.emplace_back(value, PyList_GET_SIZE(value.ptr()));
 }
 
 void DictGuard::note_version() const {
@@ -40,6 +49,9 @@ void DictGuard::forget_changed() {
     std::erase_if(entries_, [&](const auto& entry) {
         return value_in(dict_.ptr(), entry.first.ptr()) != entry.second.ptr();
     });
+    // A list that has grown or shrunk meanwhile is free to, too.
+    std::erase_if(
+        lists_, [](const auto& list) { return PyList_GET_SIZE(list.first.ptr()) != list.second; });
     note_version();
 }
 
@@ -48,6 +60,7 @@ void DictGuard::forget(PyObject* key) {
     std::erase_if(entries_, [&](const auto& entry) {
         return PyObject_RichCompareBool(entry.first.ptr(), key, Py_EQ) == 1;
     });
+    note_lists();
 }
 
 bool DictGuard::compare() const {
@@ -60,6 +73,10 @@ py::object DictGuard::changed_key() const {
     PyObject* dict = dict_.ptr();
     for (const auto& [key, value] : entries_)
         if (value_in(dict, key.ptr()) != value.ptr()) return key;
+    for (const auto& [list, size] : lists_)
+        if (PyList_GET_SIZE(list.ptr()) != size)
+            for (const auto& [key, value] : entries_)
+                if (value.is(list)) return key;
     if (!sized_ || PyDict_GET_SIZE(dict) == static_cast<Py_ssize_t>(entries_.size())) return {};
     Py_ssize_t place = 0;
     PyObject *key, *value;

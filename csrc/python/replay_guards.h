@@ -10,7 +10,7 @@ namespace tapegrad::python {
 
 namespace py = pybind11;
 
-// That a dict has the values that it had, the very same objects.
+// That a dict has the values that it had, the very same objects, and lists among them their length.
 class DictGuard {
 public:
     explicit DictGuard(PyObject* dict);
@@ -22,6 +22,8 @@ public:
     void forget_changed();
     void forget(PyObject* key);
     bool holds() const {
+        for (const auto& [list, size] : lists_)
+            if (PyList_GET_SIZE(list.ptr()) != size) return false;
 #if PY_VERSION_HEX < 0x030C0000
         if (reinterpret_cast<PyDictObject*>(dict_.ptr())->ma_version_tag == version_) return true;
 #endif
@@ -34,9 +36,11 @@ public:
 private:
     bool compare() const;
     void note_version() const;
+    void note_lists();
 
     py::object dict_;
     std::vector<std::pair<py::object, py::object>> entries_;
+    std::vector<std::pair<py::object, Py_ssize_t>> lists_;
     bool sized_ = true;  // no key may come or go
     mutable uint64_t version_ = 0;
 };

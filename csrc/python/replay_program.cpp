@@ -96,6 +96,10 @@ void know_tensors_in(PyObject* object) {
     }
 }
 
+void note_dict(PyObject* dict) {
+    if (current_recording) current_recording->know_dict(dict);
+}
+
 void note_module(PyObject* dict, bool has_hooks) {
     if (has_hooks) refuse_replay("a module with hooks");
     Recording* recording = current_recording;
@@ -447,6 +451,11 @@ const TensorImpl* ReplayProgram::tensor_of(const Outside& outside,
 bool ReplayProgram::fits(const Outside& outside, const std::vector<Tensor>& tensors) const {
     const TensorImpl* x = tensor_of(outside, tensors);
     if (!x || static_cast<bool>(x->grad) != outside.has_grad) return false;
+    // A hook on a gradient that the program computes and adds.
+    if (given_.empty() && outside.requires_grad)
+        if (const AutogradExtra* extra = extra_of(Tensor(const_cast<TensorImpl*>(x)));
+            extra && (extra->leaf_hook || extra->accumulate_hook))
+            return false;
     if (outside.argument >= 0) return true;  // the rest was compared with the arguments
     return x->dtype == outside.dtype && same_layout(x->shape, outside.shape) &&
            (x->requires_grad || x->grad_fn || x->autograd_extra

@@ -115,7 +115,7 @@ private:
     std::map<const char*, RegionId> by_address_;
     std::vector<External> externals_;
     std::vector<Ref<TensorImpl>> views_;  // of externals, made since the recording began
-    std::vector<RegionId> expected_;  // to be written by steps that have not come yet
+    std::vector<RegionId> expected_;      // to be written by steps that have not come yet
     std::optional<std::string> refusal_;
     std::optional<size_t> split_;
 };

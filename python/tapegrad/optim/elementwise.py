@@ -76,6 +76,7 @@ class ElementwiseOptimizer(Optimizer):
     """
 
     _counters: tuple[str, ...] = ("step",)  # numbers that the state has of each parameter
+    _replayable = True
     _on_devices = "params and state_steps"
 
     def _rule(self, options: Group) -> tuple[str, tuple[str, ...]]:
@@ -214,6 +215,7 @@ class ElementwiseOptimizer(Optimizer):
             )
         _C._watch_dict(group, "lr", "weight_decay", "betas", "eps", "momentum_decay", "initial_lr")
         for watched in (
+            self.__dict__,
             self._plans,
             self._optimizer_step_pre_hooks,
             self._optimizer_step_post_hooks,

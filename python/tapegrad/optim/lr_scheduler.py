@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from types import FunctionType
 from typing import Any
 
+from .. import _C
 from .._C import Tensor
 from .optimizer import Optimizer
 
@@ -193,6 +194,7 @@ class LRScheduler:
         self._last_lr = self._rates()
 
     def _rates(self) -> list[Rate]:
+        _C._refuse_replay("a step of a schedule, which is Python code")
         return [_own(group["lr"]) for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:

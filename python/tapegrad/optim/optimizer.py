@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import tapegrad
 
+from .. import _C
 from .._C import Tensor
 from ..utils._names import typename
 from ..utils.hooks import RemovableHandle
@@ -83,6 +84,8 @@ def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(step)
     def hooked(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
         self._opt_called = True
+        if not self._replayable and _C._is_recording():
+            _C._refuse_replay(f"a step of {type(self).__name__}, which is Python code")
         before, after = self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks
         # What calls the step of its base class has run them already.
         if self._in_step or not (before or after or _pre_hooks or _post_hooks):
@@ -143,6 +146,9 @@ class Optimizer:
         >>> p
         tensor([2.], requires_grad=True)
     """
+
+    # Whether compiled functions may have steps of it: all that changes from step to step is known to them.
+    _replayable = False
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
