@@ -147,7 +147,7 @@ class Optimizer:
         tensor([2.], requires_grad=True)
     """
 
-    # Whether compiled functions may have steps of it: all that changes from step to step is known to them.
+    # Whether compiled functions may have steps of it, as all that changes is known to them.
     _replayable = False
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
