@@ -184,6 +184,7 @@ TAPEGRAD_INLINE void load_beside(const T* from, int64_t size, int64_t live, Pack
 template <int64_t kSize, class T>
 TAPEGRAD_INLINE void store_beside(const Pack<T>* from, int64_t size, int64_t live, T* to) {
     constexpr int64_t L = kLanes<T>;
+    if (size == 0) return;      // such matrices may have no memory
     T arrays[(kSize + 1) * L];  // pack_panel writes whole vectors
     pack_panel(reinterpret_cast<const T*>(from), 1, L, live, size, arrays, size);
     __builtin_memcpy(to, arrays, static_cast<size_t>(size * live) * sizeof(T));
