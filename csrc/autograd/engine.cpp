@@ -4,7 +4,6 @@
 #include <exception>
 #include <optional>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "autograd/accumulate_grad.h"
 #include "autograd/anomaly.h"
@@ -465,32 +464,32 @@ uint64_t current_run() { return active_run ? active_run->id() : 0; }
 bool current_run_executes(const Node* node) { return active_run && active_run->executes(node); }
 bool current_run_is_full() { return !active_run || active_run->is_full(); }
 
+const char* replay_obstacle(const Node& node, uint64_t first_sequence) {
+    if (node.sequence < first_sequence) return "a backward pass through what was computed outside";
+    const auto* leaf = dynamic_cast<const AccumulateGrad*>(&node);
+    const NodeExtras* extras = node.extras_.get();
+    const bool hooked = (extras && (!extras->result_hooks.empty() || extras->pre_hook ||
+                                    extras->post_hook || !extras->retained.empty())) ||
+                        (leaf && extra_of(leaf->variable())->accumulate_hook);
+    return hooked ? "a hook on a gradient" : nullptr;
+}
+
 namespace {
 
-// What a replayed backward pass cannot do again.
-void refuse_unreplayable(std::span<const Edge> roots, const TensorList& grads,
-                         const BackwardOptions& options) {
+// Tells a recording of what it cannot replay.
+void note_backward(std::span<const Edge> roots, const TensorList& grads,
+                   const BackwardOptions& options) {
     replay::Recorder& recorder = *replay::recorder();
     if (recorder.knows_graph) return;
     for (const Tensor& grad : grads) recorder.know(grad);
     if (options.keep_graph && !options.create_graph) recorder.keeps_graph = true;
-    std::vector<Node*> stack;
-    std::unordered_set<Node*> seen;
-    for (const Edge& root : roots) stack.push_back(root.node.get());
-    while (!stack.empty()) {
-        Node* node = stack.back();
-        stack.pop_back();
-        if (!node || !seen.insert(node).second) continue;
-        const auto* leaf = dynamic_cast<const AccumulateGrad*>(node);
-        if (!leaf && node->sequence < recorder.first_sequence)
-            recorder.refuse("a backward pass through what was computed outside");
-        if (node->extras_ && (!node->extras_->result_hooks.empty() || node->extras_->pre_hook ||
-                              node->extras_->post_hook || !node->extras_->retained.empty()))
-            recorder.refuse("a hook on a gradient");
-        if (leaf && extra_of(leaf->variable())->accumulate_hook)
-            recorder.refuse("a hook on a gradient");
-        for (const Edge& edge : node->edges) stack.push_back(edge.node.get());
-    }
+    std::vector<Node*> nodes;
+    for (const Edge& root : roots) nodes.push_back(root.node.get());
+    each_node(std::move(nodes), [&](Node& node) {
+        if (const char* reason = replay_obstacle(node, recorder.first_sequence))
+            recorder.refuse(reason);
+        return true;
+    });
 }
 
 }  // namespace
@@ -498,7 +497,7 @@ void refuse_unreplayable(std::span<const Edge> roots, const TensorList& grads,
 TensorList run_backward(std::span<const Edge> roots, TensorList grads, std::span<const Edge> inputs,
                         const BackwardOptions& options) {
     if (is_replay_recorded()) [[unlikely]]
-        refuse_unreplayable(roots, grads, options);
+        note_backward(roots, grads, options);
     GradMode mode(options.create_graph);
     const auto run = [&] { return Run(roots, inputs, options).run(grads); };
     if (!active_run || active_run->depth() % kRunsOnOneStack != 0 || !run_on_new_thread)

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <span>
+#include <unordered_set>
+#include <vector>
 
 #include "autograd/node.h"
 
@@ -27,6 +29,21 @@ uint64_t current_run();
 uint64_t latest_run();  // the number of the one that was started last
 bool current_run_executes(const Node* node);
 bool current_run_is_full();
+
+// Calls visit(node) for each node of a graph once; it tells whether to go on behind the node.
+template <class Visit> void each_node(std::vector<Node*> roots, Visit visit) {
+    std::unordered_set<Node*> seen;
+    while (!roots.empty()) {
+        Node* node = roots.back();
+        roots.pop_back();
+        if (!node || !seen.insert(node).second || !visit(*node)) continue;
+        for (const Edge& edge : node->edges) roots.push_back(edge.node.get());
+    }
+}
+
+// Why a backward pass through the node cannot be replayed, where nodes from first_sequence on were made while it
+// was recorded; null if it can.
+const char* replay_obstacle(const Node& node, uint64_t first_sequence);
 
 // Whether the tensor's memory belongs to this one reference alone, so that it may be reused.
 inline bool is_sole_owner(const Tensor& tensor) noexcept {

@@ -269,10 +269,6 @@ struct Windows {
     }
 };
 
-}  // namespace
-
-namespace {
-
 using replay::ElementwiseStep;
 
 ElementwiseStep elementwise_step(BlockFn kernel, int count, void* out, size_t out_bytes, int64_t n,

@@ -12,6 +12,7 @@
 #include "python/interpreter.h"
 #include "python/module.h"
 #include "python/replay.h"
+#include "python/replay_arguments.h"
 #include "python/replay_program.h"
 #include "python/values.h"
 
@@ -99,7 +100,7 @@ PyObject* record(Compiled& compiled, Variant* variant, PyObject* const* args, si
     bool unsettled = false;
     const Modes modes = current_modes();
     {
-        Recording recording(compiled.function, arguments);
+        Recording recording(compiled.function, arguments.tensors());
         ++compiled.recordings;
         result = py::reinterpret_steal<py::object>(
             PyObject_Vectorcall(compiled.function, args, count, names));

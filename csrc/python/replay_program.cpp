@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <unordered_set>
 
 #include "autograd/accumulate_grad.h"
 #include "autograd/engine.h"
@@ -55,8 +54,8 @@ private:
     Recorder& recorder_;
 };
 
-Recording::Recording(PyObject* function, ArgumentTree arguments)
-    : arguments_(std::move(arguments)),
+Recording::Recording(PyObject* function, const std::vector<Tensor>& arguments)
+    : arguments_(arguments),
       modes_(current_modes()),
       first_run_(latest_run()),
       function_(function),
@@ -64,7 +63,7 @@ Recording::Recording(PyObject* function, ArgumentTree arguments)
       outer_(std::exchange(current_recording, this)) {
     recorder_.first_sequence = Node::next_sequence;
     watch_operators(true);
-    for (const Tensor& tensor : arguments_.tensors()) recorder_.know(tensor);
+    for (const Tensor& tensor : arguments_) recorder_.know(tensor);
 }
 
 Recording::~Recording() {
@@ -156,7 +155,7 @@ bool ReplayProgram::read_outside(Recording& recording, std::string& refusal) {
         outside.bumps = external.storage->version() - external.version;
         for (size_t j = 0; j < i; ++j)  // each counter once
             if (externals[j].storage == external.storage) outside.bumps = 0;
-        if (!is_argument(arguments_.tensors(), external, outside.argument)) {
+        if (!is_argument(recording.arguments_, external, outside.argument)) {
             for (size_t owner = 0; owner < externals.size(); ++owner)
                 if (externals[owner].grad == external.tensor)
                     outside.owner = static_cast<int>(owner);
@@ -288,20 +287,6 @@ public:
     std::vector<const char*> found;
 };
 
-template <class Visit> void each_node(std::vector<Node*> stack, Visit visit) {
-    std::unordered_set<Node*> seen;
-    while (!stack.empty()) {
-        Node* node = stack.back();
-        stack.pop_back();
-        if (!node || !seen.insert(node).second || !visit(*node)) continue;
-        for (const Edge& edge : node->edges) stack.push_back(edge.node.get());
-    }
-}
-
-bool is_contiguous_from(const Tensor& x, int64_t offset) {
-    return x.is_contiguous() && offset == 0;
-}
-
 }  // namespace
 
 // The backward pass of the results, as the second part of the program.
@@ -324,11 +309,7 @@ bool ReplayProgram::record_backward(Recording& recording, std::string& refusal) 
     each_node(root_nodes, [&](Node& node) {
         if (std::find(input_nodes.begin(), input_nodes.end(), &node) != input_nodes.end())
             return false;
-        if (node.sequence < recorder.first_sequence)
-            refusal = "a backward pass through what was computed outside";
-        if (node.extras_ && (!node.extras_->result_hooks.empty() || node.extras_->pre_hook ||
-                             node.extras_->post_hook || !node.extras_->retained.empty()))
-            refusal = "a hook on a gradient";
+        if (const char* reason = replay_obstacle(node, recorder.first_sequence)) refusal = reason;
         return true;
     });
     if (!refusal.empty()) return false;
@@ -349,8 +330,8 @@ bool ReplayProgram::record_backward(Recording& recording, std::string& refusal) 
         if (!found[i].defined()) continue;
         Tensor grad = found[i];
         auto place = recorder.find(grad);
-        if (!place || !recorder.is_fresh(place->region) ||
-            !is_contiguous_from(grad, place->offset) ||
+        if (!place || !recorder.is_fresh(place->region) || place->offset != 0 ||
+            !grad.is_contiguous() ||
             std::find(taken.begin(), taken.end(), place->region) != taken.end()) {
             const GradMode off(false);
             const Tensor copy = empty(grad.sizes(), grad.dtype());
@@ -381,8 +362,8 @@ std::shared_ptr<ReplayProgram> ReplayProgram::make(Recording& recording, PyObjec
         refusal = "a mode that is another one afterwards";
         return nullptr;
     }
-    std::shared_ptr<ReplayProgram> made(new ReplayProgram(
-        std::move(recording.function_), std::move(recording.arguments_), recording.modes_));
+    std::shared_ptr<ReplayProgram> made(
+        new ReplayProgram(std::move(recording.function_), recording.modes_));
     made->first_run_ = recording.first_run_;
     if (!made->read_outside(recording, refusal) || !made->read_result(recording, result, refusal))
         return nullptr;
@@ -417,7 +398,6 @@ std::shared_ptr<ReplayProgram> ReplayProgram::make(Recording& recording, PyObjec
     made->function_.forget_changed();
     for (DictGuard& dict : recording.dicts_) dict.forget_changed();
     made->dicts_ = std::move(recording.dicts_);
-    made->arguments_.forget_tensors();
     made->program_ = recorder.finish();
     for (ResultMemory& memory : made->result_memory_)
         memory.saved = made->program_.second_part_uses(memory.region);

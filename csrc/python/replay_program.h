@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "autograd/node.h"
-#include "python/replay_arguments.h"
 #include "python/replay_guards.h"
 #include "replay/recorder.h"
 
@@ -34,7 +33,8 @@ struct Call {
 // While it lives, what the thread computes is recorded.
 class Recording {
 public:
-    Recording(PyObject* function, ArgumentTree arguments);
+    // arguments: the tensors among those of the function.
+    Recording(PyObject* function, const std::vector<Tensor>& arguments);
     ~Recording();
     Recording(const Recording&) = delete;
     Recording& operator=(const Recording&) = delete;
@@ -49,7 +49,7 @@ private:
     friend class ReplayProgram;
     class Writes;
 
-    ArgumentTree arguments_;
+    const std::vector<Tensor> arguments_;
     const Modes modes_;
     const uint64_t first_run_;
     replay::Recorder recorder_;
@@ -72,8 +72,6 @@ public:
     // call: what would compute the same as it is, for derivatives of second order.
     PyObject* run(const std::vector<Tensor>& tensors, const Call& call);
 
-    const ArgumentTree& arguments() const { return arguments_; }
-    const Modes& modes() const { return modes_; }
     const replay::Program& program() const { return program_; }
     size_t guard_count() const { return outside_.size() + dicts_.size(); }
     int traverse(visitproc visit, void* arg) const;
@@ -123,9 +121,8 @@ private:
     };
     class Backward;
 
-    ReplayProgram(FunctionGuard function, ArgumentTree arguments, Modes modes)
+    ReplayProgram(FunctionGuard function, Modes modes)
         : function_(std::move(function)),
-          arguments_(std::move(arguments)),
           modes_(modes) {}
     bool read_outside(Recording& recording, std::string& refusal);
     bool read_result(Recording& recording, PyObject* object, std::string& refusal);
@@ -141,7 +138,6 @@ private:
                      const std::vector<Ref<Storage>>& memory, const Ref<Node>& backward) const;
 
     FunctionGuard function_;
-    ArgumentTree arguments_;
     Modes modes_;
     replay::Program program_;
     std::vector<Outside> outside_;
