@@ -4,26 +4,13 @@
 #include <cstring>
 
 #include "core/parallel.h"
+#include "core/repeat.h"
 #include "replay/elementwise.h"
 
 namespace tapegrad::kernels {
 namespace {
 
 constexpr int64_t kBlock = 512;  // elements of a buffered block: at most 4 KB an operand
-
-template <class T> void repeat(char* buffer, const char* value, int64_t n) {
-    T v;
-    std::memcpy(&v, value, sizeof v);
-    for (int64_t i = 0; i < n; ++i) reinterpret_cast<T*>(buffer)[i] = v;
-}
-void fill_block(char* buffer, const char* value, size_t bytes, int64_t n) {
-    switch (bytes) {
-        case 1: std::memset(buffer, *value, static_cast<size_t>(n)); break;
-        case 2: repeat<uint16_t>(buffer, value, n); break;
-        case 4: repeat<uint32_t>(buffer, value, n); break;
-        default: repeat<uint64_t>(buffer, value, n);
-    }
-}
 
 template <class T> void gather(char* buffer, const char* data, int64_t stride, int64_t n) {
     const T* from = reinterpret_cast<const T*>(data);
@@ -140,7 +127,7 @@ void run_range(const Space& space, BlockFn kernel, const double* parameters, int
         bool constant = true;
         for (int d = 0; d <= last; ++d) constant &= space.strides[k][d] == 0 || space.sizes[d] == 1;
         if (constant && !(direct)) {
-            fill_block(buffers.bytes[k], space.data[k], space.bytes[k], widest);
+            repeat_element(buffers.bytes[k], space.data[k], space.bytes[k], widest);
             filled[k] = true;
         }
     }
@@ -159,7 +146,7 @@ void run_range(const Space& space, BlockFn kernel, const double* parameters, int
                 char* buffer = buffers.bytes[k];
                 in[k - 1] = buffer;
                 if (filled[k]) continue;
-                if (stride == 0) fill_block(buffer, source, space.bytes[k], n);
+                if (stride == 0) repeat_element(buffer, source, space.bytes[k], n);
                 else gather_block(buffer, source, stride, space.bytes[k], n);
             }
             char* target =
@@ -213,7 +200,7 @@ namespace {
 void fill_long(char* out, const char* value, int64_t n, size_t item_bytes) {
     alignas(64) char pattern[kPatternBytes];
     const int64_t bytes = static_cast<int64_t>(item_bytes), length = kPatternBytes / bytes;
-    fill_block(pattern, value, item_bytes, length);
+    repeat_element(pattern, value, item_bytes, length);
     for_blocks(0, n, length, false, [&](int64_t first, int64_t last) {
         std::memcpy(out + first * bytes, pattern, static_cast<size_t>((last - first) * bytes));
     });
@@ -225,7 +212,7 @@ void fill(char* out, const char* value, int64_t n, size_t item_bytes) {
     if (n == 0) return;  // the value may be an element of a tensor that has none
     const int64_t bytes = static_cast<int64_t>(item_bytes);
     if (n * bytes <= kPatternBytes) {
-        fill_block(out, value, item_bytes, n);
+        repeat_element(out, value, item_bytes, n);
         return;
     }
     parallel_for(n, kUnit, enough_of(Cost::Light), [&](int64_t begin, int64_t end) {
@@ -237,8 +224,8 @@ void fill_rows(char* out, const char* values, int64_t rows, int64_t length, size
     const int64_t row_bytes = length * static_cast<int64_t>(item_bytes);
     parallel_for(rows, 1, enough_of(Cost::Light) / length + 1, [&](int64_t begin, int64_t end) {
         for (int64_t r = begin; r < end; ++r)
-            fill_block(out + r * row_bytes, values + r * static_cast<int64_t>(item_bytes),
-                       item_bytes, length);
+            repeat_element(out + r * row_bytes, values + r * static_cast<int64_t>(item_bytes),
+                           item_bytes, length);
     });
 }
 

@@ -1,9 +1,9 @@
 #include "replay/elementwise.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "core/parallel.h"
+#include "core/repeat.h"
 
 namespace tapegrad::replay {
 namespace {
@@ -11,20 +11,6 @@ namespace {
 constexpr int64_t kBlock = 1024;             // elements of a buffer
 constexpr int64_t kSingleBlock = 16 * 1024;  // of a step all of whose operands are in memory
 constexpr int64_t kUnit = 1024;              // at multiples of this, threads divide the elements
-
-template <class T> void repeat_as(void* to, const void* value, int64_t n) {
-    T v;
-    std::memcpy(&v, value, sizeof v);
-    std::fill_n(static_cast<T*>(to), n, v);
-}
-void repeat(void* to, const void* value, size_t bytes, int64_t n) {
-    switch (bytes) {
-        case 1: return repeat_as<uint8_t>(to, value, n);
-        case 2: return repeat_as<uint16_t>(to, value, n);
-        case 4: return repeat_as<uint32_t>(to, value, n);
-        default: return repeat_as<uint64_t>(to, value, n);
-    }
-}
 
 const void* element_of(const ElementwiseStep::Operand& operand) {
     return operand.source == ElementwiseStep::Source::Number ? operand.value : operand.data;
@@ -53,7 +39,7 @@ void ElementwiseStep::run() {
         std::vector<char>& filled = filled_[k];
         const bool known = !filled.empty() && operand.source == Source::Number;
         if (filled.empty()) filled.resize(static_cast<size_t>(length) * operand.bytes);
-        if (!known) repeat(filled.data(), element_of(operand), operand.bytes, length);
+        if (!known) repeat_element(filled.data(), element_of(operand), operand.bytes, length);
         in[k] = filled.data();
     }
     if (n <= kBlock) return kernel(in, out, n, parameters);
@@ -121,7 +107,7 @@ void ElementwiseGroup::run_range(int64_t begin, int64_t end, bool down) const {
         for (int k = 0; k < member.step.count; ++k) {
             const ElementwiseStep::Operand& operand = member.step.operands[k];
             if (operand.source != Source::Memory)
-                repeat(buffer(next++), element_of(operand), operand.bytes, length);
+                repeat_element(buffer(next++), element_of(operand), operand.bytes, length);
         }
     for_blocks(begin, end, kBlock, down, [&](int64_t first, int64_t last) {
         int repeated_at = buffers_;
