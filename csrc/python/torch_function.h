@@ -13,7 +13,7 @@ struct Asking {
     bool no_objects = false;  // DisableTorchFunctionSubclass
     bool nobody = false;      // DisableTorchFunction
 };
-extern thread_local Asking asking;
+extern constinit thread_local Asking asking;
 
 // Whether somebody may be asked at all, on any thread.
 extern bool anybody_to_ask;

@@ -1,6 +1,8 @@
 // Puts element-wise steps that follow one another into groups, which run block by block in the cache.
 #include <algorithm>
+#include <iterator>
 #include <map>
+#include <span>
 
 #include "replay/elementwise.h"
 #include "replay/program.h"
@@ -91,15 +93,48 @@ private:
     std::vector<MemberUse> uses_;  // in the order of the members, of each first the operands
 };
 
+// The regions that some steps read and write.
+class Touched {
+public:
+    explicit Touched(size_t regions) : how_(regions) {}
+    // Whether a step may not change places with them.
+    bool meets(std::span<const Use> uses) const {
+        return std::any_of(uses.begin(), uses.end(), [&](const Use& use) {
+            return how_[use.region] & (use.write ? kRead | kWritten : kWritten);
+        });
+    }
+    void add(std::span<const Use> uses) {
+        for (const Use& use : uses) {
+            how_[use.region] |= use.write ? kWritten : kRead;
+            regions_.push_back(use.region);
+        }
+    }
+    void clear() {
+        for (const RegionId region : regions_) how_[region] = 0;
+        regions_.clear();
+    }
+
+private:
+    static constexpr char kRead = 1, kWritten = 2;
+    std::vector<char> how_;
+    std::vector<RegionId> regions_;
+};
+
 }  // namespace
 
+// A group stays open while other steps come by: those that have nothing to do with it go before it, the
+// others after it, and what has nothing to do with these may still join.
 void Program::group_elementwise() {
     std::vector<size_t> total_uses(regions_.size());
     for (const Entry& entry : steps_)
         for (size_t u = 0; u < entry.use_count; ++u)
             ++total_uses[uses_[entry.first_use + u].region];
-    std::vector<Entry> grouped, members;
+    std::vector<Entry> grouped, members, later;
     Group group;
+    Touched by_group(regions_.size()), by_later(regions_.size());
+    const auto uses_of = [&](const Entry& entry) {
+        return std::span(uses_).subspan(entry.first_use, entry.use_count);
+    };
     const auto finish_group = [&] {
         if (group.size() == 1) {
             grouped.push_back(std::move(members[0]));
@@ -109,20 +144,28 @@ void Program::group_elementwise() {
             grouped.push_back({std::move(step), uses_.size(), uses.size()});
             uses_.insert(uses_.end(), uses.begin(), uses.end());
         }
+        std::move(later.begin(), later.end(), std::back_inserter(grouped));
         members.clear();
+        later.clear();
+        by_group.clear();
+        by_later.clear();
         group = Group();
     };
     size_t split = split_;
     for (size_t i = 0; i < steps_.size(); ++i) {
         Entry& entry = steps_[i];
-        if (i == split_) {
-            finish_group();
-            split = grouped.size();
-        }
+        const bool has_effects = entry.step->has_effects();
+        if (i == split_ || has_effects) finish_group();
+        if (i == split_) split = grouped.size();
         const ElementwiseStep* step = entry.step->as_elementwise();
         if (!step || step->n < kFewElements) {
-            finish_group();
-            grouped.push_back(std::move(entry));
+            const auto uses = uses_of(entry);
+            if (has_effects || (!by_group.meets(uses) && !by_later.meets(uses))) {
+                grouped.push_back(std::move(entry));
+            } else {
+                by_later.add(uses);
+                later.push_back(std::move(entry));
+            }
             continue;
         }
         std::vector<MemberUse> uses;
@@ -131,8 +174,9 @@ void Program::group_elementwise() {
             if (step->operands[k].source != Source::Number)
                 uses.push_back({0, k, uses_[next++], step->operands[k].source == Source::Memory});
         uses.push_back({0, -1, uses_[next], true});
-        if (!group.takes(*step, uses)) finish_group();
+        if (!group.takes(*step, uses) || by_later.meets(uses_of(entry))) finish_group();
         group.add(*step, std::move(uses));
+        by_group.add(uses_of(entry));
         members.push_back(std::move(entry));
     }
     finish_group();
