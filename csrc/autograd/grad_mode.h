@@ -27,8 +27,7 @@ struct ThreadState {
     WriteWatch* write_watch = nullptr;
 };
 // In the initial TLS block: one instruction to reach, where a dynamic one costs a call.
-extern constinit thread_local ThreadState thread_state
-    __attribute__((tls_model("initial-exec")));
+extern constinit thread_local ThreadState thread_state __attribute__((tls_model("initial-exec")));
 
 // Inference mode is stronger than any setting of grad mode inside it.
 inline bool inference_mode() noexcept { return inference_tensors; }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <utility>
 
 #include "core/error.h"
 #include "core/refcount.h"
@@ -18,14 +19,49 @@ constexpr int kSmallestLog = 6;
 constexpr int kLargestLog = 40;
 constexpr int kClassCount = (kLargestLog - kSmallestLog) * kSteps + 1;
 constexpr size_t kHugePageBytes = size_t{2} << 20;
-// What lies idle is bounded by what the program has had in use at a time, and by this floor.
+// What lies idle is bounded by what the program has had in use at a time, but never below this.
 constexpr size_t kCacheFloor = size_t{64} << 20;
 
-struct Block {
-    Block* next;
+// Idle blocks of a class: the last one that was given back is the first to be handed out, and the one that
+// has been idle for longest the first to go to the system. None of their memory is touched for it.
+class Bin {
+public:
+    bool empty() const { return begin_ == end_; }
+    uint64_t oldest() const { return idle_[begin_].since; }
+    void* take_newest() { return idle_[--end_].memory; }
+    void* take_oldest() { return idle_[begin_++].memory; }
+    // False if there is no memory to remember it in.
+    bool put(void* memory, uint64_t now) {
+        if (end_ == capacity_ && !make_room()) return false;
+        idle_[end_++] = {memory, now};
+        return true;
+    }
+
+private:
+    struct Idle {
+        void* memory;
+        uint64_t since;
+    };
+    bool make_room() {
+        if (begin_ > capacity_ / 2) {
+            std::copy(idle_ + begin_, idle_ + end_, idle_);
+            end_ -= std::exchange(begin_, 0);
+            return true;
+        }
+        const size_t capacity = std::max<size_t>(16, 2 * capacity_);
+        void* larger = std::realloc(static_cast<void*>(idle_), capacity * sizeof(Idle));
+        if (!larger) return false;
+        idle_ = static_cast<Idle*>(larger);
+        capacity_ = capacity;
+        return true;
+    }
+
+    // Never freed: threads may give memory back while the process ends.
+    Idle* idle_ = nullptr;
+    size_t begin_ = 0, end_ = 0, capacity_ = 0;
 };
-Block* bins[kClassCount];
-MemoryStats stats{};
+constinit Bin bins[kClassCount];
+constinit MemoryStats stats{};
 
 int class_of(size_t bytes) {
     if (bytes <= (size_t{1} << kSmallestLog)) return 0;
@@ -43,11 +79,40 @@ size_t class_bytes(int index) {
 void* from_system(size_t bytes) {
     const size_t alignment = bytes >= kHugePageBytes ? kHugePageBytes : kBufferAlignment;
     void* memory = nullptr;
-    if (posix_memalign(&memory, alignment, bytes) != 0) return nullptr;
+    return posix_memalign(&memory, alignment, bytes) == 0 ? memory : nullptr;
+}
+
+// Large pages spare those who read at random a fifth of their time. Only memory that has been touched asks for
+// them, so that they come in the background: at the first touch the kernel stops to look for one for each
+// 2 MB, which took between half and 7 times as long as all small pages.
+void use_huge_pages([[maybe_unused]] void* memory, [[maybe_unused]] size_t bytes) noexcept {
 #ifdef MADV_HUGEPAGE
     if (bytes >= kHugePageBytes) madvise(memory, bytes, MADV_HUGEPAGE);
 #endif
-    return memory;
+}
+
+// Gives blocks to the system, those first that have been idle for longest, until `bytes` more may be kept.
+void make_room(size_t bytes) noexcept {
+    const size_t bound = std::max(kCacheFloor, stats.peak_bytes);
+    const auto full = [&] { return stats.cached_bytes && stats.cached_bytes + bytes > bound; };
+    while (full()) {
+        int index = -1;
+        uint64_t oldest = ~uint64_t{0}, next = oldest;  // of all bins, and of all others
+        for (int i = 0; i < kClassCount; ++i) {
+            if (bins[i].empty()) continue;
+            if (bins[i].oldest() < oldest) {
+                next = std::exchange(oldest, bins[i].oldest());
+                index = i;
+            } else {
+                next = std::min(next, bins[i].oldest());
+            }
+        }
+        Bin& bin = bins[index];
+        while (full() && !bin.empty() && bin.oldest() <= next) {
+            std::free(bin.take_oldest());
+            stats.cached_bytes -= class_bytes(index);
+        }
+    }
 }
 
 [[noreturn]] void out_of_memory(size_t bytes) {
@@ -63,11 +128,10 @@ void* allocate(size_t bytes) {
     const size_t size = class_bytes(index);
     ++stats.allocations;
     void* memory;
-    if (Block* block = bins[index]) {
-        bins[index] = block->next;
+    if (Bin& bin = bins[index]; !bin.empty()) {
+        memory = bin.take_newest();
         stats.cached_bytes -= size;
         ++stats.cache_hits;
-        memory = block;
     } else {
         memory = from_system(size);
         if (!memory && stats.cached_bytes) {
@@ -85,14 +149,10 @@ void deallocate(void* memory, size_t bytes) noexcept {
     const int index = class_of(bytes);
     const size_t size = class_bytes(index);
     stats.allocated_bytes -= size;
-    if (stats.cached_bytes + size > std::max(kCacheFloor, stats.peak_bytes)) {
-        std::free(memory);
-        return;
-    }
-    Block* block = static_cast<Block*>(memory);
-    block->next = bins[index];
-    bins[index] = block;
-    stats.cached_bytes += size;
+    make_room(size);
+    use_huge_pages(memory, size);
+    if (bins[index].put(memory, stats.allocations)) stats.cached_bytes += size;
+    else std::free(memory);
 }
 
 MemoryStats memory_stats() { return stats; }
@@ -100,13 +160,8 @@ MemoryStats memory_stats() { return stats; }
 void reset_peak_memory() { stats.peak_bytes = stats.allocated_bytes; }
 
 void empty_cache() {
-    for (Block*& bin : bins) {
-        while (bin) {
-            Block* block = bin;
-            bin = block->next;
-            std::free(block);
-        }
-    }
+    for (Bin& bin : bins)
+        while (!bin.empty()) std::free(bin.take_newest());
     stats.cached_bytes = 0;
     Pool::trim();
 }

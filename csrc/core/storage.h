@@ -18,8 +18,7 @@ public:
 protected:
     ~MemoryWatch() = default;
 };
-extern constinit thread_local MemoryWatch* memory_watch
-    __attribute__((tls_model("initial-exec")));
+extern constinit thread_local MemoryWatch* memory_watch __attribute__((tls_model("initial-exec")));
 
 class Storage final {
 public:

@@ -12,8 +12,7 @@
 namespace tapegrad {
 
 // Set on a thread in inference mode: fresh tensors are inference tensors.
-extern constinit thread_local bool inference_tensors
-    __attribute__((tls_model("initial-exec")));
+extern constinit thread_local bool inference_tensors __attribute__((tls_model("initial-exec")));
 
 // Fills one line of the cache.
 class TensorImpl final : public Pooled {

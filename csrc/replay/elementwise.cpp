@@ -8,7 +8,7 @@
 namespace tapegrad::replay {
 namespace {
 
-constexpr int64_t kBlock = 1024;             // elements of a buffer
+constexpr int64_t kBlock = 512;  // elements of a buffer: some ten stay in the first-level cache
 constexpr int64_t kSingleBlock = 16 * 1024;  // of a step all of whose operands are in memory
 constexpr int64_t kUnit = 1024;              // at multiples of this, threads divide the elements
 
