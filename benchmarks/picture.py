@@ -16,10 +16,13 @@ from .workloads import SWEEP_WIDTHS, parameter_count, sweep_model
 _COLORS = {
     "tapegrad": "#c2410c",
     "tapegrad-1": "#fb923c",
+    "replay": "#7c2d12",
     "torch-1": "#1e40af",
     "torch-2": "#3b82f6",
     "numpy": "#4b5563",
+    "torch-compile": "#0ea5e9",
     "jax": "#15803d",
+    "mlx": "#65a30d",
     "hips": "#9333ea",
 }
 _WIDTH, _HEIGHT = 800, 480
@@ -57,7 +60,7 @@ def _lines(rows: Sequence[Row], engines: Sequence[Engine]) -> list[_Line]:
             if (row := by_key.get(f"sweep-{width}")) and engine.name in row.seconds
         ]
         if points:
-            own = engine.name == "tapegrad"
+            own = engine.package == "tapegrad"
             lines.append(_Line(engine.label, _COLORS[engine.name], own, points))
     return sorted(lines, key=lambda line: line.own)  # the own line on top
 

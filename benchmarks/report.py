@@ -54,7 +54,12 @@ def render(rows: Sequence[Row], engines: Sequence[Engine]) -> str:
     own = next((e.name for e in engines if e.name == "tapegrad"), engines[0].name)
     label = next(e.label for e in engines if e.name == own)
     header = ["workload", *(engine.label for engine in engines)]
+    torch = [engine.name for engine in engines if engine.package == "torch"]
+    rivals = [engine.name for engine in engines if engine.package != "tapegrad"]
     header += [f"torch / {label}", f"best other / {label}"]
+    replayed = any(engine.name == "replay" for engine in engines)
+    if replayed:
+        header += ["best other / replayed"]
     lines = ["| " + " | ".join(header) + " |", "|---|" + "---:|" * (len(header) - 1)]
     for row in rows:
         formatted = _formatter(row)
@@ -64,10 +69,9 @@ def render(rows: Sequence[Row], engines: Sequence[Engine]) -> str:
                 cells.append(formatted(row.seconds[engine.name]))
             else:
                 cells.append("failed" if engine.name in row.problems else "")
-        cells += [
-            _ratio(row, own, [e.name for e in engines if e.name.startswith("torch")]),
-            _ratio(row, own, [e.name for e in engines if not e.name.startswith("tapegrad")]),
-        ]
+        cells += [_ratio(row, own, torch), _ratio(row, own, rivals)]
+        if replayed:
+            cells.append(_ratio(row, "replay", rivals))
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -155,7 +159,8 @@ def document(
         "for the other engines' threads to sleep and a warm-up; medians",
         "A ratio above 1 means that tapegrad needs less. `torch` is PyTorch with its faster "
         "number of threads, `best other` the best of all other engines. An empty cell: the "
-        "engine cannot do it, or has no such figure. Memory and import time are over NumPy's.",
+        "engine cannot do it, or has no such figure. `replayed` is tapegrad's step recorded by "
+        "`tapegrad.compile`. Memory and import time are over NumPy's.",
     ]
     if table:
         parts.append(render(table, engines))

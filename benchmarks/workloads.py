@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ XOR = Training((2, 8, 1), 4, loss="mse", activation="tanh", by_hand=True)
 MLP_TINY = Training((64, 64, 32, 10), 32, optimizer="adam")
 MLP_SMALL = Training((64, 128, 10), 64, optimizer="momentum")
 MLP_MEDIUM = Training((784, 256, 128, 10), 128, optimizer="adam")
+PHYSICS = Training((2, 32, 32, 1), 256, loss="mse", optimizer="adam", activation="tanh")
+ONE_SAMPLE = Training((64, 64, 32, 10), 1)
 MLP_LARGE = Training((1024, 4096, 1024), 512, loss="mse")
 
 CHAIN = 100_000
@@ -65,6 +68,22 @@ def _gradients(
         return engine.gradients(Gradients(function, inputs, cotangent))
 
     return build
+
+
+def _first_steps(engine: Engine) -> Case | None:
+    example = engine.training(MLP_TINY)
+    if example is None:
+        return None
+
+    def seconds() -> dict[str, float]:
+        case = engine.training(MLP_TINY)
+        assert case is not None and callable(case.statement)
+        start = time.perf_counter()
+        case.statement()
+        case.statement()
+        return {"": time.perf_counter() - start}
+
+    return Case(seconds, example.values, phases=seconds)
 
 
 def _training(model: Training) -> Build:
@@ -120,6 +139,23 @@ def _training_steps() -> list[Workload]:
         ),
         Workload(
             "mlp-large", "MLP 1024-4096-1024, batch 512, SGD", _training(MLP_LARGE), large=True
+        ),
+        Workload(
+            "physics",
+            "physics-informed loss, MLP 2-32-32-1 tanh, second derivatives, batch 256, Adam",
+            lambda engine: engine.physics(PHYSICS),
+            tolerance=1e-3,
+        ),
+        Workload(
+            "inference",
+            "outputs of MLP 64-64-32-10 for one sample, no gradients",
+            lambda engine: engine.inference(ONE_SAMPLE),
+        ),
+        Workload(
+            "first-steps",
+            "the first two steps of MLP 64-64-32-10, with what is compiled or recorded for them",
+            _first_steps,
+            tolerance=1e-3,
         ),
     ]
 

@@ -15,13 +15,14 @@ _CLASSES: dict[str, tuple[str, str, dict[str, object]]] = {
     "replay": ("mirror", "ReplayEngine", {}),
     "torch-1": ("mirror", "TorchEngine", {"threads": 1}),
     "torch-2": ("mirror", "TorchEngine", {"threads": 2}),
+    "torch-compile": ("mirror", "CompiledTorchEngine", {}),
     "numpy": ("numpy_tape", "NumPyEngine", {}),
     "jax": ("jax_jit", "JaxEngine", {}),
     "mlx": ("mlx_compile", "MlxEngine", {}),
     "hips": ("hips", "HipsEngine", {}),
 }
 NAMES = tuple(_CLASSES)
-DEFAULT = tuple(name for name in NAMES if name != "tapegrad-1")
+DEFAULT = tuple(name for name in NAMES if name not in ("tapegrad-1", "torch-compile"))
 
 
 def load(name: str) -> Engine:

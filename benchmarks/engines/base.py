@@ -170,6 +170,14 @@ class Engine:
         """Take one training step."""
         return None
 
+    def inference(self, model: Training) -> Case | None:
+        """Compute the outputs of a model whose gradients nobody wants."""
+        return None
+
+    def physics(self, model: Training) -> Case | None:
+        """Take one step of u_t = u_xx for the network u(x, t), by the residual at random points."""
+        return None
+
     def step(self, optimizer: str, model: Training) -> Case | None:
         """Change the parameters of a model by given gradients."""
         return None

@@ -101,12 +101,43 @@ class JaxEngine(Engine):
         return Case(call, lambda: [np.asarray(array) for array in call()])
 
     def training(self, model: Training) -> Case:
-        jax = self.jax
         loss = expressions.loss(model)
         x, target = (self.jnp.asarray(array) for array in model.data())
+        return self._steps(model, lambda parameters: loss(self.f, *parameters, x, target))
+
+    def physics(self, model: Training) -> Case:
+        jax, jnp = self.jax, self.jnp
+        points = jnp.asarray(model.data()[0])
+
+        def residual(point: Any, parameters: list[Any]) -> Any:
+            def u(place: Any) -> Any:
+                return expressions.network(self.f, model, place, parameters)[0]
+
+            def slope(place: Any) -> Any:
+                return jax.grad(u)(place)[0]
+
+            return jax.grad(u)(point)[1] - jax.grad(slope)(point)[0]
+
+        def loss(parameters: list[Any]) -> Any:
+            return jnp.mean(jax.vmap(residual, (0, None))(points, parameters) ** 2)
+
+        return self._steps(model, loss)
+
+    def inference(self, model: Training) -> Case:
+        parameters = [self.jnp.asarray(array) for array in model.parameters()]
+        x = self.jnp.asarray(model.data()[0])
+
+        def outputs(x: Any, parameters: list[Any]) -> Any:
+            return expressions.network(self.f, model, x, parameters)
+
+        call = self._finished(self.jax.jit(outputs), x, parameters)
+        return Case(call, lambda: [np.asarray(call())])
+
+    def _steps(self, model: Training, loss: Callable[[list[Any]], Any]) -> Case:
+        jax = self.jax
 
         def step(parameters: list[Any], state: list[Any]) -> Any:
-            gradients = jax.grad(lambda p: loss(self.f, *p, x, target))(parameters)
+            gradients = jax.grad(loss)(parameters)
             return functional.update(model, parameters, gradients, state, self.jnp.sqrt)
 
         compiled = jax.jit(step, donate_argnums=(0, 1))

@@ -104,17 +104,9 @@ class MirrorEngine(Engine):
         )
 
     def _with_modules(self, model: Training) -> Case:
-        nn = self.m.nn
-        activation = {"relu": nn.ReLU, "tanh": nn.Tanh}[model.activation]
-        layers: list[Any] = []
-        for inputs, outputs in zip(model.sizes[:-1], model.sizes[1:], strict=True):
-            layers += [nn.Linear(inputs, outputs), activation()]
-        network = nn.Sequential(*layers[:-1])
+        network = self._network(model)
         parameters = list(network.parameters())
-        with self.m.no_grad():
-            for parameter, array in zip(parameters, model.parameters(), strict=True):
-                parameter.copy_(self.m.from_numpy(array.T.copy()))
-        criterion = nn.CrossEntropyLoss() if model.loss == "cross_entropy" else nn.MSELoss()
+        criterion = self._criterion(model)
         optimizer = self.optimizer(model, parameters)
         x, target = (self.m.from_numpy(array) for array in model.data())
 
@@ -124,6 +116,53 @@ class MirrorEngine(Engine):
             loss.backward()
             optimizer.step()
 
+        return self._steps(step, parameters)
+
+    def physics(self, model: Training) -> Case:
+        network, grad = self._network(model), self.m.autograd.grad
+        parameters = list(network.parameters())
+        optimizer = self.optimizer(model, parameters)
+        points = self.leaf(model.data()[0])
+
+        def step() -> None:
+            u = network(points)
+            (first,) = grad(u.sum(), points, create_graph=True)
+            (second,) = grad(first[:, 0].sum(), points, create_graph=True)
+            loss = ((first[:, 1] - second[:, 0]) ** 2).mean()
+            optimizer.zero_grad()
+            loss.backward(inputs=parameters)
+            optimizer.step()
+
+        return self._steps(step, parameters)
+
+    def inference(self, model: Training) -> Case:
+        network, no_grad = self._network(model), self.m.no_grad
+        x = self.m.from_numpy(model.data()[0])
+
+        def outputs() -> Any:
+            with no_grad():
+                return network(x)
+
+        outputs = self.compile(outputs)
+        return Case(outputs, lambda: [outputs().numpy()])
+
+    def _network(self, model: Training) -> Any:
+        nn = self.m.nn
+        activation = {"relu": nn.ReLU, "tanh": nn.Tanh}[model.activation]
+        layers: list[Any] = []
+        for inputs, outputs in zip(model.sizes[:-1], model.sizes[1:], strict=True):
+            layers += [nn.Linear(inputs, outputs), activation()]
+        network = nn.Sequential(*layers[:-1])
+        with self.m.no_grad():
+            for parameter, array in zip(network.parameters(), model.parameters(), strict=True):
+                parameter.copy_(self.m.from_numpy(array.T.copy()))
+        return network
+
+    def _criterion(self, model: Training) -> Any:
+        nn = self.m.nn
+        return nn.CrossEntropyLoss() if model.loss == "cross_entropy" else nn.MSELoss()
+
+    def _steps(self, step: Callable[[], None], parameters: list[Any]) -> Case:
         return Case.of_steps(
             self.compile(step), lambda: [p.detach().numpy().T.copy() for p in parameters]
         )
@@ -256,3 +295,29 @@ class TorchEngine(MirrorEngine):
             return self.m.optim.Adam(parameters, lr=model.rate, fused=True)
         momentum = 0.9 if model.optimizer == "momentum" else 0.0
         return self.m.optim.SGD(parameters, lr=model.rate, momentum=momentum, fused=True)
+
+
+class CompiledTorchEngine(TorchEngine):
+    """PyTorch's steps, compiled by `torch.compile`: half a minute each, with a C++ compiler."""
+
+    def __init__(self) -> None:
+        super().__init__(2)
+        self.name, self.label = "torch-compile", "torch.compile"
+
+    def compile(self, function: Callable[[], Any]) -> Callable[[], Any]:
+        return self.m.compile(function)
+
+    def optimizer(self, model: Training, parameters: list[Any]) -> Any:
+        return MirrorEngine.optimizer(self, model, parameters)  # these are compiled
+
+    def statement(self, text: str) -> None:
+        return None
+
+    def chain(self, length: int) -> None:
+        return None
+
+    def step(self, optimizer: str, model: Training) -> None:
+        return None
+
+    def loading(self, rows: int, batch: int) -> None:
+        return None
