@@ -137,32 +137,35 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // On a machine that is busy with other programs, a thread that is woken may wait for a processor longer than the
-// whole region takes on one. Regions then run on their caller alone, and every now and then one tries again.
+// whole region takes on one. So what regions gain and lose by their threads is added up, and when the balance is
+// bad they run on their caller alone for a while.
 class Crowd {
 public:
     bool keeps_out(Clock::time_point now) const {
         return now.time_since_epoch().count() < alone_until_.load(std::memory_order_relaxed);
     }
-    // own: when the caller's share was done; started: when the last of the others came to begin.
-    void note(Clock::time_point begin, Clock::time_point own, Clock::time_point started,
-              Clock::time_point end, int threads) {
-        const auto lost = (end - begin) - threads * (own - begin);
-        if (started <= own || lost < kLoss) {
-            if (started <= own) pause_ = kLeast;
+    // own: when the caller's share was done.
+    void note(Clock::time_point begin, Clock::time_point own, Clock::time_point end, int threads) {
+        const Clock::duration gain = threads * (own - begin) - (end - begin);
+        const Clock::duration balance = std::min(balance_.load() + gain, kMostCredit);
+        if (balance >= -kLoss) {
+            balance_ = balance;
+            if (balance == kMostCredit) pause_ = kLeast;
             return;
         }
+        balance_ = Clock::duration::zero();
         alone_until_.store((end + pause_.load()).time_since_epoch().count(),
                            std::memory_order_relaxed);
         pause_ = std::min(2 * pause_.load(), kMost);
     }
 
 private:
-    // Of a machine with nothing else to do, waking a thread takes some ten microseconds.
-    static constexpr Clock::duration kLoss = std::chrono::microseconds(200);
+    static constexpr Clock::duration kLoss = std::chrono::microseconds(100),
+                                     kMostCredit = std::chrono::microseconds(200);
     static constexpr Clock::duration kLeast = std::chrono::milliseconds(5),
                                      kMost = std::chrono::milliseconds(160);
     std::atomic<Clock::rep> alone_until_{0};
-    std::atomic<Clock::duration> pause_{kLeast};
+    std::atomic<Clock::duration> balance_{Clock::duration::zero()}, pause_{kLeast};
 };
 Crowd crowd;
 
@@ -188,14 +191,12 @@ template <class Work> void run_region(int64_t n, int64_t enough, Work work) {
     // No exception may leave the region; such as that there is no memory for a thread's scratch space.
     std::exception_ptr failure;
     Clock::time_point own;
-    std::atomic<Clock::time_point> started{begin};
     int team = 1;
 #pragma omp parallel num_threads(threads)
     {
         const int rank = omp_get_thread_num();
         // The runtime may give fewer threads than asked for.
         if (rank == 0) team = omp_get_num_threads();
-        else started.store(Clock::now(), std::memory_order_relaxed);
         inside_region = true;
         try {
             work(rank, omp_get_num_threads());
@@ -206,7 +207,7 @@ template <class Work> void run_region(int64_t n, int64_t enough, Work work) {
         inside_region = false;
         if (rank == 0) own = Clock::now();
     }
-    crowd.note(begin, own, started, Clock::now(), team);
+    crowd.note(begin, own, Clock::now(), team);
     if (failure) std::rethrow_exception(failure);
 #else
     work(0, 1);

@@ -265,6 +265,7 @@ ElementwiseStep elementwise_step(BlockFn kernel, int count, void* out, size_t ou
     step.count = count;
     step.n = n;
     step.enough = enough_of(cost);
+    step.enough_in_cache = enough_in_cache_of(cost);
     step.out = out;
     step.out_bytes = out_bytes;
     std::copy_n(parameters.values, parameters.count, step.parameters);

@@ -31,6 +31,10 @@ using formulas::Cost;
 
 // Elements that are worth a thread (some 10 us, measured), and the multiple at which they are cut.
 constexpr int64_t enough_of(Cost cost) { return cost == Cost::Light ? 64 * 1024 : 32 * 1024; }
+// The same for operands that a group of steps has in its cache.
+constexpr int64_t enough_in_cache_of(Cost cost) {
+    return cost == Cost::Light ? 160 * 1024 : enough_of(cost);
+}
 inline constexpr int64_t kUnit = 1024;
 
 inline constexpr int kMaxOperands = 4, kMaxParameters = 3;

@@ -64,9 +64,9 @@ ElementwiseGroup::ElementwiseGroup(std::vector<Member> members, int buffers)
     : members_(std::move(members)),
       buffers_(buffers),
       n_(members_[0].step.n) {
-    // A thread is worth its while after as much work as for a single step.
-    double work = 0;
-    for (const Member& member : members_) work += 1.0 / static_cast<double>(member.step.enough);
+    double work = 0;  // of an element, in threads that it is worth
+    for (const Member& member : members_)
+        work += 1.0 / static_cast<double>(member.step.enough_in_cache);
     enough_ = std::max(kUnit, static_cast<int64_t>(1.0 / work));
 }
 

@@ -24,7 +24,7 @@ public:
     Kernel kernel;
     int count;
     int64_t n;
-    int64_t enough;  // so many elements are worth a thread
+    int64_t enough, enough_in_cache;  // so many elements are worth a thread
     Operand operands[kMostOperands];
     void* out;
     size_t out_bytes;
