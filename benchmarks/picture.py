@@ -1,4 +1,4 @@
-"""The picture: time of a training step over the size of the model, a line per engine (SVG)."""
+"""Pictures of time over a size, a line per engine (SVG)."""
 
 from __future__ import annotations
 
@@ -34,23 +34,34 @@ _FONT = "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif"
 
 
 @dataclass
-class _Line:
+class Line:
     label: str
     color: str
     own: bool
-    points: list[tuple[float, float]]  # parameters, seconds
+    points: list[tuple[float, float]]  # size, seconds
 
 
 def draw(rows: Sequence[Row], engines: Sequence[Engine], path: Path) -> bool:
-    """Write the picture to `path`; return False if there is nothing to draw."""
+    """Write the picture of step time over model size; return False if there is nothing to draw."""
     lines = _lines(rows, engines)
     if not any(len(line.points) > 1 for line in lines):
         return False
-    path.write_text(_svg(lines), encoding="utf-8")
+    text = chart(
+        lines,
+        title="Time of a training step",
+        subtitle="MLP with three layers, batch 64, SGD with momentum, float32; lower is better",
+        axis="parameters of the model",
+    )
+    path.write_text(text, encoding="utf-8")
     return True
 
 
-def _lines(rows: Sequence[Row], engines: Sequence[Engine]) -> list[_Line]:
+def line(engine: Engine, points: list[tuple[float, float]]) -> Line:
+    """Return the line of an engine, in its color."""
+    return Line(engine.label, _COLORS[engine.name], engine.package == "tapegrad", points)
+
+
+def _lines(rows: Sequence[Row], engines: Sequence[Engine]) -> list[Line]:
     by_key = {row.key: row for row in rows if row.group == "sweep"}
     lines = []
     for engine in engines:
@@ -60,9 +71,8 @@ def _lines(rows: Sequence[Row], engines: Sequence[Engine]) -> list[_Line]:
             if (row := by_key.get(f"sweep-{width}")) and engine.name in row.seconds
         ]
         if points:
-            own = engine.package == "tapegrad"
-            lines.append(_Line(engine.label, _COLORS[engine.name], own, points))
-    return sorted(lines, key=lambda line: line.own)  # the own line on top
+            lines.append(line(engine, points))
+    return lines
 
 
 class _Scale:
@@ -80,7 +90,9 @@ class _Scale:
         return [10.0**power for power in range(first, last + 1)]
 
 
-def _svg(lines: list[_Line]) -> str:
+def chart(lines: Sequence[Line], *, title: str, subtitle: str, axis: str) -> str:
+    """Return a picture of the lines on logarithmic axes, the own ones on top."""
+    lines = sorted(lines, key=lambda line: line.own)
     counts = [count for line in lines for count, _ in line.points]
     times = [seconds for line in lines for _, seconds in line.points]
     x = _Scale(min(counts), max(counts), _LEFT + _NAMES, _WIDTH - _RIGHT - 8)
@@ -88,15 +100,10 @@ def _svg(lines: list[_Line]) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
         f'width="{_WIDTH}" height="{_HEIGHT}" font-family="{_FONT}" font-size="13" role="img">',
-        "<title>Time of a training step over the size of the model</title>",
+        f"<title>{escape(title)}, by {escape(axis)}</title>",
         f'<rect width="{_WIDTH}" height="{_HEIGHT}" rx="8" fill="#ffffff"/>',
-        text_of(20, 32, "Time of a training step", "#111827", size=18, weight=600),
-        text_of(
-            20,
-            53,
-            "MLP with three layers, batch 64, SGD with momentum, float32; lower is better",
-            "#6b7280",
-        ),
+        text_of(20, 32, title, "#111827", size=18, weight=600),
+        text_of(20, 53, subtitle, "#6b7280"),
     ]
     for seconds in y.decades():
         height = y(seconds)
@@ -110,9 +117,7 @@ def _svg(lines: list[_Line]) -> str:
         )
         parts.append(text_of(x(count), _HEIGHT - 34, _count(count), "#6b7280", anchor="middle"))
     middle = (x.start + _WIDTH - _RIGHT) / 2
-    parts.append(
-        text_of(middle, _HEIGHT - 12, "parameters of the model", "#374151", anchor="middle")
-    )
+    parts.append(text_of(middle, _HEIGHT - 12, axis, "#374151", anchor="middle"))
     for line in lines:
         parts += _drawn(line, x, y)
     heights = _apart([y(line.points[0][1]) for line in lines])
@@ -123,7 +128,7 @@ def _svg(lines: list[_Line]) -> str:
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def _drawn(line: _Line, x: _Scale, y: _Scale) -> list[str]:
+def _drawn(line: Line, x: _Scale, y: _Scale) -> list[str]:
     places = [(x(count), y(seconds)) for count, seconds in line.points]
     path = "L".join(f"{a} {b}" for a, b in places)
     radius, width = (4, 3) if line.own else (2.5, 1.8)
