@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import tapegrad as tg
+from support import same_bits
 from tapegrad import nn
 from tapegrad.nn import functional as F
 
@@ -35,18 +36,6 @@ def facts(compiled: Any) -> Any:
 
 def replays(compiled: Any) -> int:
     return facts(compiled)["replays"]
-
-
-def same(a: Any, b: Any) -> bool:
-    """Whether two results have the same bits."""
-    if isinstance(a, tg.Tensor):
-        same_bits = (a == b) | (a.isnan() & b.isnan()) if a.is_floating_point() else a == b
-        return a.dtype == b.dtype and a.shape == b.shape and bool(same_bits.all())
-    if isinstance(a, (list, tuple)):
-        return len(a) == len(b) and all(map(same, a, b))
-    if isinstance(a, dict):
-        return list(a) == list(b) and all(same(a[key], b[key]) for key in a)
-    return a == b
 
 
 def small_net(seed: int = 0) -> nn.Module:
@@ -99,10 +88,10 @@ def training(make_optimizer: Callable[[Any], Any], model: nn.Module | None = Non
 
 def alike(a: Training, b: Training) -> None:
     for p, q in zip(a.model.parameters(), b.model.parameters(), strict=True):
-        assert same(p, q) and p._version == q._version
+        assert same_bits(p, q) and p._version == q._version
         assert (p.grad is None) == (q.grad is None)
-        assert p.grad is None or same(p.grad, q.grad)
-    assert same(a.optimizer.state_dict(), b.optimizer.state_dict())
+        assert p.grad is None or same_bits(p.grad, q.grad)
+    assert same_bits(a.optimizer.state_dict(), b.optimizer.state_dict())
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -114,11 +103,11 @@ def test_training_steps(name: str) -> None:
         schedules = []
     for turn in range(12):
         x, y = tg.randn(5, 3), tg.randn(5, 2)
-        assert same(eager.step(x, y), step(x, y))
+        assert same_bits(eager.step(x, y), step(x, y))
         for schedule in schedules:
             schedule.step()
         for p, q in zip(eager.model.parameters(), other.model.parameters(), strict=True):
-            assert same(p, q), turn
+            assert same_bits(p, q), turn
     assert replays(step) >= 8
     alike(eager, other)
 
@@ -140,7 +129,7 @@ def test_options_and_states_that_change_in_between() -> None:
             if turn == 20:
                 with tg.no_grad():
                     t.model[2].weight.fill_(0.5)
-        assert same(eager.step(x, y), step(x, y)), turn
+        assert same_bits(eager.step(x, y), step(x, y)), turn
     alike(eager, other)
     assert replays(step) >= 12
 
@@ -160,9 +149,9 @@ def test_gradients_that_are_added_up() -> None:
     step = tg.compile(plain)
     for turn in range(12):
         x = tg.randn(4, 3)
-        assert same(eager(x), step(x))
+        assert same_bits(eager(x), step(x))
         for p, q in zip(a.parameters(), b.parameters(), strict=True):
-            assert same(p.grad, q.grad)
+            assert same_bits(p.grad, q.grad)
         if turn % 4 == 3:
             for model in (a, b):
                 for p in model.parameters():
@@ -189,7 +178,7 @@ def test_gradient_clipping() -> None:
     step = tg.compile(other.step)
     for turn in range(10):
         x, y = tg.randn(5, 3) * turn, tg.randn(5, 2)
-        assert same(eager.step(x, y), step(x, y))
+        assert same_bits(eager.step(x, y), step(x, y))
     alike(eager, other)
     assert replays(step) >= 7
 
@@ -230,14 +219,14 @@ def test_modules(name: str) -> None:
             out.square().sum().backward()
             gradients = [p.grad for p in target.parameters()] + [inputs.grad]
             results.append([out, gradients, list(target.buffers()), tg.get_rng_state()])
-        assert same(*results), turn
+        assert same_bits(*results), turn
     assert replays(net) >= 5
     for model in nets:
         model.eval()
     with tg.no_grad():
         for _ in range(3):
             x = tg.randn(*shape)
-            assert same(eager(x), net(x))
+            assert same_bits(eager(x), net(x))
 
 
 def test_a_module_in_two_modes() -> None:
@@ -250,7 +239,7 @@ def test_a_module_in_two_modes() -> None:
         tg.manual_seed(turn)
         expected = plain(x)
         tg.manual_seed(turn)
-        assert same(expected, net(x))
+        assert same_bits(expected, net(x))
 
 
 def test_results_wait_for_their_backward_pass() -> None:
@@ -262,8 +251,8 @@ def test_results_wait_for_their_backward_pass() -> None:
     first, second = net(x), net(2 * x)
     for factor, out in ((2, second), (1, first)):
         expected = tg.autograd.grad(model(factor * x).sum(), params)
-        assert same(expected, tg.autograd.grad(out.sum(), params, retain_graph=True))
-        assert same(expected, tg.autograd.grad(out.sum(), params))
+        assert same_bits(expected, tg.autograd.grad(out.sum(), params, retain_graph=True))
+        assert same_bits(expected, tg.autograd.grad(out.sum(), params))
         with pytest.raises(RuntimeError, match="backward through the graph a second time"):
             tg.autograd.grad(out.sum(), params)
     assert first.grad_fn.name() == "CompiledFunctionBackward"
@@ -285,7 +274,7 @@ def test_second_order_and_hooks_on_results() -> None:
     out = net(x)
     out.register_hook(lambda g: seen.append(g.clone()))
     out.sum().backward()
-    assert same(seen[0], tg.ones(4, 2))
+    assert same_bits(seen[0], tg.ones(4, 2))
 
 
 def test_what_is_saved_may_not_be_changed() -> None:
@@ -313,7 +302,7 @@ def test_gradients_inside() -> None:
     compiled = tg.compile(hvp)
     for _ in range(5):
         args = [tg.randn(4, 3), *(tg.randn_like(p) for p in params)]
-        assert same(hvp(*args), compiled(*args))
+        assert same_bits(hvp(*args), compiled(*args))
     assert replays(compiled) == 4
 
 
@@ -337,7 +326,7 @@ def test_arguments_of_other_kinds() -> None:
     ]
     for _ in range(3):
         for args, kwargs in calls:
-            assert same(f(*args, **kwargs), g(*args, **kwargs))
+            assert same_bits(f(*args, **kwargs), g(*args, **kwargs))
     assert facts(g)["recordings"] == len(calls) and replays(g) == 2 * len(calls)
 
 
@@ -353,7 +342,7 @@ def test_nested_arguments_and_results() -> None:
     for i in range(3):
         args = {"x": tg.full((2,), float(i)), "y": [1, "k"]}, Pair(tg.ones(2), tg.ones(1))
         expected, got = f(*args), g(*args)
-        assert type(got) is Pair and same(expected, got)
+        assert type(got) is Pair and same_bits(expected, got)
         assert got.b[0] is args[1].b
     assert replays(g) == 2
 
@@ -377,7 +366,7 @@ def test_tensors_from_outside_that_change() -> None:
 
         def check() -> None:
             for _ in range(3):
-                assert same(module(x), f(x))
+                assert same_bits(module(x), f(x))
 
         check()
         module.scale.mul_(2)  # the same memory
@@ -402,13 +391,13 @@ def test_variables_of_the_surroundings() -> None:
     g = tg.compile(f)
     x = tg.ones(2)
     for _ in range(3):
-        assert same(f(x), g(x))
+        assert same_bits(f(x), g(x))
     factor = 3.0
     for _ in range(3):
-        assert same(f(x), g(x))
+        assert same_bits(f(x), g(x))
     weight = tg.zeros(2)
     for _ in range(3):
-        assert same(f(x), g(x))
+        assert same_bits(f(x), g(x))
     assert replays(g) == 6
 
 
@@ -432,13 +421,13 @@ def test_arguments_whose_memory_overlaps() -> None:
 
     g = tg.compile(f)
     for _ in range(3):
-        assert same(g(tg.zeros(2), tg.zeros(2)), tg.ones(2))
+        assert same_bits(g(tg.zeros(2), tg.zeros(2)), tg.ones(2))
     both = tg.zeros(3)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert same(g(both[:2], both[1:]), tg.tensor([2.0, 1.0]))
+        assert same_bits(g(both[:2], both[1:]), tg.tensor([2.0, 1.0]))
         x = tg.zeros(2)
-        assert same(g(x, x), tg.full((2,), 2.0))
+        assert same_bits(g(x, x), tg.full((2,), 2.0))
 
 
 def test_results_belong_to_their_owner() -> None:
@@ -454,7 +443,7 @@ def test_results_belong_to_their_owner() -> None:
     step(x, y)
     assert values == sorted(values, reverse=True) and len(set(values)) == 6
     assert values == [loss.item() for loss in losses]
-    assert all(map(same, kept, grads)) and not same(grads[-1], grads[-2])
+    assert all(map(same_bits, kept, grads)) and not same_bits(grads[-1], grads[-2])
     with pytest.raises(RuntimeError, match="second time"):
         losses[-1].backward()
 
@@ -476,7 +465,7 @@ def test_random_numbers() -> None:
         for function in (f, g):
             tg.manual_seed(turn)
             states.append((function(x), function(x), tg.get_rng_state()))
-        assert same(*states)
+        assert same_bits(*states)
     assert replays(g) == 7
 
 
@@ -490,7 +479,7 @@ def test_changes_of_arguments() -> None:
     for i in range(4):
         a, b = tg.arange(3.0) + i, tg.arange(3.0) + i
         assert g(b, tg.ones(1)) is b
-        assert same(f(a, tg.ones(1)), b) and a._version == b._version
+        assert same_bits(f(a, tg.ones(1)), b) and a._version == b._version
     assert replays(g) == 3
 
 
@@ -514,9 +503,9 @@ def test_what_cannot_be_replayed_runs_as_it_is(name: str) -> None:
     f, reason = NOT_REPLAYED[name]
     g = tg.compile(f)
     with pytest.warns(UserWarning, match=f"runs as it is.*because of.*({reason})"):
-        assert same(f(tg.arange(3.0)), g(tg.arange(3.0)))
+        assert same_bits(f(tg.arange(3.0)), g(tg.arange(3.0)))
     for shift in (1, -5):
-        assert same(f(tg.arange(3.0) + shift), g(tg.arange(3.0) + shift))
+        assert same_bits(f(tg.arange(3.0) + shift), g(tg.arange(3.0) + shift))
     assert replays(g) == 0 and facts(g)["eager_calls"] == 2
     with pytest.raises(RuntimeError, match=f"fullgraph=True.*({reason})"):
         tg.compile(f, fullgraph=True)(tg.arange(3.0))
@@ -580,7 +569,7 @@ def test_parameters_that_come_later() -> None:
             other.add_param_group({"params": [ours[1]], "lr": 0.5})
         plain(tg.full((2,), float(turn)))
         step(tg.full((2,), float(turn)))
-        assert same(theirs, ours), turn
+        assert same_bits(theirs, ours), turn
     assert replays(step) >= 7
 
 
@@ -597,14 +586,14 @@ def test_hooks_that_come_later() -> None:
     p.register_hook(lambda grad: grad * 2)
     with pytest.warns(UserWarning, match="a hook on a gradient"):
         g(tg.ones(2))
-    assert same(p.grad, tg.full((2,), 2.0))
+    assert same_bits(p.grad, tg.full((2,), 2.0))
     model = small_net()
     net = tg.compile(model)
     for _ in range(3):
         net(tg.ones(1, 3))
     handle = nn.modules.module.register_module_forward_hook(lambda m, args, out: out + 1)
     with handle, pytest.warns(UserWarning, match="a module with hooks"):  # the outer one, too
-        assert same(net(tg.ones(1, 3)), model(tg.ones(1, 3)) + 1)
+        assert same_bits(net(tg.ones(1, 3)), model(tg.ones(1, 3)) + 1)
 
 
 def test_functions_and_hooks_are_code_of_python() -> None:
@@ -623,14 +612,14 @@ def test_functions_and_hooks_are_code_of_python() -> None:
     model[0].register_forward_hook(lambda module, args, out: out + 1)
     net = tg.compile(model)
     with pytest.warns(UserWarning, match="a module with hooks"):
-        assert same(net(tg.ones(1, 3)), model(tg.ones(1, 3)))
+        assert same_bits(net(tg.ones(1, 3)), model(tg.ones(1, 3)))
     model = small_net()
     net = tg.compile(model)
     for _ in range(2):
         net(tg.ones(1, 3))
     model[0].register_forward_hook(lambda module, args, out: out + 1)
     with pytest.warns(UserWarning, match="a module with hooks"):
-        assert same(net(tg.ones(1, 3)), model(tg.ones(1, 3)))
+        assert same_bits(net(tg.ones(1, 3)), model(tg.ones(1, 3)))
 
 
 def test_tensors_that_live_on_elsewhere() -> None:
@@ -655,7 +644,7 @@ def test_disabled() -> None:
 
     f = tg.compile(lambda x: inner(x) * 2)
     with pytest.warns(UserWarning, match=r"inner\(\), which is not to be compiled"):
-        assert same(f(tg.ones(1)), tg.tensor([4.0]))
+        assert same_bits(f(tg.ones(1)), tg.tensor([4.0]))
 
     def plain(x: Any) -> Any:
         return x
@@ -726,7 +715,7 @@ def test_a_compiled_function_in_another() -> None:
     inner = tg.compile(lambda x: x * 2)
     outer = tg.compile(lambda x: inner(x) + 1)
     for i in range(3):
-        assert same(outer(tg.full((2,), float(i))), tg.full((2,), 2.0 * i + 1))
+        assert same_bits(outer(tg.full((2,), float(i))), tg.full((2,), 2.0 * i + 1))
     assert replays(outer) == 2 and replays(inner) == 0
 
 
@@ -754,7 +743,7 @@ def test_threads() -> None:
     def work(k: int) -> None:
         for _ in range(50):
             out = net(xs[k])
-            if not same(out, expected[k]):
+            if not same_bits(out, expected[k]):
                 wrong.append(k)
             out.sum().backward()
 

@@ -7,6 +7,7 @@
 
 #include "autograd/grad_mode.h"
 #include "ops/creation.h"
+#include "ops/reductions.h"
 #include "python/dispatch.h"
 #include "python/errors.h"
 #include "python/interpreter.h"
@@ -387,6 +388,13 @@ void bind_replay(py::module_& m) {
     m.def("_replayed_numbers", replayed_numbers);
     m.def("_watch_dict", watch_dict);
     m.def("_run_unrecorded", run_unrecorded);
+    // For checks of values that are made in Python: each replay makes them, too.
+    m.def("_require_all", [](const Tensor& flags, const std::string& message, bool value_error) {
+        require_all(flags, [=] {
+            if (value_error) fail<ValueError>(message);
+            fail(message);
+        });
+    });
     m.def("_refuse_replay", [](const std::string& reason) { refuse_replay(reason.c_str()); });
     m.def("_set_replay_folder", [](std::string folder) { package_folder = std::move(folder); });
     replay::current_place = line_of_user;

@@ -145,6 +145,10 @@ bool ReplayProgram::read_outside(Recording& recording, std::string& refusal) {
             refusal = "a tensor from outside whose layout or requires_grad changed";
             return false;
         }
+        if (grad_fn(now).get() != external.grad_fn.get()) {
+            refusal = "a tensor from outside whose grad_fn changed, by an operation in place";
+            return false;
+        }
         Outside outside;
         outside.region = external.region;
         outside.offset = external.data - external.storage->data();

@@ -65,7 +65,8 @@ void Recorder::know(const Tensor& tensor) {
         region = add_region(storage->data(), storage->bytes(), false);
     }
     externals_.push_back({Ref<TensorImpl>(tensor.impl()), region, tensor->data, tensor.shape(),
-                          storage, storage->version(), tensor.requires_grad(), tensor->grad});
+                          storage, storage->version(), tensor.requires_grad(), tensor->grad,
+                          tensor->grad_fn});
     if (tensor->grad) know(Tensor(tensor->grad));
 }
 

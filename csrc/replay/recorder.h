@@ -31,6 +31,7 @@ struct External {
     uint32_t version;
     bool requires_grad;
     Ref<TensorImpl> grad;
+    Ref<Counted> grad_fn;
 };
 
 class Recorder final : public MemoryWatch {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from . import _C
 from ._C import Tensor
 
-__all__ = ["as_tuple", "has_values"]
+__all__ = ["as_tuple", "has_values", "require_all"]
 
 
 def as_tuple(value: Any, single: type | tuple[type, ...] = Tensor) -> tuple[Any, ...]:
@@ -24,11 +26,30 @@ def as_tuple(value: Any, single: type | tuple[type, ...] = Tensor) -> tuple[Any,
 def has_values(x: Tensor) -> bool:
     """Whether a decision may depend on the values of a tensor.
 
-    Not for one inside of `vmap`, nor for one whose operators are recorded.
+    Not for one inside of `vmap`, nor where operators are recorded.
 
     >>> import tapegrad
     >>> from tapegrad._arguments import has_values
     >>> has_values(tapegrad.zeros(2))
     True
     """
-    return not hasattr(x, "_has_no_values")
+    return not hasattr(x, "_has_no_values") and not _C._is_recording()
+
+
+def require_all(
+    flags: Tensor, message: str | Callable[[], str], kind: type[Exception] = RuntimeError
+) -> None:
+    """Raise an exception unless all elements are true, if there are values to look at.
+
+    A compiled function makes the check in each replay. `kind` is RuntimeError or ValueError.
+
+    >>> import tapegrad
+    >>> from tapegrad._arguments import require_all
+    >>> require_all(tapegrad.tensor([1.0, 2.0]) > 0, "x must be positive")
+    """
+    if _C._is_recording() and not hasattr(flags, "_has_no_values"):
+        _C._require_all(
+            flags, message if isinstance(message, str) else message(), kind is ValueError
+        )
+    elif has_values(flags) and not flags.all():
+        raise kind(message if isinstance(message, str) else message())

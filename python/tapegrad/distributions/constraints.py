@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import _C, linalg
+from .._arguments import has_values
 from .._C import Tensor
 from .utils import eps
 
@@ -391,19 +392,16 @@ class _PositiveSemidefinite(_Symmetric):
 
     def check(self, value: Tensor) -> Tensor:
         symmetric = super().check(value)
-        if not symmetric.all():
+        if has_values(symmetric) and not symmetric.all():
             return symmetric
-        return (linalg.eigvalsh(value) >= 0).all(-1)
+        return symmetric & (linalg.eigvalsh(value) >= 0).all(-1)
 
 
 class _PositiveDefinite(_Symmetric):
     """Symmetric matrices with positive eigenvalues."""
 
     def check(self, value: Tensor) -> Tensor:
-        symmetric = super().check(value)
-        if not symmetric.all():
-            return symmetric
-        return linalg.cholesky_ex(value).info == 0
+        return super().check(value) & (linalg.cholesky_ex(value).info == 0)
 
 
 class _Parts(Constraint):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Iterator
 from typing import Any
 
 from .. import _C
+from .._arguments import require_all
 from .._C import Size, Tensor
 from ..autograd.grad_mode import no_grad
 from . import constraints
 from .constraints import Constraint
-from .utils import Shape, as_size, lazy_property
+from .utils import Shape, as_size, lazy_property, listing
 
 __all__ = ["Distribution"]
 
@@ -102,12 +104,15 @@ class Distribution:
             ):
                 continue  # follows from another parameter
             value = getattr(self, name)
-            if not constraint.check(value).all():
-                raise ValueError(
-                    f"Expected parameter {name} ({type(value).__name__} of shape "
-                    f"{tuple(value.shape)}) of distribution {self!r} to satisfy the constraint "
-                    f"{constraint!r}, but found invalid values:\n{value}"
-                )
+            message = functools.partial(self._invalid_parameter, name, constraint, value)
+            require_all(constraint.check(value), message, ValueError)
+
+    def _invalid_parameter(self, name: str, constraint: Any, value: Any) -> str:
+        return (
+            f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of "
+            f"distribution {self!r} to satisfy the constraint {constraint!r}, but found invalid "
+            f"values{listing(value)}"
+        )
 
     def _validate_sample(self, value: Any) -> None:
         """Raises ValueError unless `value` is a tensor whose events are in the support."""
@@ -135,12 +140,16 @@ class Distribution:
                 stacklevel=3,
             )
             return
-        if support is not None and not support.check(value).all():
-            raise ValueError(
-                f"Expected value argument ({type(value).__name__} of shape "
-                f"{tuple(value.shape)}) to be within the support ({support!r}) of the "
-                f"distribution {self!r}, but found invalid values:\n{value}"
-            )
+        if support is not None:
+            message = functools.partial(self._invalid_sample, support, value)
+            require_all(support.check(value), message, ValueError)
+
+    def _invalid_sample(self, support: Any, value: Tensor) -> str:
+        return (
+            f"Expected value argument ({type(value).__name__} of shape {tuple(value.shape)}) to be "
+            f"within the support ({support!r}) of the distribution {self!r}, but found invalid "
+            f"values{listing(value)}"
+        )
 
     def _missing(self, what: str) -> NotImplementedError:
         return NotImplementedError(f"{type(self)} does not implement {what}")

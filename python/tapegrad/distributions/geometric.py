@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from .. import _C
+from .._arguments import require_all
 from .._C import Tensor
 from ..autograd.grad_mode import no_grad
 from . import constraints
 from ._probs_or_logits import ProbsOrLogits
 from .bernoulli import cross_entropy
-from .utils import Shape, Value, standard_uniform
+from .utils import Shape, Value, listing, standard_uniform
 
 __all__ = ["Geometric"]
 
@@ -50,12 +51,15 @@ class Geometric(ProbsOrLogits):
         if self._validate_args and probs is not None:
             value = self.probs
             positive = value > 0
-            if not positive.all():
-                raise ValueError(
+            require_all(
+                positive,
+                lambda: (
                     f"Expected parameter probs ({type(value).__name__} of shape "
                     f"{tuple(value.shape)}) of distribution {self!r} to be positive but found "
-                    f"invalid values:\n{value.detach()[~positive]}"
-                )
+                    f"invalid values{listing(value.detach(), ~positive)}"
+                ),
+                ValueError,
+            )
 
     @property
     def mean(self) -> Tensor:

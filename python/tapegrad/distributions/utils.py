@@ -66,6 +66,13 @@ def tiny(x: Tensor) -> float:
     return _TINY[x.dtype]
 
 
+def listing(value: Tensor, wrong: Tensor | None = None) -> str:
+    """Values for the end of a message; none where a function is recorded: others come later."""
+    if _C._is_recording():
+        return ""
+    return f":\n{value if wrong is None else value[wrong]}"
+
+
 def alias(path: str) -> Any:
     """A property that gives what is found at another place of the instance."""
     return property(attrgetter(path))

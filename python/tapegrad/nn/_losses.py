@@ -9,7 +9,7 @@ from collections.abc import Callable
 import tapegrad
 
 from .. import _C
-from .._arguments import has_values
+from .._arguments import require_all
 from .._C import Tensor
 from .._C import _take_note as take_note
 from . import functional as F
@@ -172,8 +172,8 @@ def gaussian_nll_loss(
         if var < 0:
             raise ValueError("var has negative entry/entries")
         var = var * tapegrad.ones_like(input)
-    elif has_values(var) and (var < 0).any():
-        raise ValueError("var has negative entry/entries")
+    else:
+        require_all(~(var < 0), "var has negative entry/entries", ValueError)
     if var.shape != input.shape:
         if input.shape[:-1] == var.shape:
             var = var.unsqueeze(-1)
@@ -540,8 +540,7 @@ def multilabel_margin_loss(
             f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}"
         )
     wrong = (target < -1) | (target >= input.shape[-1])
-    if has_values(wrong) and wrong.any():
-        raise RuntimeError("target is out of range")
+    require_all(~wrong, "target is out of range")
     counts = (target >= 0).long().cumprod(-1)
     place = target * counts
     named = tapegrad.zeros_like(target).scatter_reduce(-1, place, counts, "amax")

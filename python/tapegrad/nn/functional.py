@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import tapegrad
 
 from .. import _C
-from .._arguments import has_values
+from .._arguments import require_all
 from .._C import Tensor
 from .._C import _take_note as take_note
 from . import _activations, _fractional, _images, _losses
@@ -392,14 +392,12 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     if tensor.numel() == 0:
         if num_classes <= 0:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")
-    elif has_values(tensor) or num_classes == -1:
-        if int(tensor.min()) < 0:
-            raise RuntimeError("Class values must be non-negative.")
-        largest = int(tensor.max())
+    else:
+        require_all(tensor >= 0, "Class values must be non-negative.")
         if num_classes == -1:
-            num_classes = largest + 1
-        elif largest >= num_classes:
-            raise RuntimeError("Class values must be smaller than num_classes.")
+            num_classes = int(tensor.max()) + 1
+        else:
+            require_all(tensor < num_classes, "Class values must be smaller than num_classes.")
     return (tensor.unsqueeze(-1) == tapegrad.arange(num_classes)).long()
 
 
@@ -809,8 +807,7 @@ def binary_cross_entropy(
             f"({input.shape}) is deprecated. Please ensure they have the same size."
         )
     valid = (input >= 0) & (input <= 1)
-    if has_values(valid) and not bool(valid.all()):
-        raise RuntimeError("all elements of input should be between 0 and 1")
+    require_all(valid, "all elements of input should be between 0 and 1")
     loss = -(target * _clamped_log(input) + (1 - target) * _clamped_log(1 - input))
     # Where the prediction is exactly the target 0 or 1, neither value nor slope is left.
     exact = (input == target) & ((input == 0) | (input == 1))

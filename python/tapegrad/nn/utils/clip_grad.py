@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import tapegrad
 
 from ... import _C
+from ..._arguments import require_all
 from ..._C import Tensor
 
 __all__ = [
@@ -61,11 +62,12 @@ def get_total_norm(
     items = _as_list(tensors)
     norm_type = float(norm_type)
     total = _C._grad_norm(items, norm_type) if items else tapegrad.tensor(0.0)
-    if error_if_nonfinite and not bool(tapegrad.isfinite(total)):
-        raise RuntimeError(
+    if error_if_nonfinite:
+        require_all(
+            tapegrad.isfinite(total),
             f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, "
             "so it cannot be clipped. To disable this error and scale the gradients by the "
-            "non-finite norm anyway, set `error_if_nonfinite=False`"
+            "non-finite norm anyway, set `error_if_nonfinite=False`",
         )
     return total
 
