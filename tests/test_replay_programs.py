@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import tapegrad as tg
+from distribution_rows import ROWS, Row
 from module_table import TABLE, Case, argument, flat, made
 from support import same_bits
 
@@ -116,6 +117,51 @@ def test_lengths_that_are_values() -> None:
     for lengths in ((4, 3), (2, 4), (1, 1)):
         arguments = (log_probs, targets, tg.tensor([12, 10]), tg.tensor(lengths))
         assert same_bits(loss(*arguments), step(*arguments))
+
+
+# -------------------------------------------------------------------- distributions
+
+# They draw in loops, or decide by values.
+DISTRIBUTIONS_BY_VALUES = {"Binomial", "VonMises", "Wishart"}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_distributions(row: Row) -> None:
+    tensors = row.tensors(tg, requires_grad=True)
+    names = [key for key, value in tensors.items() if isinstance(value, tg.Tensor)]
+
+    def step(value: Any, *given: Any) -> list[Any]:
+        made = row.make(tg, {**tensors, **dict(zip(names, given, strict=True))})
+        found = made.log_prob(value)
+        drawn = made.rsample((3,)) if made.has_rsample else made.sample((3,))
+        leaves = [x for x in given if x.requires_grad]
+        loss = found.sum() + drawn.sum()
+        slopes = tg.autograd.grad(loss, leaves, allow_unused=True) if leaves else ()
+        return [found.detach(), drawn.detach(), *slopes]
+
+    replayed = tg.compile(step)
+    for turn in range(ROUNDS):
+        arguments = [row.values(tg), *(tensors[name] for name in names)]
+        tg.manual_seed(turn)
+        expected, state = step(*arguments), tg.get_rng_state()
+        tg.manual_seed(turn)
+        assert same_bits(expected, replayed(*arguments)), turn
+        assert same_bits(state, tg.get_rng_state())
+    assert replays(replayed) == ROUNDS - 1 or row.name in DISTRIBUTIONS_BY_VALUES
+
+
+def test_checks_of_distributions_are_made_again() -> None:
+    @tg.compile
+    def density(x: Any, scale: Any) -> Any:
+        return tg.distributions.Exponential(scale).log_prob(x)
+
+    for _ in range(3):
+        density(tg.ones(2), tg.ones(2))
+    assert replays(density) == 2
+    for x, scale in ((1.0, -1.0), (-1.0, 1.0)):
+        with pytest.raises(ValueError, match="found invalid values"):
+            density(tg.full((2,), x), tg.full((2,), scale))
+    assert replays(density) >= 2
 
 
 # -------------------------------------------------------------------- random programs

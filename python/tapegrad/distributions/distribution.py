@@ -13,7 +13,7 @@ from .._C import Size, Tensor
 from ..autograd.grad_mode import no_grad
 from . import constraints
 from .constraints import Constraint
-from .utils import Shape, as_size, lazy_property, listing
+from .utils import Shape, as_size, lazy_property, listing, shown
 
 __all__ = ["Distribution"]
 
@@ -110,8 +110,8 @@ class Distribution:
     def _invalid_parameter(self, name: str, constraint: Any, value: Any) -> str:
         return (
             f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of "
-            f"distribution {self!r} to satisfy the constraint {constraint!r}, but found invalid "
-            f"values{listing(value)}"
+            f"distribution {shown(self)} to satisfy the constraint {shown(constraint)}, but found "
+            f"invalid values{listing(value)}"
         )
 
     def _validate_sample(self, value: Any) -> None:
@@ -147,8 +147,8 @@ class Distribution:
     def _invalid_sample(self, support: Any, value: Tensor) -> str:
         return (
             f"Expected value argument ({type(value).__name__} of shape {tuple(value.shape)}) to be "
-            f"within the support ({support!r}) of the distribution {self!r}, but found invalid "
-            f"values{listing(value)}"
+            f"within the support ({shown(support)}) of the distribution {shown(self)}, but found "
+            f"invalid values{listing(value)}"
         )
 
     def _missing(self, what: str) -> NotImplementedError:

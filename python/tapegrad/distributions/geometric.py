@@ -9,7 +9,7 @@ from ..autograd.grad_mode import no_grad
 from . import constraints
 from ._probs_or_logits import ProbsOrLogits
 from .bernoulli import cross_entropy
-from .utils import Shape, Value, listing, standard_uniform
+from .utils import Shape, Value, listing, shown, standard_uniform
 
 __all__ = ["Geometric"]
 
@@ -55,7 +55,7 @@ class Geometric(ProbsOrLogits):
                 positive,
                 lambda: (
                     f"Expected parameter probs ({type(value).__name__} of shape "
-                    f"{tuple(value.shape)}) of distribution {self!r} to be positive but found "
+                    f"{tuple(value.shape)}) of distribution {shown(self)} to be positive but found "
                     f"invalid values{listing(value.detach(), ~positive)}"
                 ),
                 ValueError,

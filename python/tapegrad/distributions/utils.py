@@ -66,6 +66,11 @@ def tiny(x: Tensor) -> float:
     return _TINY[x.dtype]
 
 
+def shown(x: Any) -> str:
+    """A distribution or constraint for messages; its kind alone where a function is recorded."""
+    return type(x).__name__.lstrip("_") if _C._is_recording() else repr(x)
+
+
 def listing(value: Tensor, wrong: Tensor | None = None) -> str:
     """Values for the end of a message; none where a function is recorded: others come later."""
     if _C._is_recording():
