@@ -164,6 +164,76 @@ def test_checks_of_distributions_are_made_again() -> None:
     assert replays(density) >= 2
 
 
+# ----------------------------------------------------------------------- transforms
+
+
+def perceptron(parameters: Any, x: Any) -> Any:
+    w1, b1, w2, b2 = parameters
+    return (x @ w1 + b1).tanh() @ w2 + b2
+
+
+def sample_loss(parameters: Any, x: Any, y: Any) -> Any:
+    return tg.nn.functional.cross_entropy(perceptron(parameters, x[None]), y[None])
+
+
+def adapted_loss(parameters: Any, x: Any, y: Any) -> Any:
+    """The loss after a step of gradient descent, whose derivative is of second order."""
+    slopes = tg.func.grad(sample_loss)(parameters, x, y)
+    moved = [p - 0.1 * g for p, g in zip(parameters, slopes, strict=True)]
+    return sample_loss(moved, x, y)
+
+
+BASE = tg.nn.Sequential(tg.nn.Linear(4, 6), tg.nn.Tanh(), tg.nn.Linear(6, 3))
+
+
+def module_outputs(parameters: Any, x: Any) -> Any:
+    names = [name for name, _ in BASE.named_parameters()]
+    turned = [p.mT if p.dim() == 2 else p for p in parameters]
+    return tg.func.functional_call(BASE, dict(zip(names, turned, strict=True)), (x,))
+
+
+def summed(parameters: Any, x: Any) -> Any:
+    return perceptron(parameters, x).square().sum()
+
+
+func = tg.func
+# What has a further dimension: nothing, the samples, the parameters.
+ONE, BATCH, MODELS = ((), ()), ((5,), ()), ((), (7,))
+TRANSFORMS: dict[str, tuple[Callable[..., Any], Any]] = {
+    "grad": (func.grad(sample_loss), ONE),
+    "grads of samples": (func.vmap(func.grad(sample_loss), (None, 0, 0)), BATCH),
+    "grads of models": (func.vmap(func.grad(sample_loss), (0, None, None)), MODELS),
+    "models": (func.vmap(lambda p, x, y: module_outputs(p, x), (0, None, None)), MODELS),
+    "jacrev": (lambda p, x, y: func.jacrev(perceptron, 1)(p, x), ONE),
+    "jacfwd": (lambda p, x, y: func.jacfwd(perceptron, 1)(p, x), ONE),
+    "jacobians": (lambda p, x, y: func.vmap(func.jacrev(perceptron, 1), (None, 0))(p, x), BATCH),
+    "hessian": (lambda p, x, y: func.hessian(summed, 1)(p, x), ONE),
+    "hessians": (lambda p, x, y: func.vmap(func.hessian(summed, 1), (None, 0))(p, x), BATCH),
+    "jvp": (lambda p, x, y: func.jvp(lambda x: perceptron(p, x), (x,), (x * 2,)), ONE),
+    "vjp": (lambda p, x, y: func.vjp(summed, p, x)[1](tg.ones(())), ONE),
+    "steps inside": (func.vmap(func.grad(adapted_loss), (None, 0, 0)), BATCH),
+    "noise": (
+        lambda p, x, y: func.vmap(lambda x: x + tg.randn(4), randomness="different")(x),
+        BATCH,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_transforms(name: str) -> None:
+    transform, (batch, models) = TRANSFORMS[name]
+    replayed = tg.compile(transform)
+    for turn in range(ROUNDS):
+        tg.manual_seed(turn)
+        parameters = [tg.randn(*models, *shape) for shape in ((4, 6), (6,), (6, 3), (3,))]
+        arguments = [parameters, tg.randn(*batch, 4), tg.randint(0, 3, batch)]
+        tg.manual_seed(turn)
+        expected = transform(*arguments)
+        tg.manual_seed(turn)
+        assert same_bits(expected, replayed(*arguments)), turn
+    assert replays(replayed) == ROUNDS - 1, tg.compiler.explain(replayed)
+
+
 # -------------------------------------------------------------------- random programs
 
 UNARY = [

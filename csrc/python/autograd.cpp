@@ -18,6 +18,7 @@
 #include "python/saved_tensor_hooks.h"
 #include "python/tensor_attributes.h"
 #include "python/values.h"
+#include "replay/recorder.h"
 
 namespace tapegrad::python {
 namespace {
@@ -335,6 +336,7 @@ void bind_autograd(py::module_& m) {
                                      Storage::alias(x.storage()), x.storage()->data()));
     });
     m.def("_make_subclass", [](py::type type, const Tensor& data, bool requires_grad) {
+        if (is_replay_recorded()) replay::recorder()->know(data);
         const Tensor made = detach(data);
         if (requires_grad && !made.is_floating())
             fail("Only Tensors of floating point and complex dtype can require gradients");
@@ -343,6 +345,7 @@ void bind_autograd(py::module_& m) {
             wrap_as(reinterpret_cast<PyTypeObject*>(type.ptr()), made));
     });
     m.def("_alias", [](py::type type, const Tensor& x) {
+        if (is_replay_recorded()) replay::recorder()->know(x);
         return py::reinterpret_steal<py::object>(
             wrap_as(reinterpret_cast<PyTypeObject*>(type.ptr()), view_alias(x)));
     });

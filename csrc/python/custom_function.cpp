@@ -248,7 +248,8 @@ py::object run_forward(py::handle function, py::handle context, const py::tuple&
 
 // Function.apply. separate: ctx is for setup_context, and forward does not see it.
 py::object apply(py::object function, bool separate, py::tuple args, py::dict kwargs) {
-    refuse_replay("a Function, which is Python code");
+    if (is_replay_recorded() && !function.attr("_is_only_tensors").cast<bool>())
+        refuse_replay("a Function, which is Python code");
     py::object context = function.attr("_backward_cls")();
     Ref<FunctionNode> node(&node_of_context(context.ptr()));
     Impls inputs;

@@ -34,7 +34,7 @@ DictGuard::DictGuard(PyObject* dict, PyObject* const* keys, size_t count)
 void DictGuard::note_lists() {
     lists_.clear();
     for (const auto& [key, value] : entries_)
-        if (PyList_CheckExact(value.ptr()))
+        if (value && PyList_CheckExact(value.ptr()))
             lists_.emplace_back(value, PyList_GET_SIZE(value.ptr()));
 }
 
@@ -46,9 +46,8 @@ void DictGuard::note_version() const {
 
 void DictGuard::forget_changed() {
     sized_ = sized_ && PyDict_GET_SIZE(dict_.ptr()) == static_cast<Py_ssize_t>(entries_.size());
-    std::erase_if(entries_, [&](const auto& entry) {
-        return value_in(dict_.ptr(), entry.first.ptr()) != entry.second.ptr();
-    });
+    for (auto& [key, value] : entries_)
+        if (value_in(dict_.ptr(), key.ptr()) != value.ptr()) value = py::object();
     // A list that has grown or shrunk meanwhile is free to, too.
     std::erase_if(
         lists_, [](const auto& list) { return PyList_GET_SIZE(list.first.ptr()) != list.second; });
@@ -72,7 +71,7 @@ bool DictGuard::compare() const {
 py::object DictGuard::changed_key() const {
     PyObject* dict = dict_.ptr();
     for (const auto& [key, value] : entries_)
-        if (value_in(dict, key.ptr()) != value.ptr()) return key;
+        if (value && value_in(dict, key.ptr()) != value.ptr()) return key;
     for (const auto& [list, size] : lists_)
         if (PyList_GET_SIZE(list.ptr()) != size)
             for (const auto& [key, value] : entries_)

@@ -39,7 +39,7 @@ private:
     void note_lists();
 
     py::object dict_;
-    std::vector<std::pair<py::object, py::object>> entries_;
+    std::vector<std::pair<py::object, py::object>> entries_;  // without a value: free to change
     std::vector<std::pair<py::object, Py_ssize_t>> lists_;
     bool sized_ = true;  // no key may come or go
     mutable uint64_t version_ = 0;

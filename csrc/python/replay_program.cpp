@@ -393,6 +393,8 @@ std::shared_ptr<ReplayProgram> ReplayProgram::make(Recording& recording, PyObjec
             }
             expected[outside.grad_region] = 1;
         }
+    // They may hold what was put in the place of parameters for a while.
+    for (DictGuard& dict : recording.dicts_) dict.forget_changed();
     for (RegionId region = 0; region < recorder.region_count(); ++region)
         if (recorder.is_fresh(region) && recorder.is_alive(region) && !expected[region]) {
             refusal = "a tensor that is kept somewhere although it is not returned";
@@ -400,7 +402,6 @@ std::shared_ptr<ReplayProgram> ReplayProgram::make(Recording& recording, PyObjec
             return nullptr;
         }
     made->function_.forget_changed();
-    for (DictGuard& dict : recording.dicts_) dict.forget_changed();
     made->dicts_ = std::move(recording.dicts_);
     made->program_ = recorder.finish();
     for (ResultMemory& memory : made->result_memory_)

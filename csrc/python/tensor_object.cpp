@@ -314,14 +314,13 @@ PyObject* wrap(Tensor tensor) {
         Py_INCREF(existing);
         return existing;
     }
-    if (is_replay_recorded()) [[unlikely]]
-        replay::recorder()->note_made(tensor);
-    return new_object(tensor_type, std::move(tensor));
+    return wrap_as(tensor_type, std::move(tensor));
 }
 
 PyObject* wrap_as(PyTypeObject* type, Tensor tensor) {
-    PyObject* object = new_object(type, std::move(tensor));
-    return object;
+    if (is_replay_recorded()) [[unlikely]]
+        replay::recorder()->note_made(tensor);
+    return new_object(type, std::move(tensor));
 }
 
 bool to_scalar(PyObject* object, Scalar& result) {

@@ -50,8 +50,7 @@ void Recorder::know(const Tensor& tensor) {
     if (!tensor.defined()) return;
     for (const External& external : externals_)
         if (external.tensor.get() == tensor.impl()) return;
-    for (const Ref<TensorImpl>& view : views_)
-        if (view.get() == tensor.impl()) return;
+    if (std::find(views_.begin(), views_.end(), tensor.impl()) != views_.end()) return;
     const Ref<Storage>& storage = tensor.storage();
     const auto found = find(storage->data());
     if (found && memory_[found->region].fresh) return;
@@ -72,7 +71,7 @@ void Recorder::know(const Tensor& tensor) {
 
 void Recorder::note_made(const Tensor& tensor) {
     const auto found = find(tensor.storage()->data());
-    if (found && !memory_[found->region].fresh) views_.emplace_back(tensor.impl());
+    if (found && !memory_[found->region].fresh) views_.push_back(tensor.impl());
 }
 
 namespace {

@@ -115,7 +115,8 @@ private:
     std::vector<Memory> memory_;
     std::map<const char*, RegionId> by_address_;
     std::vector<External> externals_;
-    std::vector<Ref<TensorImpl>> views_;  // of externals, made since the recording began
+    // Of externals, made since the recording began, as all are that come to lie where one of them was.
+    std::vector<const TensorImpl*> views_;
     std::vector<RegionId> expected_;      // to be written by steps that have not come yet
     std::optional<std::string> refusal_;
     std::optional<size_t> split_;

@@ -153,6 +153,9 @@ class Function(FunctionCtx, metaclass=FunctionMeta):
 
     setup_context = staticmethod(_default_setup_context)
 
+    # What a compiled function records of it is all that its Python code does.
+    _is_only_tensors = False
+
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
         """Compute the gradients of the arguments; to be defined by subclasses."""

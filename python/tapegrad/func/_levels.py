@@ -174,8 +174,8 @@ def wrap(level: Level, value: Tensor) -> BatchedTensor:
     shape, dtype = value.shape[1:], value.dtype
     memory = _placeholders.get((shape, dtype))
     if memory is None:
-        with suspended():
-            memory = _placeholder(shape, dtype)
+        with suspended():  # and kept: it is no part of what is recorded here
+            memory = _C._run_unrecorded(_placeholder, shape, dtype)
     made = _C._make_subclass(BatchedTensor, memory, dtype.is_floating_point)
     made._value, made._level = value, level
     return made

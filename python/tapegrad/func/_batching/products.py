@@ -22,6 +22,8 @@ class _SharedFactor(Function):
     Forward and the gradient of the first factor are one product of matrices for all samples.
     """
 
+    _is_only_tensors = True
+
     @staticmethod
     def forward(ctx: Any, x: Tensor, w: Tensor) -> Tensor:
         ctx.save_for_backward(x, w)
