@@ -147,6 +147,51 @@ def loss(model: Training) -> Callable[..., Any]:
     return compute
 
 
+def sample_gradients(model: Training) -> Callable[..., Any]:
+    """Gradients of the loss of each sample: of parameters, inputs and targets."""
+
+    def build(f: Functions, t: Any) -> Any:
+        def sample_loss(parameters: list[Any], x: Any, target: Any) -> Any:
+            return loss(model)(f, *parameters, x[None], target[None])
+
+        return t.vmap(t.grad(sample_loss), (None, 0, 0))
+
+    return build
+
+
+def ensemble_gradients(model: Training) -> Callable[..., Any]:
+    """Gradients of the losses of several networks, whose parameters are stacked."""
+
+    def build(f: Functions, t: Any) -> Any:
+        def batch_loss(parameters: list[Any], x: Any, target: Any) -> Any:
+            return loss(model)(f, *parameters, x, target)
+
+        return t.vmap(t.grad(batch_loss), (0, None, None))
+
+    return build
+
+
+def laplacian(model: Training) -> Callable[..., Any]:
+    """The sum of the second derivatives of a network's only output, at each input."""
+
+    def build(f: Functions, t: Any) -> Any:
+        def at_one(parameters: list[Any], x: Any) -> Any:
+            return t.hessian(lambda z: network(f, model, z, parameters)[0])(x).trace()
+
+        return t.vmap(at_one, (None, 0))
+
+    return build
+
+
+def jacobian(model: Training) -> Callable[..., Any]:
+    """The Jacobian of a network at one input."""
+
+    def build(f: Functions, t: Any) -> Any:
+        return lambda parameters, x: t.jacrev(lambda z: network(f, model, z, parameters))(x)
+
+    return build
+
+
 def arrays(seed: int, *shapes: tuple[int, ...]) -> list[np.ndarray]:
     """Return float32 arrays of normal numbers, the same ones in every process."""
     generator = np.random.default_rng(seed)

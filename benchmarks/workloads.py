@@ -382,6 +382,48 @@ def _graphs() -> list[Workload]:
     ]
 
 
+def _transforms() -> list[Workload]:
+    def transformed(build: Callable[..., object], *arrays: object) -> Build:
+        return lambda engine: engine.transformed(build, arrays)
+
+    classifier = Training((64, 64, 10), 64, activation="tanh")
+    images = Training((784, 128, 10), 64, activation="tanh")
+    member = Training((2, 16, 16, 1), 32, loss="mse", activation="tanh")
+    field = Training((2, 32, 32, 1), 64, loss="mse", activation="tanh")
+    members = [np.stack([p] * 50) for p in member.parameters()]
+    build = expressions.sample_gradients
+    return [
+        Workload(
+            "samples-64",
+            "gradients of each of 64 samples, MLP 64-64-10",
+            transformed(build(classifier), classifier.parameters(), *classifier.data()),
+        ),
+        Workload(
+            "samples-784",
+            "gradients of each of 64 samples, MLP 784-128-10",
+            transformed(build(images), images.parameters(), *images.data()),
+        ),
+        Workload(
+            "ensemble",
+            "gradients of 50 MLPs 2-16-16-1 at once, batch 32",
+            transformed(expressions.ensemble_gradients(member), members, *member.data()),
+        ),
+        Workload(
+            "laplacian",
+            "Laplacian of MLP 2-32-32-1 at 64 points, by its Hessian",
+            transformed(expressions.laplacian(field), field.parameters(), field.data()[0]),
+            tolerance=1e-3,
+        ),
+        Workload(
+            "jacobian",
+            "Jacobian of MLP 64-64-10",
+            transformed(
+                expressions.jacobian(classifier), classifier.parameters(), classifier.data()[0][0]
+            ),
+        ),
+    ]
+
+
 SWEEP_WIDTHS = (8, 16, 32, 64, 128, 256, 512, 1024)
 
 
@@ -420,6 +462,7 @@ WORKLOADS: tuple[Workload, ...] = (
     *_sequences(),
     *_tables(),
     *_graphs(),
+    *_transforms(),
     *_sweep(),
 )
 BY_KEY = {workload.key: workload for workload in WORKLOADS}

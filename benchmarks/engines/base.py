@@ -178,6 +178,13 @@ class Engine:
         """Take one step of u_t = u_xx for the network u(x, t), by the residual at random points."""
         return None
 
+    def transformed(self, build: Callable[..., Any], arrays: Sequence[Any]) -> Case | None:
+        """Call `build(f, t)` with arrays, or lists of them; `t` transforms functions.
+
+        It has `grad`, `vmap` (the second argument says where the batch is), `jacrev`, `hessian`.
+        """
+        return None
+
     def step(self, optimizer: str, model: Training) -> Case | None:
         """Change the parameters of a model by given gradients."""
         return None

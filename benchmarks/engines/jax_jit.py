@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -149,6 +149,12 @@ class JaxEngine(Engine):
             current = jax.block_until_ready(compiled(*current))
 
         return Case.of_steps(run, lambda: [np.array(array) for array in current[0]])
+
+    def transformed(self, build: Callable[..., Any], arrays: Sequence[Any]) -> Case:
+        jax = self.jax
+        given = jax.tree_util.tree_map(self.jnp.asarray, list(arrays))
+        call = self._finished(jax.jit(build(self.f, jax)), *given)
+        return Case(call, lambda: [np.asarray(x) for x in jax.tree_util.tree_leaves(call())])
 
     def hessian_vector(self, task: HessianVector) -> Case:
         jax = self.jax

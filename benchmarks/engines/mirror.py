@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -145,6 +145,27 @@ class MirrorEngine(Engine):
 
         outputs = self.compile(outputs)
         return Case(outputs, lambda: [outputs().numpy()])
+
+    def transformed(self, build: Callable[..., Any], arrays: Sequence[Any]) -> Case:
+        function = build(self.f, self.m.func)
+
+        def tensors(given: Any) -> Any:
+            if isinstance(given, list):
+                return [tensors(each) for each in given]
+            return self.m.from_numpy(np.array(given))
+
+        arguments = tensors(list(arrays))
+
+        def call() -> Any:
+            return function(*arguments)
+
+        call = self.compile(call)
+
+        def values() -> list[np.ndarray]:
+            found = call()
+            return [x.numpy() for x in (found if isinstance(found, list) else [found])]
+
+        return Case(call, values)
 
     def _network(self, model: Training) -> Any:
         nn = self.m.nn
