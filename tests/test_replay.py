@@ -448,6 +448,21 @@ def test_results_belong_to_their_owner() -> None:
         losses[-1].backward()
 
 
+def test_a_result_that_is_returned_twice() -> None:
+    @tg.compile
+    def f(x: Any) -> Any:
+        y = x * 2
+        return y, [y, x], {"y": y, "z": y + 1}
+
+    x = tg.ones(2)
+    for _ in range(3):
+        y, (again, same), named = f(x)
+        assert y is again is named["y"] and same is x and named["z"] is not y
+        y.add_(1)
+        assert named["y"].tolist() == [3, 3] and named["z"].tolist() == [3, 3]
+    assert replays(f) == 2
+
+
 def test_random_numbers() -> None:
     def f(x: Any) -> Any:
         return (

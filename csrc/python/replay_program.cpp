@@ -202,6 +202,13 @@ bool ReplayProgram::read_result(Recording& recording, PyObject* object, std::str
     if (is_tensor(object)) {
         Recorder& recorder = recording.recorder();
         const Tensor x = unwrap(object);
+        for (size_t i = 0; i < results_.size(); ++i)
+            if (results_[i].kind == Kind::Fresh && results_[i].object.ptr() == object) {
+                result.kind = Kind::Again;
+                result.index = i;
+                results_.push_back(std::move(result));
+                return true;
+            }
         const auto& externals = recorder.externals();
         for (size_t i = 0; i < externals.size(); ++i)
             if (externals[i].tensor.get() == x.impl()) {
@@ -232,6 +239,7 @@ bool ReplayProgram::read_result(Recording& recording, PyObject* object, std::str
             }
         }
         result.kind = Kind::Fresh;
+        result.object = share(object);  // until all results are read
         result.offset = found->offset;
         result.shape = x.shape();
         result.dtype = x.dtype();
@@ -371,6 +379,8 @@ std::shared_ptr<ReplayProgram> ReplayProgram::make(Recording& recording, PyObjec
     made->first_run_ = recording.first_run_;
     if (!made->read_outside(recording, refusal) || !made->read_result(recording, result, refusal))
         return nullptr;
+    for (Result& known : made->results_)
+        if (known.kind == Result::Kind::Fresh) known.object = py::object();
     if (!made->differentiated_.empty() && !made->record_backward(recording, refusal))
         return nullptr;
     std::vector<char> expected(recorder.region_count());
@@ -704,13 +714,16 @@ PyObject* ReplayProgram::run(const std::vector<Tensor>& tensors, const Call& cal
             if (result_memory_[i].saved) backward->save(memory[i]);
     }
     size_t at = 0;
-    return build(at, tensors, memory, node).release().ptr();
+    BuiltTensors built;
+    return build(at, tensors, memory, node, built).release().ptr();
 }
 
 py::object ReplayProgram::build(size_t& at, const std::vector<Tensor>& tensors,
-                                const std::vector<Ref<Storage>>& memory,
-                                const Ref<Node>& backward) const {
+                                const std::vector<Ref<Storage>>& memory, const Ref<Node>& backward,
+                                BuiltTensors& built) const {
+    const size_t own = at;
     const Result& result = results_[at++];
+    built.push_back(nullptr);
     switch (result.kind) {
         case Result::Kind::Fresh: {
             const Ref<Storage>& storage = memory[result.index];
@@ -719,8 +732,11 @@ py::object ReplayProgram::build(size_t& at, const std::vector<Tensor>& tensors,
             if (result.is_differentiated) set_history(x, backward);
             else if (!result.node.empty()) set_history(x, Ref<Node>(new UsedNode(result.node)));
             x->requires_grad = result.requires_grad;
-            return py::reinterpret_steal<py::object>(wrap(std::move(x)));
+            auto object = py::reinterpret_steal<py::object>(wrap(std::move(x)));
+            built[own] = object.ptr();
+            return object;
         }
+        case Result::Kind::Again: return share(built[result.index]);
         case Result::Kind::Outside:
             return py::reinterpret_steal<py::object>(
                 wrap(Tensor(const_cast<TensorImpl*>(tensor_of(outside_[result.index], tensors)))));
@@ -729,13 +745,13 @@ py::object ReplayProgram::build(size_t& at, const std::vector<Tensor>& tensors,
             py::dict items;
             for (size_t i = 0; i < result.count; ++i)
                 items[PyList_GET_ITEM(result.object.ptr(), static_cast<Py_ssize_t>(i))] =
-                    build(at, tensors, memory, backward);
+                    build(at, tensors, memory, backward, built);
             return items;
         }
         default: {
             py::list items(result.count);
             for (size_t i = 0; i < result.count; ++i)
-                items[i] = build(at, tensors, memory, backward);
+                items[i] = build(at, tensors, memory, backward, built);
             if (result.kind == Result::Kind::List) return items;
             if (result.object.ptr() == reinterpret_cast<PyObject*>(&PyTuple_Type))
                 return py::tuple(items);

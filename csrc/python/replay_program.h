@@ -96,8 +96,9 @@ private:
         bool used = false, written = false, saved = false;
     };
     struct Result {
-        enum class Kind : uint8_t { Fresh, Outside, Value, Tuple, List, Dict } kind;
-        size_t index = 0;  // of what is outside, or of the memory
+        enum class Kind : uint8_t { Fresh, Again, Outside, Value, Tuple, List, Dict } kind;
+        size_t index =
+            0;  // of what is outside, of the memory, or of the result that is there again
         int64_t offset = 0;
         Ref<Shape> shape;
         DType dtype = DType::Bool;
@@ -120,6 +121,8 @@ private:
         DType dtype;
     };
     class Backward;
+    // By number of the result; null where it is no tensor.
+    using BuiltTensors = SmallVector<PyObject*, 8>;
 
     ReplayProgram(FunctionGuard function, Modes modes)
         : function_(std::move(function)),
@@ -135,7 +138,8 @@ private:
     bool overlaps(const std::vector<Tensor>& tensors) const;
     bool reads_grad_of(const Outside& owner) const;
     py::object build(size_t& at, const std::vector<Tensor>& tensors,
-                     const std::vector<Ref<Storage>>& memory, const Ref<Node>& backward) const;
+                     const std::vector<Ref<Storage>>& memory, const Ref<Node>& backward,
+                     BuiltTensors& built) const;
 
     FunctionGuard function_;
     Modes modes_;
