@@ -6,7 +6,9 @@
 
 #include "autograd/accumulate_grad.h"
 #include "autograd/saved_tensor.h"
+#include "formulas/javascript.h"
 #include "ops/copy.h"
+#include "ops/formula_use.h"
 #include "python/errors.h"
 #include "python/hooks.h"
 #include "python/interpreter.h"
@@ -118,6 +120,19 @@ PyObject* get_input_metadata(PyObject* self, void*) {
             result[i] =
                 py::make_tuple(py::cast(node.results[i].sizes()), py::cast(node.results[i].dtype));
         return result.release().ptr();
+    });
+}
+
+// ("mul", (None, 2.0)): the formula of an element-wise node and the numbers that it takes, or None.
+PyObject* get_formula_use(PyObject* self, void*) {
+    return guarded([&]() -> PyObject* {
+        const Node& node = node_behind(self);
+        auto use = unary_formula_use(node);
+        if (!use) use = binary_formula_use(node);
+        if (!use) Py_RETURN_NONE;
+        py::tuple numbers(use->numbers.size());
+        for (size_t i = 0; i < use->numbers.size(); ++i) numbers[i] = py::cast(use->numbers[i]);
+        return py::make_tuple(use->name, numbers).release().ptr();
     });
 }
 
@@ -329,6 +344,7 @@ void bind_nodes(py::module_& m) {
          nullptr},
         {"formula", get_formula, nullptr, "The derivative as text, or None.", nullptr},
         {"requires_grad", get_node_requires_grad, nullptr, "Always True.", nullptr},
+        {"_formula_use", get_formula_use, nullptr, nullptr, nullptr},
         {"_input_metadata", get_input_metadata, nullptr, nullptr, nullptr},
         {nullptr, nullptr, nullptr, nullptr, nullptr},
     };
@@ -363,6 +379,7 @@ void bind_nodes(py::module_& m) {
     node_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
     if (!node_type) throw py::error_already_set();
     m.attr("Node") = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(node_type));
+    m.def("_formulas_as_javascript", formulas::formulas_as_javascript);
     bind_saved_tensor_hooks(m);
 }
 
