@@ -1,0 +1,331 @@
+"""Reads the recorded graph of a tensor."""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tapegrad._C import Node, Tensor
+from tapegrad.autograd.grad_mode import no_grad
+from tapegrad.nn.modules.module import Module
+
+from .description import Array, Description, Item, Saved
+from .places import module_of, place_of
+
+__all__ = ["MAX_NUMBERS", "describe", "is_leaf", "nodes_of", "saved_tensors"]
+
+# Of larger tensors a picture does not have the elements.
+MAX_NUMBERS = 1024
+
+# The arguments of operations that are not element-wise, as their saved values are named; those
+# with "?" may be left out.
+_ARGUMENTS = {
+    "MmBackward0": ("self", "mat2"),
+    "BmmBackward0": ("self", "mat2"),
+    "MvBackward0": ("self", "vec"),
+    "DotBackward0": ("self", "tensor"),
+    "AddmmBackward0": ("self", "mat1", "mat2"),
+    "MseLossBackward0": ("self", "target"),
+    "BinaryCrossEntropyWithLogitsBackward0": ("self", "target"),
+    "NativeLayerNormBackward0": ("input", "weight?", "bias?"),
+    "EmbeddingBackward0": ("weight",),
+    "AddcmulBackward0": ("self", "tensor1", "tensor2"),
+    "WhereBackward0": ("self", "other"),
+    "NllLossBackward0": ("self",),
+}
+# The second operand of an element-wise one.
+_SECOND = ("other", "exponent", "min", "max", "weight")
+
+
+def is_leaf(node: Node) -> bool:
+    """Whether a node is the end of the graph at a tensor that gradients are added to."""
+    return node.name().endswith("AccumulateGrad")
+
+
+def nodes_of(root: Node | None) -> list[Node]:
+    """All nodes that lead to one, each behind those that its inputs came from.
+
+    Operations stand in the order in which they ran, and a leaf before the first of its users.
+    """
+    if root is None:
+        return []
+    users: dict[Node, list[Node]] = {root: []}
+    missing: dict[Node, int] = {}
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        inputs = {source for source, _ in node.next_functions if source is not None}
+        missing[node] = sum(not is_leaf(source) for source in inputs)
+        for source in inputs:
+            if source not in users:
+                users[source] = []
+                stack.append(source)
+            users[source].append(node)
+    ready = [
+        (n._sequence_nr(), i, n) for i, n in enumerate(users) if not (missing[n] or is_leaf(n))
+    ]
+    heapq.heapify(ready)
+    ordered: dict[Node, None] = {}
+    while ready:
+        _, _, node = heapq.heappop(ready)
+        for leaf, _ in node.next_functions:
+            if leaf is not None and is_leaf(leaf):
+                ordered.setdefault(leaf)
+        ordered[node] = None
+        for user in users[node]:
+            missing[user] -= 1
+            if not missing[user]:
+                heapq.heappush(ready, (user._sequence_nr(), id(user), user))
+    return list(ordered)
+
+
+def saved_tensors(node: Node) -> dict[str, Tensor]:
+    """The tensors that a node keeps, without those that were let go of or written over."""
+    found = {}
+    for attribute in dir(node):
+        if attribute.startswith("_saved_"):
+            try:
+                value = getattr(node, attribute)
+            except RuntimeError:
+                continue
+            if isinstance(value, Tensor):
+                found[attribute[len("_saved_") :]] = value
+    return found
+
+
+def _parameters(node: Node) -> dict[str, Any]:
+    """The numbers that a node keeps."""
+    found = {}
+    for attribute in dir(node):
+        if attribute.startswith("_saved_"):
+            try:
+                value = getattr(node, attribute)
+            except RuntimeError:
+                continue
+            if not isinstance(value, Tensor):
+                found[attribute[len("_saved_") :]] = (
+                    list(value) if isinstance(value, tuple) else value
+                )
+    return found
+
+
+def numbers_of(tensor: Tensor) -> Array | None:
+    """The elements, if they are not too many."""
+    if tensor.numel() > MAX_NUMBERS:
+        return None
+    return Array(tuple(tensor.shape), tensor.detach().reshape(-1).tolist())
+
+
+def _place_in_memory(tensor: Tensor) -> tuple[Any, ...]:
+    """What is the same for a tensor and for what the tape gives back of it."""
+    return tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype
+
+
+class _Reader:
+    def __init__(self, root: Tensor, names: Iterable[tuple[str, Tensor]]) -> None:
+        self.names: dict[tuple[Any, ...], str] = {}
+        self.constants: dict[tuple[Any, ...], int] = {}
+        self.variables: dict[Node, str] = {}  # names of results
+        for name, tensor in names:
+            self.names.setdefault(_place_in_memory(tensor), name)
+            if tensor.grad_fn is not None:
+                self.variables.setdefault(tensor.grad_fn, name)
+        self.items: list[Item] = []
+        self.numbers: dict[Node, int] = {}
+        self.known: dict[int, Tensor] = {}  # results of items
+        self.seen: set[int] = set()  # memory that has been counted
+        if root.grad_fn is None:
+            raise RuntimeError(
+                "there is no graph to draw: the tensor does not require grad and does not have "
+                "a grad_fn"
+            )
+        self.root = root
+
+    def read(self) -> Description:
+        for node in nodes_of(self.root.grad_fn):
+            self._add_leaf(node) if is_leaf(node) else self._add_operation(node)
+        # Nothing comes behind the root, of which all others are inputs.
+        self._know(len(self.items) - 1, self.root)
+        for number, tensor in self.known.items():
+            self.items[number].value = numbers_of(tensor)
+        return Description(self.items)
+
+    def _add(self, item: Item) -> int:
+        self.items.append(item)
+        return len(self.items) - 1
+
+    def _add_leaf(self, node: Node) -> None:
+        tensor = node.variable
+        item = Item(
+            self.names.get(_place_in_memory(tensor)) or "input",
+            shape=tuple(tensor.shape),
+            dtype=str(tensor.dtype).rpartition(".")[2],
+        )
+        if tensor.grad is not None:
+            item.grad = numbers_of(tensor.grad)
+        self.numbers[node] = number = self._add(item)
+        self._know(number, tensor)
+
+    def _add_operation(self, node: Node) -> None:
+        tensors, parameters = saved_tensors(node), _parameters(node)
+        use = node._formula_use
+        arguments = self._arguments(node, use)
+        inputs: list[int | None] = []
+        for i, (source, _) in enumerate(node.next_functions):
+            name = arguments[i] if i < len(arguments) else ""
+            value = next((tensors[n] for n in name.rstrip("?").split("|") if n in tensors), None)
+            if source is not None:
+                inputs.append(self.numbers[source])
+                if value is not None:
+                    self._know(self.numbers[source], value)
+            elif self._is_number(use, i) or (value is None and name.endswith("?")):
+                inputs.append(None)
+            else:
+                inputs.append(self._constant(value, bool(name)))
+        shape, dtype = node._input_metadata[0] if node._input_metadata else ((), "")
+        item = Item(
+            self.variables.get(node) or _short(node),
+            op=_plain(node.name()),
+            inputs=inputs,
+            shape=tuple(shape),
+            dtype=str(dtype).rpartition(".")[2],
+            rule=node.formula or "",
+            place=place_of(node),
+            module=module_of(node),
+            saved=[self._saved(name, tensor) for name, tensor in tensors.items()],
+        )
+        if use is not None:
+            item.formula, item.numbers = use[0], list(use[1])
+        item.parameters = {**parameters, **self._shown(item, tensors, use)}
+        if len(node._input_metadata) > 1:
+            item.notes.append(f"one of {len(node._input_metadata)} results is shown")
+        self.numbers[node] = number = self._add(item)
+        if "result" in tensors and len(node._input_metadata) == 1:
+            self._know(number, tensors["result"])
+
+    @staticmethod
+    def _arguments(node: Node, use: Any) -> tuple[str, ...]:
+        if use is not None:
+            return ("self", "|".join(_SECOND))
+        return _ARGUMENTS.get(node.name(), ("self",))
+
+    @staticmethod
+    def _is_number(use: Any, place: int) -> bool:
+        return use is not None and len(use[1]) == 2 and use[1][place] is not None
+
+    def _constant(self, value: Tensor | None, has_name: bool) -> int | None:
+        """The item of an operand through which no gradient flows."""
+        if not has_name and value is None:
+            return None
+        if value is None:
+            return self._add(Item("constant", wanted=False))
+        key = _place_in_memory(value)
+        if key not in self.constants:
+            item = Item(
+                self.names.get(key) or "constant",
+                wanted=False,
+                shape=tuple(value.shape),
+                dtype=str(value.dtype).rpartition(".")[2],
+            )
+            self.constants[key] = number = self._add(item)
+            self._know(number, value)
+        return self.constants[key]
+
+    def _know(self, number: int, tensor: Tensor) -> None:
+        item = self.items[number]
+        if tuple(tensor.shape) == item.shape:
+            self.known.setdefault(number, tensor)
+
+    def _saved(self, name: str, tensor: Tensor) -> Saved:
+        storage = tensor.untyped_storage()
+        first = storage.data_ptr() not in self.seen
+        self.seen.add(storage.data_ptr())
+        return Saved(name, tuple(tensor.shape), storage.nbytes() if first else 0)
+
+    @staticmethod
+    def _shown(item: Item, tensors: Mapping[str, Tensor], use: Any) -> dict[str, Any]:
+        """What an operation needs beside its inputs, where its saved numbers do not say it."""
+        if use is not None:
+            return {}
+        extra: dict[str, Any] = {
+            name: numbers_of(tensors[name]) for name in _VALUES if name in tensors
+        }
+        if item.op == "AddmmBackward0":
+            extra["transposed"] = "grad.mT @ mat1" in item.rule or item.rule.endswith("grad @ mat2")
+        elif item.op == "NllLossBackward0":
+            extra["weight"] = numbers_of(tensors["weight"]) if "weight" in tensors else None
+            mean = "total_weight" in tensors
+            extra["reduction"] = "mean" if mean else "none" if item.shape else "sum"
+        elif item.op == "MseLossBackward0":
+            extra["reduction"] = _reduction(item, "grad * 2)" in item.rule)
+        elif item.op == "BinaryCrossEntropyWithLogitsBackward0":
+            extra["reduction"] = _reduction(item, "grad *" in item.rule)
+        elif item.op == "NativeDropoutBackward0":
+            extra["mask"] = numbers_of(tensors["result1"])
+        elif item.op == "NativeLayerNormBackward0" and "result2" in tensors:
+            extra["eps"] = _layer_norm_eps(item, tensors["input"], tensors["result2"])
+        return extra
+
+
+# Saved tensors that are no inputs.
+_VALUES = ("condition", "target", "row_weight", "total_weight", "indices", "index")
+
+
+def _reduction(item: Item, is_sum: bool) -> str:
+    return "none" if item.shape else "sum" if is_sum else "mean"
+
+
+def _layer_norm_eps(item: Item, x: Tensor, rstd: Tensor) -> float:
+    """What was added to the variance, of which the tape has the inverse root of the sum."""
+    dims = [d for d, size in enumerate(rstd.shape) if size != x.shape[d]] or [-1]
+    with no_grad():
+        eps = (rstd.double() ** -2 - x.double().var(dims, correction=0, keepdim=True)).mean()
+    return float(f"{eps.item():.{5 if item.dtype == 'float64' else 0}e}")
+
+
+def _plain(name: str) -> str:
+    return name.rpartition(":")[2]
+
+
+def _short(node: Node) -> str:
+    """``"layer_norm"`` of NativeLayerNormBackward0."""
+    name = _plain(node.name()).partition("Backward")[0].removeprefix("Native")
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def _pairs(params: Any, prefix: str = "") -> list[tuple[str, Tensor]]:
+    """Names and tensors: of a module, a dict, or such pairs."""
+    if params is None:
+        return []
+    if hasattr(params, "named_parameters"):
+        items: Iterable[Any] = [*params.named_parameters(), *params.named_buffers()]
+    else:
+        items = params.items() if isinstance(params, Mapping) else params
+    return [(prefix + name, tensor) for name, tensor in items if isinstance(tensor, Tensor)]
+
+
+def _of_variables(variables: Mapping[str, Any]) -> list[tuple[str, Tensor]]:
+    """The tensors among variables of a program, and the parameters of its modules."""
+    found, modules = [], []
+    for name, value in variables.items():
+        if isinstance(value, Tensor):
+            found.append((name, value))
+        elif isinstance(value, Module):
+            modules += _pairs(value, f"{name}.")
+    return [*modules, *found]
+
+
+def describe(root: Tensor, params: Any = None, variables: Mapping[str, Any] = {}) -> Description:
+    """The graph that a tensor was computed by.
+
+    Args:
+        root: the tensor.
+        params: a module, or a dict or pairs of names and tensors.
+        variables: those of the caller: a tensor that `params` does not have is called by them.
+
+    Raises:
+        RuntimeError: the tensor has no graph.
+    """
+    return _Reader(root, [*_pairs(params), *_of_variables(variables)]).read()
