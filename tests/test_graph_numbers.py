@@ -14,6 +14,7 @@ import browser
 import tapegrad
 from tapegrad import _C
 from tapegrad.autograd._drawing import page, tape
+from tapegrad.autograd._nodes import is_leaf, nodes_of
 
 F = tapegrad.nn.functional
 S = tapegrad.special
@@ -49,10 +50,10 @@ def check(losses: dict[str, Any], folder: Path, tolerance: float = 1e-12) -> Non
     results = run(list(losses.values()), folder)
     for (name, loss), result in zip(losses.items(), results, strict=True):
         assert "values" in result, (name, result)
-        nodes = tape.nodes_of(loss.grad_fn)
+        nodes = nodes_of(loss.grad_fn)
         items = tape.describe(loss).items
         inputs = [i for i, item in enumerate(items) if item.kind == "input"]
-        leaves = [node.variable for node in nodes if tape.is_leaf(node)]
+        leaves = [node.variable for node in nodes if is_leaf(node)]
         grads = tapegrad.autograd.grad(loss.sum(), leaves)
         pairs = [(result["values"][-1], loss.detach())]
         pairs += [(result["grads"][i], g) for i, g in zip(inputs, grads, strict=True)]

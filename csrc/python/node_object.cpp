@@ -182,6 +182,38 @@ private:
     void add(const char* name) { names.append("_saved_" + std::string(name)); }
 };
 
+// All saved values, without running hooks: tensors by name, None for one that was let go of, written over or
+// packed; and numbers by name.
+class CollectSaved final : public SavedVisitor {
+public:
+    explicit CollectSaved(const Node& node) : node_(node) {}
+    void tensor(const char* name, const SavedTensor& value) override {
+        tensors[name] = py::none();
+        if (!value.storage()) return;
+        try {
+            tensors[name] = py::cast(value.unpack(node_));
+        } catch (const std::exception&) {
+        }
+    }
+    void value(const char* name, double value) override { numbers[name] = value; }
+    void value(const char* name, int64_t value) override { numbers[name] = value; }
+    void value(const char* name, bool value) override { numbers[name] = value; }
+    void value(const char* name, const Dims& value) override { numbers[name] = py::cast(value); }
+    void value(const char* name, const std::string& value) override { numbers[name] = value; }
+    py::dict tensors, numbers;
+
+private:
+    const Node& node_;
+};
+PyObject* get_saved_values(PyObject* self, void*) {
+    return guarded([&]() -> PyObject* {
+        Node& node = node_behind(self);
+        CollectSaved visitor(node);
+        node.visit_saved(visitor);
+        return py::make_tuple(visitor.tensors, visitor.numbers).release().ptr();
+    });
+}
+
 PyObject* node_getattr(PyObject* self, PyObject* name) {
     if (const char* text = PyUnicode_AsUTF8(name)) {
         const bool raw = std::strncmp(text, "_raw_saved_", 11) == 0;
@@ -345,6 +377,7 @@ void bind_nodes(py::module_& m) {
         {"formula", get_formula, nullptr, "The derivative as text, or None.", nullptr},
         {"requires_grad", get_node_requires_grad, nullptr, "Always True.", nullptr},
         {"_formula_use", get_formula_use, nullptr, nullptr, nullptr},
+        {"_saved_values", get_saved_values, nullptr, nullptr, nullptr},
         {"_input_metadata", get_input_metadata, nullptr, nullptr, nullptr},
         {nullptr, nullptr, nullptr, nullptr, nullptr},
     };

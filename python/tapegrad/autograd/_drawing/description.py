@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Array", "Description", "Item", "Place", "Saved"]
+from .._nodes import Place
+
+__all__ = ["Array", "Description", "Item", "Saved"]
 
 
 @dataclass
@@ -14,19 +16,6 @@ class Array:
 
     shape: tuple[int, ...]
     data: list[Any]
-
-
-@dataclass
-class Place:
-    """A line of the user's program."""
-
-    file: str
-    line: int
-    function: str = ""
-    text: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
 
 
 @dataclass

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,10 +9,10 @@ from tapegrad._C import Node, Tensor
 from tapegrad.autograd.grad_mode import no_grad
 from tapegrad.nn.modules.module import Module
 
+from .._nodes import is_leaf, module_of, nodes_of, operation_of, place_of, plain_name
 from .description import Array, Description, Item, Saved
-from .places import module_of, place_of
 
-__all__ = ["MAX_NUMBERS", "describe", "is_leaf", "nodes_of", "saved_tensors"]
+__all__ = ["MAX_NUMBERS", "describe"]
 
 # Of larger tensors a picture does not have the elements.
 MAX_NUMBERS = 1024
@@ -37,78 +35,6 @@ _ARGUMENTS = {
 }
 # The second operand of an element-wise one.
 _SECOND = ("other", "exponent", "min", "max", "weight")
-
-
-def is_leaf(node: Node) -> bool:
-    """Whether a node is the end of the graph at a tensor that gradients are added to."""
-    return node.name().endswith("AccumulateGrad")
-
-
-def nodes_of(root: Node | None) -> list[Node]:
-    """All nodes that lead to one, each behind those that its inputs came from.
-
-    Operations stand in the order in which they ran, and a leaf before the first of its users.
-    """
-    if root is None:
-        return []
-    users: dict[Node, list[Node]] = {root: []}
-    missing: dict[Node, int] = {}
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        inputs = {source for source, _ in node.next_functions if source is not None}
-        missing[node] = sum(not is_leaf(source) for source in inputs)
-        for source in inputs:
-            if source not in users:
-                users[source] = []
-                stack.append(source)
-            users[source].append(node)
-    ready = [
-        (n._sequence_nr(), i, n) for i, n in enumerate(users) if not (missing[n] or is_leaf(n))
-    ]
-    heapq.heapify(ready)
-    ordered: dict[Node, None] = {}
-    while ready:
-        _, _, node = heapq.heappop(ready)
-        for leaf, _ in node.next_functions:
-            if leaf is not None and is_leaf(leaf):
-                ordered.setdefault(leaf)
-        ordered[node] = None
-        for user in users[node]:
-            missing[user] -= 1
-            if not missing[user]:
-                heapq.heappush(ready, (user._sequence_nr(), id(user), user))
-    return list(ordered)
-
-
-def saved_tensors(node: Node) -> dict[str, Tensor]:
-    """The tensors that a node keeps, without those that were let go of or written over."""
-    found = {}
-    for attribute in dir(node):
-        if attribute.startswith("_saved_"):
-            try:
-                value = getattr(node, attribute)
-            except RuntimeError:
-                continue
-            if isinstance(value, Tensor):
-                found[attribute[len("_saved_") :]] = value
-    return found
-
-
-def _parameters(node: Node) -> dict[str, Any]:
-    """The numbers that a node keeps."""
-    found = {}
-    for attribute in dir(node):
-        if attribute.startswith("_saved_"):
-            try:
-                value = getattr(node, attribute)
-            except RuntimeError:
-                continue
-            if not isinstance(value, Tensor):
-                found[attribute[len("_saved_") :]] = (
-                    list(value) if isinstance(value, tuple) else value
-                )
-    return found
 
 
 def numbers_of(tensor: Tensor) -> Array | None:
@@ -169,7 +95,8 @@ class _Reader:
         self._know(number, tensor)
 
     def _add_operation(self, node: Node) -> None:
-        tensors, parameters = saved_tensors(node), _parameters(node)
+        saved, parameters = node._saved_values
+        tensors = {name: tensor for name, tensor in saved.items() if tensor is not None}
         use = node._formula_use
         arguments = self._arguments(node, use)
         inputs: list[int | None] = []
@@ -186,8 +113,8 @@ class _Reader:
                 inputs.append(self._constant(value, bool(name)))
         shape, dtype = node._input_metadata[0] if node._input_metadata else ((), "")
         item = Item(
-            self.variables.get(node) or _short(node),
-            op=_plain(node.name()),
+            self.variables.get(node) or operation_of(node),
+            op=plain_name(node),
             inputs=inputs,
             shape=tuple(shape),
             dtype=str(dtype).rpartition(".")[2],
@@ -283,16 +210,6 @@ def _layer_norm_eps(item: Item, x: Tensor, rstd: Tensor) -> float:
     with no_grad():
         eps = (rstd.double() ** -2 - x.double().var(dims, correction=0, keepdim=True)).mean()
     return float(f"{eps.item():.{5 if item.dtype == 'float64' else 0}e}")
-
-
-def _plain(name: str) -> str:
-    return name.rpartition(":")[2]
-
-
-def _short(node: Node) -> str:
-    """``"layer_norm"`` of NativeLayerNormBackward0."""
-    name = _plain(node.name()).partition("Backward")[0].removeprefix("Native")
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 def _pairs(params: Any, prefix: str = "") -> list[tuple[str, Tensor]]:

@@ -1,0 +1,92 @@
+"""What tools read of the nodes of a graph: their order, their names, and where they were made."""
+
+from __future__ import annotations
+
+import heapq
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from tapegrad._C import Node
+
+__all__ = ["Place", "is_leaf", "module_of", "nodes_of", "operation_of", "place_of", "plain_name"]
+
+
+@dataclass
+class Place:
+    """A line of the user's program."""
+
+    file: str
+    line: int
+    function: str = ""
+    text: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+def is_leaf(node: Node) -> bool:
+    """Whether a node is the end of the graph at a tensor that gradients are added to."""
+    return node.name().endswith("AccumulateGrad")
+
+
+def nodes_of(root: Node | None) -> list[Node]:
+    """All nodes that lead to one, each behind those that its inputs came from.
+
+    Operations stand in the order in which they ran, and a leaf before the first of its users.
+    """
+    if root is None:
+        return []
+    users: dict[Node, list[Node]] = {root: []}
+    missing: dict[Node, int] = {}
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        inputs = {source for source, _ in node.next_functions if source is not None}
+        missing[node] = sum(not is_leaf(source) for source in inputs)
+        for source in inputs:
+            if source not in users:
+                users[source] = []
+                stack.append(source)
+            users[source].append(node)
+    ready = [
+        (n._sequence_nr(), i, n) for i, n in enumerate(users) if not (missing[n] or is_leaf(n))
+    ]
+    heapq.heapify(ready)
+    ordered: dict[Node, None] = {}
+    while ready:
+        _, _, node = heapq.heappop(ready)
+        for leaf, _ in node.next_functions:
+            if leaf is not None and is_leaf(leaf):
+                ordered.setdefault(leaf)
+        ordered[node] = None
+        for user in users[node]:
+            missing[user] -= 1
+            if not missing[user]:
+                heapq.heappush(ready, (user._sequence_nr(), id(user), user))
+    return list(ordered)
+
+
+def plain_name(node: Node) -> str:
+    """The name of a node's kind without a namespace."""
+    return node.name().rpartition(":")[2]
+
+
+def operation_of(node: Node) -> str:
+    """``"layer_norm"`` of NativeLayerNormBackward0."""
+    name = plain_name(node).partition("Backward")[0].removeprefix("Native")
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def place_of(node: Any) -> Place | None:
+    """The user's line, if the node knows it."""
+    trace = getattr(node, "traceback", None)
+    if trace is None:
+        return None
+    return Place(trace.file, trace.line, trace.function or "", (trace.text or "").strip())
+
+
+def module_of(node: Any) -> str:
+    """The path of the module that was running, such as ``layers.2``; empty without one."""
+    trace = getattr(node, "traceback", None)
+    return getattr(trace, "module", None) or ""
