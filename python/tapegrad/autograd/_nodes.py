@@ -9,7 +9,16 @@ from typing import Any
 
 from tapegrad._C import Node
 
-__all__ = ["Place", "is_leaf", "module_of", "nodes_of", "operation_of", "place_of", "plain_name"]
+__all__ = [
+    "Place",
+    "argument_names",
+    "is_leaf",
+    "module_of",
+    "nodes_of",
+    "operation_of",
+    "place_of",
+    "plain_name",
+]
 
 
 @dataclass
@@ -76,6 +85,37 @@ def operation_of(node: Node) -> str:
     """``"layer_norm"`` of NativeLayerNormBackward0."""
     name = plain_name(node).partition("Backward")[0].removeprefix("Native")
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+# The arguments of operations that are not element-wise, as their saved values are named; those
+# with "?" may be left out.
+_ARGUMENTS = {
+    "MmBackward0": ("self", "mat2"),
+    "BmmBackward0": ("self", "mat2"),
+    "MvBackward0": ("self", "vec"),
+    "DotBackward0": ("self", "tensor"),
+    "AddmmBackward0": ("self", "mat1", "mat2"),
+    "MseLossBackward0": ("self", "target"),
+    "BinaryCrossEntropyWithLogitsBackward0": ("self", "target"),
+    "NativeLayerNormBackward0": ("input", "weight?", "bias?"),
+    "NativeBatchNormBackward0": ("input", "weight?", "bias?"),
+    "ConvolutionBackward0": ("input", "weight", "bias?"),
+    "EmbeddingBackward0": ("weight",),
+    "AddcmulBackward0": ("self", "tensor1", "tensor2"),
+    "WhereBackward0": ("self", "other"),
+    "ScaledDotProductFlashAttentionForCpuBackward0": ("query", "key", "value", "attn_mask?"),
+}
+# The second operand of an element-wise one.
+_SECOND = ("other", "exponent", "min", "max", "weight")
+
+
+def argument_names(node: Node) -> tuple[str, ...]:
+    """The names under which a node saves its arguments, if it does, in their order."""
+    if node._formula_use is None:
+        return _ARGUMENTS.get(node.name(), ("self",))
+    tensors, numbers = node._saved_values
+    second = next((name for name in _SECOND if name in tensors or name in numbers), "other")
+    return ("self", second)
 
 
 def place_of(node: Any) -> Place | None:

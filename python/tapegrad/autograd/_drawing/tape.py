@@ -9,32 +9,21 @@ from tapegrad._C import Node, Tensor
 from tapegrad.autograd.grad_mode import no_grad
 from tapegrad.nn.modules.module import Module
 
-from .._nodes import is_leaf, module_of, nodes_of, operation_of, place_of, plain_name
+from .._nodes import (
+    argument_names,
+    is_leaf,
+    module_of,
+    nodes_of,
+    operation_of,
+    place_of,
+    plain_name,
+)
 from .description import Array, Description, Item, Saved
 
 __all__ = ["MAX_NUMBERS", "describe"]
 
 # Of larger tensors a picture does not have the elements.
 MAX_NUMBERS = 1024
-
-# The arguments of operations that are not element-wise, as their saved values are named; those
-# with "?" may be left out.
-_ARGUMENTS = {
-    "MmBackward0": ("self", "mat2"),
-    "BmmBackward0": ("self", "mat2"),
-    "MvBackward0": ("self", "vec"),
-    "DotBackward0": ("self", "tensor"),
-    "AddmmBackward0": ("self", "mat1", "mat2"),
-    "MseLossBackward0": ("self", "target"),
-    "BinaryCrossEntropyWithLogitsBackward0": ("self", "target"),
-    "NativeLayerNormBackward0": ("input", "weight?", "bias?"),
-    "EmbeddingBackward0": ("weight",),
-    "AddcmulBackward0": ("self", "tensor1", "tensor2"),
-    "WhereBackward0": ("self", "other"),
-    "NllLossBackward0": ("self",),
-}
-# The second operand of an element-wise one.
-_SECOND = ("other", "exponent", "min", "max", "weight")
 
 
 def numbers_of(tensor: Tensor) -> Array | None:
@@ -98,11 +87,11 @@ class _Reader:
         saved, parameters = node._saved_values
         tensors = {name: tensor for name, tensor in saved.items() if tensor is not None}
         use = node._formula_use
-        arguments = self._arguments(node, use)
+        arguments = argument_names(node)
         inputs: list[int | None] = []
         for i, (source, _) in enumerate(node.next_functions):
             name = arguments[i] if i < len(arguments) else ""
-            value = next((tensors[n] for n in name.rstrip("?").split("|") if n in tensors), None)
+            value = tensors.get(name.rstrip("?"))
             if source is not None:
                 inputs.append(self.numbers[source])
                 if value is not None:
@@ -131,12 +120,6 @@ class _Reader:
         self.numbers[node] = number = self._add(item)
         if "result" in tensors and len(node._input_metadata) == 1:
             self._know(number, tensors["result"])
-
-    @staticmethod
-    def _arguments(node: Node, use: Any) -> tuple[str, ...]:
-        if use is not None:
-            return ("self", "|".join(_SECOND))
-        return _ARGUMENTS.get(node.name(), ("self",))
 
     @staticmethod
     def _is_number(use: Any, place: int) -> bool:
