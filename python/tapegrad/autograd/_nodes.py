@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import heapq
+import os
 import re
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +14,7 @@ from tapegrad._C import Node
 __all__ = [
     "Place",
     "argument_names",
+    "calling_places",
     "is_leaf",
     "module_of",
     "nodes_of",
@@ -130,3 +133,18 @@ def module_of(node: Any) -> str:
     """The path of the module that was running, such as ``layers.2``; empty without one."""
     trace = getattr(node, "traceback", None)
     return getattr(trace, "module", None) or ""
+
+
+_PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
+
+
+def calling_places() -> tuple[Place, ...]:
+    """The lines that are running, from the innermost on, without those of this package."""
+    places = []
+    frame = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        if not code.co_filename.startswith(_PACKAGE):
+            places.append(Place(code.co_filename, frame.f_lineno, code.co_name))
+        frame = frame.f_back  # type: ignore[assignment]
+    return tuple(places)

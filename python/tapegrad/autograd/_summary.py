@@ -168,12 +168,12 @@ def summary(model: Module, *inputs: Any, **kwargs: Any) -> ModelSummary:
         >>> from tapegrad import nn
         >>> model = nn.Sequential(nn.Linear(64, 32), nn.Tanh(), nn.Linear(32, 10))
         >>> print(tapegrad.autograd.summary(model, (8, 64)))
-        layer          output shape  parameters    saved  multiply-adds
-        -------------  ------------  ----------  -------  -------------
-        Sequential     [8, 10]                   3.07 kB         18.9 k
-          0: Linear    [8, 32]            2,080  2.05 kB         16.4 k
-          1: Tanh      [8, 32]                   1.02 kB
-          2: Linear    [8, 10]              330                  2.56 k
+        layer        output shape  parameters    saved  multiply-adds
+        -----------  ------------  ----------  -------  -------------
+        Sequential   [8, 10]                   3.07 kB         18.9 k
+          0: Linear  [8, 32]            2,080  2.05 kB         16.4 k
+          1: Tanh    [8, 32]                   1.02 kB
+          2: Linear  [8, 10]              330                  2.56 k
         <BLANKLINE>
         2,410 parameters, 2,410 of them trainable.
         The tape holds 3.07 kB after a forward pass of 18.9 k multiply-adds.
