@@ -3,9 +3,10 @@
 Example:
     >>> import tapegrad
     >>> from tapegrad.profiler import ProfilerActivity, profile, record_function
+    >>> x = tapegrad.ones(2)
     >>> with profile(activities=[ProfilerActivity.CPU]) as prof:
     ...     with record_function("forward"):
-    ...         y = tapegrad.ones(2).exp()
+    ...         y = x.exp()
     ...     prof.step()
     >>> [event.key for event in prof.key_averages()]
     ['aten::exp', 'forward']
