@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ import pytest
 
 import browser
 import tapegrad
+from op_row import Make, Op, outputs, prepare
+from op_table import TABLE
+from support import contiguous
 from tapegrad import _C
 from tapegrad.autograd._drawing import page, tape
 from tapegrad.autograd._nodes import is_leaf, nodes_of
@@ -45,29 +49,32 @@ def run(losses: list[Any], folder: Path) -> list[dict[str, Any]]:
     return browser.in_node(program, folder)
 
 
+def compare(name: str, loss: Any, result: dict[str, Any], tolerance: float) -> None:
+    nodes = nodes_of(loss.grad_fn)
+    inputs = [i for i, item in enumerate(tape.describe(loss).items) if item.kind == "input"]
+    leaves = [node.variable for node in nodes if is_leaf(node)]
+    grads = tapegrad.autograd.grad(loss.sum(), leaves)
+    pairs = [(result["values"][-1], loss.detach())]
+    pairs += [(result["grads"][i], g) for i, g in zip(inputs, grads, strict=True)]
+    for found, expected in pairs:
+        expected = expected.numpy()
+        assert tuple(found["shape"]) == expected.shape, name
+        scale = np.abs(expected[np.isfinite(expected)]).max(initial=1e-300)
+        np.testing.assert_allclose(
+            np.array(found["data"], dtype=float).reshape(expected.shape),
+            expected,
+            rtol=tolerance,
+            atol=tolerance * min(scale, 1),
+            err_msg=name,
+        )
+
+
 def check(losses: dict[str, Any], folder: Path, tolerance: float = 1e-12) -> None:
     """The page's values and gradients of leaves are the engine's."""
     results = run(list(losses.values()), folder)
     for (name, loss), result in zip(losses.items(), results, strict=True):
         assert "values" in result, (name, result)
-        nodes = nodes_of(loss.grad_fn)
-        items = tape.describe(loss).items
-        inputs = [i for i, item in enumerate(items) if item.kind == "input"]
-        leaves = [node.variable for node in nodes if is_leaf(node)]
-        grads = tapegrad.autograd.grad(loss.sum(), leaves)
-        pairs = [(result["values"][-1], loss.detach())]
-        pairs += [(result["grads"][i], g) for i, g in zip(inputs, grads, strict=True)]
-        for found, expected in pairs:
-            expected = expected.numpy()
-            assert tuple(found["shape"]) == expected.shape, name
-            scale = np.abs(expected[np.isfinite(expected)]).max(initial=1e-300)
-            np.testing.assert_allclose(
-                np.array(found["data"], dtype=float).reshape(expected.shape),
-                expected,
-                rtol=tolerance,
-                atol=tolerance * min(scale, 1),
-                err_msg=name,
-            )
+        compare(name, loss, result, tolerance)
 
 
 # Formulas ---------------------------------------------------------------------------------------
@@ -230,6 +237,39 @@ def test_a_constant_that_the_tape_does_not_keep(tmp_path: Path) -> None:
 def test_operations_that_the_page_does_not_know(tmp_path: Path) -> None:
     x = leaf(3, 3)
     assert run([tapegrad.linalg.det(x)], tmp_path)[0]["missing"] != []
+
+
+def losses_of(op: Op, in_place: bool) -> Iterator[Any]:
+    """Graphs of a row of the operator table."""
+    for sample in op.samples(Make("float64")):
+        args, kwargs = prepare(sample, lambda x, d: contiguous(x).requires_grad_(d and op.diff))
+        try:
+            if in_place:
+                got = getattr(args[0].clone(), op.inplace)(*args[1:], **kwargs)
+            else:
+                got = op.call(tapegrad, *args, **kwargs)
+        except (AttributeError, RuntimeError):
+            continue  # this sample has no form in place
+        for result in outputs(got):
+            if isinstance(result, tapegrad.Tensor) and result.requires_grad:
+                weights = tapegrad.rand(result.shape, dtype=tapegrad.float64)
+                yield (result * weights).sum()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_operators_are_computed_right_or_not_at_all(tmp_path: Path) -> None:
+    """All rows of the operator table; the page knows more than half of their graphs."""
+    losses = {}
+    for op in TABLE:
+        if "float64" in op.dtypes:
+            for in_place in (False, True) if op.inplace else (False,):
+                for i, loss in enumerate(losses_of(op, in_place)):
+                    losses[f"{op.name}{'_' * in_place} {i}"] = loss
+    results = dict(zip(losses, run([*losses.values()], tmp_path), strict=True))
+    known = {name: result for name, result in results.items() if "values" in result}
+    assert len(known) > 0.5 * len(losses) > 1000
+    for name, result in known.items():
+        compare(name, losses[name], result, 1e-10)
 
 
 # Random graphs ----------------------------------------------------------------------------------

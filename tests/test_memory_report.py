@@ -169,6 +169,8 @@ PRODUCTS = {
     "mv": (lambda: leaf(3, 4) @ leaf(4), 12),
     "dot": (lambda: leaf(4) @ leaf(4), 4),
     "linear": (lambda: F.linear(tapegrad.ones(3, 4), leaf(5, 4), leaf(5)), 60),
+    "linear without bias": (lambda: F.linear(leaf(3, 4), leaf(5, 4)), 60),
+    "mm with a constant": (lambda: leaf(3, 4) @ tapegrad.ones(4, 5), 60),
     "linear of a frozen layer": (lambda: F.linear(leaf(3, 4), tapegrad.ones(5, 4), leaf(5)), 60),
     "conv2d": (lambda: F.conv2d(leaf(2, 3, 8, 8), leaf(4, 3, 3, 3)), 2 * 4 * 36 * 27),
     "grouped conv1d": (lambda: F.conv1d(leaf(1, 4, 8), leaf(4, 2, 3), groups=2), 4 * 6 * 2 * 3),

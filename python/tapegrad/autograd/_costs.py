@@ -14,7 +14,7 @@ __all__ = ["multiply_adds", "readable_bytes", "readable_count", "result_bytes", 
 
 _INNER = {
     # operation: saved values whose last dimension is summed over, or the one before it
-    "MmBackward0": (("self", -1), ("mat2", -2)),
+    "MmBackward0": (("self", -1), ("mat1", -1)),
     "BmmBackward0": (("self", -1), ("mat2", -2)),
     "BaddbmmBackward0": (("batch1", -1), ("batch2", -2)),
     "AddmmBackward0": (("mat1", -1),),
@@ -50,7 +50,7 @@ def multiply_adds(node: Node) -> int:
     for saved, dim in _INNER.get(name, ()):
         if saved in shapes:
             return _result(node) * shapes[saved][dim]
-    if name == "AddmmBackward0" and "mat2" in shapes:
+    if name in ("AddmmBackward0", "MmBackward0") and "mat2" in shapes:
         # Of a linear layer, or as it stands: the dimension that the result does not have.
         columns = node._input_metadata[0][0][-1]
         rows, last = shapes["mat2"]

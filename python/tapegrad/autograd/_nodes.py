@@ -114,9 +114,13 @@ _SECOND = ("other", "exponent", "min", "max", "weight")
 
 def argument_names(node: Node) -> tuple[str, ...]:
     """The names under which a node saves its arguments, if it does, in their order."""
-    if node._formula_use is None:
-        return _ARGUMENTS.get(node.name(), ("self",))
     tensors, numbers = node._saved_values
+    if node._formula_use is None:
+        names = _ARGUMENTS.get(node.name(), ("self",))
+        # A linear layer without a bias is a product whose first factor has another name.
+        if plain_name(node) == "MmBackward0" and "mat1" in tensors:
+            return ("mat1", "mat2")
+        return names
     second = next((name for name in _SECOND if name in tensors or name in numbers), "other")
     return ("self", second)
 

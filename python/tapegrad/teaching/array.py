@@ -120,9 +120,9 @@ class Tensor:
 
     def _repr_html_(self) -> str:
         """Its graph, as a notebook shows it."""
-        from tapegrad.autograd.graph import draw
+        from tapegrad.autograd._drawing import Picture
 
-        return draw(self)._repr_html_()
+        return Picture(self)._repr_html_()
 
     # Arithmetic.
 

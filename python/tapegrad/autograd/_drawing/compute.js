@@ -23,7 +23,7 @@ function each(shape, visit) {
     for (let d = shape.length - 1; d >= 0 && ++at[d] === shape[d]; d--) at[d] = 0;
   }
 }
-const place = (steps, at) => at.reduce((sum, index, d) => sum + index * steps[d], 0);
+const place = (steps, at) => at.reduce((sum, index, d) => sum + index * (steps[d] ?? 0), 0);
 
 function broadcast(...shapes) {
   const dims = Math.max(...shapes.map((s) => s.length));
@@ -73,10 +73,10 @@ function sum_over(x, dims) {
 }
 // The elements of each group that is reduced: their places in x, in order.
 function groups(shape, dims) {
-  const steps = strides(kept(shape, dims)), found = [];
+  const to = kept(shape, dims), steps = strides(to);
+  const found = Array.from({ length: count(to) }, () => []);
   each(shape, (i, at) => {
-    const to = at.reduce((sum, index, d) => sum + (dims.includes(d) ? 0 : index * steps[d]), 0);
-    (found[to] ??= []).push(i);
+    found[at.reduce((sum, index, d) => sum + (dims.includes(d) ? 0 : index * steps[d]), 0)].push(i);
   });
   return found;
 }
@@ -114,7 +114,7 @@ function variance_slopes(part, node) {
   const mean = average(part), n = part.length - node.saved.correction;
   return part.map((v) => (2 / n) * (v - mean));
 }
-const largest = (part) => part.reduce(maximum);
+const largest = (part) => part.reduce(maximum, -Infinity);
 function exp_sum_log(part) {
   const top = largest(part);
   return isinf(top) ? top : top + log(total(part.map((v) => exp(v - top))));
@@ -123,7 +123,7 @@ const norm = {
   1: [(part) => total(part.map(abs)), (part) => part.map(sign)],
   2: [(part) => hypot(...part), (part, y) => part.map((v) => (y === 0 ? 0 : v / y))],
   Infinity: [
-    (part) => part.map(abs).reduce(maximum),
+    (part) => part.map(abs).reduce(maximum, 0),
     (part, y) => shared_by(part.map(abs), y).map((s, i) => s * sign(part[i])),
   ],
 };
@@ -140,7 +140,7 @@ function permute(x, dims) {
 }
 // Of matrices, or of as many as the leading dimension has.
 function matmul(a, b) {
-  const [n, inner] = a.shape.slice(-2), m = b.shape[b.shape.length - 1];
+  const inner = a.shape.at(-1), n = a.shape.at(-2) ?? 1, m = b.shape.at(-1);
   const out = filled([...a.shape.slice(0, -1), m], 0);
   for (let row = 0; row < count(a.shape) / inner; row++) {
     const batch = b.shape.length > 2 ? Math.floor(row / n) * inner * m : 0;
@@ -156,6 +156,13 @@ const product = {
   forward: (node, a, b) => matmul(a, b),
   backward: (node, g, y, a, b) => [matmul(g, mT(b)), matmul(mT(a), g)],
 };
+// Of a linear layer: rows of any number of dimensions times a matrix that is transposed.
+const linear = {
+  forward: (node, a, b) => matmul(a, mT(b)),
+  backward: (node, g, y, a, b) => [matmul(g, b), matmul(mT(as_rows(g)), as_rows(a))],
+};
+const as_rows = (x) => reshape(x, [count(x.shape.slice(0, -1)), x.shape.at(-1)]);
+const product_of = (node) => (node.saved.transposed ? linear : product);
 const column = (x) => reshape(x, [x.shape[0], 1]);
 const row = (x) => reshape(x, [1, x.shape[0]]);
 
@@ -192,6 +199,7 @@ const permuted = (dims_of) =>
   });
 const swapped = (node, shape) => {
   const dims = [...shape.keys()];
+  if (dims.length < 2) return dims;
   const a = wrapped(node.saved.dim0 ?? 0, shape.length), b = wrapped(node.saved.dim1 ?? 1, shape.length);
   [dims[a], dims[b]] = [dims[b], dims[a]];
   return dims;
@@ -255,7 +263,7 @@ function reduced(node, losses, n) {
 const rows_of = (x) =>
   Array.from({ length: x.shape[0] }, (_, i) => x.data.slice(i * x.shape[1], (i + 1) * x.shape[1]));
 const total_weight = (node) =>
-  node.saved.reduction === "mean" ? node.saved.total_weight.data[0] : 1;
+  node.saved.total_weight ? node.saved.total_weight.data[0] : 1;
 
 // The dimensions of layer_norm, and its numbers.
 const normalized = (node, x) =>
@@ -314,7 +322,10 @@ const operations = {
     backward: (node, g) => [along((part) => part.map((_, i) => total(part.slice(i))))(node, g)],
   },
 
-  MmBackward0: product,
+  MmBackward0: {
+    forward: (node, a, b) => product_of(node).forward(node, a, b),
+    backward: (node, ...values) => product_of(node).backward(node, ...values),
+  },
   BmmBackward0: product,
   MvBackward0: {
     forward: (node, a, v) => reshape(matmul(a, column(v)), node.shape),
@@ -328,13 +339,17 @@ const operations = {
     backward: (node, g, y, a, b) => [scaled(b, g.data[0]), scaled(a, g.data[0])],
   },
   AddmmBackward0: {
-    forward: (node, bias, a, b) =>
-      zip((x, y) => x + y, matmul(a, node.saved.transposed ? mT(b) : b), bias),
-    backward: (node, g, y, bias, a, b) => [
-      sum_to(g, bias.shape),
-      matmul(g, node.saved.transposed ? b : mT(b)),
-      node.saved.transposed ? matmul(mT(g), a) : matmul(mT(a), g),
-    ],
+    forward(node, bias, a, b) {
+      const { alpha = 1, beta = 1 } = node.saved;
+      return zip((x, y) => alpha * x + (beta && beta * y), product_of(node).forward(node, a, b), bias);
+    },
+    backward(node, g, y, bias, a, b) {
+      const { alpha = 1, beta = 1 } = node.saved;
+      return [
+        scaled(sum_to(g, bias.shape), beta),
+        ...product_of(node).backward(node, scaled(g, alpha), null, a, b),
+      ];
+    },
   },
 
   ViewBackward0: same,
@@ -390,19 +405,19 @@ const operations = {
   // ignored.
   NllLossBackward0: {
     forward(node, x) {
-      const { target, row_weight, weight } = node.saved, weights = (row_weight ?? weight).data;
+      const { target, of_logits, weights } = node.saved;
       const losses = rows_of(x).map((part, i) => {
-        if (weights[i] === 0) return 0;
-        return -weights[i] * (row_weight ? log_softmax_of(part) : part)[target.data[i]];
+        if (weights.data[i] === 0) return 0;
+        return -weights.data[i] * (of_logits ? log_softmax_of(part) : part)[target.data[i]];
       });
       return reduced(node, array(target.shape, losses), total_weight(node));
     },
     backward(node, g, y, x) {
-      const { target, row_weight, weight } = node.saved, weights = (row_weight ?? weight).data;
+      const { target, of_logits, weights } = node.saved;
       const slopes = rows_of(x).map((part, i) => {
-        const factor = (g.data[g.data.length > 1 ? i : 0] * weights[i]) / total_weight(node);
-        const shares = row_weight ? softmax_of(part) : part.map(() => 0);
-        return weights[i] === 0 ? part.map(() => 0)
+        const factor = (g.data[node.shape.length ? i : 0] * weights.data[i]) / total_weight(node);
+        const shares = of_logits ? softmax_of(part) : part.map(() => 0);
+        return weights.data[i] === 0 ? part.map(() => 0)
           : shares.map((p, c) => factor * (p - (c === target.data[i] ? 1 : 0)));
       });
       return [array(x.shape, slopes.flat())];
@@ -502,10 +517,12 @@ function is_odd(node, { nodes }) {
   const given = (name) => node.saved?.[name];
   if (node.op === "LinalgVectorNormBackward0") return !norm[given("ord")];
   if (node.op === "NllLossBackward0")
-    return nodes[node.inputs[0]].shape.length !== 2 || !(given("row_weight") || given("weight"));
+    return nodes[node.inputs[0]].shape.length !== 2 || given("smooth");
+  if (node.op === "BinaryCrossEntropyWithLogitsBackward0") return given("weighted");
   if (node.op === "IndexBackward0") {
     const rows = nodes[node.inputs[0]].shape, { indices } = node.saved;
-    return !indices || count(node.shape) !== count(indices.shape) * count(rows.slice(1));
+    if (indices && indices.data.some((i) => typeof i === "boolean")) return true;
+    return indices && count(node.shape) !== count(indices.shape) * count(rows.slice(1));
   }
   return false;
 }
@@ -522,6 +539,12 @@ const solvers = {
   sub: [(y, a, b) => zip((v, other) => v + other, y, b), (y, a) => zip((v, other) => other - v, y, a)],
   WhereBackward0: [(y) => y, (y) => y],
 };
+// What an operation needs beside its inputs.
+const NEEDS = {
+  WhereBackward0: ["condition"], NllLossBackward0: ["target", "weights"], NativeLayerNormBackward0: ["eps"],
+  NativeDropoutBackward0: ["mask"], EmbeddingBackward0: ["indices"], IndexBackward0: ["indices"],
+  GatherBackward0: ["index"],
+};
 // Fills in constants that can be found; gives the label of an operation whose operand cannot, or null.
 function complete(graph) {
   const values = [];
@@ -530,6 +553,8 @@ function complete(graph) {
       values[i] = node.value;
       continue;
     }
+    const has = (name) => node.saved[name] !== undefined && node.saved[name] !== null;
+    if (!(NEEDS[node.op] ?? []).every(has)) return node.label;
     const inputs = node.inputs.map((input) => (input === null ? null : values[input]));
     for (const [k, input] of node.inputs.entries()) {
       if (input === null || values[input]) continue;

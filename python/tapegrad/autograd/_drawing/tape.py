@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -94,7 +95,7 @@ class _Reader:
             value = tensors.get(name.rstrip("?"))
             if source is not None:
                 inputs.append(self.numbers[source])
-                if value is not None:
+                if value is not None and len(source._input_metadata) == 1:
                     self._know(self.numbers[source], value)
             elif self._is_number(use, i) or (value is None and name.endswith("?")):
                 inputs.append(None)
@@ -162,25 +163,36 @@ class _Reader:
         extra: dict[str, Any] = {
             name: numbers_of(tensors[name]) for name in _VALUES if name in tensors
         }
-        if item.op == "AddmmBackward0":
-            extra["transposed"] = "grad.mT @ mat1" in item.rule or item.rule.endswith("grad @ mat2")
+        if item.op in ("AddmmBackward0", "MmBackward0"):
+            extra["transposed"] = _LINEAR.search(item.rule) is not None
         elif item.op == "NllLossBackward0":
-            extra["weight"] = numbers_of(tensors["weight"]) if "weight" in tensors else None
+            of_logits = "row_weight" in tensors
+            weights = tensors.get("row_weight" if of_logits else "weight")
+            extra["of_logits"] = of_logits
+            extra["smooth"] = of_logits and _NOT_SMOOTH.search(item.rule) is None
+            extra["weights"] = None if weights is None else numbers_of(weights)
             mean = "total_weight" in tensors
             extra["reduction"] = "mean" if mean else "none" if item.shape else "sum"
         elif item.op == "MseLossBackward0":
             extra["reduction"] = _reduction(item, "grad * 2)" in item.rule)
         elif item.op == "BinaryCrossEntropyWithLogitsBackward0":
             extra["reduction"] = _reduction(item, "grad *" in item.rule)
-        elif item.op == "NativeDropoutBackward0":
+            extra["weighted"] = "weight" in tensors or "pos_weight" in tensors
+        elif item.op == "NativeDropoutBackward0" and "result1" in tensors:
             extra["mask"] = numbers_of(tensors["result1"])
-        elif item.op == "NativeLayerNormBackward0" and "result2" in tensors:
+        elif item.op == "NativeLayerNormBackward0" and {"input", "result2"} <= tensors.keys():
             extra["eps"] = _layer_norm_eps(item, tensors["input"], tensors["result2"])
         return extra
 
 
 # Saved tensors that are no inputs.
-_VALUES = ("condition", "target", "row_weight", "total_weight", "indices", "index")
+_VALUES = ("condition", "target", "total_weight", "indices", "index")
+
+
+# What derivatives say of forms of operations: a product with a transposed matrix, as of a linear
+# layer, and cross-entropy without label smoothing.
+_LINEAR = re.compile(r"grad @ mat2(?!\.mT)|grad\.mT @ ")
+_NOT_SMOOTH = re.compile(r"row_weight, -?\d+, 0\)")
 
 
 def _reduction(item: Item, is_sum: bool) -> str:

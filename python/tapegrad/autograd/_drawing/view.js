@@ -33,7 +33,8 @@
   if (!dead) {
     results = engine.run(graph);
     if (!agrees(results.values[root], given[root])) {
-      dead = "it gives other numbers than the engine had, so an input has been changed since";
+      dead = "it gives other numbers than the engine had, so an input has been changed since, " +
+        "or an operation has a form that the page does not know";
       results = { values: given, grads: nodes.map((node) => node.grad), shares: nodes.map(() => []) };
     }
   }
