@@ -40,7 +40,7 @@ def run(losses: list[Any], folder: Path) -> list[dict[str, Any]]:
     """What the page's program makes of graphs."""
     graphs = [page.graph_data(tape.describe(loss)) for loss in losses]
     program = f"""{page.engine_source()}
-      const result = {page._literal(graphs)}.map((graph) => {{
+      const result = {page.as_javascript(graphs)}.map((graph) => {{
         const missing = engine.missing(graph);
         if (missing.length) return {{missing}};
         const unknown = engine.complete(graph);

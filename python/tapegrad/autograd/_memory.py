@@ -172,12 +172,13 @@ class MemoryReport:
                     gradients[source] = result_bytes(self._entries[source].node)
                     alive += gradients[source]
             for node, _ in entry.node.next_functions:
-                if node is not None and is_leaf(node):
-                    alive += gradients.setdefault(-1 - id(node), result_bytes(node))
+                if node is not None and is_leaf(node) and -1 - id(node) not in gradients:
+                    # Gradients of leaves stay.
+                    gradients[-1 - id(node)] = result_bytes(node)
+                    alive += result_bytes(node)
             peak = max(peak, held + alive)
             alive -= gradients.pop(number, 0)
             held -= entry.bytes
-            # Gradients of leaves stay; they are counted once.
         return peak
 
     # ------------------------------------------------------------------------------ the advice
@@ -219,7 +220,7 @@ class MemoryReport:
 
     def _freed(self, numbers: Iterable[int]) -> int:
         """What a checkpoint around operations saves: it holds their inputs, and nothing else."""
-        inside = set(numbers)
+        inside, held = set(numbers), set(self._makers.values())
         freed, inputs = 0, set()
         for address, holders in self._holders.items():
             if not inside.issuperset(holders):
@@ -231,14 +232,10 @@ class MemoryReport:
                 inputs.add(maker)
         for number in inside:
             for source in self._entries[number].inputs:
-                if source not in inside and source not in inputs and not self._is_held(source):
+                if source not in inside and source not in inputs and source not in held:
                     inputs.add(source)
                     freed -= result_bytes(self._entries[source].node)
         return max(freed, 0)
-
-    def _is_held(self, number: int) -> bool:
-        """Whether somebody keeps the result of an operation anyway."""
-        return number in self._makers.values()
 
     def _about_sums_of_losses(self, root: Tensor) -> list[str]:
         """A loss that was added up over many steps."""

@@ -136,8 +136,7 @@ def draw(root: Any, params: Any = None, *, title: str | None = None) -> Picture:
     Args:
         root: a tensor with a graph, or a value of `tapegrad.teaching`.
         params: names for tensors: a module, or a dict or pairs of names and tensors. Tensors
-        without
-            a name in it are called as the caller's variables. Default: None.
+            without a name in it are called as the caller's variables. Default: None.
         title: of the picture. Default: None, "The graph of" the tensor's name.
 
     Returns:

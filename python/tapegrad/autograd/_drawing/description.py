@@ -78,7 +78,6 @@ class Description:
     """Items, inputs before their users; the last is the root."""
 
     items: list[Item]
-    title: str = ""
 
     @property
     def root(self) -> int:

@@ -84,10 +84,9 @@ def _boxes(description: Description) -> Group:
     A module's box has the operations that ran one after the other in one of its calls, so between
     boxes edges go one way.
     """
-    root = Group(title=description.title)
+    root = Group()
     open_boxes = [root]
     path: tuple[str, ...] = ()
-    home: dict[int, tuple[Group, ...]] = {}
     for number, item in enumerate(description.items):
         if not item.op:
             continue
@@ -102,7 +101,6 @@ def _boxes(description: Description) -> Group:
             open_boxes.append(box)
         path = new
         open_boxes[-1].units.append(Unit(number))
-        home[number] = tuple(open_boxes)
     _open_single(root)
     _divide(root)
     _place_inputs(description, root)
@@ -333,16 +331,13 @@ def place(box: Group) -> None:
 def arrange(
     description: Description,
     fold: Callable[[Group, int], bool] | None = None,
-    size: Callable[[Item], tuple[float, float]] = item_size,
 ) -> Group:
     """Lay out a graph.
 
     Args:
         description: the graph.
         fold: says of a box and its depth whether it is folded. Default: None, all of graphs with
-        more
-            than 60 items.
-        size: the width and height of an item.
+            more than 60 items.
 
     Returns:
         The outermost box.
@@ -362,7 +357,7 @@ def arrange(
                 unit.folded = fold(unit, depth)
                 lay_out(unit, depth + 1)
             elif unit.item is not None:
-                unit.width, unit.height = size(description.items[unit.item])
+                unit.width, unit.height = item_size(description.items[unit.item])
         near = _make_layers(box, edges[id(box)])
         _order(box.layers, near)
         _coordinates(box, near)

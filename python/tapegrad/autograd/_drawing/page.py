@@ -13,7 +13,7 @@ from tapegrad import _C
 from .description import Array, Description, Item
 from .layout import Group
 
-__all__ = ["engine_source", "graph_data", "page"]
+__all__ = ["as_javascript", "engine_source", "graph_data", "page"]
 
 
 def _file(name: str) -> str:
@@ -69,7 +69,7 @@ def graph_data(description: Description) -> dict[str, Any]:
     return {"nodes": [_item(item) for item in description.items], "root": description.root}
 
 
-def _literal(data: Any) -> str:
+def as_javascript(data: Any) -> str:
     """Data as JavaScript, which knows NaN and Infinity, safe inside of a page."""
     text = json.dumps(data, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
@@ -93,7 +93,9 @@ def _groups(group: Group) -> dict[str, Any]:
 def page(description: Description, layout: Group, title: str, notes: Iterable[str] = ()) -> str:
     """The text of the HTML file."""
     graph = graph_data(description) | {"notes": list(notes), "layout": _groups(layout)}
-    program = "\n".join([engine_source(), f"const graph = {_literal(graph)};", _file("view.js")])
+    program = "\n".join(
+        [engine_source(), f"const graph = {as_javascript(graph)};", _file("view.js")]
+    )
     return (
         _file("page.html")
         .replace("{{title}}", html.escape(title))

@@ -56,8 +56,7 @@ class Picture:
 
         Args:
             depth: how deep boxes are open; 0 for none. Default: None, all of a graph with up to 60
-            items
-                and none of a larger one.
+                items and none of a larger one.
         """
         fold = None if depth is None else lambda box, level: level >= depth
         return svg(self._description, self._arranged(fold))
