@@ -72,6 +72,23 @@ def test_a_report_says_why() -> None:
     assert "parameters and other leaves" in text
 
 
+class Doubled(tapegrad.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        result = 2 * x
+        ctx.save_for_backward(result)
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        return 2 * grad
+
+
+def test_custom_functions_hold_what_they_save() -> None:
+    (row,) = memory_report(Doubled.apply(leaf(100)).sum()).rows
+    assert (row.operation, row.saved, row.bytes) == ("doubled", ("saved_tensors[0]",), 400)
+
+
 def test_losses_that_are_added_up() -> None:
     w = leaf(10)
     total: Any = 0.0

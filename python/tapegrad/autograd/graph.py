@@ -10,7 +10,6 @@ import threading
 import weakref
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tapegrad import _C
@@ -18,6 +17,8 @@ from tapegrad._C import Node, Tensor
 from tapegrad.autograd.grad_mode import enable_grad, no_grad
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ._drawing import Picture
 
 __all__ = [
