@@ -60,6 +60,25 @@ def test_operations_say_what_they_are() -> None:
     assert [(kept.name, kept.shape, kept.bytes) for kept in item.saved] == [("result", (3, 4), 48)]
 
 
+@pytest.mark.skipif(not hasattr(graph.Node, "traceback"), reason="nodes do not know their lines")
+def test_lines_and_modules_are_shown() -> None:
+    model = nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.Linear(3, 3), nn.Tanh()))
+    x = tapegrad.ones(1, 2)
+    loss = model(x).sum()  # the line of the sum
+    picture = graph.draw(loss)
+    items = {item.label: item for item in picture._description.items}
+    place = items["loss"].place
+    assert place is not None and place.file == __file__
+    assert place.text == "loss = model(x).sum()  # the line of the sum"
+    assert items["tanh"].module == "1.1"
+    assert '"module":"1.1"' in picture.html() and f'"line":{place.line}' in picture.html()
+    assert "1" in [
+        unit.title
+        for unit in layout.arrange(picture._description).units
+        if isinstance(unit, layout.Group)
+    ]
+
+
 def test_shared_memory_is_counted_once() -> None:
     x = tapegrad.ones(100, requires_grad=True)
     items = graph.draw((x * x) * x.view(10, 10).sum())._description.items

@@ -89,6 +89,23 @@ def test_custom_functions_hold_what_they_save() -> None:
     assert (row.operation, row.saved, row.bytes) == ("doubled", ("saved_tensors[0]",), 400)
 
 
+@pytest.mark.skipif(
+    not hasattr(tapegrad.autograd.graph.Node, "traceback"), reason="nodes do not know their lines"
+)
+def test_the_line_that_holds_most() -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.Tanh())
+    x = leaf(100, 4)
+    small = model(x)
+    large = small.repeat(1, 10).exp()  # holds most
+    report = memory_report(large.sum())
+    first = report.rows[0]
+    assert first.place is not None and first.place.file == __file__
+    assert first.place.text == "large = small.repeat(1, 10).exp()  # holds most"
+    assert first.bytes == 16_000 == next(iter(report.by_line().values()))
+    assert report.by_module()["1"] == 1600
+    assert f"{first.place}" in str(report)
+
+
 def test_losses_that_are_added_up() -> None:
     w = leaf(10)
     total: Any = 0.0

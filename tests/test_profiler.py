@@ -84,6 +84,20 @@ def test_the_line_that_takes_the_time() -> None:
     assert cheap.forward < first.forward and cheap.calls == 2
 
 
+@pytest.mark.skipif(
+    not hasattr(tapegrad.autograd.graph.Node, "traceback"), reason="nodes do not know their lines"
+)
+def test_the_backward_pass_of_a_graph_from_before() -> None:
+    x = tapegrad.randn(50, 50, requires_grad=True)
+    model = nn.Sequential(nn.Linear(50, 50), nn.Tanh())
+    y = heavy(model(x))
+    with profile() as prof:
+        y.backward()
+    rows = {row.key: row for row in prof.by_line()}
+    assert rows[line_after("# heavy", heavy)].backward > 0
+    assert {row.key for row in prof.by_module()} == {"0", "1"}
+
+
 def test_self_times_add_up() -> None:
     x = tapegrad.randn(50, 50, requires_grad=True)
     with profile() as prof, record_function("outer"):

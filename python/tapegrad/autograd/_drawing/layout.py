@@ -155,19 +155,18 @@ def _common(paths: Sequence[tuple[Group, ...]]) -> tuple[Group, ...]:
 
 
 def _place_inputs(description: Description, root: Group) -> None:
-    """An input goes into the innermost box that has all its users."""
+    """An input goes into the innermost box that has all its users.
+
+    Inputs stand in the order of the operands that they are.
+    """
     homes = _homes(root)
-    users = defaultdict(list)
+    users: dict[int, list[int]] = defaultdict(list)
     for number, item in enumerate(description.items):
         for source in item.inputs:
-            if source is not None:
+            if source is not None and not description.items[source].op:
                 users[source].append(number)
-    for number, item in enumerate(description.items):
-        if item.op:
-            continue
-        around = [homes[user] for user in users[number]]
-        box = _common(around)[-1] if around else root
-        box.units.append(Unit(number))
+    for source, numbers in users.items():
+        _common([homes[user] for user in numbers])[-1].units.append(Unit(source))
 
 
 # ------------------------------------------------------------------------------------ layers
