@@ -7,7 +7,6 @@ PyQt6-WebEngine``).
 from __future__ import annotations
 
 import html
-import importlib.util
 import json
 import os
 import re
@@ -25,10 +24,9 @@ CHROMIUM = next(
 
 
 def _has_qt() -> bool:
-    try:
-        return importlib.util.find_spec("PyQt6.QtWebEngineCore") is not None
-    except ModuleNotFoundError:
-        return False
+    """Whether QtWebEngine is there, and the system's libraries that it needs."""
+    command = [sys.executable, "-c", "import PyQt6.QtWebEngineWidgets"]
+    return subprocess.run(command, capture_output=True).returncode == 0
 
 
 HAS_BROWSER = bool(CHROMIUM) or _has_qt()
