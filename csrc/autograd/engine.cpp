@@ -15,7 +15,7 @@
 
 namespace tapegrad {
 
-thread_local NodeTimer* node_timer = nullptr;
+thread_local NodeTimer* node_timer __attribute__((tls_model("initial-exec"))) = nullptr;
 
 void (*run_on_new_thread)(void (*f)(void* context), void* context) = nullptr;
 
