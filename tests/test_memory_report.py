@@ -189,6 +189,7 @@ def test_the_advice_on_checkpoints_is_right(module_paths: Any) -> None:
     assert f"of {readable_bytes(before.total)}" in advice
     cost = int(advice.split("costs ")[1].split(" %")[0])
     assert 30 <= cost <= 34  # all of the forward pass, a third of a step
+    assert all(row.module.startswith("blocks.*") for row in before.rows if row.place)
     by_module = before.by_module()
     assert by_module["blocks.0.down"] == 32 * 64 * 4
     assert sum(by_module.values()) == before.total

@@ -34,7 +34,7 @@ class MemoryRow:
 
     Attributes:
         place: the line, or None if it is not known.
-        module: the path of the module that was running, or empty.
+        module: the path of the module that was running, or empty; with ``*`` where several differ.
         operation: the operation's name, such as ``"tanh"``.
         count: how many such operations the line has in the graph.
         saved: the names of what they save, such as ``"result"``.
@@ -61,6 +61,14 @@ class _Entry:
     bytes: int = 0
     saved: dict[str, int] = field(default_factory=dict)  # names -> addresses
     inputs: list[int] = field(default_factory=list)  # numbers of operations
+
+
+def _common_path(one: str, other: str) -> str:
+    """``"blocks.*.down"`` of two modules that lie alike."""
+    parts, others = one.split("."), other.split(".")
+    if len(parts) != len(others):
+        return ""
+    return ".".join(a if a == b else "*" for a, b in zip(parts, others, strict=True))
 
 
 class MemoryReport:
@@ -137,6 +145,7 @@ class MemoryReport:
             operation = operation_of(entry.node)
             key = str(entry.place), entry.module if entry.place is None else "", operation
             row = rows.setdefault(key, MemoryRow(entry.place, entry.module, operation))
+            row.module = _common_path(row.module, entry.module)
             row.count += 1
             row.bytes += entry.bytes
             row.saved = tuple(dict.fromkeys((*row.saved, *entry.saved)))

@@ -34,7 +34,7 @@ from .._C import Node, Tensor
 from .._indexing import INDEXING
 from .._ops import _run, aten_name
 from ..utils._python_dispatch import _dispatch, _modes
-from ._nodes import Place, calling_places, module_of, place_of, plain_name
+from ._nodes import Place, calling_places, is_leaf, module_of, place_of, plain_name
 from ._profile_tables import (
     EventList,
     FunctionEvent,
@@ -117,12 +117,12 @@ class _Watch(threading.local):
         return result
 
     def _ran(self, node: Node, start: int, end: int) -> None:
-        places = self.places.get(node._sequence_nr())
-        if places is None:
-            place = place_of(node)
-            places = (place,) if place is not None else ()
-        key = plain_name(node)
-        self._add(FunctionEvent(key, start, end, "backward", places, module_of(node)))
+        places, module = self.places.get(node._sequence_nr(), ()), ""
+        if not is_leaf(node):  # which is of no line: many may use it
+            module = module_of(node)
+            if not places and (place := place_of(node)) is not None:
+                places = (place,)
+        self._add(FunctionEvent(plain_name(node), start, end, "backward", places, module))
 
     def _add(self, event: FunctionEvent) -> None:
         for prof in self.profiles:
