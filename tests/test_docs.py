@@ -67,7 +67,8 @@ def test_docstrings(name: str) -> None:
 PAGES = [
     "README.md",
     "CONTRIBUTING.md",
-    *(f"docs/{page}.md" for page in ("files", "func", "neighbours", "replay", "sklearn")),
+    *(f"docs/{page}.md" for page in ("files", "func", "graph_page", "memory", "neighbours")),
+    *(f"docs/{page}.md" for page in ("profile", "replay", "sklearn")),
 ]
 
 

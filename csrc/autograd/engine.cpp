@@ -1,6 +1,7 @@
 #include "autograd/engine.h"
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <optional>
 #include <unordered_map>
@@ -8,10 +9,13 @@
 #include "autograd/accumulate_grad.h"
 #include "autograd/anomaly.h"
 #include "autograd/block_program.h"
+#include "autograd/node_timer.h"
 #include "autograd/variable.h"
 #include "replay/recorder.h"
 
 namespace tapegrad {
+
+thread_local NodeTimer* node_timer __attribute__((tls_model("initial-exec"))) = nullptr;
 
 void (*run_on_new_thread)(void (*f)(void* context), void* context) = nullptr;
 
@@ -242,7 +246,7 @@ private:
     // Adds the node to the program; false if it is of another kind.
     [[gnu::noinline]] bool append(Node& node, const GradList& grads) {
         if (grads.size() != 1 || !is_large(grads) || node.extras_ || !progress_of(&node).needed ||
-            grad_enabled() || thread_state.anomaly || is_replay_recorded())
+            grad_enabled() || thread_state.anomaly || timer_ || is_replay_recorded())
             return false;
         if (is_input(node)) return false;
         const Tensor& grad = grads[0];
@@ -326,10 +330,20 @@ private:
     [[gnu::always_inline]] void run(Node& node, GradList& grads) {
         if (!any_defined(grads) && !node.accepts_undefined()) return;
         mark_unwanted(node);
-        if (thread_state.anomaly) [[unlikely]]
-            run_with_anomaly_checks(node, grads, gradients_);
+        if (thread_state.anomaly || timer_) [[unlikely]]
+            run_watched(node, grads);
         else node.backward(grads, gradients_);
         thread_state.unwanted_inputs = 0;
+    }
+    [[gnu::noinline]] void run_watched(Node& node, GradList& grads) {
+        const auto now = [] {
+            using namespace std::chrono;
+            return duration_cast<nanoseconds>(steady_clock::now().time_since_epoch()).count();
+        };
+        const int64_t start = now();
+        if (thread_state.anomaly) run_with_anomaly_checks(node, grads, gradients_);
+        else node.backward(grads, gradients_);
+        if (timer_) timer_->ran(node, start, now());
     }
 
     void mark_unwanted(const Node& node) {
@@ -439,6 +453,7 @@ private:
     const uint64_t id_;
     const bool in_nodes_;
     Run* const outer_ = active_run;
+    NodeTimer* const timer_ = node_timer;
     const int depth_ = outer_ ? outer_->depth_ + 1 : 1;
     const uint64_t outer_unwanted_ = thread_state.unwanted_inputs;
     bool finished_ = false;

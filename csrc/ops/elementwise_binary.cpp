@@ -5,6 +5,7 @@
 #include "formulas/uses.h"
 #include "kernels/table.h"
 #include "ops/elementwise_operands.h"
+#include "ops/formula_use.h"
 #include "ops/overlap.h"
 #include "ops/record.h"
 #include "ops/steady.h"
@@ -169,6 +170,13 @@ public:
         if (result_.defined()) visitor.tensor("result", result_);
         if (!b_is_tensor_ && (uses_ & kUsesB)) visitor.value(info_of(op_).rhs_name, scalar_);
         if (!a_is_tensor_ && (uses_ & kUsesA)) visitor.value("self", scalar_);
+    }
+
+    FormulaUse formula_use() const {
+        FormulaUse use{info_of(op_).name, {}};
+        for (const bool is_tensor : {a_is_tensor_, b_is_tensor_})
+            use.numbers.push_back(is_tensor ? std::nullopt : std::optional(scalar_));
+        return use;
     }
 
     void backward(GradList& grads, TensorList& inputs) override {
@@ -434,6 +442,12 @@ const Tensor& binary_in_place(Binary op, const Tensor& a, const Arg& b) {
         node->save_result(a);
     }
     return a;
+}
+
+std::optional<FormulaUse> binary_formula_use(const Node& node) {
+    const auto* found = dynamic_cast<const BinaryNode*>(&node);
+    if (!found) return {};
+    return found->formula_use();
 }
 
 const char* binary_name(Binary op) { return info_of(op).name; }

@@ -5,6 +5,7 @@
 #include "formulas/uses.h"
 #include "kernels/table.h"
 #include "ops/elementwise_operands.h"
+#include "ops/formula_use.h"
 #include "ops/overlap.h"
 #include "ops/record.h"
 #include "ops/steady.h"
@@ -136,6 +137,12 @@ public:
         return true;
     }
 
+    FormulaUse formula_use() const {
+        FormulaUse use{info_.name, {}};
+        for (int i = 0; i < info_.parameters; ++i) use.numbers.emplace_back(parameters_[i]);
+        return use;
+    }
+
     SavedTensor saved;
 
 protected:
@@ -217,6 +224,12 @@ const Tensor& unary_in_place(Unary op, const Tensor& x, double p0, double p1) {
         if (info.uses == kUsesResult) node->saved.save(x, true);
     }
     return x;
+}
+
+std::optional<FormulaUse> unary_formula_use(const Node& node) {
+    const auto* found = dynamic_cast<const UnaryNode*>(&node);
+    if (!found) return {};
+    return found->formula_use();
 }
 
 Tensor predicate(Predicate op, const Tensor& x) {

@@ -6,6 +6,7 @@
 #include "autograd/anomaly.h"
 #include "autograd/engine.h"
 #include "autograd/grad_mode.h"
+#include "autograd/node_timer.h"
 #include "autograd/variable.h"
 #include "ops/copy.h"
 #include "ops/views.h"
@@ -95,6 +96,25 @@ struct Callbacks {
     static inline thread_local Callbacks* innermost __attribute__((tls_model("initial-exec"))) =
         nullptr;
 };
+
+// Calls a function with each node that runs, and when it began and ended.
+struct PythonNodeTimer final : NodeTimer {
+    void ran(Node& node, int64_t start, int64_t end) override {
+        const auto object = py::reinterpret_steal<py::object>(wrap_node(Ref<Node>(&node)));
+        const py::tuple args = py::make_tuple(object, start, end);
+        call_python(function, args);
+    }
+    py::object function;
+};
+
+// Of this thread; None for no function.
+void time_nodes(py::object function) {
+    static thread_local PythonNodeTimer* timer =
+        new PythonNodeTimer;  // at exit the interpreter may be gone
+    const bool on = !function.is_none();
+    timer->function = on ? std::move(function) : py::object();
+    node_timer = on ? timer : nullptr;
+}
 
 void queue_callback(py::object callback) {
     if (!Callbacks::innermost) fail("Final callbacks can only be installed during backward pass.");
@@ -306,6 +326,7 @@ void bind_autograd(py::module_& m) {
     m.def("_set_grad_enabled", [](bool enabled) { thread_state.grad_enabled = enabled; });
     m.def("is_inference_mode_enabled", [] { return inference_mode(); });
     m.def("_set_inference_mode", [](bool enabled) { inference_tensors = enabled; });
+    m.def("_time_nodes", time_nodes);
     m.def("is_anomaly_enabled", [] { return thread_state.anomaly; });
     m.def("is_anomaly_check_nan_enabled", [] { return thread_state.anomaly_check_nan; });
     m.def(

@@ -46,6 +46,10 @@ public:
 
     const char* name() const noexcept override { return name_.c_str(); }
     bool accepts_undefined() const noexcept override { return true; }
+    void visit_saved(SavedVisitor& visitor) const override {
+        for (size_t i = 0; i < saved.size(); ++i)
+            visitor.tensor(("saved_tensors[" + std::to_string(i) + "]").c_str(), saved[i]);
+    }
     void release_saved() override {
         for (SavedTensor& value : saved) value.release();
         released = true;

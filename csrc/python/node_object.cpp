@@ -6,7 +6,9 @@
 
 #include "autograd/accumulate_grad.h"
 #include "autograd/saved_tensor.h"
+#include "formulas/javascript.h"
 #include "ops/copy.h"
+#include "ops/formula_use.h"
 #include "python/errors.h"
 #include "python/hooks.h"
 #include "python/interpreter.h"
@@ -121,6 +123,19 @@ PyObject* get_input_metadata(PyObject* self, void*) {
     });
 }
 
+// ("mul", (None, 2.0)): the formula of an element-wise node and the numbers that it takes, or None.
+PyObject* get_formula_use(PyObject* self, void*) {
+    return guarded([&]() -> PyObject* {
+        const Node& node = node_behind(self);
+        auto use = unary_formula_use(node);
+        if (!use) use = binary_formula_use(node);
+        if (!use) Py_RETURN_NONE;
+        py::tuple numbers(use->numbers.size());
+        for (size_t i = 0; i < use->numbers.size(); ++i) numbers[i] = py::cast(use->numbers[i]);
+        return py::make_tuple(use->name, numbers).release().ptr();
+    });
+}
+
 // Finds one saved value by its name.
 class FindSaved final : public SavedVisitor {
 public:
@@ -166,6 +181,38 @@ public:
 private:
     void add(const char* name) { names.append("_saved_" + std::string(name)); }
 };
+
+// All saved values, without running hooks: tensors by name, None for one that was let go of, written over or
+// packed; and numbers by name.
+class CollectSaved final : public SavedVisitor {
+public:
+    explicit CollectSaved(const Node& node) : node_(node) {}
+    void tensor(const char* name, const SavedTensor& value) override {
+        tensors[name] = py::none();
+        if (!value.storage()) return;
+        try {
+            tensors[name] = py::cast(value.unpack(node_));
+        } catch (const std::exception&) {
+        }
+    }
+    void value(const char* name, double value) override { numbers[name] = value; }
+    void value(const char* name, int64_t value) override { numbers[name] = value; }
+    void value(const char* name, bool value) override { numbers[name] = value; }
+    void value(const char* name, const Dims& value) override { numbers[name] = py::cast(value); }
+    void value(const char* name, const std::string& value) override { numbers[name] = value; }
+    py::dict tensors, numbers;
+
+private:
+    const Node& node_;
+};
+PyObject* get_saved_values(PyObject* self, void*) {
+    return guarded([&]() -> PyObject* {
+        Node& node = node_behind(self);
+        CollectSaved visitor(node);
+        node.visit_saved(visitor);
+        return py::make_tuple(visitor.tensors, visitor.numbers).release().ptr();
+    });
+}
 
 PyObject* node_getattr(PyObject* self, PyObject* name) {
     if (const char* text = PyUnicode_AsUTF8(name)) {
@@ -329,6 +376,8 @@ void bind_nodes(py::module_& m) {
          nullptr},
         {"formula", get_formula, nullptr, "The derivative as text, or None.", nullptr},
         {"requires_grad", get_node_requires_grad, nullptr, "Always True.", nullptr},
+        {"_formula_use", get_formula_use, nullptr, nullptr, nullptr},
+        {"_saved_values", get_saved_values, nullptr, nullptr, nullptr},
         {"_input_metadata", get_input_metadata, nullptr, nullptr, nullptr},
         {nullptr, nullptr, nullptr, nullptr, nullptr},
     };
@@ -363,6 +412,7 @@ void bind_nodes(py::module_& m) {
     node_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
     if (!node_type) throw py::error_already_set();
     m.attr("Node") = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(node_type));
+    m.def("_formulas_as_javascript", formulas::formulas_as_javascript);
     bind_saved_tensor_hooks(m);
 }
 

@@ -8,7 +8,7 @@ from . import _C
 from ._C import Tensor
 from ._indexing import OPERATORS
 
-__all__ = ["OpOverload", "OpOverloadPacket", "named", "of_indexing", "ops"]
+__all__ = ["OpOverload", "OpOverloadPacket", "aten_name", "named", "of_indexing", "ops"]
 
 # What PyTorch calls an operator inside, where that is something else.
 _ATEN_NAMES = {
@@ -185,13 +185,18 @@ class _Ops:
 ops = _Ops()
 
 
-def named(operator: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> OpOverload:
-    """The form of a call, under PyTorch's name."""
+def aten_name(operator: str, args: tuple[Any, ...]) -> str:
+    """PyTorch's name of the operator that a call is of."""
     base = operator.removesuffix("_")
     aten = _ATEN_NAMES.get(base, base)
     if base in ("max", "min") and len(args) > 1 and isinstance(args[1], Tensor):
         aten = f"{base}imum"
-    packet = getattr(ops.aten, aten + operator[len(base) :])
+    return aten + operator[len(base) :]
+
+
+def named(operator: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> OpOverload:
+    """The form of a call, under PyTorch's name."""
+    packet = getattr(ops.aten, aten_name(operator, args))
     form: OpOverload = getattr(packet, _overload(packet.__name__, args, kwargs))
     if form._operator == operator:
         return form

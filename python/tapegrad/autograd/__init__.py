@@ -26,9 +26,16 @@ from .variable import Variable
 
 if TYPE_CHECKING:
     from . import forward_ad, functional, profiler
+    from ._memory import memory_report
+    from ._summary import summary
 
 __getattr__, __dir__ = lazy(
-    __name__, {name: name for name in ("forward_ad", "functional", "profiler")}
+    __name__,
+    {
+        **{name: name for name in ("forward_ad", "functional", "profiler")},
+        "memory_report": "_memory",
+        "summary": "_summary",
+    },
 )
 
 __all__ = [
@@ -50,11 +57,13 @@ __all__ = [
     "inference_mode",
     "is_grad_enabled",
     "is_multithreading_enabled",
+    "memory_report",
     "no_grad",
     "profiler",
     "set_detect_anomaly",
     "set_grad_enabled",
     "set_multithreading_enabled",
+    "summary",
     "variable",
 ]
 

@@ -1,29 +1,38 @@
-"""The recorded graph: its nodes and edges, what they save, and hooks on several gradients."""
+"""The recorded graph: its edges, its picture, what it saves, and hooks on several gradients."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import os
+import sys
 import threading
 import weakref
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tapegrad import _C
 from tapegrad._C import Node, Tensor
 from tapegrad.autograd.grad_mode import enable_grad, no_grad
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ._drawing import Picture
 
 __all__ = [
     "GradientEdge",
     "Node",
     "allow_mutation_on_saved_tensors",
     "disable_saved_tensors_hooks",
+    "draw",
     "get_gradient_edge",
     "increment_version",
     "register_multi_grad_hook",
     "save_on_cpu",
     "saved_tensors_hooks",
+    "show",
 ]
 
 
@@ -101,6 +110,112 @@ def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:
         1
     """
     _C._increment_version([tensor] if isinstance(tensor, Tensor) else list(tensor))
+
+
+# ---------------------------------------------------------------------------------------
+# Pictures
+# ---------------------------------------------------------------------------------------
+
+
+def _variables(depth: int) -> dict[str, Any]:
+    """What the caller's names stand for."""
+    frame = sys._getframe(depth + 1)
+    variables = {**frame.f_globals, **frame.f_locals}
+    return {name: value for name, value in variables.items() if _is_own_name(name)}
+
+
+def _is_own_name(name: str) -> bool:
+    # Not what tools put there, such as a notebook's _1 or pytest's @py_assert2.
+    return name.isidentifier() and not name.startswith("_")
+
+
+def draw(root: Any, params: Any = None, *, title: str | None = None) -> Picture:
+    r"""Make a picture of the graph that a tensor was computed by.
+
+    In a notebook it shows itself: a page in which the graph is alive, as `show` says.
+
+    Args:
+        root: a tensor with a graph, or a value of `tapegrad.teaching`.
+        params: names for tensors: a module, or a dict or pairs of names and tensors. Tensors
+            without a name in it are called as the caller's variables. Default: None.
+        title: of the picture. Default: None, "The graph of" the tensor's name.
+
+    Returns:
+        An object with the methods ``html()``, ``svg(depth=None)``, ``dot()``, ``save(path)`` and
+        ``open(path=None)``.
+
+    Raises:
+        RuntimeError: the tensor has no graph.
+        TypeError: `root` is something else.
+
+    Example::
+
+        >>> import tapegrad
+        >>> a = tapegrad.tensor(2.0, requires_grad=True)
+        >>> b = tapegrad.tensor(3.0, requires_grad=True)
+        >>> c = (a + b) * b
+        >>> picture = tapegrad.autograd.graph.draw(c)
+        >>> picture
+        <The graph of c: 2 operations, 2 inputs>
+        >>> print(picture.dot())
+        digraph {
+          node [fontname="sans-serif", fontsize=11]
+          2 [label="add\nfloat32", shape=box, style="rounded,filled", fillcolor="#eef1f5"]
+          3 [label="c\nfloat32", shape=box, style="rounded,filled", fillcolor="#eef1f5"]
+          0 [label="a\nfloat32", shape=box, style="rounded,filled", fillcolor="#e3effd"]
+          1 [label="b\nfloat32", shape=box, style="rounded,filled", fillcolor="#e3effd"]
+          0 -> 2
+          1 -> 2
+          2 -> 3
+          1 -> 3
+        }
+    """
+    from ._drawing import Picture
+
+    return Picture(root, params, title, _variables(1))
+
+
+def show(
+    root: Any,
+    params: Any = None,
+    *,
+    title: str | None = None,
+    path: str | os.PathLike[str] | None = None,
+    open: bool = True,
+) -> Path:
+    """Write a page with the graph of a tensor and open it in the browser.
+
+    The page is one file, which needs neither network nor library. It has the operations with their
+    derivatives, shapes, values, lines and modules, and the memory that they keep. If the graph is
+    small and the tape has all its inputs, it is alive: inputs can be changed, and everything is
+    computed anew, forward and backward, by the formulas of the engine.
+
+    Args:
+        root, params, title: as of `draw`.
+        path: of the file. Default: None, a temporary one.
+        open: False only writes the file. Default: True.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        RuntimeError: the tensor has no graph.
+        TypeError: `root` is neither a tensor nor a value of `tapegrad.teaching`.
+
+    Example::
+
+        >>> import tapegrad
+        >>> x = tapegrad.tensor([1.0, 2.0], requires_grad=True)
+        >>> loss = (x * x).sum()
+        >>> page = tapegrad.autograd.graph.show(loss, open=False)
+        >>> page.suffix
+        '.html'
+        >>> page.unlink()
+    """
+    from ._drawing import Picture
+
+    picture = Picture(root, params, title, _variables(1))
+    return picture.open(path) if open else picture._write_page(path)
 
 
 # ---------------------------------------------------------------------------------------

@@ -118,6 +118,12 @@ class Tensor:
             gradient = _unbroadcast(gradient, self.data.shape)
             self.grad = gradient if self.grad is None else self.grad + gradient
 
+    def _repr_html_(self) -> str:
+        """Its graph, as a notebook shows it."""
+        from tapegrad.autograd._drawing import Picture
+
+        return Picture(self)._repr_html_()
+
     # Arithmetic.
 
     def __add__(self, other: Tensor | ArrayLike) -> Tensor:

@@ -67,6 +67,12 @@ class Value:
     def __repr__(self) -> str:
         return f"Value(data={self.data}, grad={self.grad})"
 
+    def _repr_html_(self) -> str:
+        """Its graph, as a notebook shows it."""
+        from tapegrad.autograd._drawing import Picture
+
+        return Picture(self)._repr_html_()
+
     # Arithmetic: each line states a result and its derivatives.
 
     def __add__(self, other: Value | Number) -> Value:
