@@ -330,12 +330,13 @@ private:
     [[gnu::always_inline]] void run(Node& node, GradList& grads) {
         if (!any_defined(grads) && !node.accepts_undefined()) return;
         mark_unwanted(node);
-        if (thread_state.anomaly || timer_) [[unlikely]]
+        if (thread_state.anomaly || watched_) [[unlikely]]
             run_watched(node, grads);
         else node.backward(grads, gradients_);
         thread_state.unwanted_inputs = 0;
     }
     [[gnu::noinline]] void run_watched(Node& node, GradList& grads) {
+        const replay::Doing doing(node.name());
         const auto now = [] {
             using namespace std::chrono;
             return duration_cast<nanoseconds>(steady_clock::now().time_since_epoch()).count();
@@ -454,6 +455,7 @@ private:
     const bool in_nodes_;
     Run* const outer_ = active_run;
     NodeTimer* const timer_ = node_timer;
+    const bool watched_ = timer_ || is_replay_recorded();
     const int depth_ = outer_ ? outer_->depth_ + 1 : 1;
     const uint64_t outer_unwanted_ = thread_state.unwanted_inputs;
     bool finished_ = false;

@@ -15,6 +15,6 @@ protected:
     ~NodeTimer() = default;
 };
 
-extern thread_local NodeTimer* node_timer __attribute__((tls_model("initial-exec")));
+extern constinit thread_local NodeTimer* node_timer __attribute__((tls_model("initial-exec")));
 
 }  // namespace tapegrad

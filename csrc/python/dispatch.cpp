@@ -390,6 +390,7 @@ bool is_dispatching() noexcept { return dispatching; }
 PyObject* call_watched(const Operator& op, PyObject* self, PyObject* const* args, Py_ssize_t count,
                        PyObject* names) noexcept {
     const Py_ssize_t all = count + (names ? PyTuple_GET_SIZE(names) : 0);
+    const replay::Doing doing(op.name());
     if (is_replay_recorded()) [[unlikely]] {
         note_externals(self);
         for (Py_ssize_t i = 0; i < all; ++i) note_externals(args[i]);

@@ -239,6 +239,7 @@ PyObject* compiled_facts(PyObject* self, PyObject*) {
                 facts["steps"] = program.step_count();
                 facts["bytes"] = program.own_bytes();
                 facts["bytes_without_sharing"] = program.unshared_bytes();
+                facts["kernels"] = program.labels();
                 facts["guards"] = variant.program->guard_count();
             }
             variants.append(facts);

@@ -141,7 +141,10 @@ void Program::group_elementwise() {
         } else if (group.size() > 1) {
             std::vector<Use> uses;
             std::unique_ptr<Step> step = group.make(regions_, total_uses, uses);
-            grouped.push_back({std::move(step), uses_.size(), uses.size()});
+            std::string label;
+            for (const Entry& member : members)
+                label += (label.empty() ? "in cache: " : ", ") + member.label;
+            grouped.push_back({std::move(step), uses_.size(), uses.size(), std::move(label)});
             uses_.insert(uses_.end(), uses.begin(), uses.end());
         }
         std::move(later.begin(), later.end(), std::back_inserter(grouped));

@@ -6,8 +6,8 @@
 
 namespace tapegrad::replay {
 
-void Program::add(std::unique_ptr<Step> step, const std::vector<Use>& uses) {
-    steps_.push_back({std::move(step), uses_.size(), uses.size()});
+void Program::add(std::unique_ptr<Step> step, const std::vector<Use>& uses, std::string label) {
+    steps_.push_back({std::move(step), uses_.size(), uses.size(), std::move(label)});
     uses_.insert(uses_.end(), uses.begin(), uses.end());
 }
 
@@ -101,6 +101,12 @@ void Program::place_regions() {
                                        }),
                       life);
     }
+}
+
+std::vector<std::string> Program::labels() const {
+    std::vector<std::string> found;
+    for (const Entry& entry : steps_) found.push_back(entry.label);
+    return found;
 }
 
 bool Program::uses(RegionId region) const {

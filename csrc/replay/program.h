@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "replay/step.h"
@@ -33,7 +34,8 @@ struct Use {
 class Program {
 public:
     // Made by a Recorder. Uses are those of the first step, then of the second, and so on.
-    void add(std::unique_ptr<Step> step, const std::vector<Use>& uses);
+    // label: what it is of, for people.
+    void add(std::unique_ptr<Step> step, const std::vector<Use>& uses, std::string label);
 
     // Leaves out the steps whose results nobody reads, groups element-wise ones, and gives each region of the
     // program its place: regions that are not in use at the same time share memory. `read` are regions that are read after the
@@ -52,12 +54,14 @@ public:
     size_t unshared_bytes() const { return unshared_bytes_; }
     size_t step_count() const { return steps_.size(); }
     size_t recorded_count() const { return recorded_count_; }
+    std::vector<std::string> labels() const;
 
 private:
     friend class Workspace;
     struct Entry {
         std::unique_ptr<Step> step;
         size_t first_use, use_count;
+        std::string label;
     };
     void keep_for_second_part();
     void drop_unread();

@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <type_traits>
+#include <utility>
 
 #include "replay/program.h"
 
@@ -74,6 +75,9 @@ public:
     void set_outside(RegionId region) { memory_[region].region.outside = true; }
     void set_kept(RegionId region) { memory_[region].region.kept = true; }
 
+    // The operator or the node that is at work, for people.
+    const char* doing = "";
+
     // For the tape: the first number of the nodes that are made while this records, and whether a backward
     // pass has left its graph for another.
     uint64_t first_sequence = 0;
@@ -117,13 +121,29 @@ private:
     std::vector<External> externals_;
     // Of externals, made since the recording began, as all are that come to lie where one of them was.
     std::vector<const TensorImpl*> views_;
-    std::vector<RegionId> expected_;      // to be written by steps that have not come yet
+    std::vector<RegionId> expected_;  // to be written by steps that have not come yet
     std::optional<std::string> refusal_;
     std::optional<size_t> split_;
 };
 
 // The one at work on this thread, or null.
 inline Recorder* recorder() noexcept { return static_cast<Recorder*>(memory_watch); }
+
+// Names what the steps of a scope are of, while something is recorded.
+class Doing {
+public:
+    explicit Doing(const char* name) : recorder_(recorder()) {
+        if (recorder_) before_ = std::exchange(recorder_->doing, name);
+    }
+    ~Doing() {
+        if (recorder_) recorder_->doing = before_;
+    }
+    Doing(const Doing&) = delete;
+
+private:
+    Recorder* const recorder_;
+    const char* before_ = nullptr;
+};
 
 // Where a refusal comes from, for people: the bindings provide it.
 extern std::string (*current_place)();

@@ -154,7 +154,8 @@ def explain(compiled: Any) -> str:
 
     Returns:
         For each kind of arguments the number of kernels, recorded and left, the memory that they
-        need, and how much is checked before each replay; and why the last recording was made.
+        need, how much is checked before each replay, and the kernels in order, by the operator or
+        node of the tape that called them; and why the last recording was made.
 
     Example:
         >>> import tapegrad
@@ -164,6 +165,8 @@ def explain(compiled: Any) -> str:
         <lambda>: 1 recording, 0 replays, 0 calls as it is
         last recording: the first call
         [0] 2 kernels (2 recorded), 64 bytes (64 without sharing), 1 guard
+            exp
+            add
     """
     if isinstance(compiled, OptimizedModule):
         compiled = compiled.__dict__["forward"]
@@ -186,6 +189,7 @@ def explain(compiled: Any) -> str:
                 f"({variant['bytes_without_sharing']} without sharing), "
                 f"{count(variant['guards'], 'guard')}"
             )
+            lines += [f"    {label}" for label in variant["kernels"]]
         else:
             lines.append(f"[{place}] runs as it is: {variant['reason'] or 'not settled yet'}")
     return "\n".join(lines)
