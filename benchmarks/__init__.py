@@ -11,6 +11,7 @@ brings all.
 * `process.py`: import time, memory and installed size, each in a process of its own
 * `checkpoint.py`: the memory that checkpointing saves
 * `estimators.py`: training and accuracy of the estimators beside scikit-learn's
+* `distributed.py`: training in several processes, measured in two and modelled to 1,000
 * `report.py`, `picture.py`: the table and the drawing
 * `test_benchmarks.py`: the same workloads for pytest-benchmark
 * `instructions.py`: instruction counts of the per-operation path

@@ -18,10 +18,16 @@ FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def modules() -> Iterator[str]:
-    yield "tapegrad"
+# Their examples start MPI: tests/test_distributed.py has them run in another process.
+DISTRIBUTED = ("tapegrad.distributed", "tapegrad.nn.parallel.distributed")
+
+
+def modules(distributed: bool = False) -> Iterator[str]:
+    """Those whose examples run here, or those of `DISTRIBUTED`."""
+    yield from [] if distributed else ["tapegrad"]
     for info in pkgutil.walk_packages(tapegrad.__path__, "tapegrad."):
-        yield info.name
+        if info.name.startswith(DISTRIBUTED) == distributed:
+            yield info.name
 
 
 def extension_examples() -> Iterator[doctest.DocTest]:
@@ -57,6 +63,10 @@ def test_docstrings(name: str) -> None:
         pytest.importorskip("onnx")
     if name.startswith("tapegrad.sklearn"):
         pytest.importorskip("sklearn", minversion="1.6")
+    check_module(name)
+
+
+def check_module(name: str) -> None:
     module = importlib.import_module(name)
     if name == "tapegrad._C":
         check(list(extension_examples()))

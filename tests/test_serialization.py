@@ -176,6 +176,26 @@ def test_missing_file(tmp_path):
         tg.load(tmp_path / "nothing.safetensors")
 
 
+def test_a_file_is_replaced_when_the_new_one_is_complete(tmp_path, monkeypatch):
+    path, link = tmp_path / "state", tmp_path / "link"
+    link.symlink_to(path)
+    for pickle in (False, True):
+        for place in (path, str(path), link):
+            tg.save({"x": tg.ones(2)}, place, atomic=True, pickle=pickle)
+            assert tg.load(path)["x"].tolist() == [1, 1] and link.is_symlink()
+
+    def full(descriptor):
+        raise OSError("no space left")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="no space left"):
+        tg.save({"x": tg.zeros(2)}, path, atomic=True)
+    assert tg.load(path)["x"].tolist() == [1, 1]
+    assert sorted(tmp_path.iterdir()) == [link, path]  # nothing is left of the new one
+    with pytest.raises(ValueError, match="f must be a file path in order to use the atomic"):
+        tg.save({"x": tg.zeros(2)}, io.BytesIO(), atomic=True)
+
+
 def test_other_implementations_read_and_write_the_same_files(tmp_path):
     safetensors = pytest.importorskip("safetensors.numpy")
     arrays = {

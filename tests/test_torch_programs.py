@@ -55,7 +55,7 @@ def test_torch_is_tapegrad(tmp_path: Path) -> None:
         assert torch.__version__ > "2.4" and torch.__version__.startswith("2.")
         assert "+tapegrad." in torch.__version__
         assert importlib.metadata.version("torch") == torch.__version__
-        assert not torch.distributed.is_available()
+        assert not torch.distributed.is_initialized()
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         model = nn.Linear(2, 1).to(device)
         step = optim.SGD(model.parameters(), lr=0.1)
@@ -93,7 +93,8 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     assert ran.stdout.splitlines() == [
         "ModuleNotFoundError: No module named 'torch.sparse'. tapegrad has no sparse tensors.",
         "ImportError: cannot import name 'DeviceMesh' from 'tapegrad.distributed'. "
-        "tapegrad has no distributed training.",
+        "tapegrad's processes share data by DistributedDataParallel and the collectives, and "
+        "nothing else.",
         "ImportError: cannot import name 'sparse' from 'tapegrad'. tapegrad has no sparse tensors.",
         "ImportError: cannot import name 'arrange' from 'tapegrad'. Did you mean 'arange'?",
         "ImportError: cannot import name 'Lineer' from 'tapegrad.nn'. Did you mean 'Linear'?",

@@ -106,6 +106,18 @@ def test_shares_are_shuffled_alike(lib):
     assert [i for batch in loader for i in batch.tolist()] == second[0]
 
 
+def test_shares_begin_where_a_training_was_stopped():
+    sampler = tg.utils.data.DistributedSampler(range(11), 2, 1, seed=3)
+    sampler.set_epoch(4)
+    whole = list(sampler)
+    sampler.set_epoch(4, start=4)
+    loader = tg.utils.data.DataLoader(range(11), batch_size=2, sampler=sampler)
+    assert [batch.tolist() for batch in loader] == [whole[4:]]
+    assert list(sampler) == whole and len(sampler) == 6
+    sampler.set_epoch(5, start=9)  # beyond its end
+    assert list(sampler) == []
+
+
 @both
 def test_errors_of_shares(lib):
     kind = lib.utils.data.DistributedSampler

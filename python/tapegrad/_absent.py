@@ -32,7 +32,7 @@ _REASONS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "tapegrad has no devices that work beside the CPU.": ("Event", "Stream"),
         "tapegrad does not download models.": ("hub",),
-        "tapegrad has no distributed training.": ("futures",),
+        "tapegrad has no calls from process to process.": ("futures",),
     },
     "tapegrad.jit": {
         "tapegrad runs programs as they are and has no graphs of them.": (
@@ -44,8 +44,11 @@ _REASONS: dict[str, dict[str, tuple[str, ...]]] = {
         "tapegrad has no interface for extensions in C++.": ("cpp_extension",),
     },
 }
-# Packages of which there is little more than the name.
-_WHOLE = {"tapegrad.distributed": "tapegrad has no distributed training."}
+# Packages of which there is a part.
+_WHOLE = {
+    "tapegrad.distributed": "tapegrad's processes share data by DistributedDataParallel and the "
+    "collectives, and nothing else."
+}
 
 
 def missing(package: str, name: str, known: Iterable[str]) -> str:

@@ -20,7 +20,7 @@ from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ._device import device
-from ._files.memory import File, Source, opened
+from ._files.memory import File, Source, opened, written
 
 if TYPE_CHECKING:
     from ._files.pickles import Unpickle
@@ -48,6 +48,7 @@ def save(
     _use_new_zipfile_serialization: bool = True,
     *,
     pickle: bool | None = None,
+    atomic: bool = False,
 ) -> None:
     """Write an object to a file: in the safetensors format or, if asked for, with pickle.
 
@@ -63,8 +64,12 @@ def save(
             whole modules and any other object; tensors that share memory share it again when they
             are loaded. PyTorch reads such a file as far as it knows the classes in it. Default:
             False; in programs that run under ``tapegrad.torch``, True.
+        atomic: whether what is at the path stays until all of the new file is on the disk, so that
+            there is a whole one whenever the program or the machine stops: for checkpoints. It is
+            written beside, as ``<path>.partial``. Default: False.
 
     Raises:
+        ValueError: with `atomic`, if `f` is not a path.
         TypeError: without `pickle`, if there is something else in the structure.
         PicklingError: with `pickle`, if something cannot be pickled.
         RuntimeError: with `pickle`, if tensors of different dtypes share memory.
@@ -90,12 +95,16 @@ def save(
     """
     if pickle is None:
         pickle = sys.modules.get("torch") is sys.modules["tapegrad"]  # tapegrad.torch.install()
+    if atomic and not isinstance(f, (str, os.PathLike)):
+        raise ValueError(
+            f"f must be a file path in order to use the atomic argument, but got {f!r}"
+        )
     if not pickle:
         from ._files.safetensors import write as write_safetensors
         from ._files.structure import described
 
         arrays, metadata = described(obj)
-        with opened(f, "wb") as file:
+        with written(f, atomic) as file:
             write_safetensors(file, arrays, metadata)
         return
     from ._files.pickles import dumps
@@ -104,7 +113,7 @@ def save(
     if pickle_module not in (None, _pickle):
         raise ValueError("tapegrad.save pickles with Python's own pickle; use pickle_module=None")
     pickled, memory = dumps(obj, pickle_protocol)
-    with opened(f, "wb") as file:
+    with written(f, atomic) as file:
         write(file, pickled, memory)
 
 

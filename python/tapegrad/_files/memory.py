@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from .. import _C
 from .._C import Tensor
 
-__all__ = ["File", "Source", "check_bools", "elements", "opened"]
+__all__ = ["File", "Source", "check_bools", "elements", "opened", "written"]
 
 File = str | os.PathLike[str] | IO[bytes]
 
@@ -26,6 +26,32 @@ def opened(f: File, mode: str) -> Iterator[IO[bytes]]:
             yield file
     else:
         yield f
+
+
+@contextmanager
+def written(f: File, atomic: bool) -> Iterator[IO[bytes]]:
+    """The file to write; with `atomic` it takes the place of what is there when it is complete."""
+    if not atomic:
+        with opened(f, "wb") as file:
+            yield file
+        return
+    path = os.path.realpath(os.fspath(f))  # type: ignore[arg-type]
+    beside = f"{path}.partial"
+    try:
+        with open(beside, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        with suppress(OSError):
+            os.remove(beside)
+        raise
+    folder = os.open(os.path.dirname(path), os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the name, too
+    finally:
+        os.close(folder)
 
 
 class Source:

@@ -1,12 +1,12 @@
-"""The wrappers for several devices, as they are where there is only one."""
+"""The wrappers for several devices in one process, of which there is only one."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .modules.module import Module
+from ..modules.module import Module
 
-__all__ = ["DataParallel", "DistributedDataParallel", "data_parallel"]
+__all__ = ["DataParallel", "data_parallel"]
 
 
 class DataParallel(Module):
@@ -67,17 +67,3 @@ def data_parallel(
     """
     arguments = inputs if isinstance(inputs, tuple) else (inputs,)
     return module(*arguments, **(module_kwargs or {}))
-
-
-class DistributedDataParallel(Module):
-    """Is there for ``isinstance``; there are no process groups that it could use.
-
-    Raises:
-        ValueError: always.
-    """
-
-    def __init__(self, module: Module, *args: Any, **kwargs: Any) -> None:
-        raise ValueError(
-            "Default process group has not been initialized, please make sure to call "
-            "init_process_group. There are none in this library: use the module itself."
-        )
