@@ -67,7 +67,10 @@ def test_docstrings(name: str) -> None:
 PAGES = [
     "README.md",
     "CONTRIBUTING.md",
-    *(f"docs/{page}.md" for page in ("files", "func", "neighbours", "replay", "sklearn")),
+    *(
+        f"docs/{page}.md"
+        for page in ("debugging", "files", "func", "neighbours", "replay", "sklearn")
+    ),
 ]
 
 

@@ -37,6 +37,7 @@ namespace {
 }
 
 uint64_t run_counter = 0;
+Site latest_site = 0;  // where the latest run was asked for
 // The run that keeps its marks inside the nodes. Runs that start while it is active (from hooks, or on
 // other threads) keep theirs in a table of their own.
 uint64_t owner_run = 0;
@@ -76,14 +77,25 @@ public:
             Node::Progress& progress = progress_of(root.node.get());
             if (progress.dependencies == 0 && !is_queued(root.node.get())) push(root.node.get());
         }
-        for (;;) {
-            if (Node* node = pop()) {
-                evaluate(*node);
-            } else if (collecting()) {
-                finish_program();
-            } else {
-                break;
+        const Node* node = nullptr;
+        try {
+            for (;;) {
+                if (Node* next = pop()) {
+                    node = next;
+                    evaluate(*next);
+                } else if (collecting()) {
+                    finish_program();
+                } else {
+                    break;
+                }
             }
+        } catch (Error& error) {
+            if (node && node->site && error.notes.empty()) error.notes = {failure_of(*node)};
+            throw;
+        } catch (...) {
+            if (node && node->site && annotate_foreign_error)
+                annotate_foreign_error(failure_of(*node));
+            throw;
         }
         finished_ = true;
         return std::move(results_);
@@ -101,6 +113,9 @@ public:
     bool is_full() const { return inputs_.empty() && (!outer_ || outer_->is_full()); }
 
 private:
+    static std::string failure_of(const Node& node) {
+        return "in the backward pass of " + node.place();
+    }
     static bool earlier(const Node* a, const Node* b) { return a->sequence < b->sequence; }
 
     Node::Progress& progress_of(Node* node) {
@@ -460,6 +475,7 @@ private:
 }  // namespace
 
 uint64_t latest_run() { return run_counter; }
+Site latest_run_site() { return latest_site; }
 uint64_t current_run() { return active_run ? active_run->id() : 0; }
 bool current_run_executes(const Node* node) { return active_run && active_run->executes(node); }
 bool current_run_is_full() { return !active_run || active_run->is_full(); }
@@ -499,6 +515,15 @@ TensorList run_backward(std::span<const Edge> roots, TensorList grads, std::span
     if (is_replay_recorded()) [[unlikely]]
         note_backward(roots, grads, options);
     GradMode mode(options.create_graph);
+    struct SiteOfCall {
+        ~SiteOfCall() {
+            thread_state.backward_site = before;
+            thread_state.cuts_to_note = cuts_before;
+        }
+        const Site before = std::exchange(thread_state.backward_site, current_site());
+        const uint8_t cuts_before = std::exchange(thread_state.cuts_to_note, uint8_t{0});
+    } site_of_call;
+    latest_site = thread_state.backward_site;
     const auto run = [&] { return Run(roots, inputs, options).run(grads); };
     if (!active_run || active_run->depth() % kRunsOnOneStack != 0 || !run_on_new_thread)
         return run();

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "autograd/cuts.h"
 #include "kernels/elementwise_driver.h"
 #include "kernels/table.h"
 #include "ops/elementwise.h"
@@ -169,6 +170,7 @@ Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : contiguous_c
 
 Tensor to_dtype(const Tensor& x, DType dtype) {
     if (x.dtype() == dtype) return x;
+    if (!is_floating(dtype)) note_cut("a conversion to integers or bools", x);
     return copy_into(empty_result(x.sizes(), dtype, x), x, "ToCopyBackward0");
 }
 

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "autograd/anomaly.h"
+#include "autograd/cuts.h"
 #include "autograd/engine.h"
 #include "autograd/grad_mode.h"
 #include "autograd/variable.h"
@@ -50,8 +51,12 @@ Point root_point(py::handle object, size_t index) {
         fail<TypeError>("element ", index, " of tensors tuple is not a Tensor");
     point.tensor = unwrap(object.ptr());
     point.edge = gradient_edge(point.tensor);
-    if (!point.edge)
-        fail("element ", index, " of tensors does not require grad and does not have a grad_fn");
+    if (!point.edge) {
+        Error error(text("element ", index,
+                         " of tensors does not require grad and does not have a grad_fn"));
+        note_latest_cuts(error);
+        throw error;
+    }
     return point;
 }
 
@@ -101,6 +106,20 @@ void queue_callback(py::object callback) {
     Callbacks::innermost->list.push_back(std::move(callback));
 }
 
+// What explain() tells of the latest backward pass. The root is a weak reference to a tensor, or null.
+struct {
+    PyObject* root = nullptr;
+    bool puts_into_grad = false;
+} latest_pass;
+
+void note_pass(PyObject* root, bool accumulate) {
+    if (!find_site) return;
+    PyObject* reference = is_tensor(root) ? PyWeakref_NewRef(root, nullptr) : nullptr;
+    if (!reference) PyErr_Clear();
+    Py_XSETREF(latest_pass.root, reference);
+    latest_pass.puts_into_grad = accumulate;
+}
+
 TensorList run_with_callbacks(std::span<const Edge> roots, TensorList grads,
                               std::span<const Edge> inputs, const BackwardOptions& options) {
     if (options.accumulate && options.create_graph) [[unlikely]] {
@@ -144,6 +163,7 @@ py::tuple run(const py::tuple& roots, const py::tuple& grads, bool keep_graph, b
         }
         input_edges.push_back(std::move(edge));
     }
+    if (!roots.empty()) note_pass(roots[0].ptr(), accumulate);
     const TensorList results =
         run_with_callbacks(root_edges, std::move(gradients), input_edges,
                            BackwardOptions{keep_graph, create_graph, accumulate});
@@ -183,6 +203,7 @@ PyObject* backward_method(PyObject* self, PyObject* const* args, Py_ssize_t coun
         if (values[3] == Py_None) {
             const Point root = root_point(self, 0);
             TensorList grads{given_gradient(values[0], root.info(), 0)};
+            note_pass(self, true);
             run_with_callbacks({&root.edge, 1}, std::move(grads), {},
                                BackwardOptions{keep_graph, create_graph, true});
         } else {
@@ -280,6 +301,7 @@ void bind_autograd(py::module_& m) {
     add_method(&backward);
     add_method(&retain_definition);
     def_method<"detach_">(m.ptr(), [](const Tensor& self) -> const Tensor& {
+        note_cut("detach_()", self);
         detach_in_place(self);
         return self;
     });
@@ -301,6 +323,11 @@ void bind_autograd(py::module_& m) {
     });
 
     m.def("_run_backward", run);
+    m.def("_latest_pass", [] {
+        return py::make_tuple(
+            latest_run(), latest_run_site(), latest_pass.puts_into_grad,
+            latest_pass.root ? py::reinterpret_borrow<py::object>(latest_pass.root) : py::none());
+    });
     m.def("_queue_callback", queue_callback);
     m.def("is_grad_enabled", [] { return thread_state.grad_enabled; });
     m.def("_set_grad_enabled", [](bool enabled) { thread_state.grad_enabled = enabled; });

@@ -1,0 +1,52 @@
+// The ledger of cuts: where tensors with a place on the tape were read, and what came of it has none.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "autograd/node.h"
+
+namespace tapegrad {
+
+struct CutEntry {
+    const char* how = nullptr;  // "detach()"
+    Site site = 0;
+    Site block = 0;     // where the no_grad block began that it is in
+    Site from = 0;      // of the node whose result was read; 0: that of a leaf, or unknown
+    uint64_t when = 0;  // the sequence number of the next node then
+    std::vector<uint64_t> leaves;  // whose gradients end here
+    bool complete = true;          // these are all
+};
+
+// To be called where values of a tensor leave the tape. Costs nothing for other tensors.
+void note_cut_of(const char* how, const Tensor& tensor) noexcept;
+inline void note_cut(const char* how, const Tensor& tensor) noexcept {
+    if (find_site && tensor.requires_grad()) note_cut_of(how, tensor);
+}
+
+// A block of the user's in which nothing is recorded begins; what it takes is noted, up to a number.
+class UnrecordedBlock {
+public:
+    void begin() noexcept;
+    void end() noexcept;
+
+private:
+    Site site_before_ = 0;
+    uint8_t cuts_before_ = 0;
+};
+
+// Whether the code that calls is the user's, and not the package's own.
+inline bool (*is_called_by_user)() noexcept = nullptr;
+
+// The number by which the ledger knows a leaf; 0 if it has none.
+uint64_t leaf_number(const Tensor& leaf) noexcept;
+// Oldest first.
+const std::vector<CutEntry>& cuts();
+// "detach() at train.py:12, in step: h = h.detach()"
+std::string describe(const CutEntry& cut);
+
+// Adds to the error for a tensor without a place on the tape where others lost theirs lately.
+void note_latest_cuts(Error& error);
+
+}  // namespace tapegrad
