@@ -61,7 +61,8 @@ void add_leaves(CutEntry& entry, const Tensor& tensor) {
 
 }  // namespace
 
-void note_cut_of(const char* how, const Tensor& tensor) noexcept {
+void note_cut_of(const char* how, const Tensor& tensor, Reader reader) noexcept {
+    if (reader == Reader::User && is_called_by_user && !is_called_by_user()) return;
     const Site site = current_site();
     if (!site) return;
     try {
@@ -90,12 +91,18 @@ void note_cut_of(const char* how, const Tensor& tensor) noexcept {
 void note_unrecorded(const Tensor& tensor) noexcept {
     if (!tensor.defined() || !tensor.requires_grad() || inference_mode()) return;
     --thread_state.cuts_to_note;
-    if (is_called_by_user && is_called_by_user()) note_cut(kNoGrad, tensor);
+    note_cut(kNoGrad, tensor);
+}
+
+void switch_recording(bool enabled) noexcept {
+    block_site = enabled ? Site{0} : current_site();
+    thread_state.cuts_to_note = enabled || !find_site ? uint8_t{0} : kCutsInBlock;
 }
 
 void UnrecordedBlock::begin() noexcept {
-    site_before_ = std::exchange(block_site, current_site());
-    cuts_before_ = std::exchange(thread_state.cuts_to_note, find_site ? kCutsInBlock : uint8_t{0});
+    site_before_ = block_site;
+    cuts_before_ = thread_state.cuts_to_note;
+    switch_recording(false);
 }
 
 void UnrecordedBlock::end() noexcept {

@@ -19,10 +19,13 @@ struct CutEntry {
     bool complete = true;          // these are all
 };
 
+// Who may be the one that reads a tensor's values: printing reads them, too.
+enum class Reader { User, Anyone };
+
 // To be called where values of a tensor leave the tape. Costs nothing for other tensors.
-void note_cut_of(const char* how, const Tensor& tensor) noexcept;
-inline void note_cut(const char* how, const Tensor& tensor) noexcept {
-    if (find_site && tensor.requires_grad()) note_cut_of(how, tensor);
+void note_cut_of(const char* how, const Tensor& tensor, Reader reader) noexcept;
+inline void note_cut(const char* how, const Tensor& tensor, Reader reader = Reader::User) noexcept {
+    if (find_site && tensor.requires_grad()) note_cut_of(how, tensor, reader);
 }
 
 // A block of the user's in which nothing is recorded begins; what it takes is noted, up to a number.
@@ -35,6 +38,9 @@ private:
     Site site_before_ = 0;
     uint8_t cuts_before_ = 0;
 };
+
+// The same without an end that is certain.
+void switch_recording(bool enabled) noexcept;
 
 // Whether the code that calls is the user's, and not the package's own.
 inline bool (*is_called_by_user)() noexcept = nullptr;

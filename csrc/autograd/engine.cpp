@@ -37,7 +37,6 @@ namespace {
 }
 
 uint64_t run_counter = 0;
-Site latest_site = 0;  // where the latest run was asked for
 // The run that keeps its marks inside the nodes. Runs that start while it is active (from hooks, or on
 // other threads) keep theirs in a table of their own.
 uint64_t owner_run = 0;
@@ -475,7 +474,6 @@ private:
 }  // namespace
 
 uint64_t latest_run() { return run_counter; }
-Site latest_run_site() { return latest_site; }
 uint64_t current_run() { return active_run ? active_run->id() : 0; }
 bool current_run_executes(const Node* node) { return active_run && active_run->executes(node); }
 bool current_run_is_full() { return !active_run || active_run->is_full(); }
@@ -523,7 +521,6 @@ TensorList run_backward(std::span<const Edge> roots, TensorList grads, std::span
         const Site before = std::exchange(thread_state.backward_site, current_site());
         const uint8_t cuts_before = std::exchange(thread_state.cuts_to_note, uint8_t{0});
     } site_of_call;
-    latest_site = thread_state.backward_site;
     const auto run = [&] { return Run(roots, inputs, options).run(grads); };
     if (!active_run || active_run->depth() % kRunsOnOneStack != 0 || !run_on_new_thread)
         return run();

@@ -30,7 +30,6 @@ inline void (*annotate_foreign_error)(const std::string& note) = nullptr;
 // gradient of one of its results); whether it was started without inputs, as plain backward() is.
 uint64_t current_run();
 uint64_t latest_run();  // the number of the one that was started last
-Site latest_run_site();
 bool current_run_executes(const Node* node);
 bool current_run_is_full();
 

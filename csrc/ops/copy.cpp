@@ -156,6 +156,7 @@ struct OverwrittenBy : Named {
 }  // namespace
 
 Tensor copy_into(const Tensor& out, const Tensor& x, const char* node) {
+    if (!out.is_floating()) note_cut("a conversion to integers or bools", x, Reader::Anyone);
     copy_values(out, x);
     return is_floating(out.dtype()) ? recorded(out, Copied{node}, x) : out;
 }
@@ -170,7 +171,6 @@ Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : contiguous_c
 
 Tensor to_dtype(const Tensor& x, DType dtype) {
     if (x.dtype() == dtype) return x;
-    if (!is_floating(dtype)) note_cut("a conversion to integers or bools", x);
     return copy_into(empty_result(x.sizes(), dtype, x), x, "ToCopyBackward0");
 }
 

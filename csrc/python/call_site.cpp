@@ -148,55 +148,60 @@ inline Site site_in(PyCodeObject* code, int instruction, bool& own) {
     return site ? site : add_site(code, instruction, *known);
 }
 
-}  // namespace
-
+// Calls visit(code, instruction) for each frame, from the innermost one on, until it says that this is enough.
 #if TAPEGRAD_FRAMES
 
-Site find_call_site() noexcept {
-    for (Frame* frame = innermost(); frame; frame = around(frame)) {
-        PyCodeObject* code = code_of(frame);
-        if (!code) continue;
-        bool own = false;
-        const Site site = site_in(code, instruction(frame), own);
-        if (!own) return site;
-    }
-    return 0;
-}
-
-bool is_user_calling() noexcept {
+template <class Visit> void each_frame(Visit visit) {
     for (Frame* frame = innermost(); frame; frame = around(frame))
-        if (PyCodeObject* code = code_of(frame)) return !is_own(code);
-    return false;
+        if (PyCodeObject* code = code_of(frame); code && visit(code, instruction(frame))) return;
 }
 
 #else
 
-bool is_user_calling() noexcept {
-    PyFrameObject* frame = PyEval_GetFrame();
-    if (!frame) return false;
-    PyCodeObject* code = PyFrame_GetCode(frame);
-    const bool own = is_own(code);
-    Py_DECREF(code);
-    return !own;
-}
-
-Site find_call_site() noexcept {
+template <class Visit> void each_frame(Visit visit) {
     PyFrameObject* frame = PyEval_GetFrame();
     Py_XINCREF(frame);
-    while (frame) {
+    for (bool enough = false; frame;) {
         PyCodeObject* code = PyFrame_GetCode(frame);
-        bool own = false;
-        const Site site = site_in(code, PyFrame_GetLasti(frame) / 2, own);
+        enough = visit(code, PyFrame_GetLasti(frame) / 2);
         Py_DECREF(code);
-        PyFrameObject* next = own ? PyFrame_GetBack(frame) : nullptr;
+        PyFrameObject* next = enough ? nullptr : PyFrame_GetBack(frame);
         Py_DECREF(frame);
-        if (!own) return site;
         frame = next;
     }
-    return 0;
 }
 
 #endif
+
+}  // namespace
+
+Site find_call_site() noexcept {
+    Site site = 0;
+    each_frame([&](PyCodeObject* code, int instruction) {
+        bool own = false;
+        site = site_in(code, instruction, own);
+        return !own;
+    });
+    return site;
+}
+
+void find_call_stack(std::vector<Site>& stack) {
+    each_frame([&](PyCodeObject* code, int instruction) {
+        bool own = false;
+        const Site site = site_in(code, instruction, own);
+        if (!own) stack.push_back(site);
+        return false;
+    });
+}
+
+bool is_user_calling() noexcept {
+    bool own = true;
+    each_frame([&](PyCodeObject* code, int) {
+        own = is_own(code);
+        return true;
+    });
+    return !own;
+}
 
 const CallSite* call_site(Site site) noexcept {
     return site && site < sites().size() ? &sites()[site] : nullptr;

@@ -4,6 +4,7 @@
 #include <Python.h>
 
 #include <string>
+#include <vector>
 
 #include "core/site.h"
 
@@ -19,6 +20,8 @@ struct CallSite {
 
 // Cheap: no frame object is made, and no reference to code is kept. 0 where only the package's own files call.
 Site find_call_site() noexcept;
+// The same for all frames around: the innermost one comes first.
+void find_call_stack(std::vector<Site>& stack);
 // Whether the innermost code is the user's.
 bool is_user_calling() noexcept;
 // Of a number that find_call_site has given, or null.

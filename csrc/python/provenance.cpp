@@ -225,11 +225,20 @@ void add_note(PyObject* exception, const std::string& note) noexcept {
     }
 }
 
+std::string traceback_line(Site number) {
+    const CallSite* site = call_site(number);
+    if (!site) return {};
+    const std::string source = source_line(*site);
+    return "  File \"" + utf8(site->file) + "\", line " + std::to_string(site->line) + ", in " +
+           utf8(site->function) + "\n" + (source.empty() ? source : "    " + source + "\n");
+}
+
 py::object describe(const Node& node) { return describe_call(node.origin()); }
 
 void bind_provenance(py::module_& m) {
-    m.def("_start_provenance", [](std::string folder) {
+    m.def("_start_provenance", [](std::string folder, bool enabled) {
         set_package_folder(std::move(folder));
+        if (!enabled) return;
         find_site = site_of_call;
         find_origin = origin_of_call;
         origin_text = text_of;

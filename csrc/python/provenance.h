@@ -43,6 +43,9 @@ private:
 // column), or None.
 pybind11::object describe(const Node& node);
 
+// As in tracebacks: "  File "train.py", line 12, in step" and the line.
+std::string traceback_line(Site site);
+
 // exception.add_note(note), also where Python has no such method yet.
 void add_note(PyObject* exception, const std::string& note) noexcept;
 

@@ -60,6 +60,7 @@ PLACES = {
         "OutOfMemoryError",
     ),
     "_differences": ("gradient",),
+    "_explain": ("explain",),
     "_foreach": (
         *(f"_foreach_{name}" for name in _FOREACH),
         *(f"_foreach_{name}_" for name in _FOREACH),

@@ -53,5 +53,6 @@ class Traceback(NamedTuple):
         return f"{where}: {self.text}" if self.text else where
 
 
-if os.environ.get("TAPEGRAD_PROVENANCE") != "0":
-    _C._start_provenance(os.path.dirname(__file__) + os.sep)
+_C._start_provenance(
+    os.path.dirname(__file__) + os.sep, os.environ.get("TAPEGRAD_PROVENANCE") != "0"
+)
