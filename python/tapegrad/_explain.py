@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from tapegrad._C import Tensor
 from tapegrad._explanation import Explanation
 from tapegrad._gradient_paths import explain_tensor, latest_pass, order_of_use
+from tapegrad._nan_search import search
 
 if TYPE_CHECKING:
     from tapegrad.nn import Module
 
-__all__ = ["explain"]
+__all__ = ["explain", "explain_nan"]
 
 
 def explain(x: Tensor | Module, root: Tensor | None = None) -> Explanation:
@@ -63,3 +64,33 @@ def explain(x: Tensor | Module, root: Tensor | None = None) -> Explanation:
         f"{name:<{widths[0]}}  {shape:<{widths[1]}}  {text}".rstrip() for name, shape, text in rows
     ]
     return Explanation(reasons.pop() if len(reasons) == 1 else "several", "\n".join(lines))
+
+
+def explain_nan(loss: Tensor) -> Explanation:
+    """Say which operation made the first NaN or infinity out of finite numbers.
+
+    Looks at the values of the graph first, from the loss back to where they are finite; if all
+    are, runs the backward pass once more and looks at the gradients. The answer has the line,
+    the element and what the operation took there, the operations between it and the loss, and
+    what to write instead. It tells where ``where`` or ``masked_fill`` hides a NaN that its
+    gradient still meets.
+
+    Args:
+        loss: a tensor whose graph has not been freed: before ``backward()``, or after
+            ``backward(retain_graph=True)``. No gradient is changed.
+
+    Returns:
+        An `Explanation`. ``reason`` is ``"forward"``, ``"backward"``, ``"hidden"`` (by ``where``),
+        ``"input"`` (a leaf holds it), ``"finite"`` or ``"no graph"``.
+
+    Raises:
+        RuntimeError: if the graph has been freed.
+
+    Example::
+
+        >>> import tapegrad
+        >>> x = tapegrad.tensor([1.0, 0.0], requires_grad=True)
+        >>> print(tapegrad.explain_nan(x.log().sum()))
+        log(0) is -inf at [1]: Log at <doctest tapegrad...
+    """
+    return search(loss)

@@ -46,11 +46,11 @@ def operation(node: Node) -> str:
     return node.name().split("Backward")[0].rsplit("::", 1)[-1]
 
 
-def _is_leaf_node(node: Node) -> bool:
+def is_leaf_node(node: Node) -> bool:
     return node.name().endswith("AccumulateGrad")
 
 
-def _graph(root: Node) -> list[Node]:
+def graph_of(root: Node) -> list[Node]:
     """All nodes, each before those behind it."""
     seen: set[Node] = {root}
     found = [root]
@@ -59,7 +59,7 @@ def _graph(root: Node) -> list[Node]:
             if following is not None and following not in seen:
                 seen.add(following)
                 found.append(following)
-    return sorted(found, key=lambda node: -1 if _is_leaf_node(node) else node._sequence_nr())[::-1]
+    return sorted(found, key=lambda node: -1 if is_leaf_node(node) else node._sequence_nr())[::-1]
 
 
 def _paths(root: Node, x: Tensor) -> set[Node]:
@@ -67,10 +67,10 @@ def _paths(root: Node, x: Tensor) -> set[Node]:
     target = None if x.is_leaf else x.grad_fn
 
     def is_target(node: Node) -> bool:
-        return node is target or (target is None and _is_leaf_node(node) and node.variable is x)
+        return node is target or (target is None and is_leaf_node(node) and node.variable is x)
 
     leads: set[Node] = set()
-    for node in reversed(_graph(root)):
+    for node in reversed(graph_of(root)):
         if is_target(node) or any(following in leads for following, _ in node.next_functions):
             leads.add(node)
     return leads
@@ -228,7 +228,7 @@ def _explain_zero(x: Tensor, root: Tensor) -> Explanation:
     # The values are gone.
     suspects = [
         f"{operation(node)} at {place_of(node)}"
-        for node in _graph(root.grad_fn)
+        for node in graph_of(root.grad_fn)
         if node in paths and (_reason(node) is not None)
     ]
     text = (
@@ -289,9 +289,9 @@ def order_of_use(root: Tensor | None) -> dict[int, int]:
     order: dict[int, int] = {}
     if root is None or root.grad_fn is None:
         return order
-    for node in _graph(root.grad_fn):
+    for node in graph_of(root.grad_fn):
         for following, _ in node.next_functions:
-            if following is not None and _is_leaf_node(following):
+            if following is not None and is_leaf_node(following):
                 key = id(following.variable)
                 order[key] = min(order.get(key, node._sequence_nr()), node._sequence_nr())
     return order
