@@ -515,3 +515,16 @@ def test_inference_notes_nothing_in_the_package() -> None:
     before = len(tapegrad._C._cuts())
     optimizer.step()
     assert len(tapegrad._C._cuts()) == before
+
+
+def test_block_that_takes_more_than_is_noted() -> None:
+    x, w = leaf(), leaf()
+    with tapegrad.no_grad():
+        for _ in range(15):
+            x * 1
+        h = x * w  # both are noted, and no more than one fits
+        for _ in range(300):
+            h = x * w
+    (h * leaf()).sum().backward()
+    assert tapegrad._C._cuts()[-1][0] == "no_grad"
+    assert explain(x).reason == "cut"

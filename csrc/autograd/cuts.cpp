@@ -79,9 +79,7 @@ void note_cut_of(const char* how, const Tensor& tensor, Reader reader) noexcept 
             std::rotate(entry, entry + 1, entries.end());
             entry = entries.end() - 1;
         }
-        const Node* node = node_of(tensor);
         entry->block = block_site;
-        entry->from = node ? node->site : 0;
         entry->when = Node::next_sequence;
         add_leaves(*entry, tensor);
     } catch (const std::bad_alloc&) {
@@ -90,6 +88,7 @@ void note_cut_of(const char* how, const Tensor& tensor, Reader reader) noexcept 
 
 void note_unrecorded(const Tensor& tensor) noexcept {
     if (!tensor.defined() || !tensor.requires_grad() || inference_mode()) return;
+    if (thread_state.cuts_to_note == 0) return;
     --thread_state.cuts_to_note;
     note_cut(kNoGrad, tensor);
 }
@@ -108,11 +107,6 @@ void UnrecordedBlock::begin() noexcept {
 void UnrecordedBlock::end() noexcept {
     block_site = site_before_;
     thread_state.cuts_to_note = cuts_before_;
-}
-
-uint64_t leaf_number(const Tensor& leaf) noexcept {
-    const AutogradExtra* extra = extra_of(leaf);
-    return extra ? extra->ledger_number : 0;
 }
 
 const std::vector<CutEntry>& cuts() { return ledger(); }

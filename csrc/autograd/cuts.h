@@ -1,7 +1,6 @@
 // The ledger of cuts: where tensors with a place on the tape were read, and what came of it has none.
 #pragma once
 
-#include <span>
 #include <string>
 #include <vector>
 
@@ -12,10 +11,9 @@ namespace tapegrad {
 struct CutEntry {
     const char* how = nullptr;  // "detach()"
     Site site = 0;
-    Site block = 0;     // where the no_grad block began that it is in
-    Site from = 0;      // of the node whose result was read; 0: that of a leaf, or unknown
-    uint64_t when = 0;  // the sequence number of the next node then
-    std::vector<uint64_t> leaves;  // whose gradients end here
+    Site block = 0;                // where the no_grad block began that it is in
+    uint64_t when = 0;             // the sequence number of the next node then
+    std::vector<uint64_t> leaves;  // whose gradients end here: their AutogradExtra::ledger_number
     bool complete = true;          // these are all
 };
 
@@ -45,8 +43,6 @@ void switch_recording(bool enabled) noexcept;
 // Whether the code that calls is the user's, and not the package's own.
 inline bool (*is_called_by_user)() noexcept = nullptr;
 
-// The number by which the ledger knows a leaf; 0 if it has none.
-uint64_t leaf_number(const Tensor& leaf) noexcept;
 // Oldest first.
 const std::vector<CutEntry>& cuts();
 // "detach() at train.py:12, in step: h = h.detach()"

@@ -195,21 +195,25 @@ void RunningModule::find_scope() noexcept {
 }
 
 void RunningModule::note_error() noexcept {
-    // The innermost module's note is the one that helps.
-    static thread_local PyObject* noted = nullptr;  // only compared
     if (!PyErr_ExceptionMatches(PyExc_Exception)) return;
     py::error_already_set error;
     PyObject* const exception = error.value().ptr();
-    if (std::exchange(noted, outer_ ? exception : nullptr) != exception) try {
-            const py::handle module(module_);
-            const std::string& path = scopes()[scope()].path;
-            const std::string name = py::str(module.attr("_get_name")()).cast<std::string>() + "(" +
-                                     py::str(module.attr("extra_repr")()).cast<std::string>() + ")";
-            add_note(exception, "in " + (path.empty() ? name : path + " (" + name + ")"));
-        } catch (...) {
-            // A module that cannot be shown has no note.
-        }
+    // The innermost module's note is the one that helps.
+    if (std::exchange(noted_error, exception) != exception) add_note(exception, "in " + text());
     error.restore();
+}
+
+// "layers.2.linear (Linear(64, 32))", as far as the module can be shown.
+std::string RunningModule::text() noexcept {
+    const std::string path = scopes()[scope()].path;
+    try {
+        const py::handle module(module_);
+        const std::string shown = py::str(module.attr("_get_name")()).cast<std::string>() + "(" +
+                                  py::str(module.attr("extra_repr")()).cast<std::string>() + ")";
+        return path.empty() ? shown : path + " (" + shown + ")";
+    } catch (...) {
+        return path.empty() ? Py_TYPE(module_)->tp_name : path;
+    }
 }
 
 void add_note(PyObject* exception, const std::string& note) noexcept {

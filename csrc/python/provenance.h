@@ -14,6 +14,7 @@ class RunningModule {
 public:
     explicit RunningModule(PyObject* module) noexcept : module_(module), outer_(innermost) {
         innermost = this;
+        noted_error = nullptr;
     }
     ~RunningModule() { innermost = outer_; }
     RunningModule(const RunningModule&) = delete;
@@ -33,7 +34,11 @@ public:
 
 private:
     void find_scope() noexcept;
+    std::string text() noexcept;
 
+    // The one that has a note while it passes through the modules around; only compared.
+    static inline thread_local PyObject* noted_error __attribute__((tls_model("initial-exec"))) =
+        nullptr;
     PyObject* const module_;  // borrowed: it is being called
     RunningModule* const outer_;
     int32_t scope_ = -1;

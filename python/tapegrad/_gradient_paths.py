@@ -83,11 +83,12 @@ def latest_pass(root: Tensor | None) -> tuple[int, int, bool, Tensor | None]:
     return number, where, into_grad, root if root is not None else found
 
 
-def _cuts_of(number: int) -> list[str]:
-    """Where the values of a leaf left the tape: the likely places first."""
-    if not number:
-        return []
-    mine = [cut for cut in _C._cuts() if number in cut[5]]
+def _cuts_of(number: int) -> tuple[list[str], bool]:
+    """Where a leaf's values left the tape, the likely places first; and whether that is sure."""
+    mine = [cut for cut in _C._cuts() if number in cut[5]] if number else []
+    sure = bool(mine)
+    if not sure:
+        mine = [cut for cut in _C._cuts() if not cut[4]]
     mine.sort(key=lambda cut: (cut[0] in _WEAK_CUTS, -cut[3]))
     lines = []
     for how, where, block, *_ in mine[:_SHOWN]:
@@ -95,7 +96,7 @@ def _cuts_of(number: int) -> list[str]:
         if how == "no_grad" and block:
             line += f"; the block begins at {site(block)}"
         lines.append(line)
-    return lines
+    return lines, sure
 
 
 def explain_tensor(x: Tensor, root: Tensor | None = None) -> Explanation:
@@ -164,8 +165,8 @@ def _explain_leaf(x: Tensor, given: Tensor | None) -> Explanation:
             f"\nThe pass: {site(where)}",
         )
     passed = f"\nThe latest backward pass: {site(where)}"
-    cuts = _cuts_of(ledger)
-    if cuts:
+    cuts, sure = _cuts_of(ledger)
+    if sure:
         return Explanation("cut", "its values left the tape:" + bullet(cuts) + passed)
     if not used:
         return Explanation(
@@ -173,10 +174,10 @@ def _explain_leaf(x: Tensor, given: Tensor | None) -> Explanation:
             "no recorded operation has used it. If the program does, requires_grad was set "
             "afterwards, or a copy of it is used in its place." + passed,
         )
-    return Explanation(
-        "elsewhere",
-        "what was computed from it does not enter the result that backward started from." + passed,
-    )
+    text = "what was computed from it does not enter the result that backward started from."
+    if cuts:
+        text += " These lines have taken values off the tape that may have been its:" + bullet(cuts)
+    return Explanation("elsewhere", text + passed)
 
 
 # ------------------------------------------------------------------------------------- zeros
