@@ -77,8 +77,8 @@ def check_module(name: str) -> None:
 PAGES = [
     "README.md",
     "CONTRIBUTING.md",
-    *(f"docs/{page}.md" for page in ("files", "func", "graph_page", "memory", "neighbours")),
-    *(f"docs/{page}.md" for page in ("profile", "replay", "sklearn")),
+    *(f"docs/{page}.md" for page in ("debugging", "files", "func", "graph_page", "memory")),
+    *(f"docs/{page}.md" for page in ("neighbours", "profile", "replay", "sklearn")),
 ]
 
 

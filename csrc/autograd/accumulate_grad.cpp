@@ -48,6 +48,7 @@ bool AccumulateGrad::accepts_undefined() const noexcept {
 
 void AccumulateGrad::backward(GradList& grads, TensorList&) {
     AutogradExtra& extra = *extra_of(variable_);  // which holds this node
+    extra.latest_run = current_run();
     if (variable_->grad_fn) fail("leaf variable has been moved into the graph interior");
     if (is_replay_recorded()) [[unlikely]]
         replay::recorder()->know(variable_);

@@ -80,14 +80,25 @@ public:
             Node::Progress& progress = progress_of(root.node.get());
             if (progress.dependencies == 0 && !is_queued(root.node.get())) push(root.node.get());
         }
-        for (;;) {
-            if (Node* node = pop()) {
-                evaluate(*node);
-            } else if (collecting()) {
-                finish_program();
-            } else {
-                break;
+        const Node* node = nullptr;
+        try {
+            for (;;) {
+                if (Node* next = pop()) {
+                    node = next;
+                    evaluate(*next);
+                } else if (collecting()) {
+                    finish_program();
+                } else {
+                    break;
+                }
             }
+        } catch (Error& error) {
+            if (node && node->site && error.notes.empty()) error.notes = {failure_of(*node)};
+            throw;
+        } catch (...) {
+            if (node && node->site && annotate_foreign_error)
+                annotate_foreign_error(failure_of(*node));
+            throw;
         }
         finished_ = true;
         return std::move(results_);
@@ -105,6 +116,9 @@ public:
     bool is_full() const { return inputs_.empty() && (!outer_ || outer_->is_full()); }
 
 private:
+    static std::string failure_of(const Node& node) {
+        return "in the backward pass of " + node.place();
+    }
     static bool earlier(const Node* a, const Node* b) { return a->sequence < b->sequence; }
 
     Node::Progress& progress_of(Node* node) {
@@ -516,6 +530,14 @@ TensorList run_backward(std::span<const Edge> roots, TensorList grads, std::span
     if (is_replay_recorded()) [[unlikely]]
         note_backward(roots, grads, options);
     GradMode mode(options.create_graph);
+    struct SiteOfCall {
+        ~SiteOfCall() {
+            thread_state.backward_site = before;
+            thread_state.cuts_to_note = cuts_before;
+        }
+        const Site before = std::exchange(thread_state.backward_site, current_site());
+        const uint8_t cuts_before = std::exchange(thread_state.cuts_to_note, uint8_t{0});
+    } site_of_call;
     const auto run = [&] { return Run(roots, inputs, options).run(grads); };
     if (!active_run || active_run->depth() % kRunsOnOneStack != 0 || !run_on_new_thread)
         return run();

@@ -23,6 +23,9 @@ TensorList run_backward(std::span<const Edge> roots, TensorList grads, std::span
 // Calls f(context) on a new thread, whose stack is empty, and waits for it; the bindings provide it.
 extern void (*run_on_new_thread)(void (*f)(void* context), void* context);
 
+// Adds a note to the exception that is being handled, where that is not an Error but another language's.
+inline void (*annotate_foreign_error)(const std::string& note) = nullptr;
+
 // The run that is active on this thread: its number, or 0; whether it will execute a node (or return the
 // gradient of one of its results); whether it was started without inputs, as plain backward() is.
 uint64_t current_run();

@@ -23,6 +23,8 @@ struct ThreadState {
     bool anomaly = false;
     bool anomaly_check_nan = true;
     uint64_t unwanted_inputs = 0;  // of the node that is being run: no gradient is asked for these
+    Site backward_site = 0;        // of the call whose backward pass runs
+    uint8_t cuts_to_note = 0;      // how many more tensors are noted that operations do not record
     SavedTensorHooks* saved_tensor_hooks = nullptr;  // the innermost ones that are set
     WriteWatch* write_watch = nullptr;
 };

@@ -31,6 +31,11 @@ std::string Node::operation() const {
     return all.substr(0, start) + (number == "0" ? "" : number);
 }
 
+std::string Node::place() const {
+    const std::string where = describe(origin());
+    return where.empty() ? operation() : operation() + " at " + where;
+}
+
 NodeExtras& Node::extras() {
     if (!extras_) extras_.reset(new NodeExtras);
     return *extras_;

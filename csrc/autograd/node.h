@@ -8,6 +8,7 @@
 #include "autograd/grad_mode.h"
 #include "core/refcount.h"
 #include "core/scalar.h"
+#include "core/site.h"
 #include "core/small_vector.h"
 #include "core/tensor.h"
 
@@ -54,10 +55,6 @@ protected:
 };
 
 class Node : public Counted {
-protected:
-    // A node that sets this is asked, instead of being destroyed, whether it stays for another use.
-    bool may_park = false;
-
 public:
     // With the edges to its first inputs, up to two.
     template <class... Edges>
@@ -65,6 +62,9 @@ public:
         : sequence(next_sequence++),
           edges(std::in_place, std::move(first)...) {
         ++live_count;
+        const Origin origin = current_origin();
+        site = origin.site;
+        module = origin.module;
     }
 
     // PyTorch's name of the operation's derivative: "TanhBackward0". Nodes that stand for no operator have a
@@ -85,6 +85,9 @@ public:
     virtual bool accepts_undefined() const noexcept { return false; }
     // The operation, as PyTorch names it in messages: "Tanh" of TanhBackward0, "Sum1" of SumBackward1.
     std::string operation() const;
+    Origin origin() const noexcept { return {site, module}; }
+    // "Tanh at train.py:12, in step: y = x.tanh()"; without a line where that is unknown.
+    std::string place() const;
     // The derivative as text; empty where there is no formula.
     virtual std::string formula() const { return {}; }
     virtual void visit_saved(SavedVisitor&) const {}
@@ -111,6 +114,8 @@ public:
     static void* operator new(size_t size) { return Pool::take(size); }
     static void operator delete(void* memory, size_t size) noexcept { Pool::give(memory, size); }
 
+    // Small members fill gaps between others: the node is two lines of the cache.
+    Site site;  // of the call that made the node
     union {
         uint64_t sequence;  // later operations have larger numbers
         Node* next_dead;    // of what waits to be deleted
@@ -128,7 +133,15 @@ public:
         GradList grads;  // what has arrived for each result; empty: nothing
         int32_t dependencies = 0;
         bool needed = true;
-    } progress;
+    };
+    [[no_unique_address]] Progress progress;
+
+protected:
+    // A node that sets this is asked, instead of being destroyed, whether it stays for another use.
+    bool may_park = false;
+
+public:
+    uint16_t module;  // the one that was running then
 
     static inline int64_t live_count = 0;
     static inline uint64_t next_sequence = 0;
@@ -142,6 +155,7 @@ protected:
 private:
     [[noreturn]] static void refuse_result();
 };
+static_assert(sizeof(Node) == 128);
 
 // Hooks. The bindings implement them with Python callables.
 class TensorHook : public Counted {

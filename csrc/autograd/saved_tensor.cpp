@@ -4,19 +4,29 @@
 
 namespace tapegrad {
 
-void refuse_released() {
-    fail(
+namespace {
+std::string labelled(const char* label, const std::string& text) {
+    return text.empty() ? text : label + text;
+}
+}  // namespace
+
+void refuse_released(const Node& owner, Site released_by) {
+    Error error(
         "Trying to backward through the graph a second time (or directly access saved tensors "
         "after they have already been freed). Saved intermediate values of the graph are freed "
         "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to "
         "backward through the graph a second time or if you need to access saved tensors after "
         "calling backward.");
+    if (owner.site) error.notes.push_back("recorded by " + owner.place());
+    if (released_by)
+        error.notes.push_back("freed by the backward pass at " + describe({released_by}));
+    throw error;
 }
 
 namespace {
 
-[[noreturn]] void refuse_modified(const Tensor& tensor, uint32_t saved, const Node* maker,
-                                  uint32_t result_nr) {
+[[noreturn]] void refuse_modified(const Node& owner, const Tensor& tensor, uint32_t saved,
+                                  const Node* maker, uint32_t result_nr) {
     std::string message = text(
         "one of the variables needed for gradient computation has been modified by an inplace "
         "operation: [tapegrad.",
@@ -32,7 +42,19 @@ namespace {
         message +=
             " Hint: the backtrace further above shows the operation that failed to compute its "
             "gradient. The variable in question was changed in there or anywhere later. Good luck!";
-    fail(message);
+    const std::string write = describe({tensor.storage()->last_write()});
+    const bool known = owner.site && !write.empty();
+    if (owner.site)
+        message +=
+            "\n  needed by " + owner.place() + labelled("; its derivative is ", owner.formula());
+    message += labelled("\n  overwritten at ", write);
+    if (known)
+        message +=
+            "\n  Make a new tensor there instead of writing into this one, or let the operation "
+            "that needs it have a copy (clone()).";
+    Error error(message);
+    if (owner.site) error.notes = {"in the backward pass of " + owner.place()};
+    throw error;
 }
 
 }  // namespace
@@ -64,7 +86,7 @@ void SavedTensor::pack(SavedTensorHooks& hooks, const Tensor& original) {
 }
 
 void SavedTensor::register_hooks(SavedTensorHooks& hooks, const Node& owner) {
-    if (kind_ == Kind::Released) refuse_released();
+    if (kind_ == Kind::Released) refuse_released(owner, version_);
     if (kind_ == Kind::Packed)
         fail(
             "Calling register_hooks on a saved tensor whose hooks have already been set. Hint: "
@@ -88,7 +110,7 @@ void SavedTensor::check_unchanged(const Node& owner, const Tensor& tensor) const
             "Trying to use a saved tensor that has been detached in-place, i.e. with .detach_()."
             "This is not supported, please use out-of-place `.detach()` instead");
     if (version_ != tensor.version())
-        refuse_modified(tensor, version_, is_result_ ? &owner : node_of(tensor),
+        refuse_modified(owner, tensor, version_, is_result_ ? &owner : node_of(tensor),
                         is_result_ ? result_nr_ : tensor->output_nr);
 }
 
@@ -101,7 +123,7 @@ Tensor SavedTensor::other_values(const Node& owner) const {
 
 Tensor SavedTensor::unpack(const Node& owner) const {
     if (kind_ == Kind::Nothing) return {};
-    if (kind_ == Kind::Released) refuse_released();
+    if (kind_ == Kind::Released) refuse_released(owner, version_);
     if (kind_ == Kind::Shape)
         return Tensor(new TensorImpl(shape_, static_cast<DType>(result_nr_), nullptr, nullptr));
     auto become_result = [&](const Tensor& tensor) {

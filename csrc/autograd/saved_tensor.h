@@ -20,8 +20,8 @@ public:
     Ref<Shape> shape;
 };
 
-// Raises PyTorch's error for what a backward pass has let go of.
-[[noreturn]] void refuse_released();
+// Raises PyTorch's error for what a backward pass has let go of: the one that was called there.
+[[noreturn]] void refuse_released(const Node& owner, Site released_by = 0);
 
 // The pack and unpack hooks of a thread; see autograd.graph.saved_tensors_hooks.
 class SavedTensorHooks {
@@ -101,6 +101,7 @@ public:
         if (kind_ == Kind::Nothing || kind_ == Kind::Shape) return;
         drop();
         kind_ = Kind::Released;
+        version_ = thread_state.backward_site;
     }
     // Hooks for this one value, set through the node's _raw_saved_* attribute.
     void register_hooks(SavedTensorHooks& hooks, const Node& owner);
@@ -146,7 +147,7 @@ private:
         PackedTensor* packed_;
         Shape* shape_;
     };
-    uint32_t version_ = 0;
+    uint32_t version_ = 0;         // or the site of the backward pass that let go of the value
     uint32_t result_nr_ : 24 = 0;  // a function has fewer than 16 million results
     uint32_t is_result_ : 1 = false;
     Kind kind_ : 7 = Kind::Nothing;

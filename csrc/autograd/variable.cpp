@@ -43,6 +43,14 @@ bool Tensor::joins_base(const TensorImpl& view) noexcept {
 
 namespace {
 
+// Fails because of a view.
+template <class... Parts> [[noreturn]] void refuse(const Tensor& view, const Parts&... parts) {
+    Error error(text(parts...));
+    if (const Node* node = node_of(view); node && node->site)
+        error.notes = {"the view was made by " + node->place()};
+    throw error;
+}
+
 // Refuses to write into a view that does not allow it, or to use one after such a write elsewhere.
 [[noreturn]] void refuse_view(const AutogradExtra& extra, const Tensor& view, bool indirect) {
     const char* change = indirect ? "its base or another view of its base has been" : "is being";
@@ -60,8 +68,8 @@ namespace {
         case ViewOrigin::NoGrad:
         case ViewOrigin::Inference: {
             const char* mode = inference ? "inference_mode" : "no_grad";
-            fail(
-                message,
+            refuse(
+                view, message,
                 " Given that this use case is ambiguous and error-prone, it is forbidden. You can "
                 "clarify your code by moving both the view and the inplace either both inside the ",
                 mode,
@@ -69,17 +77,18 @@ namespace {
                 "the inplace to be tracked).");
         }
         case ViewOrigin::MultiOutput:
-            fail(message,
-                 " This view is the output of a function that returns multiple views. Such "
-                 "functions do not allow the output views to be modified inplace. You should "
-                 "replace the inplace operation by an out-of-place one.");
+            refuse(view, message,
+                   " This view is the output of a function that returns multiple views. Such "
+                   "functions do not allow the output views to be modified inplace. You should "
+                   "replace the inplace operation by an out-of-place one.");
         default:
-            fail(message,
-                 " This view was created inside a custom Function (or because an input was "
-                 "returned as-is) and the autograd logic to handle view+inplace would override the "
-                 "custom backward associated with the custom Function, leading to incorrect "
-                 "gradients. This behavior is forbidden. You can fix this by cloning the output of "
-                 "the custom Function.");
+            refuse(
+                view, message,
+                " This view was created inside a custom Function (or because an input was "
+                "returned as-is) and the autograd logic to handle view+inplace would override the "
+                "custom backward associated with the custom Function, leading to incorrect "
+                "gradients. This behavior is forbidden. You can fix this by cloning the output of "
+                "the custom Function.");
     }
 }
 
@@ -182,9 +191,9 @@ void check_inplace(const Tensor& tensor, bool recorded) {
         if (extra && extra->base.defined()) {
             if (extra->origin != ViewOrigin::Ordinary) refuse_view(*extra, tensor, false);
             if (tensor.requires_grad() && extra->base.is_leaf())
-                fail(
-                    "a view of a leaf Variable that requires grad is being used in an in-place "
-                    "operation.");
+                refuse(tensor,
+                       "a view of a leaf Variable that requires grad is being used in an in-place "
+                       "operation.");
         }
         if (tensor.requires_grad() && tensor.is_leaf())
             fail("a leaf Variable that requires grad is being used in an in-place operation.");

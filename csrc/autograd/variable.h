@@ -33,6 +33,11 @@ struct AutogradExtra final : Counted {
     // A leaf made in inference mode that gets gradients where it meets other tensors; alone it is not
     // recorded, so its requires_grad says no.
     bool inference_leaf = false;
+    // What explain() tells of a leaf: its number in the ledger of cuts, the backward pass that brought a
+    // gradient last, and where .grad was cleared last.
+    uint64_t ledger_number = 0;
+    uint64_t latest_run = 0;
+    Site cleared_at = 0;
     // Nodes with a smaller sequence number have saved the tensor with the history that it lost.
     uint64_t detached_at = 0;
     ~AutogradExtra() override;
@@ -89,9 +94,17 @@ inline void announce_write(const Tensor& tensor) {
         thread_state.write_watch->about_to_write(tensor);
 }
 
+// Of a tensor that an operation takes in a no_grad block of the user's: if it has a place on the tape, the
+// ledger of cuts says that it ends there.
+void note_unrecorded(const Tensor& tensor) noexcept;
+
 // Whether an operation on these is to be recorded.
 template <class... Tensors> bool recording(const Tensors&... tensors) noexcept {
-    return grad_enabled() && (tensors.requires_grad() || ...);
+    if (grad_enabled()) [[likely]]
+        return (tensors.requires_grad() || ...);
+    if (thread_state.cuts_to_note) [[unlikely]]
+        (note_unrecorded(tensors), ...);
+    return false;
 }
 
 // Makes out a result of node.

@@ -1,14 +1,23 @@
 // Errors, one class per Python exception that they become.
 #pragma once
 
+#include <exception>
 #include <sstream>
-#include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace tapegrad {
 
-struct Error : std::runtime_error {  // RuntimeError
-    using std::runtime_error::runtime_error;
+struct Error : std::exception {  // RuntimeError
+    explicit Error(std::string message) : message_(std::move(message)) {}
+    const char* what() const noexcept override { return message_.c_str(); }
+    // Which lines of the user's program are at fault, beside a message that people and programs know as it is:
+    // notes of the Python exception.
+    std::vector<std::string> notes;
+
+private:
+    std::string message_;
 };
 struct ValueError : Error {
     using Error::Error;

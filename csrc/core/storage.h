@@ -6,6 +6,7 @@
 
 #include "core/allocator.h"
 #include "core/refcount.h"
+#include "core/site.h"
 
 namespace tapegrad {
 
@@ -48,8 +49,13 @@ public:
     char* data() const noexcept { return data_; }
     size_t bytes() const noexcept { return bytes_; }
     uint32_t version() const noexcept { return version_; }
-    void bump_version() noexcept { ++version_; }
-    void bump_version_by(uint32_t changes) noexcept { version_ += changes; }
+    void bump_version() noexcept { bump_version_by(1); }
+    void bump_version_by(uint32_t changes) noexcept {
+        version_ += changes;
+        last_write_ = current_site();
+    }
+    // Where the memory was changed last, if that is known.
+    Site last_write() const noexcept { return last_write_; }
     // What was saved so far is not what it was any more, though the memory is.
     void start_generation() noexcept { version_ += kGeneration; }
     // A version as users see it: how often the memory was changed.
@@ -98,6 +104,7 @@ private:
     size_t bytes_;
     void* owner_ = nullptr;
     void (*free_)(void*) = nullptr;
+    Site last_write_ = 0;
     bool read_only_ = false;
     static inline int64_t live_count_ = 0;
 };

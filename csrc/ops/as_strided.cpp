@@ -188,11 +188,12 @@ public:
     bool accepts_undefined() const noexcept override { return false; }
     void release_saved() override {
         if (node_) node_->release_saved();
+        released_by_ = thread_state.backward_site;
         released_ = true;
     }
 
     void backward(GradList& grads, TensorList& inputs) override {
-        if (released_) refuse_released();
+        if (released_) refuse_released(*this, released_by_);
         Tensor result = zeros_with_layout(base_.sizes, base_.strides, grads[0].dtype());
         copy_(result, grads[0]);
         const Tensor window =
@@ -211,6 +212,7 @@ private:
     const Geometry base_, view_;
     Ref<Node> node_;
     bool released_ = false;
+    Site released_by_ = 0;
 };
 
 }  // namespace

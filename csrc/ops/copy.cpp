@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "autograd/cuts.h"
 #include "kernels/elementwise_driver.h"
 #include "kernels/table.h"
 #include "ops/elementwise.h"
@@ -155,6 +156,7 @@ struct OverwrittenBy : Named {
 }  // namespace
 
 Tensor copy_into(const Tensor& out, const Tensor& x, const char* node) {
+    if (!out.is_floating()) note_cut("a conversion to integers or bools", x, Reader::Anyone);
     copy_values(out, x);
     return is_floating(out.dtype()) ? recorded(out, Copied{node}, x) : out;
 }

@@ -13,8 +13,15 @@ namespace tapegrad {
 inline Edge gradient_edge(const Arg& arg) {
     return arg.is_tensor() ? gradient_edge(arg.tensor()) : Edge{};
 }
+inline void note_unrecorded(const Arg& arg) noexcept {
+    if (arg.is_tensor()) note_unrecorded(arg.tensor());
+}
 template <class... Args> inline bool recording_args(const Args&... args) noexcept {
-    return grad_enabled() && (args.requires_grad() || ...);
+    if (grad_enabled()) [[likely]]
+        return (args.requires_grad() || ...);
+    if (thread_state.cuts_to_note) [[unlikely]]
+        (note_unrecorded(args), ...);
+    return false;
 }
 
 }  // namespace tapegrad

@@ -137,6 +137,14 @@ void add_formula(std::string& all, const char* name, const std::string& formula)
 
 inline Edge edge_of(const Tensor& x) { return x.defined() ? gradient_edge(x) : Edge{}; }
 inline bool is_recorded(const Tensor& x) { return x.defined() && x.requires_grad(); }
+// recording(), of tensors that may be none.
+template <class... Tensors> bool any_recorded(const Tensors&... tensors) {
+    if (grad_enabled()) [[likely]]
+        return (is_recorded(tensors) || ...);
+    if (thread_state.cuts_to_note) [[unlikely]]
+        (note_unrecorded(tensors), ...);
+    return false;
+}
 
 }  // namespace rules
 
@@ -299,11 +307,9 @@ Ref<RuleNode<Rule>> make_node(const Rule& rule, const Given&... given) {
 
 // Whether an operation with this rule on these arguments is recorded.
 template <class Rule, class... Given> bool is_recorded(const Given&... given) {
-    return grad_enabled() && rules::with_inputs<Rule>(
-                                 [](const auto&... inputs) {
-                                     return (rules::is_recorded(rules::tensor_of(inputs)) || ...);
-                                 },
-                                 given...);
+    return rules::with_inputs<Rule>(
+        [](const auto&... inputs) { return rules::any_recorded(rules::tensor_of(inputs)...); },
+        given...);
 }
 
 // out, which an operator made of the arguments: recorded if that is asked for.
@@ -332,8 +338,7 @@ public:
     template <class... Others>
     explicit InPlace(const Tensor& x, const Others&... others)
         : x_(x),
-          recorded_(grad_enabled() && (rules::is_recorded(x) || ... ||
-                                       rules::is_recorded(rules::tensor_of(others)))) {
+          recorded_(rules::any_recorded(x, rules::tensor_of(others)...)) {
         check_inplace(x, recorded_);
     }
     bool recorded() const { return recorded_; }

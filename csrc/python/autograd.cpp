@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "autograd/anomaly.h"
+#include "autograd/cuts.h"
 #include "autograd/engine.h"
 #include "autograd/grad_mode.h"
 #include "autograd/node_timer.h"
@@ -11,11 +12,13 @@
 #include "ops/copy.h"
 #include "ops/views.h"
 #include "python/bind.h"
+#include "python/call_site.h"
 #include "python/errors.h"
 #include "python/hooks.h"
 #include "python/interpreter.h"
 #include "python/module.h"
 #include "python/node_object.h"
+#include "python/provenance.h"
 #include "python/saved_tensor_hooks.h"
 #include "python/tensor_attributes.h"
 #include "python/values.h"
@@ -51,8 +54,12 @@ Point root_point(py::handle object, size_t index) {
         fail<TypeError>("element ", index, " of tensors tuple is not a Tensor");
     point.tensor = unwrap(object.ptr());
     point.edge = gradient_edge(point.tensor);
-    if (!point.edge)
-        fail("element ", index, " of tensors does not require grad and does not have a grad_fn");
+    if (!point.edge) {
+        Error error(text("element ", index,
+                         " of tensors does not require grad and does not have a grad_fn"));
+        note_latest_cuts(error);
+        throw error;
+    }
     return point;
 }
 
@@ -119,6 +126,24 @@ void time_nodes(py::object function) {
 void queue_callback(py::object callback) {
     if (!Callbacks::innermost) fail("Final callbacks can only be installed during backward pass.");
     Callbacks::innermost->list.push_back(std::move(callback));
+}
+
+// What explain() tells of the latest backward pass. The root is a weak reference to a tensor, or null.
+struct {
+    PyObject* root = nullptr;
+    uint64_t number = 0;
+    Site site = 0;
+    bool puts_into_grad = false;
+} latest_pass;
+
+void note_pass(PyObject* root, bool accumulate) {
+    if (!find_site) return;
+    PyObject* reference = is_tensor(root) ? PyWeakref_NewRef(root, nullptr) : nullptr;
+    if (!reference) PyErr_Clear();
+    Py_XSETREF(latest_pass.root, reference);
+    latest_pass.number = latest_run() + 1;
+    latest_pass.site = current_site();
+    latest_pass.puts_into_grad = accumulate;
 }
 
 TensorList run_with_callbacks(std::span<const Edge> roots, TensorList grads,
@@ -200,6 +225,7 @@ PyObject* backward_method(PyObject* self, PyObject* const* args, Py_ssize_t coun
         }
         const bool create_graph = truth_of(values[2]);
         const bool keep_graph = values[1] == Py_None ? create_graph : truth_of(values[1]);
+        note_pass(self, true);
         if (values[3] == Py_None) {
             const Point root = root_point(self, 0);
             TensorList grads{given_gradient(values[0], root.info(), 0)};
@@ -221,9 +247,9 @@ PyObject* backward_method(PyObject* self, PyObject* const* args, Py_ssize_t coun
 
 // --------------------------------------------------------------------------- anomaly mode
 
-// The Python stack at the forward call, as text.
+// The Python stack at the forward call. Nodes that the same stack has made, share it.
 struct PythonTrace final : ForwardTrace {
-    py::list lines;
+    std::vector<Site> stack;  // the innermost call comes first
     Ref<PythonTrace> parent;  // of the node whose backward recorded this one
     std::string parent_name;
 
@@ -238,22 +264,28 @@ struct PythonTrace final : ForwardTrace {
 
 private:
     void warn_with(std::string message) const {
-        for (py::handle line : lines) message += py::str(line);
+        for (size_t i = stack.size(); i-- > 0;) message += traceback_line(stack[i]);
         if (run_python([&] { return PyErr_WarnEx(PyExc_UserWarning, message.c_str(), 1); }) < 0)
             throw py::error_already_set();
     }
 };
 
 Ref<Counted> capture_trace() {
+    static auto& latest = *new Ref<PythonTrace>;
+    static auto& stack = *new std::vector<Site>;
+    stack.clear();
+    find_call_stack(stack);
+    Node* const node = node_under_watch();
+    const bool induced = node && node->extras_ && node->extras_->forward_trace;
+    if (!induced && latest && !latest->parent && latest->stack == stack) return latest;
     Ref<PythonTrace> trace = make_ref<PythonTrace>();
-    const py::object format = py::module_::import("traceback").attr("format_stack");
-    trace->lines = call_python(format, py::tuple());
-    if (Node* node = node_under_watch(); node && node->extras_ && node->extras_->forward_trace) {
+    trace->stack = stack;
+    if (induced) {
         trace->parent =
             Ref<PythonTrace>(static_cast<PythonTrace*>(node->extras_->forward_trace.get()));
         trace->parent_name = node->name();
     }
-    return trace;
+    return latest = trace;
 }
 
 // -------------------------------------------------------------------------------- threads
@@ -300,6 +332,7 @@ void bind_autograd(py::module_& m) {
     add_method(&backward);
     add_method(&retain_definition);
     def_method<"detach_">(m.ptr(), [](const Tensor& self) -> const Tensor& {
+        note_cut("detach_()", self);
         detach_in_place(self);
         return self;
     });
@@ -320,10 +353,27 @@ void bind_autograd(py::module_& m) {
         return self;
     });
 
-    m.def("_run_backward", run);
+    m.def("_run_backward", [](const py::tuple& roots, const py::tuple& grads, bool keep_graph,
+                              bool create_graph, const py::tuple& inputs, bool allow_unreachable,
+                              bool accumulate) {
+        if (!roots.empty()) note_pass(roots[0].ptr(), accumulate);
+        return run(roots, grads, keep_graph, create_graph, inputs, allow_unreachable, accumulate);
+    });
+    // A pass for the sake of the hooks that watch it: the graph stays, and nobody is told of it.
+    m.def("_probe_backward",
+          [](const py::object& root, const py::object& grad, const py::tuple& inputs) {
+              run(py::make_tuple(root), py::make_tuple(grad), true, false, inputs, true, false);
+          });
+    m.def("_latest_pass", [] {
+        return py::make_tuple(
+            latest_pass.number, latest_pass.site, latest_pass.puts_into_grad,
+            latest_pass.root ? py::reinterpret_borrow<py::object>(latest_pass.root) : py::none());
+    });
     m.def("_queue_callback", queue_callback);
     m.def("is_grad_enabled", [] { return thread_state.grad_enabled; });
-    m.def("_set_grad_enabled", [](bool enabled) { thread_state.grad_enabled = enabled; });
+    m.def("_set_grad_enabled", [](bool enabled) {
+        if (std::exchange(thread_state.grad_enabled, enabled) != enabled) switch_recording(enabled);
+    });
     m.def("is_inference_mode_enabled", [] { return inference_mode(); });
     m.def("_set_inference_mode", [](bool enabled) { inference_tensors = enabled; });
     m.def("_time_nodes", time_nodes);

@@ -1,4 +1,5 @@
 // Functions that make tensors from data, sizes and rules.
+#include "autograd/cuts.h"
 #include "ops/copy.h"
 #include "ops/factories.h"
 #include "ops/memory_format.h"
@@ -16,6 +17,7 @@ Tensor copy_of_tensor(const Tensor& source, const TensorOptions& options, const 
         "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() "
         "or sourceTensor.detach().clone().requires_grad_(True), rather than ",
         function, "(sourceTensor)."));
+    note_cut("the new tensor that was made of its values", source);
     Tensor out = empty(source.sizes(), options.resolve(source.dtype()));
     copy_values(out, source);
     return options.finish(out);

@@ -1,6 +1,7 @@
 // Element-wise functions and methods, driven by the lists in csrc/formulas.
 #include "ops/elementwise.h"
 
+#include "autograd/cuts.h"
 #include "ops/arithmetic.h"
 #include "ops/nonzero.h"
 #include "ops/special.h"
@@ -53,6 +54,7 @@ const Tensor& scaled_first_(const Tensor& a, const Scalar& alpha, const Tensor& 
     return F(a, b, alpha);
 }
 template <Comparison Op> Tensor compared(const Tensor& a, const Arg& b) {
+    note_cut("a comparison", a);
     return compare(Op, a, b);
 }
 template <Comparison Op> const Tensor& compared_in(const Tensor& a, const Arg& b) {

@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "python/interpreter.h"
+#include "python/provenance.h"
 
 namespace py = pybind11;
 
@@ -19,21 +20,35 @@ void sleep_until_exit() noexcept {
     for (;;) pause();
 }
 
+namespace {
+
+void set_error(PyObject* type, const Error& error) noexcept {
+    PyErr_SetString(type, error.what());
+    if (error.notes.empty()) return;
+    py::error_already_set set;
+    for (const std::string& note : error.notes) add_note(set.value().ptr(), note);
+    set.restore();
+}
+
+}  // namespace
+
 void set_error_from_exception() noexcept {
     try {
         run_python([] { throw; });
     } catch (py::error_already_set& error) {
         error.restore();
     } catch (const ValueError& error) {
-        PyErr_SetString(PyExc_ValueError, error.what());
+        set_error(PyExc_ValueError, error);
     } catch (const TypeError& error) {
-        PyErr_SetString(PyExc_TypeError, error.what());
+        set_error(PyExc_TypeError, error);
     } catch (const IndexError& error) {
-        PyErr_SetString(PyExc_IndexError, error.what());
+        set_error(PyExc_IndexError, error);
     } catch (const NotImplementedError& error) {
-        PyErr_SetString(PyExc_NotImplementedError, error.what());
+        set_error(PyExc_NotImplementedError, error);
     } catch (const LinAlgError& error) {
-        PyErr_SetString(linalg_error, error.what());
+        set_error(linalg_error, error);
+    } catch (const Error& error) {
+        set_error(PyExc_RuntimeError, error);
     } catch (const py::builtin_exception& error) {
         error.set_error();
     } catch (const std::bad_alloc&) {

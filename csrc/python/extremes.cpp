@@ -1,4 +1,6 @@
 #include "ops/extremes.h"
+
+#include "autograd/cuts.h"
 #include "ops/elementwise.h"
 #include "ops/quantiles.h"
 #include "ops/running.h"
@@ -22,6 +24,7 @@ template <Extreme E> struct Extremes {
         return running_extreme(E, x, dim);
     }
     static Tensor index(const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
+        note_cut(E == Extreme::Max ? "argmax()" : "argmin()", x);
         return arg_extreme(E, x, dim, keepdim);
     }
 };

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "autograd/grad_mode.h"
+#include "autograd/cuts.h"
 #include "python/bind.h"
 
 namespace py = pybind11;
@@ -13,6 +13,7 @@ namespace {
 
 struct GuardObject {
     PyObject_HEAD bool before;
+    UnrecordedBlock block;
 };
 
 // Without an argument a context manager; with a function, that function decorated.
@@ -37,19 +38,23 @@ void guard_dealloc(PyObject* self) {
 }
 
 template <bool Enabled> PyObject* guard_enter(PyObject* self, PyObject*) {
-    reinterpret_cast<GuardObject*>(self)->before = thread_state.grad_enabled;
+    auto* guard = reinterpret_cast<GuardObject*>(self);
+    guard->before = thread_state.grad_enabled;
     thread_state.grad_enabled = Enabled;
+    if (!Enabled) guard->block.begin();
     Py_RETURN_NONE;
 }
-PyObject* guard_exit(PyObject* self, PyObject* const*, Py_ssize_t) {
-    thread_state.grad_enabled = reinterpret_cast<GuardObject*>(self)->before;
+template <bool Enabled> PyObject* guard_exit(PyObject* self, PyObject* const*, Py_ssize_t) {
+    auto* guard = reinterpret_cast<GuardObject*>(self);
+    thread_state.grad_enabled = guard->before;
+    if (!Enabled) guard->block.end();
     Py_RETURN_NONE;
 }
 
 template <bool Enabled> void define_guard(PyObject* m, const char* name) {
     static PyMethodDef methods[] = {
         {"__enter__", guard_enter<Enabled>, METH_NOARGS, nullptr},
-        {"__exit__", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(guard_exit)),
+        {"__exit__", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(guard_exit<Enabled>)),
          METH_FASTCALL, nullptr},
         {nullptr, nullptr, 0, nullptr},
     };

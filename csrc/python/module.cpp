@@ -25,6 +25,7 @@ PYBIND11_MODULE(_C, m) {
     bind_runtime(m);
     bind_operator_table(m);
     bind_dispatch(m);
+    bind_provenance(m);
     bind_replay(m);
     bind_torch_function(m);
     bind_docs(m.ptr());

@@ -45,6 +45,7 @@ void bind_legacy(py::module_& m);
 void bind_runtime(py::module_& m);
 void bind_operator_table(py::module_& m);
 void bind_dispatch(py::module_& m);
+void bind_provenance(py::module_& m);
 void bind_replay(py::module_& m);
 void bind_torch_function(py::module_& m);
 

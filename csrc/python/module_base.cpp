@@ -6,6 +6,7 @@
 #include <pybind11/pytypes.h>
 
 #include "python/bind.h"
+#include "python/provenance.h"
 #include "python/replay.h"
 #include "python/tensor_object.h"
 
@@ -133,7 +134,7 @@ int has_hooks(PyObject* self, PyObject* dict) {
     return 0;
 }
 
-PyObject* call(PyObject* self, PyObject* args, PyObject* kwargs) {
+PyObject* call_forward(PyObject* self, PyObject* args, PyObject* kwargs) {
     PyObject* dict = dict_of(self);
     const int hooked = has_hooks(self, dict);
     if (hooked < 0) return nullptr;
@@ -167,6 +168,14 @@ PyObject* call(PyObject* self, PyObject* args, PyObject* kwargs) {
     if (!forward) return nullptr;
     PyObject* result = PyObject_Call(forward, args, kwargs);
     Py_DECREF(forward);
+    return result;
+}
+
+PyObject* call(PyObject* self, PyObject* args, PyObject* kwargs) {
+    RunningModule running(self);
+    PyObject* result = call_forward(self, args, kwargs);
+    if (!result) [[unlikely]]
+        running.note_error();
     return result;
 }
 

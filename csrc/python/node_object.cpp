@@ -13,6 +13,8 @@
 #include "python/hooks.h"
 #include "python/interpreter.h"
 #include "python/module.h"
+#include "python/operator.h"
+#include "python/provenance.h"
 #include "python/saved_tensor_hooks.h"
 #include "python/tensor_attributes.h"
 
@@ -109,6 +111,15 @@ PyObject* get_formula(PyObject* self, void*) {
         const std::string formula = node_behind(self).formula();
         if (formula.empty()) Py_RETURN_NONE;
         return PyUnicode_FromString(formula.c_str());
+    });
+}
+
+PyObject* get_traceback(PyObject* self, void*) {
+    return guarded([&]() -> PyObject* {
+        const py::object origin = describe(node_behind(self));
+        if (origin.is_none()) Py_RETURN_NONE;
+        static PyObject* const type = imported("tapegrad._provenance", "Traceback");
+        return call_python(type, py::tuple(origin)).release().ptr();
     });
 }
 
@@ -375,6 +386,8 @@ void bind_nodes(py::module_& m) {
         {"metadata", get_metadata, nullptr, "A dict for notes; it lives as long as the node.",
          nullptr},
         {"formula", get_formula, nullptr, "The derivative as text, or None.", nullptr},
+        {"traceback", get_traceback, nullptr,
+         "The line of the program that made the node, or None where it is unknown.", nullptr},
         {"requires_grad", get_node_requires_grad, nullptr, "Always True.", nullptr},
         {"_formula_use", get_formula_use, nullptr, nullptr, nullptr},
         {"_saved_values", get_saved_values, nullptr, nullptr, nullptr},

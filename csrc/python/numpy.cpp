@@ -6,6 +6,7 @@
 #include <bit>
 #include <memory>
 
+#include "autograd/cuts.h"
 #include "autograd/variable.h"
 #include "core/checked.h"
 #include "ops/copy.h"
@@ -121,6 +122,7 @@ py::object array_method(const Tensor& self, const py::object& dtype, const py::o
 
 py::object numpy_method(const Tensor& self, bool force) {
     if (recording(self) && !force) fail(kDetachFirst);
+    note_cut("numpy()", self);
     return to_array(self);
 }
 

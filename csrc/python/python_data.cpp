@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "autograd/cuts.h"
 #include "core/scalar.h"
 #include "ops/copy.h"
 #include "python/module.h"
@@ -145,6 +146,7 @@ template <class T> T read_other(PyObject* object) {
         const Tensor tensor = unwrap(object);
         if (tensor.numel() != 1)
             fail<ValueError>("only one element tensors can be converted to Python scalars");
+        note_cut("the new tensor that was made of its values", tensor);
         return read_number<T>(py::reinterpret_steal<py::object>(item(tensor)).ptr());
     }
     if constexpr (is_floating_type<T>) {

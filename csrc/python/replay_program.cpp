@@ -30,7 +30,7 @@ class UsedNode final : public Node {
 public:
     explicit UsedNode(std::string name) : name_(std::move(name)) {}
     const char* name() const noexcept override { return name_.c_str(); }
-    void backward(GradList&, TensorList&) override { refuse_released(); }
+    void backward(GradList&, TensorList&) override { refuse_released(*this); }
 
 private:
     const std::string name_;
@@ -549,7 +549,7 @@ public:
         arguments_.clear();
     }
     void backward(GradList& grads, TensorList& inputs) override {
-        if (!workspace_) refuse_released();
+        if (!workspace_) refuse_released(*this);
         for (const Saved& saved : saved_)
             if (saved.storage->version() != saved.version)
                 fail(

@@ -1,4 +1,5 @@
 // Threads, memory, instruction sets, and elements as Python numbers.
+#include "autograd/cuts.h"
 #include "core/allocator.h"
 #include "core/parallel.h"
 #include "kernels/table.h"
@@ -45,14 +46,18 @@ py::object nested_list(const Tensor& x, int dim, const char* data) {
 }
 
 PyObject* item_method(PyObject* self, PyObject*) {
-    return guarded(
-        [&] { return is_overridden(self) ? ask_method("item", self) : item(unwrap(self)); });
+    return guarded([&] {
+        if (is_overridden(self)) return ask_method("item", self);
+        note_cut("item()", unwrap(self));
+        return item(unwrap(self));
+    });
 }
 PyObject* tolist_method(PyObject* self, PyObject*) {
     return guarded([&] {
         if (is_overridden(self)) return ask_method("tolist", self);
         const Tensor x = unwrap(self);
         refuse_replay("the values of a tensor, as a list");
+        note_cut("tolist()", x);
         return nested_list(x, 0, x.data<char>()).release().ptr();
     });
 }

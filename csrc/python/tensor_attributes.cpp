@@ -1,5 +1,6 @@
 #include "python/tensor_attributes.h"
 
+#include "autograd/cuts.h"
 #include "autograd/variable.h"
 #include "ops/elementwise.h"
 #include "ops/split.h"
@@ -42,6 +43,7 @@ int set_grad(PyObject* self, PyObject* value, void*) {
         const Tensor x = unwrap(self);
         note_external(x);
         if (!value || value == Py_None) {
+            if (x->grad && find_site) make_extra(x).cleared_at = current_site();
             x->grad.reset();
             return 0;
         }
@@ -136,6 +138,7 @@ PyObject* get_data(PyObject* self, void*) {
     return guarded([&] {
         const Tensor x = unwrap(self);
         note_external(x);
+        note_cut(".data", x);
         return wrap(Tensor(new TensorImpl(x.shape(), x.dtype(), Storage::alias(x.storage()),
                                           x->data, x->inference)));
     });

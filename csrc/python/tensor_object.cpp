@@ -7,6 +7,7 @@
 #include <cstring>
 #include <utility>
 
+#include "autograd/cuts.h"
 #include "autograd/variable.h"
 #include "ops/arithmetic.h"
 #include "ops/elementwise.h"
@@ -236,6 +237,7 @@ py::object element_of(PyObject* self) {
     const Tensor& x = unwrap(self);
     if (x.numel() != 1)
         fail<ValueError>("only one element tensors can be converted to Python scalars");
+    note_cut("the conversion to a number of Python's", x);
     return py::reinterpret_steal<py::object>(item(x));
 }
 PyObject* float_slot(PyObject* self) {
@@ -262,6 +264,9 @@ PyObject* index_slot(PyObject* self) {
     });
 }
 
+void note_compared(const Arg& arg) {
+    if (arg.is_tensor()) note_cut("a comparison", arg.tensor());
+}
 PyObject* compare_slot(PyObject* left, PyObject* right, int op) {
     constexpr Comparison comparisons[] = {Comparison::Lt, Comparison::Le, Comparison::Eq,
                                           Comparison::Ne, Comparison::Gt, Comparison::Ge};
@@ -272,6 +277,8 @@ PyObject* compare_slot(PyObject* left, PyObject* right, int op) {
             return take_note(left, right) ? PyObject_RichCompare(left, right, op)
                                           : compare_through_numpy(left, right, op);
         }
+        note_compared(a);
+        note_compared(b);
         return wrap(compare(comparisons[op], a, b));
     });
 }

@@ -1,7 +1,14 @@
 #include "ops/views.h"
+
+#include "autograd/cuts.h"
 #include "python/bind.h"
 
 namespace tapegrad::python {
+
+static Tensor detached(const Tensor& x) {
+    note_cut("detach()", x);
+    return detach(x);
+}
 
 void bind_views(PyObject* m) {
     def<"sum_to_size">(m, sum_to_size).without_out();
@@ -29,7 +36,7 @@ void bind_views(PyObject* m) {
     def<"select">(m, select).without_out();
     def<"narrow">(m, narrow).without_out();
     def<"diagonal">(m, diagonal).without_out();
-    def<"detach", detach>(m).without_out();
+    def<"detach", detached>(m).without_out();
 }
 
 }  // namespace tapegrad::python

@@ -16,6 +16,7 @@ from ._openmp import short_spins
 
 with short_spins():
     from . import _C
+from . import _provenance as _provenance
 from ._C import *  # noqa: F403  (the functions and dtypes of the core; they shadow int, float and bool)
 from ._C import _dirichlet_grad, _sample_dirichlet, _standard_gamma, _standard_gamma_grad  # noqa: F401
 from ._device import (

@@ -60,6 +60,10 @@ PLACES = {
         "OutOfMemoryError",
     ),
     "_differences": ("gradient",),
+    "_explain": (
+        "explain",
+        "explain_nan",
+    ),
     "_foreach": (
         *(f"_foreach_{name}" for name in _FOREACH),
         *(f"_foreach_{name}_" for name in _FOREACH),

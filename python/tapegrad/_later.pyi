@@ -36,6 +36,8 @@ from . import xpu as xpu
 from ._absent_device import AcceleratorError as AcceleratorError
 from ._absent_device import OutOfMemoryError as OutOfMemoryError
 from ._differences import gradient as gradient
+from ._explain import explain as explain
+from ._explain import explain_nan as explain_nan
 from ._foreach import _foreach_abs as _foreach_abs
 from ._foreach import _foreach_abs_ as _foreach_abs_
 from ._foreach import _foreach_acos as _foreach_acos
