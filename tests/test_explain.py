@@ -528,3 +528,15 @@ def test_block_that_takes_more_than_is_noted() -> None:
     (h * leaf()).sum().backward()
     assert tapegrad._C._cuts()[-1][0] == "no_grad"
     assert explain(x).reason == "cut"
+
+
+def test_a_new_line_is_known_however_much_others_have_read() -> None:
+    w = leaf()
+    deep = w
+    for _ in range(300):
+        deep = deep * 1.0
+    for _ in range(1000):
+        deep.sum().item()  # more than the ledger may look at for a line that it knows
+    x, loss = detached()
+    loss.backward()
+    assert faults.names(str(explain(x)), detached, "cut")

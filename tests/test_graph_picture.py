@@ -60,7 +60,6 @@ def test_operations_say_what_they_are() -> None:
     assert [(kept.name, kept.shape, kept.bytes) for kept in item.saved] == [("result", (3, 4), 48)]
 
 
-@pytest.mark.skipif(not hasattr(graph.Node, "traceback"), reason="nodes do not know their lines")
 def test_lines_and_modules_are_shown() -> None:
     model = nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.Linear(3, 3), nn.Tanh()))
     x = tapegrad.ones(1, 2)

@@ -89,9 +89,6 @@ def test_custom_functions_hold_what_they_save() -> None:
     assert (row.operation, row.saved, row.bytes) == ("doubled", ("saved_tensors[0]",), 400)
 
 
-@pytest.mark.skipif(
-    not hasattr(tapegrad.autograd.graph.Node, "traceback"), reason="nodes do not know their lines"
-)
 def test_the_line_that_holds_most() -> None:
     model = nn.Sequential(nn.Linear(4, 4), nn.Tanh())
     x = leaf(100, 4)

@@ -84,9 +84,6 @@ def test_the_line_that_takes_the_time() -> None:
     assert cheap.forward < first.forward and cheap.calls == 2
 
 
-@pytest.mark.skipif(
-    not hasattr(tapegrad.autograd.graph.Node, "traceback"), reason="nodes do not know their lines"
-)
 def test_the_backward_pass_of_a_graph_from_before() -> None:
     x = tapegrad.randn(50, 50, requires_grad=True)
     model = nn.Sequential(nn.Linear(50, 50), nn.Tanh())

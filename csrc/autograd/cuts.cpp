@@ -21,9 +21,9 @@ uint64_t last_leaf_number = 0;
 thread_local Site block_site = 0;
 constexpr uint8_t kCutsInBlock = 16;
 
-// To find the leaves behind a tensor costs time for each node between. All that is spent so is a small part of
-// what recording the nodes has cost.
-constexpr uint64_t kFreeVisits = 100'000, kNodesPerVisit = 64;
+// To find the leaves behind a tensor costs time for each node between. A line that is new may take as many as
+// small models have; all that others spend is a small part of what recording the nodes has cost.
+constexpr uint64_t kFirstVisits = 4096, kFreeVisits = 100'000, kNodesPerVisit = 64;
 uint64_t visits = 0;
 bool may_visit() { return visits < kFreeVisits + Node::next_sequence / kNodesPerVisit; }
 
@@ -34,7 +34,8 @@ uint64_t number_of(const Tensor& leaf) {
 }
 
 // Adds the leaves behind a tensor to those of the entry.
-void add_leaves(CutEntry& entry, const Tensor& tensor) {
+void add_leaves(CutEntry& entry, const Tensor& tensor, bool is_new) {
+    uint64_t first_visits = is_new ? kFirstVisits : 0;
     const auto add = [&](const Tensor& leaf) {
         const uint64_t number = number_of(leaf);
         const auto place = std::lower_bound(entry.leaves.begin(), entry.leaves.end(), number);
@@ -47,7 +48,8 @@ void add_leaves(CutEntry& entry, const Tensor& tensor) {
     std::vector<Node*> stack{root};
     std::unordered_set<Node*> seen{root};
     while (!stack.empty()) {
-        if (++visits; !may_visit()) {
+        if (first_visits) --first_visits;
+        else if (++visits; !may_visit()) {
             entry.complete = false;
             return;
         }
@@ -70,7 +72,8 @@ void note_cut_of(const char* how, const Tensor& tensor, Reader reader) noexcept 
         auto entry = std::find_if(entries.begin(), entries.end(), [&](const CutEntry& known) {
             return known.site == site && known.how == how;
         });
-        if (entry == entries.end()) {
+        const bool is_new = entry == entries.end();
+        if (is_new) {
             if (entries.size() == kEntries) entries.erase(entries.begin());
             entry = entries.insert(entries.end(), CutEntry());
             entry->how = how;
@@ -81,7 +84,7 @@ void note_cut_of(const char* how, const Tensor& tensor, Reader reader) noexcept 
         }
         entry->block = block_site;
         entry->when = Node::next_sequence;
-        add_leaves(*entry, tensor);
+        add_leaves(*entry, tensor, is_new);
     } catch (const std::bad_alloc&) {
     }  // a ledger with a gap
 }

@@ -127,16 +127,14 @@ def argument_names(node: Node) -> tuple[str, ...]:
 
 def place_of(node: Any) -> Place | None:
     """The user's line, if the node knows it."""
-    trace = getattr(node, "traceback", None)
-    if trace is None:
-        return None
-    return Place(trace.file, trace.line, trace.function or "", (trace.text or "").strip())
+    trace = node.traceback
+    return None if trace is None else Place(trace.file, trace.line, trace.function, trace.text)
 
 
 def module_of(node: Any) -> str:
     """The path of the module that was running, such as ``layers.2``; empty without one."""
-    trace = getattr(node, "traceback", None)
-    return getattr(trace, "module", None) or ""
+    trace = node.traceback
+    return (trace.module if trace is not None else None) or ""
 
 
 _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
