@@ -611,6 +611,29 @@ def test_hooks_that_come_later() -> None:
         assert same_bits(net(tg.ones(1, 3)), model(tg.ones(1, 3)) + 1)
 
 
+@pytest.mark.parametrize("of_all", [False, True])
+def test_hooks_on_optimizers_that_come_later(of_all: bool) -> None:
+    made = training(lambda p: tg.optim.SGD(p, lr=0.1))
+    step = tg.compile(made.step)
+    x, y = tg.ones(5, 3), tg.ones(5, 2)
+    for _ in range(4):
+        step(x, y)
+    assert replays(step) == 2
+    calls: list[Any] = []
+    if of_all:
+        register = tg.optim.optimizer.register_optimizer_step_post_hook
+    else:
+        register = made.optimizer.register_step_post_hook
+    handle = register(lambda *args: calls.append(args))
+    try:
+        with pytest.warns(UserWarning, match="a hook on the steps of an optimizer"):
+            step(x, y)
+        step(x, y)
+    finally:
+        handle.remove()
+    assert len(calls) == 2
+
+
 def test_functions_and_hooks_are_code_of_python() -> None:
     class Double(tg.autograd.Function):
         @staticmethod

@@ -84,9 +84,14 @@ def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(step)
     def hooked(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
         self._opt_called = True
-        if not self._replayable and _C._is_recording():
-            _C._refuse_replay(f"a step of {type(self).__name__}, which is Python code")
         before, after = self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks
+        if _C._is_recording():
+            if not self._replayable:
+                _C._refuse_replay(f"a step of {type(self).__name__}, which is Python code")
+            for hooks in (before, after, _pre_hooks, _post_hooks):
+                if hooks:
+                    _C._refuse_replay("a hook on the steps of an optimizer")
+                _C._watch_dict(hooks)
         # What calls the step of its base class has run them already.
         if self._in_step or not (before or after or _pre_hooks or _post_hooks):
             return step(self, *args, **kwargs)
