@@ -634,6 +634,25 @@ def test_hooks_on_optimizers_that_come_later(of_all: bool) -> None:
     assert len(calls) == 2
 
 
+def test_modes_see_what_is_called() -> None:
+    names = []
+
+    class Noting(tg.overrides.TorchFunctionMode):
+        def __torch_function__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            names.append(func.__name__)
+            return func(*args, **(kwargs or {}))
+
+    f = tg.compile(lambda x: x.sin().sum())
+    x = tg.ones(2)
+    for _ in range(3):
+        f(x)
+    with Noting():
+        f(x)
+    assert names == ["sin", "sum"] and replays(f) == 2
+
+
 def test_functions_and_hooks_are_code_of_python() -> None:
     class Double(tg.autograd.Function):
         @staticmethod

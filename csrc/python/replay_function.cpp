@@ -15,6 +15,7 @@
 #include "python/replay.h"
 #include "python/replay_arguments.h"
 #include "python/replay_program.h"
+#include "python/torch_function.h"
 #include "python/values.h"
 
 namespace tapegrad::python {
@@ -72,7 +73,8 @@ void warn_user(const std::string& message) {
 // Where what a thread does is something else than usual, functions run as they are.
 bool runs_as_it_is(const Compiled& compiled) {
     return compiled.off || !switched_on || is_replay_recorded() || is_dispatching() ||
-           thread_state.anomaly || thread_state.saved_tensor_hooks || thread_state.write_watch;
+           asking.modes || thread_state.anomaly || thread_state.saved_tensor_hooks ||
+           thread_state.write_watch;
 }
 
 PyObject* run_as_it_is(Compiled& compiled, PyObject* const* args, size_t count, PyObject* names) {
