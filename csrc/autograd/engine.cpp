@@ -23,6 +23,7 @@ namespace {
 
 // into += grad, in place where nobody else can see it. Both are defined.
 [[gnu::noinline]] void add_gradient(Tensor& into, Tensor grad) {
+    const replay::Doing doing("sum of gradients");
     if (grad_enabled() && (into.requires_grad() || grad.requires_grad())) {
         into = tape_operations.add(into, grad);
         return;

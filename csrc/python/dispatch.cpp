@@ -103,6 +103,7 @@ PyObject* ask_operator(const BinarySlot& slot, PyObject* left, PyObject* right) 
 }
 
 template <size_t I> PyObject* watched_binary(PyObject* left, PyObject* right) {
+    const replay::Doing doing(kBinary[I].name);
     note_externals(left, right);
     if (is_overridden_in(left, right))
         return guarded([&] { return ask_operator(kBinary[I], left, right); });
@@ -130,6 +131,7 @@ constexpr UnarySlot kUnary[] = {
 std::array<Watched<unaryfunc>, std::size(kUnary)> unary_slots;
 
 template <size_t I> PyObject* watched_unary(PyObject* self) {
+    const replay::Doing doing(kUnary[I].name ? kUnary[I].name : kUnary[I].method);
     note_externals(self);
     if (is_overridden(self)) return guarded([&] { return ask_method(kUnary[I].method, self); });
     if (!dispatching || !kUnary[I].name) return unary_slots[I].original(self);
@@ -172,6 +174,7 @@ std::array<Watched<objobjargproc>, 1> set_item_slots = {{
 template <size_t I> PyObject* watched_power(PyObject* left, PyObject* right, PyObject* modulus) {
     constexpr BinarySlot slots[] = {{"pow", nullptr, "__pow__", "__rpow__"},
                                     {"pow_", nullptr, "__ipow__"}};
+    const replay::Doing doing(slots[I].name);
     note_externals(left, right);
     if (modulus == Py_None && is_overridden_in(left, right))
         return guarded([&] { return ask_operator(slots[I], left, right); });
@@ -182,6 +185,7 @@ template <size_t I> PyObject* watched_power(PyObject* left, PyObject* right, PyO
 PyObject* watched_compare(PyObject* left, PyObject* right, int op) {
     constexpr const char* names[] = {"lt", "le", "eq", "ne", "gt", "ge"};
     constexpr const char* methods[] = {"lt", "le", "__eq__", "ne", "gt", "ge"};
+    const replay::Doing doing(names[op]);
     note_externals(left, right);
     if (is_overridden_in(left, right))
         return guarded([&] { return ask_method(methods[op], left, &right, 1, nullptr, true); });

@@ -390,7 +390,7 @@ void bind_nodes(py::module_& m) {
          "The line of the program that made the node, or None where it is unknown.", nullptr},
         {"requires_grad", get_node_requires_grad, nullptr, "Always True.", nullptr},
         {"_formula_use", get_formula_use, nullptr, nullptr, nullptr},
-        {"_saved_values", get_saved_values, nullptr, nullptr, nullptr},
+        {"_kept_values", get_saved_values, nullptr, nullptr, nullptr},
         {"_input_metadata", get_input_metadata, nullptr, nullptr, nullptr},
         {nullptr, nullptr, nullptr, nullptr, nullptr},
     };

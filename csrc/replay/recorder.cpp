@@ -153,7 +153,7 @@ void Recorder::add(std::unique_ptr<Step> step, const std::vector<Use>& uses) {
         memory_[use.region].region.written = true;
         std::erase(expected_, use.region);
     }
-    if (!refusal_) program_.add(std::move(step), uses, doing);
+    if (!refusal_) program_.add(std::move(step), uses, *doing ? doing : "other");
 }
 
 Program Recorder::finish() {

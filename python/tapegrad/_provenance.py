@@ -42,7 +42,10 @@ class Traceback(NamedTuple):
         """The line's source, or an empty string where the file cannot be read."""
         import linecache
 
-        return linecache.getline(self.file, self.line).strip()
+        try:
+            return linecache.getline(self.file, self.line).strip()
+        except Exception:  # of whoever finds the source: doctest, a loader of modules
+            return ""
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}"

@@ -27,7 +27,7 @@ _RECURRENT = ("LstmLayerBackward0", "GruLayerBackward0", "RnnLayerBackward0")
 
 def _shapes(node: Node) -> dict[str, Sequence[int]]:
     """The shapes of saved values, also of those of which only the shape is saved."""
-    tensors, numbers = node._saved_values
+    tensors, numbers = node._kept_values
     shapes: dict[str, Sequence[int]] = {
         name: tensor.shape for name, tensor in tensors.items() if tensor is not None
     }
@@ -56,7 +56,7 @@ def multiply_adds(node: Node) -> int:
         rows, last = shapes["mat2"]
         return _result(node) * (rows if last == columns else last)
     if name == "ConvolutionBackward0" and "weight" in shapes:
-        weight, numbers = shapes["weight"], node._saved_values[1]
+        weight, numbers = shapes["weight"], node._kept_values[1]
         points = math.prod(shapes["input"]) if numbers["transposed"] else _result(node)
         return points * math.prod(weight) // weight[0]
     if name in _RECURRENT and {"input", "weight_ih", "weight_hh"} <= shapes.keys():

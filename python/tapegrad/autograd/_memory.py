@@ -119,7 +119,7 @@ class MemoryReport:
                 entry.inputs.append(maker)
             if i < len(names):
                 sources[names[i].rstrip("?")] = maker
-        for name, tensor in node._saved_values[0].items():
+        for name, tensor in node._kept_values[0].items():
             if tensor is None:
                 continue
             storage = tensor.untyped_storage()

@@ -114,7 +114,7 @@ _SECOND = ("other", "exponent", "min", "max", "weight")
 
 def argument_names(node: Node) -> tuple[str, ...]:
     """The names under which a node saves its arguments, if it does, in their order."""
-    tensors, numbers = node._saved_values
+    tensors, numbers = node._kept_values
     if node._formula_use is None:
         names = _ARGUMENTS.get(node.name(), ("self",))
         # A linear layer without a bias is a product whose first factor has another name.

@@ -138,7 +138,7 @@ def _charge(calls: _Calls, output: Any, leaves: set[int]) -> None:
                 continue
             done.add(node)
             saved = 0
-            for tensor in node._saved_values[0].values():
+            for tensor in node._kept_values[0].values():
                 storage = tensor.untyped_storage() if tensor is not None else None
                 if storage is not None and storage.data_ptr() not in seen:
                     seen.add(storage.data_ptr())

@@ -85,7 +85,7 @@ class _Reader:
         self._know(number, tensor)
 
     def _add_operation(self, node: Node) -> None:
-        saved, parameters = node._saved_values
+        saved, parameters = node._kept_values
         tensors = {name: tensor for name, tensor in saved.items() if tensor is not None}
         use = node._formula_use
         arguments = argument_names(node)
