@@ -159,6 +159,23 @@ def test_overwritten_value(program) -> None:
     assert "clone()" in advice
 
 
+def test_what_is_read_in_a_replay_is_not_overwritten_there() -> None:
+    read = tapegrad.compile(lambda x: x.detach().sin())
+
+    def overwritten() -> None:
+        y = leaf().exp()
+        loss = y.sum()
+        y.add_(1)  # [overwritten]
+        for _ in range(3):
+            read(y)
+        loss.backward()
+
+    with pytest.raises(RuntimeError) as caught:
+        overwritten()
+    assert read._facts()["replays"] >= 1
+    assert faults.names(str(caught.value), overwritten, "overwritten")
+
+
 def test_module_of_an_overwritten_value() -> None:
     class Net(nn.Module):
         def __init__(self) -> None:

@@ -690,6 +690,7 @@ PyObject* ReplayProgram::run(const std::vector<Tensor>& tensors, const Call& cal
     }
     size_t next_grad = 0;
     for (const Outside& outside : outside_) {
+        if (!outside.bumps) continue;
         TensorImpl* x = const_cast<TensorImpl*>(tensor_of(outside, tensors));
         if (x) x->storage->bump_version_by(outside.bumps);
     }
