@@ -270,17 +270,10 @@ class TapegradEngine(MirrorEngine):
         self.m.set_num_threads(self.threads)
 
 
-class ReplayEngine(TapegradEngine):
-    """tapegrad's steps, recorded by `tapegrad.compile` and replayed."""
+class _WholeSteps:
+    """An engine that compiles steps: single operations and loops over data are not measured."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.name, self.label = "replay", "tapegrad, replayed"
-
-    def compile(self, function: Callable[[], Any]) -> Callable[[], Any]:
-        return self.m.compile(function, fullgraph=True)
-
-    def statement(self, text: str) -> None:  # single operations are not replayed
+    def statement(self, text: str) -> None:
         return None
 
     def chain(self, length: int) -> None:
@@ -291,6 +284,17 @@ class ReplayEngine(TapegradEngine):
 
     def loading(self, rows: int, batch: int) -> None:
         return None
+
+
+class ReplayEngine(_WholeSteps, TapegradEngine):
+    """tapegrad's steps, recorded by `tapegrad.compile` and replayed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.name, self.label = "replay", "tapegrad, replayed"
+
+    def compile(self, function: Callable[[], Any]) -> Callable[[], Any]:
+        return self.m.compile(function, fullgraph=True)
 
 
 class TorchEngine(MirrorEngine):
@@ -318,7 +322,7 @@ class TorchEngine(MirrorEngine):
         return self.m.optim.SGD(parameters, lr=model.rate, momentum=momentum, fused=True)
 
 
-class CompiledTorchEngine(TorchEngine):
+class CompiledTorchEngine(_WholeSteps, TorchEngine):
     """PyTorch's steps, compiled by `torch.compile`: half a minute each, with a C++ compiler."""
 
     def __init__(self) -> None:
@@ -330,15 +334,3 @@ class CompiledTorchEngine(TorchEngine):
 
     def optimizer(self, model: Training, parameters: list[Any]) -> Any:
         return MirrorEngine.optimizer(self, model, parameters)  # these are compiled
-
-    def statement(self, text: str) -> None:
-        return None
-
-    def chain(self, length: int) -> None:
-        return None
-
-    def step(self, optimizer: str, model: Training) -> None:
-        return None
-
-    def loading(self, rows: int, batch: int) -> None:
-        return None

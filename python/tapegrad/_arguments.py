@@ -47,9 +47,10 @@ def require_all(
     >>> from tapegrad._arguments import require_all
     >>> require_all(tapegrad.tensor([1.0, 2.0]) > 0, "x must be positive")
     """
-    if _C._is_recording() and not hasattr(flags, "_has_no_values"):
-        _C._require_all(
-            flags, message if isinstance(message, str) else message(), kind is ValueError
-        )
-    elif has_values(flags) and not flags.all():
-        raise kind(message if isinstance(message, str) else message())
+    recording = _C._is_recording()
+    if hasattr(flags, "_has_no_values") or (not recording and flags.all()):
+        return
+    text = message if isinstance(message, str) else message()
+    if not recording:
+        raise kind(text)
+    _C._require_all(flags, text, kind is ValueError)
