@@ -86,10 +86,10 @@ def _selected(keys: Sequence[str], patterns: str) -> list[str]:
 
 
 def _process_rows(keys: Sequence[str], engines: Sequence[Engine], rounds: int) -> list[Row]:
-    """Measure what needs a process of its own; torch counts once, with its last engine."""
+    """Measure what needs a process of its own; a package counts once, with its first engine."""
     groups = {"import-time": "time", "installed-size": "size"}
     rows = [Row(key, _PROCESS_ROWS[key], groups.get(key, "memory")) for key in keys]
-    libraries = {e.package: e for e in engines if e.package is not None}
+    libraries = {e.package: e for e in reversed(engines) if e.package is not None}
     if {"import-time", "import-memory"} & set(keys):
         statements = {e.name: e.imports for e in libraries.values() if e.imports}
         imports = process.import_figures(statements, rounds)

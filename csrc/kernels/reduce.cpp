@@ -46,14 +46,18 @@ template <class T> struct Norm3Op : Adding<T> {
     TAPEGRAD_INLINE T result(double a) const { return static_cast<T>(root(a, 3)); }
 };
 
+// Not inlined: the loops around it are unrolled many times, and a power costs far more than a call.
+template <class T> [[gnu::noinline]] Pack<double> power(Pack<double> x, Pack<double> p) {
+    return sizeof(T) == 4 ? math::pow_f32(x, p) : pow(x, p);
+}
+
 // Sums between 2^-kBits and 2^kBits are right: powers of float32 end at 2^-200 and 2^200.
 template <class T> struct PowerNormOp : Adding<T> {
     static constexpr double kBits = (sizeof(T) == 4) ? 100 : 960;
     double p;
     template <class V> TAPEGRAD_INLINE V load(const T* x, int64_t) const {
         using P = Pack<double>;
-        const P v = abs(P(Adding<T>::template value<V>(x)));
-        const P y = (sizeof(T) == 4) ? math::pow_f32(v, P(p)) : pow(v, P(p));
+        const P y = power<T>(abs(P(Adding<T>::template value<V>(x))), P(p));
         if constexpr (std::is_same_v<V, double>) return y[0];
         else return y;
     }

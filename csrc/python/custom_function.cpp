@@ -12,6 +12,7 @@
 #include "python/module.h"
 #include "python/node_object.h"
 #include "python/saved_tensor_hooks.h"
+#include "python/slot.h"
 #include "python/tensor_attributes.h"
 #include "python/values.h"
 #include "replay/recorder.h"
@@ -20,8 +21,6 @@ namespace tapegrad::python {
 namespace {
 
 PyTypeObject* context_type = nullptr;
-
-NodeObject* as_object(PyObject* object) { return reinterpret_cast<NodeObject*>(object); }
 
 // What the user's forward says about its arguments and results, until apply has read it. Tuples, or null.
 struct Notes {
@@ -74,7 +73,7 @@ private:
 };
 
 FunctionNode& node_of_context(PyObject* context) {
-    Node* node = as_object(context)->node;
+    Node* node = as_node_object(context)->node;
     if (!node) fail("the graph that this node belonged to has been freed");
     return static_cast<FunctionNode&>(*node);
 }
@@ -331,14 +330,14 @@ PyObject* context_new(PyTypeObject* type, PyObject*, PyObject*) {
         PyObject* self = type->tp_alloc(type, 0);
         if (!self) return nullptr;
         node->set_python_object(self);
-        as_object(self)->node = node.detach();
+        as_node_object(self)->node = node.detach();
         return self;
     });
 }
 
 // Python lets go of ctx: where the graph still holds the node, the node holds ctx from now on.
 void context_finalize(PyObject* self) {
-    NodeObject* object = as_object(self);
+    NodeObject* object = as_node_object(self);
     if (!object->node || object->owned_by_node || object->node->use_count() == 1) return;
     object->owned_by_node = true;
     Py_INCREF(self);
@@ -434,8 +433,6 @@ PyObject* context_repr(PyObject* self) {
     return PyUnicode_FromFormat("<tapegrad.autograd.function.%s object at %p>",
                                 Py_TYPE(self)->tp_name, self);
 }
-
-template <class F> void* slot(F* function) { return reinterpret_cast<void*>(function); }
 
 // Values that were made without recording, behind a node that refuses to be run. As in PyTorch each value is
 // the start of a graph of its own.

@@ -290,7 +290,7 @@ struct Attribute {
     PyGetSetDef* definition;
     PyGetSetDef original;
 };
-std::vector<Attribute> attributes;
+std::vector<Attribute> exchanged_attributes;
 
 // The function that stands for an access: Tensor.shape.__get__.
 PyObject* ask_attribute(void* closure, const char* access, const py::tuple& args) {
@@ -329,10 +329,10 @@ int watched_set(PyObject* self, PyObject* value, void* closure) {
 void remember_attributes() {
     for (PyGetSetDef* definition = tensor_getset(); definition->name; ++definition)
         if (std::string_view(definition->name) != "__dict__")
-            attributes.push_back({definition, *definition});
+            exchanged_attributes.push_back({definition, *definition});
 }
 void exchange_attributes(bool on) {
-    for (Attribute& attribute : attributes) {
+    for (Attribute& attribute : exchanged_attributes) {
         PyGetSetDef& now = *attribute.definition;
         const PyGetSetDef& original = attribute.original;
         now.get = on ? watched_get : original.get;

@@ -9,6 +9,9 @@
 
 namespace py = pybind11;
 
+// Files that include pybind11/pytypes.h only take this from elsewhere, where it may have been inlined everywhere.
+template std::string pybind11::handle::cast<std::string>() const;
+
 namespace tapegrad::python {
 
 // As PyTorch, which knows no MemoryError. Tables of offsets raise these; tensors raise an Error.

@@ -8,6 +8,7 @@
 #include "python/bind.h"
 #include "python/provenance.h"
 #include "python/replay.h"
+#include "python/slot.h"
 #include "python/tensor_object.h"
 
 namespace py = pybind11;
@@ -23,8 +24,6 @@ struct Names {
     PyObject* hooks[4];
     PyObject *forward, *with_hooks, *getattr, *getattribute;
 } names;
-
-template <class F> void* slot(F* function) { return reinterpret_cast<void*>(function); }
 
 // Borrowed; null where the object has none yet.
 PyObject* dict_of(PyObject* self) {

@@ -16,6 +16,7 @@
 #include "python/operator.h"
 #include "python/provenance.h"
 #include "python/saved_tensor_hooks.h"
+#include "python/slot.h"
 #include "python/tensor_attributes.h"
 
 namespace tapegrad::python {
@@ -24,11 +25,9 @@ PyTypeObject* node_type = nullptr;
 
 namespace {
 
-NodeObject* as_object(PyObject* object) { return reinterpret_cast<NodeObject*>(object); }
-
 Node& node_behind(PyObject* self) {
-    if (!as_object(self)->node) fail("the graph that this node belonged to has been freed");
-    return *as_object(self)->node;
+    if (!as_node_object(self)->node) fail("the graph that this node belonged to has been freed");
+    return *as_node_object(self)->node;
 }
 
 // The types MulBackward0, ... made when first seen.
@@ -50,7 +49,7 @@ PyTypeObject* type_of(const Node& node) {
 }
 
 void node_dealloc(PyObject* self) {
-    NodeObject* object = as_object(self);
+    NodeObject* object = as_node_object(self);
     PyTypeObject* type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
     if (object->weak_references) PyObject_ClearWeakRefs(self);
@@ -65,7 +64,7 @@ void node_dealloc(PyObject* self) {
 }
 
 int node_traverse(PyObject* self, visitproc visit, void* arg) {
-    NodeObject* object = as_object(self);
+    NodeObject* object = as_node_object(self);
     Py_VISIT(object->dict);
     Py_VISIT(Py_TYPE(self));
     if (object->node && !object->owned_by_node && object->node->use_count() == 1)
@@ -74,7 +73,7 @@ int node_traverse(PyObject* self, visitproc visit, void* arg) {
 }
 
 int node_clear(PyObject* self) {
-    NodeObject* object = as_object(self);
+    NodeObject* object = as_node_object(self);
     Py_CLEAR(object->dict);
     if (object->node && !object->owned_by_node && object->node->use_count() == 1)
         clear_node_hooks(*object->node);
@@ -240,8 +239,8 @@ PyObject* node_getattr(PyObject* self, PyObject* name) {
             if (!done) return nullptr;
             if (found) return found;
         }
-        if (std::strcmp(text, "variable") == 0 && as_object(self)->node) {
-            if (auto* accumulate = dynamic_cast<AccumulateGrad*>(as_object(self)->node))
+        if (std::strcmp(text, "variable") == 0 && as_node_object(self)->node) {
+            if (auto* accumulate = dynamic_cast<AccumulateGrad*>(as_node_object(self)->node))
                 return guarded([&] { return wrap(accumulate->variable()); });
         }
     }
@@ -255,7 +254,7 @@ PyObject* node_dir(PyObject* self, PyObject*) {
                                                                 .attr("object")
                                                                 .attr("__dir__")(py::handle(self))
                                                                 .ptr()));
-        if (Node* node = as_object(self)->node) {
+        if (Node* node = as_node_object(self)->node) {
             ListSaved visitor;
             node->visit_saved(visitor);
             for (py::handle name : visitor.names) names.append(name);
@@ -344,16 +343,14 @@ PyObject* node_register_prehook(PyObject* self, PyObject* hook) {
         [&]() -> PyObject* { return register_in(node_pre_hooks(node_behind(self)), hook); });
 }
 
-template <class F> void* slot(F* function) { return reinterpret_cast<void*>(function); }
-
 }  // namespace
 
 PyObject* wrap_node(const Ref<Node>& node) {
     if (!node) Py_RETURN_NONE;
     if (PyObject* existing = static_cast<PyObject*>(node->python_object())) {
-        if (!as_object(existing)->owned_by_node) return Py_NewRef(existing);
+        if (!as_node_object(existing)->owned_by_node) return Py_NewRef(existing);
         allow_finalizer(existing);
-        as_object(existing)->owned_by_node =
+        as_node_object(existing)->owned_by_node =
             false;  // back to the usual direction: the object owns the node
         node->retain();
         return existing;
@@ -361,7 +358,7 @@ PyObject* wrap_node(const Ref<Node>& node) {
     PyTypeObject* type = type_of(*node);
     PyObject* self = type->tp_alloc(type, 0);
     if (!self) throw py::error_already_set();
-    as_object(self)->node = node.get();
+    as_node_object(self)->node = node.get();
     node->retain();
     node->set_python_object(self);
     return self;

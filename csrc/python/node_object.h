@@ -16,6 +16,10 @@ struct NodeObject {
 
 extern PyTypeObject* node_type;
 
+inline NodeObject* as_node_object(PyObject* object) {
+    return reinterpret_cast<NodeObject*>(object);
+}
+
 // A new reference; None for no node.
 PyObject* wrap_node(const Ref<Node>& node);
 bool is_node(PyObject* object);

@@ -15,6 +15,7 @@
 #include "python/replay.h"
 #include "python/replay_arguments.h"
 #include "python/replay_program.h"
+#include "python/slot.h"
 #include "python/torch_function.h"
 #include "python/values.h"
 
@@ -53,8 +54,8 @@ struct CompiledObject {
     Compiled* state;
 };
 
-CompiledObject* as_object(PyObject* self) { return reinterpret_cast<CompiledObject*>(self); }
-Compiled& state_of(PyObject* self) { return *as_object(self)->state; }
+CompiledObject* as_compiled(PyObject* self) { return reinterpret_cast<CompiledObject*>(self); }
+Compiled& state_of(PyObject* self) { return *as_compiled(self)->state; }
 
 std::string name_of(PyObject* function) {
     PyObject* name = PyObject_GetAttrString(function, "__qualname__");
@@ -182,8 +183,8 @@ PyObject* compiled_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
                             Py_TYPE(function)->tp_name);
     PyObject* self = type->tp_alloc(type, 0);
     if (!self) return nullptr;
-    as_object(self)->call = call;
-    as_object(self)->state = new Compiled;
+    as_compiled(self)->call = call;
+    as_compiled(self)->state = new Compiled;
     state_of(self).function = Py_NewRef(function);
     state_of(self).fullgraph = fullgraph != 0;
     return self;
@@ -191,8 +192,8 @@ PyObject* compiled_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
 
 int compiled_traverse(PyObject* self, visitproc visit, void* arg) {
     Py_VISIT(Py_TYPE(self));
-    Py_VISIT(as_object(self)->dict);
-    if (!as_object(self)->state) return 0;
+    Py_VISIT(as_compiled(self)->dict);
+    if (!as_compiled(self)->state) return 0;
     Py_VISIT(state_of(self).function);
     for (const Variant& variant : state_of(self).variants)
         if (variant.program)
@@ -200,8 +201,8 @@ int compiled_traverse(PyObject* self, visitproc visit, void* arg) {
     return 0;
 }
 int compiled_clear(PyObject* self) {
-    Py_CLEAR(as_object(self)->dict);
-    if (!as_object(self)->state) return 0;
+    Py_CLEAR(as_compiled(self)->dict);
+    if (!as_compiled(self)->state) return 0;
     state_of(self).variants.clear();
     Py_CLEAR(state_of(self).function);
     return 0;
@@ -209,9 +210,9 @@ int compiled_clear(PyObject* self) {
 void compiled_dealloc(PyObject* self) {
     PyTypeObject* type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    if (as_object(self)->weak_references) PyObject_ClearWeakRefs(self);
+    if (as_compiled(self)->weak_references) PyObject_ClearWeakRefs(self);
     compiled_clear(self);
-    delete as_object(self)->state;
+    delete as_compiled(self)->state;
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -261,7 +262,7 @@ PyMethodDef methods[] = {
     {"_reset", compiled_reset, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
-PyGetSetDef attributes[] = {
+PyGetSetDef compiled_attributes[] = {
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
@@ -272,7 +273,6 @@ PyMemberDef members[] = {
      nullptr},
     {nullptr, 0, 0, 0, nullptr},
 };
-template <class F> void* slot(F* function) { return reinterpret_cast<void*>(function); }
 
 // ------------------------------------------------------------------------- for the optimisers
 
@@ -377,7 +377,7 @@ void bind_replay(py::module_& m) {
         {Py_tp_descr_get, slot(compiled_get)},
         {Py_tp_methods, methods},
         {Py_tp_members, members},
-        {Py_tp_getset, attributes},
+        {Py_tp_getset, compiled_attributes},
         {0, nullptr},
     };
     static PyType_Spec spec = {

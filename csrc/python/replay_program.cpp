@@ -528,7 +528,7 @@ std::unique_ptr<replay::Workspace> ReplayProgram::take_workspace() {
 class ReplayProgram::Backward final : public Node {
 public:
     Backward(std::shared_ptr<ReplayProgram> program, std::unique_ptr<replay::Workspace> workspace,
-             const Call& call)
+             const CompiledCall& call)
         : program_(std::move(program)),
           workspace_(std::move(workspace)),
           function_(share(call.function)),
@@ -644,7 +644,7 @@ void ReplayProgram::collect_differentiated(PyObject* object, size_t& at,
     }
 }
 
-PyObject* ReplayProgram::run(const std::vector<Tensor>& tensors, const Call& call) {
+PyObject* ReplayProgram::run(const std::vector<Tensor>& tensors, const CompiledCall& call) {
     std::unique_ptr<replay::Workspace> workspace = take_workspace();
     // Tensors from outside stay while the program runs, whatever other threads do meanwhile.
     SmallVector<Ref<Storage>, 16> held;

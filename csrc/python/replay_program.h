@@ -23,7 +23,7 @@ struct Modes {
 Modes current_modes();
 
 // A call of a function of Python.
-struct Call {
+struct CompiledCall {
     PyObject* function;
     PyObject* const* args;
     size_t count;
@@ -70,7 +70,7 @@ public:
     bool holds(const std::vector<Tensor>& tensors) const;
     std::string broken_guard(const std::vector<Tensor>& tensors) const;
     // call: what would compute the same as it is, for derivatives of second order.
-    PyObject* run(const std::vector<Tensor>& tensors, const Call& call);
+    PyObject* run(const std::vector<Tensor>& tensors, const CompiledCall& call);
 
     const replay::Program& program() const { return program_; }
     size_t guard_count() const { return outside_.size() + dicts_.size(); }

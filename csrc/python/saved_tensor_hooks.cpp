@@ -30,6 +30,8 @@ private:
     py::object value_, unpack_;
 };
 
+}  // namespace
+
 struct PythonSavedTensorHooks final : SavedTensorHooks {
     PythonSavedTensorHooks(py::object p, py::object u)
         : pack_hook(std::move(p)),
@@ -48,8 +50,6 @@ struct PythonSavedTensorHooks final : SavedTensorHooks {
     }
     py::object pack_hook, unpack_hook;
 };
-
-}  // namespace
 
 struct HookStack {
     std::vector<std::unique_ptr<PythonSavedTensorHooks>> hooks;

@@ -19,6 +19,7 @@
 #include "python/errors.h"
 #include "python/numpy.h"
 #include "python/replay.h"
+#include "python/slot.h"
 #include "python/tensor_attributes.h"
 #include "python/torch_function.h"
 
@@ -303,8 +304,6 @@ PyObject* iterate_slot(PyObject* self) {
         return PyObject_GetIter(rows.ptr());
     });
 }
-
-template <class F> void* slot(F* function) { return reinterpret_cast<void*>(function); }
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "python/bind.h"
+#include "python/slot.h"
 
 namespace py = pybind11;
 
@@ -80,8 +81,6 @@ PyObject* dtype_is_signed(PyObject* self, void*) {
 PyObject* dtype_itemsize(PyObject* self, void*) {
     return PyLong_FromSize_t(item_size(value_of(self)));
 }
-
-template <class F> void* slot(F* function) { return reinterpret_cast<void*>(function); }
 
 }  // namespace
 
