@@ -29,7 +29,7 @@ wheel:  ## Build a wheel with every instruction set into dist/
 ##@ Test
 
 test:  ## Run the test suite on the installed package
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n auto
 
 test-cpp:  ## Build and run the C++ tests for each instruction set (preset release)
 	cmake --preset release -DPython_EXECUTABLE="$$($(PYTHON) -c 'import sys; print(sys.executable)')"
