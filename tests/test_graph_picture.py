@@ -78,6 +78,42 @@ def test_lines_and_modules_are_shown() -> None:
     ]
 
 
+def test_cuts_are_shown_with_their_lines() -> None:
+    w = tapegrad.ones(2, requires_grad=True)
+    x = tapegrad.ones(2, requires_grad=True)
+    hidden = (x * 2).detach()
+    product = w * hidden
+    with tapegrad.no_grad():
+        scale = product.sum()
+    loss = (product / scale).sum()
+    print(loss.item())  # behind the root, and a number to look at
+    picture = graph.draw(loss)
+    items = picture._description.items
+    cuts = [item for item in items if item.kind == "cut"]
+    assert [(cut.label, [items[i].label for i in cut.inputs]) for cut in cuts] == [
+        ("detach()", ["x"]),  # which is no part of the graph
+        ("no_grad", ["w"]),
+    ]
+    assert [cut.place.text for cut in cuts if cut.place] == [
+        "hidden = (x * 2).detach()",
+        "scale = product.sum()",
+    ]
+    assert repr(picture) == "<The graph of loss: 3 operations, 4 inputs>"
+    assert 'class="cut"' in picture.svg()
+
+
+def test_what_other_functions_cut_off_is_not_shown() -> None:
+    x = tapegrad.ones(2, requires_grad=True)
+
+    def elsewhere() -> None:
+        (x * 2).detach()
+
+    elsewhere()
+    w = tapegrad.ones(2, requires_grad=True)
+    loss = (w * w).sum()
+    assert labels(graph.draw(loss)) == ["w", "mul", "loss"]
+
+
 def test_shared_memory_is_counted_once() -> None:
     x = tapegrad.ones(100, requires_grad=True)
     items = graph.draw((x * x) * x.view(10, 10).sum())._description.items
@@ -408,6 +444,27 @@ def test_faults_are_marked(tmp_path: Path) -> None:
         """[...document.querySelectorAll(".item.faulty .label")].map((e) => e.textContent)""",
     )
     assert marked == ["x"]  # 0 * inf
+
+
+@needs_browser
+def test_a_graph_with_cuts_is_alive(tmp_path: Path) -> None:
+    w = tapegrad.tensor(3.0, requires_grad=True)
+    x = tapegrad.tensor(2.0, requires_grad=True)
+    hidden = (x * 2).detach()
+    graph.draw(w * hidden).save(tmp_path / "graph.html")
+    seen = browser.in_browser(
+        tmp_path / "graph.html",
+        """(() => {
+          tapegrad.select("detach()");
+          return { alive: tapegrad.alive, grad: tapegrad.grad("w"),
+                   cuts: document.querySelectorAll(".item.cut").length,
+                   sliders: document.querySelectorAll("#inputs .slider").length,
+                   details: document.getElementById("details").textContent };
+        })()""",
+    )
+    assert (seen["alive"], seen["grad"], seen["cuts"], seen["sliders"]) == (True, [4], 1, 1)
+    assert "no gradient comes back" in seen["details"]
+    assert "hidden = (x * 2).detach()" in seen["details"]
 
 
 @needs_browser

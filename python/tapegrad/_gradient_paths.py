@@ -9,7 +9,7 @@ from tapegrad._C import Node, Tensor
 from tapegrad._explanation import Explanation, bullet, place_of, site
 
 # Cuts by which people rarely mean a gradient to pass come last: they log and decide by these.
-_WEAK_CUTS = ("item()", "tolist()", "a comparison", "the conversion to a number of Python's")
+WEAK_CUTS = ("item()", "tolist()", "a comparison", "the conversion to a number of Python's")
 _SHOWN = 3
 
 # Operations that let gradients through in some places only, and what it means that none is left.
@@ -89,7 +89,7 @@ def _cuts_of(number: int) -> tuple[list[str], bool]:
     sure = bool(mine)
     if not sure:
         mine = [cut for cut in _C._cuts() if not cut[4]]
-    mine.sort(key=lambda cut: (cut[0] in _WEAK_CUTS, -cut[3]))
+    mine.sort(key=lambda cut: (cut[0] in WEAK_CUTS, -cut[3]))
     lines = []
     for how, where, block, *_ in mine[:_SHOWN]:
         line = f"{how} at {site(where)}"
@@ -119,7 +119,7 @@ def _explain_constant() -> Explanation:
         "requires_grad_(), before the values are computed that the loss depends on."
     )
     cuts = [f"{how} at {site(where)}" for how, where, *_ in _C._cuts()[::-1]]
-    cuts = [cut for cut in cuts if not cut.startswith(_WEAK_CUTS)][:_SHOWN]
+    cuts = [cut for cut in cuts if not cut.startswith(WEAK_CUTS)][:_SHOWN]
     if cuts:
         text += " If it was computed from what does, it left the tape; the latest such places:"
     return Explanation("constant", text + bullet(cuts))

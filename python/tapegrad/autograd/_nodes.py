@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tapegrad._C import Node
+from tapegrad._provenance import Traceback
 
 __all__ = [
     "Place",
@@ -32,6 +33,10 @@ class Place:
     line: int
     function: str = ""
     text: str = ""
+
+    @classmethod
+    def of(cls, trace: Traceback) -> Place:
+        return cls(trace.file, trace.line, trace.function, trace.text)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
@@ -128,7 +133,7 @@ def argument_names(node: Node) -> tuple[str, ...]:
 def place_of(node: Any) -> Place | None:
     """The user's line, if the node knows it."""
     trace = node.traceback
-    return None if trace is None else Place(trace.file, trace.line, trace.function, trace.text)
+    return None if trace is None else Place.of(trace)
 
 
 def module_of(node: Any) -> str:

@@ -550,7 +550,7 @@ function complete(graph) {
   const values = [];
   for (const [i, node] of graph.nodes.entries()) {
     if (!node.op) {
-      values[i] = node.value;
+      values[i] = node.value; // none where values are cut off
       continue;
     }
     const has = (name) => node.saved[name] !== undefined && node.saved[name] !== null;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,11 +33,12 @@ class Saved:
 
 @dataclass
 class Item:
-    """An operation, an input of the graph, or a constant.
+    """An operation, an input of the graph, a constant, or a place where values left the tape.
 
     Attributes:
         label: what stands on it: the name of the variable, or of the operation.
         op: the name of the operation's node; empty for an input.
+        cut: whether values leave the tape here, and no gradient comes back.
         inputs: the numbers of items, of which None is a number or nothing.
         shape, dtype: of the result.
         rule: the derivative as text.
@@ -52,6 +54,7 @@ class Item:
 
     label: str
     op: str = ""
+    cut: bool = False
     inputs: list[int | None] = field(default_factory=list)
     shape: tuple[int, ...] = ()
     dtype: str = ""
@@ -69,8 +72,17 @@ class Item:
 
     @property
     def kind(self) -> str:
-        """``"operation"``, ``"input"`` or ``"constant"``."""
-        return "operation" if self.op else "input" if self.wanted else "constant"
+        """``"operation"``, ``"cut"``, ``"input"`` or ``"constant"``."""
+        if self.op:
+            return "operation"
+        return "cut" if self.cut else "input" if self.wanted else "constant"
+
+    @property
+    def subtitle(self) -> str:
+        """What stands below the name where there are no numbers."""
+        if self.cut and self.place is not None:
+            return f"{os.path.basename(self.place.file)}:{self.place.line}"
+        return f"{list(self.shape)}" if self.shape else self.dtype
 
 
 @dataclass

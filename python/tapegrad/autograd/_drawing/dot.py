@@ -11,6 +11,7 @@ _SHAPES = {
     "operation": 'shape=box, style="rounded,filled", fillcolor="#eef1f5"',
     "input": 'shape=box, style="rounded,filled", fillcolor="#e3effd"',
     "constant": 'shape=box, style="rounded,dashed"',
+    "cut": 'shape=box, style="rounded,dashed", color="#d22f27"',
 }
 
 
@@ -20,8 +21,7 @@ def _quoted(text: str) -> str:
 
 
 def _label(item: Item) -> str:
-    shape = f"{list(item.shape)}" if item.shape else item.dtype
-    return _quoted(f"{item.label}\n{shape}")
+    return _quoted(f"{item.label}\n{item.subtitle}")
 
 
 def dot(description: Description, layout: Group) -> str:

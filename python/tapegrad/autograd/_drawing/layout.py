@@ -66,8 +66,7 @@ class Group(Unit):
 
 def item_size(item: Item) -> tuple[float, float]:
     """Width and height of an item's picture."""
-    shape = f"{list(item.shape)}" if item.shape else "number"
-    width = max(len(item.label), len(shape) + 1, 9) * CHARACTER + 20
+    width = max(len(item.label), len(item.subtitle) + 1, 9) * CHARACTER + 20
     return width, 3 * LINE + 10
 
 
@@ -103,6 +102,7 @@ def _boxes(description: Description) -> Group:
         open_boxes[-1].units.append(Unit(number))
     _open_single(root)
     _divide(root)
+    root.units += [Unit(number) for number, item in enumerate(description.items) if item.cut]
     _place_inputs(description, root)
     return root
 

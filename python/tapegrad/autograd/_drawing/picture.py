@@ -45,7 +45,8 @@ class Picture:
     def __repr__(self) -> str:
         items = self._description.items
         operations = sum(1 for item in items if item.op)
-        return f"<{self.title}: {operations} operations, {len(items) - operations} inputs>"
+        inputs = sum(1 for item in items if item.kind in ("input", "constant"))
+        return f"<{self.title}: {operations} operations, {inputs} inputs>"
 
     def html(self) -> str:
         """The page: an HTML file that needs nothing else."""

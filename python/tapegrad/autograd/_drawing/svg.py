@@ -15,6 +15,7 @@ _STYLE = """\
   .label { font-weight: 600; } .soft { fill: #68707a; font-size: 12px; }
   .title { fill: #68707a; font-size: 12px; text-anchor: start; } .gradient { fill: #b3400e; }
   rect { fill: #eef1f5; stroke: #d3d8de; rx: 6px; } .input { fill: #e3effd; stroke: #3b82c4; }
+  .cut { fill: #fff; stroke: #d22f27; stroke-dasharray: 4 3; }
   .constant { fill: #fff; stroke: #9aa4af; stroke-dasharray: 4 3; }
   .root { fill: #e4f5e6; stroke: #3f9a54; } .box { fill: #8a94a0; fill-opacity: 0.08; rx: 8px; }
   path { fill: none; stroke: #9aa4af; stroke-width: 1.4px; }
@@ -47,7 +48,7 @@ def _numbers(item: Item) -> list[tuple[str, str]]:
     if single(item.value):
         lines = [("number", short(item.value.data[0]))]  # type: ignore[union-attr]
     else:
-        lines = [("soft", f"{list(item.shape)}" if item.shape else item.dtype)]
+        lines = [("soft", item.subtitle)]
     if single(item.grad):
         lines.append(("gradient", f"∂ {short(item.grad.data[0])}"))  # type: ignore[union-attr]
     return lines
@@ -107,7 +108,8 @@ class _Picture:
                     continue
                 ends = id(_unit(a)), id(_unit(b))
                 if ends not in seen:
-                    dashed = "" if self.items[source].wanted else ' class="dashed"'
+                    dead = item.cut or not self.items[source].wanted
+                    dashed = ' class="dashed"' if dead else ""
                     seen[ends] = f'<path d="{self._curve(a, b)}"{dashed}/>'
         return list(seen.values())
 

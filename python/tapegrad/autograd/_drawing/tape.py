@@ -6,11 +6,15 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tapegrad import _C
 from tapegrad._C import Node, Tensor
+from tapegrad._gradient_paths import WEAK_CUTS
+from tapegrad._provenance import Traceback
 from tapegrad.autograd.grad_mode import no_grad
 from tapegrad.nn.modules.module import Module
 
 from .._nodes import (
+    Place,
     argument_names,
     is_leaf,
     module_of,
@@ -25,6 +29,8 @@ __all__ = ["MAX_NUMBERS", "describe"]
 
 # Of larger tensors a picture does not have the elements.
 MAX_NUMBERS = 1024
+# Of a line that cuts off more leaves, such as that of another model, none is shown.
+MAX_LOST = 8
 
 
 def numbers_of(tensor: Tensor) -> Array | None:
@@ -34,6 +40,11 @@ def numbers_of(tensor: Tensor) -> Array | None:
     return Array(tuple(tensor.shape), tensor.detach().reshape(-1).tolist())
 
 
+def _ledger_number(leaf: Tensor) -> int:
+    """By which the ledger of cuts knows a leaf; 0 if it does not."""
+    return _C._leaf_story(leaf)[0]
+
+
 def _place_in_memory(tensor: Tensor) -> tuple[Any, ...]:
     """What is the same for a tensor and for what the tape gives back of it."""
     return tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype
@@ -41,10 +52,11 @@ def _place_in_memory(tensor: Tensor) -> tuple[Any, ...]:
 
 class _Reader:
     def __init__(self, root: Tensor, names: Iterable[tuple[str, Tensor]]) -> None:
+        self.named = list(names)
         self.names: dict[tuple[Any, ...], str] = {}
         self.constants: dict[tuple[Any, ...], int] = {}
         self.variables: dict[Node, str] = {}  # names of results
-        for name, tensor in names:
+        for name, tensor in self.named:
             self.names.setdefault(_place_in_memory(tensor), name)
             if tensor.grad_fn is not None:
                 self.variables.setdefault(tensor.grad_fn, name)
@@ -60,8 +72,11 @@ class _Reader:
         self.root = root
 
     def read(self) -> Description:
-        for node in nodes_of(self.root.grad_fn):
+        *nodes, last = nodes_of(self.root.grad_fn)
+        for node in nodes:
             self._add_leaf(node) if is_leaf(node) else self._add_operation(node)
+        self._add_cuts([*nodes, last])
+        self._add_operation(last)
         # Nothing comes behind the root, of which all others are inputs.
         self._know(len(self.items) - 1, self.root)
         for number, tensor in self.known.items():
@@ -72,17 +87,46 @@ class _Reader:
         self.items.append(item)
         return len(self.items) - 1
 
+    def _add_cuts(self, nodes: list[Node]) -> None:
+        """Where values of leaves left the tape while the graph was made.
+
+        A leaf that the program has a name for is shown, too, if all of its paths were cut in the
+        functions that made the graph.
+        """
+        first = min(node._sequence_nr() for node in nodes if not is_leaf(node))
+        last = self.root.grad_fn._sequence_nr()  # type: ignore[union-attr]
+        shown = {_ledger_number(n.variable): self.numbers[n] for n in nodes if is_leaf(n)}
+        others = {
+            _ledger_number(leaf): (name, leaf)
+            for name, leaf in self.named
+            if leaf.is_leaf and leaf.requires_grad
+        }
+        functions = {(trace.file, trace.function) for n in nodes if (trace := n.traceback)}
+        for how, site, _, when, _, leaves in _C._cuts():
+            found = _C._site(site)
+            if how in WEAK_CUTS or when > last or found is None:
+                continue
+            trace = Traceback(*found)
+            behind = [shown[leaf] for leaf in leaves if leaf in shown and when > first]
+            lost = [leaf for leaf in leaves if leaf in others and leaf not in shown]
+            if (trace.file, trace.function) in functions and len(lost) <= MAX_LOST:
+                for leaf in lost:
+                    shown[leaf] = self._add_input(*others[leaf])
+                    behind.append(shown[leaf])
+            if behind:
+                self._add(Item(how, cut=True, inputs=[*behind], place=Place.of(trace)))
+
     def _add_leaf(self, node: Node) -> None:
-        tensor = node.variable
-        item = Item(
-            self.names.get(_place_in_memory(tensor)) or "input",
-            shape=tuple(tensor.shape),
-            dtype=str(tensor.dtype).rpartition(".")[2],
-        )
+        name = self.names.get(_place_in_memory(node.variable)) or "input"
+        self.numbers[node] = self._add_input(name, node.variable)
+
+    def _add_input(self, name: str, tensor: Tensor) -> int:
+        item = Item(name, shape=tuple(tensor.shape), dtype=str(tensor.dtype).rpartition(".")[2])
         if tensor.grad is not None:
             item.grad = numbers_of(tensor.grad)
-        self.numbers[node] = number = self._add(item)
+        number = self._add(item)
         self._know(number, tensor)
+        return number
 
     def _add_operation(self, node: Node) -> None:
         saved, parameters = node._kept_values

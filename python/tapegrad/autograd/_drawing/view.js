@@ -14,6 +14,7 @@
 
   const users = nodes.map(() => []);
   nodes.forEach((node, i) => {
+    if (node.kind === "cut") return; // no gradient comes from there
     for (const input of new Set(node.inputs)) if (input !== null) users[input].push(i);
   });
 
@@ -246,17 +247,18 @@
         if (source === null) return;
         const a = visible(source), b = visible(user);
         if (a === b) return;
+        const cut = node.kind === "cut";
         const known = by_ends.get(a)?.get(b);
         if (known) return known.items.push([source, user]);
-        const edge = { items: [[source, user]], a, b };
+        const edge = { items: [[source, user]], a, b, cut };
         if (!by_ends.has(a)) by_ends.set(a, new Map());
         by_ends.get(a).set(b, edge);
         edges.push(edge);
       }),
     );
     for (const edge of edges) {
-      const constant = edge.items.every(([source]) => !nodes[source].wanted);
-      edge.line = element("path", { class: constant ? "edge constant" : "edge", d: curve(edge) });
+      const dead = edge.cut || edge.items.every(([source]) => !nodes[source].wanted);
+      edge.line = element("path", { class: dead ? "edge constant" : "edge", d: curve(edge) });
       const [from, to] = edge.points.slice(-2);
       edge.share = label((from[0] + to[0]) / 2, (from[1] + to[1]) / 2 + 4, "share gradient number", "");
       lines.push(edge.line, edge.share);
@@ -302,6 +304,11 @@
   const scale_of = (array) => array.data.reduce((m, v) => (Number.isFinite(v) ? Math.max(m, Math.abs(v)) : m), 0);
   const columns = (array) => array.shape.at(-1) ?? 1;
 
+  function subtitle(node) {
+    if (node.kind === "cut") return `${node.place.file.split(/[\\/]/).at(-1)}:${node.place.line}`;
+    return node.shape.length ? `[${node.shape.join(", ")}]` : node.dtype;
+  }
+
   // A small picture of an array in a frame.
   function cells(array, x, y, width, height) {
     const n = array.data.length, across = Math.max(1, columns(array)), down = Math.ceil(n / across);
@@ -327,7 +334,7 @@
         parts.push(...cells(value, x - half - 4, y - 5, grad ? half : 2 * half + 8, 28));
         if (grad) parts.push(...cells(grad, x + 4, y - 5, half, 28));
       } else {
-        parts.push(label(x, y + 10, "shape", node.shape.length ? `[${node.shape.join(", ")}]` : node.dtype));
+        parts.push(label(x, y + 10, "shape", subtitle(node)));
       }
       made.querySelector(".values").replaceChildren(...parts);
       made.classList.toggle("faulty", Boolean(is_faulty(value) || is_faulty(grad)));
@@ -418,6 +425,10 @@
   }
   const shape_text = (node) => (node.shape.length ? `[${node.shape.join(", ")}]` : "a number");
 
+  const KINDS = {
+    constant: "constant: no gradient flows to it",
+    cut: "cut: values leave the tape here, and no gradient comes back",
+  };
   function show_details() {
     const panel = $("details");
     panel.replaceChildren();
@@ -426,9 +437,9 @@
     panel.append(html("h2", {}, node.label));
     const rows = html("dl", {});
     const say = (name, ...content) => rows.append(html("dt", {}, name), html("dd", {}, ...content));
-    say("kind", node.kind === "constant" ? "constant: no gradient flows to it" : node.kind);
+    say("kind", KINDS[node.kind] ?? node.kind);
     if (node.op) say("node", html("code", {}, node.op));
-    say("shape", `${shape_text(node)} ${node.dtype}`);
+    if (node.kind !== "cut") say("shape", `${shape_text(node)} ${node.dtype}`);
     if (node.rule) say("derivative", html("code", {}, node.rule));
     if (node.place) {
       say("line", `${node.place.file}:${node.place.line}` + (node.place.function ? ` in ${node.place.function}` : ""));
@@ -452,7 +463,7 @@
         panel.append(html("div", {}, `by ${name_of(user)}: `, single(share)
           ? html("span", { class: "number" }, text(share.data[0])) : grid(share)));
     }
-    if (!dead && !node.op && value.data.length <= 64 && !has_sliders.has(i)) {
+    if (!dead && users[i].length && !node.op && value.data.length <= 64 && !has_sliders.has(i)) {
       panel.append(html("h2", {}, "Change it"));
       value.data.forEach((_, k) => panel.append(slider(i, k)));
     }
@@ -495,7 +506,7 @@
   function show_inputs() {
     const panel = $("inputs");
     if (dead) return;
-    const inputs = nodes.map((_, i) => i).filter((i) => nodes[i].kind === "input");
+    const inputs = nodes.map((_, i) => i).filter((i) => nodes[i].kind === "input" && users[i].length);
     if (inputs.reduce((n, i) => n + nodes[i].value.data.length, 0) > SLIDERS)
       return panel.append(html("p", { class: "note" }, "An input that is selected shows its numbers here."));
     panel.append(html("h2", {}, "Inputs"));
