@@ -57,12 +57,14 @@ Tensor transposed_values(const Tensor& x_given) {
     kernel_table().recurrent.transpose[x.dtype()](x.data(), rows, columns, memory.data());
     return alias(memory, {columns, rows}, contiguous_strides({columns, rows}), 0);
 }
-// A copy of its own, or zeros.
-Tensor state_of(const Tensor& x, int64_t rows, int64_t width, DType dtype) {
-    Tensor state = empty({rows, width}, dtype);
+// A copy of x, or zeros.
+Tensor start_of(const Tensor& state, const Tensor& x) {
     if (x.defined()) copy_values(state, x);
     else fill_values(state, 0);
     return state;
+}
+Tensor state_of(const Tensor& x, int64_t rows, int64_t width, DType dtype) {
+    return start_of(empty({rows, width}, dtype), x);
 }
 
 struct RecurrentLayer {
@@ -72,6 +74,7 @@ struct RecurrentLayer {
     // The gates; of GRUs the state's part of n, of projections what they take; the state before each step.
     static constexpr size_t kKept = 5;
     enum { kGates, kPart, kCellBefore, kTanhCell, kHidden };
+    enum { kOut, kLastH, kLastC, kResults };
     using Arguments = std::array<Tensor, arguments.size()>;
     using Kept = std::array<Tensor, kKept>;
 
@@ -143,19 +146,21 @@ struct RecurrentLayer {
     }
 
     LayerResults forward(const Arguments& x, bool keeps, Kept& kept) const {
-        if (is_replay_recorded()) {
-            const auto found = list_in_one_step(
-                [op = *this, keeps](const std::vector<Tensor>& given) {
-                    Kept own;
-                    const LayerResults results = op.forward(arguments_in(given), keeps, own);
-                    std::vector<Tensor> all{results.out, results.h, results.c};
-                    all.insert(all.end(), own.begin(), own.end());
-                    return all;
-                },
-                {x.begin(), x.end()});
-            std::copy_n(found.begin() + 3, kKept, kept.begin());
-            return {found[0], found[1], found[2]};
-        }
+        const auto found = is_replay_recorded()
+                               ? list_in_one_step(
+                                     [op = *this, keeps](const std::vector<Tensor>& given,
+                                                         const std::vector<Tensor>& places) {
+                                         return op.values(arguments_in(given), keeps, places);
+                                     },
+                                     {x.begin(), x.end()})
+                               : values(x, keeps, {});
+        std::copy_n(found.begin() + kResults, kKept, kept.begin());
+        return {found[kOut], found[kLastH], found[kLastC]};
+    }
+
+    // The results and what is kept, in these places if there are any.
+    std::vector<Tensor> values(const Arguments& x, bool keeps,
+                               const std::vector<Tensor>& places) const {
         const DType dtype = x[kInput].dtype();
         const size_t item = x[kInput].item_size();
         const Product multiply{dtype};
@@ -165,20 +170,27 @@ struct RecurrentLayer {
                      w_hh = transposed_values(x[kHh]), w_hr = transposed_values(x[kHr]),
                      bias = bias_sum(x[kBiasIh], x[kBiasHh]), b_hh = values_or_none(x[kBiasHh]);
         const int64_t features = w_ih.sizes()[0];
-        const auto rows_by = [&](int64_t columns, bool wanted) {
-            return wanted ? empty({steps.rows, columns}, dtype) : Tensor();
-        };
         const bool lstm = cell == Cell::Lstm, gru = cell == Cell::Gru;
-        kept = {rows_by(width, true), rows_by(n, gru || projects), rows_by(n, keeps && lstm),
-                rows_by(n, keeps && lstm), rows_by(seen, keeps)};
+        std::vector<Tensor> found(kResults + kKept);
+        const auto make = [&](size_t i, const Dims& sizes) {
+            found[i] = places.empty() ? empty(sizes, dtype) : places[i];
+            return found[i];
+        };
+        const auto keep = [&](size_t i, int64_t columns, bool wanted) {
+            if (wanted) make(kResults + i, {steps.rows, columns});
+            return Matrix(found[kResults + i], columns);
+        };
+        const Matrix gates = keep(kGates, width, true), part = keep(kPart, n, gru || projects),
+                     c_before = keep(kCellBefore, n, keeps && lstm),
+                     tanh_c = keep(kTanhCell, n, keeps && lstm),
+                     h_before = keep(kHidden, seen, keeps);
         Dims sizes = x[kInput].sizes();
         sizes[sizes.size() - 1] = seen;
-        LayerResults results{empty(sizes, dtype), state_of(x[kH], batch, seen, dtype),
-                             lstm ? state_of(x[kC], batch, n, dtype) : Tensor()};
-        const Matrix gates(kept[kGates], width), inputs(input, features), part(kept[kPart], n),
-            c_before(kept[kCellBefore], n), tanh_c(kept[kTanhCell], n),
-            h_before(kept[kHidden], seen), out(results.out, seen), h(results.h, seen),
-            c(results.c, n), weights(w_hh, width), biases(b_hh, width), down(w_hr, seen);
+        const Matrix out(make(kOut, sizes), seen),
+            h(start_of(make(kLastH, {batch, seen}), x[kH]), seen),
+            c(lstm ? start_of(make(kLastC, {batch, n}), x[kC]) : Tensor(), n);
+        const Matrix inputs(input, features), weights(w_hh, width), biases(b_hh, width),
+            down(w_hr, seen);
         const auto take_inputs = [&](int64_t first, int64_t rows) {
             multiply(rows, width, features, inputs.at(first), features, 1, w_ih.data(), width, 1,
                      gates.at(first), width, false, data_or_null(bias));
@@ -210,7 +222,7 @@ struct RecurrentLayer {
             }
             copy_rows(h, sequence, out, first, rows);
         });
-        return results;
+        return found;
     }
 
     void backward(const Arguments& x, const Kept& kept, const GradList& grads,
