@@ -388,8 +388,8 @@ def _not_supported(name: str, **checks: bool) -> None:
     for check, asked in checks.items():
         if asked:
             raise NotImplementedError(
-                f"{name}: {check}=True is not supported: tapegrad has neither forward-mode "
-                "automatic differentiation nor vmap."
+                f"{name}: {check}=True is not supported. Compare the results of func.jvp and "
+                "func.vmap with those of backward instead."
             )
 
 
