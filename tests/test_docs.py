@@ -79,6 +79,9 @@ PAGES = [
     "CONTRIBUTING.md",
     *(f"docs/{page}.md" for page in ("debugging", "files", "func", "graph_page", "memory")),
     *(f"docs/{page}.md" for page in ("neighbours", "profile", "replay", "sklearn")),
+    *(f"docs/{page}.md" for page in ("first_steps", "from_pytorch", "autograd", "numerics")),
+    *(f"docs/{page}.md" for page in ("fast_small_models", "second_derivatives")),
+    *(f"docs/{page}.md" for page in ("extending", "architecture")),
 ]
 
 
