@@ -448,6 +448,44 @@ def test_results_belong_to_their_owner() -> None:
         losses[-1].backward()
 
 
+def test_a_result_behind_a_used_graph() -> None:
+    w = tg.arange(1.0, 4.0, requires_grad=True)
+
+    @tg.compile
+    def step() -> tg.Tensor:
+        w.grad = None
+        squares = w * w
+        squares.sum().backward()
+        return squares.mean()
+
+    results = [step() for _ in range(4)]
+    assert replays(step) == 2 and same_bits(w.grad, 2 * w)
+    assert all(same_bits(result, results[0]) for result in results)
+    for result in results:
+        with pytest.raises(RuntimeError, match="second time"):
+            result.backward()
+
+
+@pytest.mark.parametrize("count", range(1, 6))
+def test_state_of_an_optimizer_made_while_recording(count: int) -> None:
+    # The first step makes it, perhaps where a view of a parameter was.
+    w = tg.rand(count, 2, requires_grad=True)
+    x = tg.rand(5, 2)
+    optimizer = tg.optim.AdamW([w], lr=0.01)
+
+    @tg.compile
+    def step() -> tg.Tensor:
+        optimizer.zero_grad()
+        loss = tg.vmap(lambda w: (x @ w.unsqueeze(1)).sum())(w).sum()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    for _ in range(4):
+        step()
+    assert replays(step) == 2
+
+
 def test_a_result_that_is_returned_twice() -> None:
     @tg.compile
     def f(x: Any) -> Any:

@@ -196,6 +196,38 @@ bool ReplayProgram::read_outside(Recording& recording, std::string& refusal) {
     return true;
 }
 
+namespace {
+
+// The memory of what the nodes of a graph have saved.
+class SavedMemory final : public SavedVisitor {
+public:
+    using SavedVisitor::value;
+    void tensor(const char*, const SavedTensor& saved) override {
+        if (const Storage* storage = saved.storage()) found.push_back(storage->data());
+        else if (saved.defined() && !saved.is_packed() && !saved.shape()) is_released = true;
+    }
+    void value(const char*, double) override {}
+    void value(const char*, int64_t) override {}
+    void value(const char*, bool) override {}
+    void value(const char*, const Dims&) override {}
+    void value(const char*, const std::string&) override {}
+    std::vector<const char*> found;
+    bool is_released = false;  // a backward pass has let go of some
+};
+
+// Of the nodes from the roots on that were made since the recording began.
+SavedMemory saved_memory(std::vector<Node*> roots, uint64_t first_sequence) {
+    SavedMemory saved;
+    each_node(std::move(roots), [&](Node& node) {
+        if (node.sequence < first_sequence) return false;
+        node.visit_saved(saved);
+        return true;
+    });
+    return saved;
+}
+
+}  // namespace
+
 bool ReplayProgram::read_result(Recording& recording, PyObject* object, std::string& refusal) {
     using Kind = Result::Kind;
     Result result;
@@ -231,7 +263,8 @@ bool ReplayProgram::read_result(Recording& recording, PyObject* object, std::str
             return false;
         }
         if (const Ref<Node> node = grad_fn(x)) {
-            if (node->progress.run > first_run_ && !recorder.keeps_graph) {
+            const bool is_used = node->progress.run > first_run_ && !recorder.keeps_graph;
+            if (is_used || saved_memory({node.get()}, recorder.first_sequence).is_released) {
                 result.node = node->name();
             } else {
                 result.is_differentiated = true;
@@ -281,25 +314,6 @@ bool ReplayProgram::read_result(Recording& recording, PyObject* object, std::str
     results_.push_back(std::move(result));
     return true;
 }
-
-namespace {
-
-// The memory of what the nodes of a graph have saved.
-class SavedMemory final : public SavedVisitor {
-public:
-    using SavedVisitor::value;
-    void tensor(const char*, const SavedTensor& saved) override {
-        if (const Storage* storage = saved.storage()) found.push_back(storage->data());
-    }
-    void value(const char*, double) override {}
-    void value(const char*, int64_t) override {}
-    void value(const char*, bool) override {}
-    void value(const char*, const Dims&) override {}
-    void value(const char*, const std::string&) override {}
-    std::vector<const char*> found;
-};
-
-}  // namespace
 
 // The backward pass of the results, as the second part of the program.
 bool ReplayProgram::record_backward(Recording& recording, std::string& refusal) {
@@ -386,12 +400,7 @@ std::shared_ptr<ReplayProgram> ReplayProgram::make(Recording& recording, PyObjec
     std::vector<char> expected(recorder.region_count());
     std::vector<Node*> roots;
     for (const Tensor& x : made->differentiated_) roots.push_back(gradient_edge(x).node.get());
-    SavedMemory saved;
-    each_node(roots, [&](Node& node) {
-        node.visit_saved(saved);
-        return true;
-    });
-    for (const char* data : saved.found)
+    for (const char* data : saved_memory(std::move(roots), recorder.first_sequence).found)
         if (const auto place = recorder.find(data)) expected[place->region] = 1;
     made->differentiated_.clear();
     for (const ResultMemory& memory : made->result_memory_) expected[memory.region] = 1;

@@ -50,10 +50,11 @@ void Recorder::know(const Tensor& tensor) {
     if (!tensor.defined()) return;
     for (const External& external : externals_)
         if (external.tensor.get() == tensor.impl()) return;
-    if (std::find(views_.begin(), views_.end(), tensor.impl()) != views_.end()) return;
     const Ref<Storage>& storage = tensor.storage();
     const auto found = find(storage->data());
     if (found && memory_[found->region].fresh) return;
+    // What lies where a view was may have memory of its own.
+    if (found && std::find(views_.begin(), views_.end(), tensor.impl()) != views_.end()) return;
     RegionId region;
     if (found) {
         region = found->region;
