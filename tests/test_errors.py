@@ -439,6 +439,8 @@ x = tg.tensor(1.0, requires_grad=True)
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     x.item(), int(x), bool(x), x.tolist(), float(x.detach()), float(tg.ones(1))
+    with tg.no_grad():
+        float(x)
     assert not caught
     float(x), math.sqrt(x), complex(x), float(x * 2)
 assert [str(w.message).split("\\n")[0] for w in caught] == [

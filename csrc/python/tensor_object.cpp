@@ -244,7 +244,8 @@ py::object element_of(PyObject* self) {
 PyObject* float_slot(PyObject* self) {
     return guarded([&]() -> PyObject* {
         static bool warned = false;  // once, as PyTorch does
-        if (unwrap(self).requires_grad() && !std::exchange(warned, true))
+        if (unwrap(self).requires_grad() && thread_state.grad_enabled &&
+            !std::exchange(warned, true))
             warn(
                 "Converting a tensor with requires_grad=True to a scalar may lead to unexpected "
                 "behavior.\nConsider using tensor.detach() first.");
