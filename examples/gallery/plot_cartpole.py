@@ -114,7 +114,7 @@ print(
 
 # %%
 # On the right, the angles of all poles over the first two seconds, from starts three times as far
-# from upright as those of the training. Before training the poles fall within a second.
+# from upright as those of the training. Before training all of them fall.
 
 figure = plt.figure(figsize=(10, 4.6))
 layout = [["rounds", "before"], ["rounds", "after"]]

@@ -123,11 +123,12 @@ for name, params in [("maml", maml), ("usual", usual)]:
     axes.scatter(new_x[widest], new_y[widest], color="0.3", s=12, zorder=3, label="other points")
     axes.set(ylim=(-3.8, 3.8), xlim=(-5.2, 5.2))
 panels["maml"].set_title("a new sine, from MAML's weights")
-panels["maml"].legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 panels["usual"].set_title("from the usual weights")
 for error, colour, label in [(error_usual, "0.5", "usual weights"), (error_maml, "C0", "MAML")]:
     panels["errors"].plot(error, "o-", color=colour, linewidth=2, label=label)
     panels["errors"].annotate(label, (10, error[5] * 1.15), color=colour, ha="right", weight="bold")
 panels["errors"].set(yscale="log", xlabel="steps of gradient descent")
 panels["errors"].set_title("mean error on 32 new sines")
+handles, labels = panels["maml"].get_legend_handles_labels()
+figure.legend(handles, labels, loc="outside lower left", ncols=5, frameon=False)
 plt.show()

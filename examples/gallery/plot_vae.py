@@ -96,7 +96,7 @@ for digit in range(10):
     chosen = places[labels == digit]
     style = {"s": 34, "linewidth": 0.2, "alpha": 0.8}
     left.scatter(*chosen.T, marker=f"${digit}$", color=colours[digit], **style)
-left.set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal", xticks=[], yticks=[])
+left.set(xlim=(-3.3, 3.3), ylim=(-3.3, 3.3), aspect="equal", xticks=[], yticks=[])
 left.spines[:].set_visible(False)
 left.set_title("where 1,797 digits are on the map", loc="center")
 tiles = np.pad(drawn.reshape(14, 14, 8, 8), [(0, 0), (0, 0), (1, 1), (1, 1)])

@@ -79,22 +79,22 @@ found = is_wrong[order[:90]].mean()
 print(f"of the 90 samples that pull hardest, {found:.0%} have a wrong label")
 
 # %%
-# The fifty that pull hardest, with the labels that they were given. Where the label had been
+# The ninety that pull hardest, with the labels that they were given. Where the label had been
 # exchanged, the frame is orange.
 
-figure = plt.figure(figsize=(11, 4.4))
-left, right = figure.subfigures(1, 2, width_ratios=[1, 1.5])
+figure = plt.figure(figsize=(12, 5))
+left, right = figure.subfigures(1, 2, width_ratios=[1, 1.9])
 axes = left.subplots()
 style = {"bins": np.linspace(0, pull.max(), 40), "alpha": 0.85}
 axes.hist(pull[~is_wrong], color="C0", label="label as it was", **style)
 axes.hist(pull[is_wrong], color="C1", label="label exchanged", **style)
 axes.set(yscale="log", xlabel="norm of the gradient of one sample", ylabel="samples")
 axes.legend(frameon=False, loc="upper right")
-for axes, index in zip(right.subplots(5, 10).flat, order):
+for axes, index in zip(right.subplots(6, 15).flat, order):
     axes.imshow(pixels[index].reshape(8, 8), cmap="gray_r")
     colour = "C1" if is_wrong[index] else "C0"
     axes.set(xticks=[], yticks=[])
-    axes.spines[:].set(visible=True, color=colour, linewidth=2)
-    axes.set_title(f"“{given[index]}”", loc="center", fontsize=9, pad=3, color=colour)
-right.suptitle("the fifty that pull hardest, with the labels that they were given")
+    axes.spines[:].set(visible=True, color=colour, linewidth=1.5)
+    axes.set_title(f"“{given[index]}”", loc="center", fontsize=9, pad=2, color=colour)
+right.suptitle("the ninety that pull hardest, with the labels that they were given")
 plt.show()
