@@ -21,8 +21,8 @@ LOOK = {
     "axes.spines.right": False,
     "axes.titlelocation": "left",
 }
-plt.style.use(["tableau-colorblind10", LOOK])
 tapegrad.manual_seed(0)
+plt.style.use(["tableau-colorblind10", LOOK])
 
 # %%
 # Three sets of points in two classes: moons, rings and a pair of spirals.

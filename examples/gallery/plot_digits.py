@@ -23,8 +23,8 @@ LOOK = {
     "axes.spines.right": False,
     "axes.titlelocation": "left",
 }
-plt.style.use(["tableau-colorblind10", LOOK])
 tapegrad.manual_seed(0)
+plt.style.use(["tableau-colorblind10", LOOK])
 
 # %%
 # The data come with scikit-learn: 1,797 digits. A quarter of them is kept for the test.

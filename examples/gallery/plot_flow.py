@@ -22,8 +22,8 @@ LOOK = {
     "axes.spines.right": False,
     "axes.titlelocation": "left",
 }
-plt.style.use(["tableau-colorblind10", LOOK])
 tapegrad.manual_seed(0)
+plt.style.use(["tableau-colorblind10", LOOK])
 
 # %%
 # A coupling (Dinh, Sohl-Dickstein and Bengio, 2017) leaves one coordinate alone, and shifts and

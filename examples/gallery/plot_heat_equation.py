@@ -22,8 +22,8 @@ LOOK = {
     "axes.spines.right": False,
     "axes.titlelocation": "left",
 }
-plt.style.use(["tableau-colorblind10", LOOK])
 tapegrad.manual_seed(0)
+plt.style.use(["tableau-colorblind10", LOOK])
 
 # %%
 # The equation is :math:`u_t = k\,u_{xx}` for places and times between 0 and 1. Each sine in the
@@ -84,7 +84,7 @@ for _ in range(8000):
 print(f"mean squared residual: {loss.item():.1e}")
 
 # %%
-# The temperature over time and place; the difference from the exact one; and four moments.
+# The temperature over time and place; the difference from the exact one; and five moments.
 
 x, t = np.meshgrid(np.linspace(0, 1, 101), np.linspace(0, 1, 121), indexing="ij")
 points = [tapegrad.tensor(a.reshape(-1, 1), dtype=tapegrad.float32) for a in (x, t)]

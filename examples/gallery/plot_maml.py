@@ -22,8 +22,8 @@ LOOK = {
     "axes.spines.right": False,
     "axes.titlelocation": "left",
 }
-plt.style.use(["tableau-colorblind10", LOOK])
 tapegrad.manual_seed(0)
+plt.style.use(["tableau-colorblind10", LOOK])
 
 # %%
 # A task is a sine of some amplitude and phase, ten points to learn from, and ten to be judged by.
@@ -39,13 +39,7 @@ def draw_tasks():
     return x[:, :POINTS], y[:, :POINTS], x[:, POINTS:], y[:, POINTS:]
 
 
-def make_network():
-    return nn.Sequential(
-        nn.Linear(1, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 1)
-    )
-
-
-network = make_network()
+network = nn.Sequential(nn.Linear(1, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 1))
 
 
 def loss_of(params, x, y):

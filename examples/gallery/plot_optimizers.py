@@ -69,8 +69,8 @@ def valley_of(places):
 
 
 # %%
-# One start for the tracks, and a grid of 240 x 240 for the maps. The brighter a colour in the maps,
-# the longer it took to get within a tenth of the valley's lowest point.
+# One start for the tracks, and a grid of 240 x 240 for the maps. Each valley has a colour in the
+# maps, which is paler where it took longer to get close to the star.
 
 START = (-0.2, 0.7)
 axis = np.linspace(-5, 5, 240)

@@ -20,8 +20,8 @@ LOOK = {
     "axes.spines.right": False,
     "axes.titlelocation": "left",
 }
-plt.style.use(["tableau-colorblind10", LOOK])
 tapegrad.manual_seed(1)
+plt.style.use(["tableau-colorblind10", LOOK])
 
 # %%
 # The text is made by a rule: all numbers from one to 9,999 in words. The network gets one in ten of

@@ -54,13 +54,13 @@ batches = DataLoader(TensorDataset(x, y), batch_size=64, shuffle=True)
 for _epoch in range(15):
     for batch in batches:
         step(*batch)
-model.eval()
 
 # %%
 # ``grad`` gives the gradient of the loss of one sample by all parameters; ``vmap`` makes of it a
 # function of all samples, which differentiates for each: 1,797 gradients of 4,810 numbers, in one
 # go.
 
+model.eval()
 params = {name: p.detach() for name, p in model.named_parameters()}
 
 
