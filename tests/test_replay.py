@@ -466,6 +466,41 @@ def test_a_result_behind_a_used_graph() -> None:
             result.backward()
 
 
+@pytest.mark.parametrize("kept", [False, True])
+def test_leaves_that_are_made_inside(kept: bool) -> None:
+    # As in physics-informed losses: the graph of the loss has the points, and they have gradients.
+    model = small_net()
+    optimizer = tg.optim.SGD(model.parameters(), lr=0.01)
+    outside: list[tg.Tensor] = []
+
+    @tg.compile
+    def step() -> tg.Tensor:
+        x = tg.rand(4, 3).requires_grad_()
+        optimizer.zero_grad()
+        (slope,) = tg.autograd.grad(model(x).sum(), x, create_graph=True)
+        loss = (slope - 1).square().mean()
+        loss.backward()
+        optimizer.step()
+        if kept:
+            outside.append(x)
+        return loss
+
+    first = {name: p.clone() for name, p in model.state_dict().items()}
+    tg.manual_seed(5)
+    expected = [step.__wrapped__() for _ in range(5)]
+    model.load_state_dict(first)
+    tg.manual_seed(5)
+    if kept:
+        with pytest.warns(UserWarning, match="kept somewhere"):
+            losses = [step() for _ in range(5)]
+    else:
+        losses = [step() for _ in range(5)]
+    assert replays(step) == (0 if kept else 4)
+    assert same_bits(losses, expected)
+    with pytest.raises(RuntimeError, match="second time"):
+        losses[-1].backward()
+
+
 @pytest.mark.parametrize("count", range(1, 6))
 def test_state_of_an_optimizer_made_while_recording(count: int) -> None:
     # The first step makes it, perhaps where a view of a parameter was.

@@ -266,6 +266,7 @@ bool ReplayProgram::read_result(Recording& recording, PyObject* object, std::str
             const bool is_used = node->progress.run > first_run_ && !recorder.keeps_graph;
             if (is_used || saved_memory({node.get()}, recorder.first_sequence).is_released) {
                 result.node = node->name();
+                used_.push_back(node);
             } else {
                 result.is_differentiated = true;
                 differentiated_.push_back(x);
@@ -400,9 +401,24 @@ std::shared_ptr<ReplayProgram> ReplayProgram::make(Recording& recording, PyObjec
     std::vector<char> expected(recorder.region_count());
     std::vector<Node*> roots;
     for (const Tensor& x : made->differentiated_) roots.push_back(gradient_edge(x).node.get());
-    for (const char* data : saved_memory(std::move(roots), recorder.first_sequence).found)
+    for (const char* data : saved_memory(roots, recorder.first_sequence).found)
         if (const auto place = recorder.find(data)) expected[place->region] = 1;
     made->differentiated_.clear();
+    // Leaves that only a used graph has, with their gradients: the results of replays have no such graph.
+    roots.clear();
+    for (const Ref<Node>& node : made->used_) roots.push_back(node.get());
+    each_node(std::move(roots), [&](Node& node) {
+        const auto* leaf = dynamic_cast<const AccumulateGrad*>(&node);
+        if (!leaf || !is_sole_owner(leaf->variable())) return true;
+        const Tensor& x = leaf->variable();
+        if (const auto place = recorder.find(x)) expected[place->region] = 1;
+        if (!x->grad || x->grad->references > 1 || x->grad->python_object ||
+            x->grad->storage->use_count() > 1)
+            return true;
+        if (const auto place = recorder.find(x->grad->data)) expected[place->region] = 1;
+        return true;
+    });
+    made->used_.clear();
     for (const ResultMemory& memory : made->result_memory_) expected[memory.region] = 1;
     for (const Outside& outside : made->outside_)
         if (outside.grad == Grad::Replaced) {

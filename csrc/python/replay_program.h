@@ -149,8 +149,9 @@ private:
     std::vector<Result> results_;
     std::vector<ResultMemory> result_memory_;
     std::vector<Gradient> given_, found_;
-    // While it is made: the results that are to be differentiated.
+    // While it is made: the results that are to be differentiated, and the nodes of those that cannot be.
     std::vector<Tensor> differentiated_;
+    std::vector<Ref<Node>> used_;
     std::vector<std::unique_ptr<replay::Workspace>> idle_;
     uint64_t first_run_ = 0;
 };
