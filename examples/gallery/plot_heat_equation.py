@@ -75,7 +75,7 @@ def step():
     loss = residual(x, t).square().mean()
     loss.backward()
     optimizer.step()
-    return loss.detach()
+    return loss
 
 
 for _ in range(8000):
