@@ -38,6 +38,7 @@ import runpy, sys, warnings
 import matplotlib.pyplot as plt
 import numpy as np
 warnings.simplefilter("error", UserWarning)
+warnings.simplefilter("ignore", DeprecationWarning)  # among libraries
 warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")
 names = runpy.run_path(sys.argv[1], run_name="__main__")
 assert len(plt.get_fignums()) == 1

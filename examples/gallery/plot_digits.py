@@ -95,7 +95,7 @@ reasons = [slopes.numpy()[labels == digit, 0].mean(axis=0) for digit in range(10
 limit = np.abs(reasons).max()
 hardest = np.argsort(sureness)[:10]
 
-figure, rows = plt.subplots(3, 10, figsize=(10, 3.6))
+figure, rows = plt.subplots(3, 10, figsize=(10, 4))
 for axes, mean in zip(rows[0], means):
     axes.imshow(mean, cmap="gray_r")
 for axes, reason in zip(rows[1], reasons):
@@ -111,6 +111,7 @@ for axes, text in zip(
     axes.set_ylabel(text, rotation=0, ha="right", va="center")
 for axes in rows.flat:
     axes.set(xticks=[], yticks=[])
-    axes.spines[:].set(visible=True, color="0.8")
+    axes.spines[:].set_visible(True)
+    axes.spines[:].set_color("0.8")
 figure.suptitle(f"{accuracy:.1%} of the test digits are read correctly", ha="center")
 plt.show()

@@ -94,7 +94,9 @@ for axes, index in zip(right.subplots(6, 15).flat, order):
     axes.imshow(pixels[index].reshape(8, 8), cmap="gray_r")
     colour = "C1" if is_wrong[index] else "C0"
     axes.set(xticks=[], yticks=[])
-    axes.spines[:].set(visible=True, color=colour, linewidth=1.5)
+    axes.spines[:].set_visible(True)
+    axes.spines[:].set_color(colour)
+    axes.spines[:].set_linewidth(1.5)
     axes.set_title(f"“{given[index]}”", loc="center", fontsize=9, pad=2, color=colour)
 right.suptitle("the ninety that pull hardest, with the labels that they were given")
 plt.show()
