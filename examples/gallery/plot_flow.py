@@ -28,7 +28,7 @@ plt.style.use(["tableau-colorblind10", LOOK])
 # %%
 # A coupling (Dinh, Sohl-Dickstein and Bengio, 2017) leaves one coordinate alone, and shifts and
 # stretches the other by amounts that a network computes from the first. However wild the network
-# is, this can be undone; the logarithm of the stretching is the network's output itself.
+# is, this can be undone, and the logarithm of the stretching is known.
 
 
 class Coupling(nn.Module):
@@ -42,7 +42,7 @@ class Coupling(nn.Module):
     def amounts(self, x):
         kept, moved = x[:, self.kept], x[:, 1 - self.kept]
         stretch, shift = self.network(kept.unsqueeze(1)).unbind(1)
-        return kept, moved, stretch.tanh() * 1.5, shift
+        return kept, moved, 1.5 * stretch.tanh(), shift  # stretched by a factor of 4.5 at most
 
     def join(self, kept, moved):
         return tapegrad.stack([kept, moved] if self.kept == 0 else [moved, kept], dim=1)
@@ -75,7 +75,7 @@ class Flow(nn.Module):
 
 
 # %%
-# Training maximises the mean log-density of the data, which are drawn anew for each step.
+# Training maximises the mean log-density of the data. Each step draws a batch of them.
 
 points, _ = make_moons(20_000, noise=0.07, random_state=0)
 points = tapegrad.tensor((points - points.mean(0)) / points.std(0), dtype=tapegrad.float32)

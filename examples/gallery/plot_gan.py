@@ -79,6 +79,10 @@ def step():
     optimizer_g.step()
 
 
+# %%
+# What the generator makes of the same noise, and what the critic thinks of the plane, is kept at
+# six moments.
+
 SNAPSHOTS = [0, 100, 250, 500, 1500, 6000]
 noise = tapegrad.randn(4000, 4)
 axis = tapegrad.linspace(-1.5, 1.5, 120)
