@@ -408,14 +408,18 @@ std::shared_ptr<ReplayProgram> ReplayProgram::make(Recording& recording, PyObjec
     roots.clear();
     for (const Ref<Node>& node : made->used_) roots.push_back(node.get());
     each_node(std::move(roots), [&](Node& node) {
+        const auto expect = [&](const TensorImpl& x) {
+            const auto place = recorder.find(x.data);
+            if (place && x.storage->use_count() == 1) expected[place->region] = 1;
+        };
+        const auto is_alone = [](const TensorImpl& x) {
+            return x.references == 1 && !x.python_object;
+        };
         const auto* leaf = dynamic_cast<const AccumulateGrad*>(&node);
-        if (!leaf || !is_sole_owner(leaf->variable())) return true;
-        const Tensor& x = leaf->variable();
-        if (const auto place = recorder.find(x)) expected[place->region] = 1;
-        if (!x->grad || x->grad->references > 1 || x->grad->python_object ||
-            x->grad->storage->use_count() > 1)
-            return true;
-        if (const auto place = recorder.find(x->grad->data)) expected[place->region] = 1;
+        if (!leaf || !is_alone(*leaf->variable().impl())) return true;
+        const TensorImpl& x = *leaf->variable().impl();
+        expect(x);
+        if (x.grad && is_alone(*x.grad)) expect(*x.grad);
         return true;
     });
     made->used_.clear();
