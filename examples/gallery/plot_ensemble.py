@@ -1,6 +1,6 @@
 """
-Regression that knows what it does not know
-===========================================
+Regression with uncertainty
+===========================
 
 Sixty small networks are fitted to the same noisy points. Each has a random function of its own
 added to it, which is never trained. Where there are data, all agree; where there are none, they
