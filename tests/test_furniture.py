@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import inspect
 import json
 import math
 import pickle
@@ -105,6 +106,36 @@ def test_what_needs_a_gpu(lib: Any, call: Any) -> None:
         call(lib)
     if lib is tg:
         assert "This package runs on the CPU only." in str(caught.value)
+
+
+# Arguments of modules, by their names.
+SIZES = {
+    "normalized_shape": 2,
+    "num_groups": 1,
+    "cutoffs": [2],
+    "n_classes": 6,
+    "dim_feedforward": 4,
+}
+
+
+def takes_device(name: str) -> bool:
+    module = getattr(tg.nn, name)
+    is_module = isinstance(module, type) and issubclass(module, tg.nn.Module)
+    return is_module and "device" in inspect.signature(module).parameters and "Base" not in name
+
+
+@both
+@pytest.mark.parametrize("name", filter(takes_device, tg.nn.__all__))
+def test_modules_on_other_devices(lib: Any, name: str) -> None:
+    parameters = inspect.signature(getattr(tg.nn, name)).parameters.values()
+    needed = {
+        p.name: SIZES.get(p.name, 2)
+        for p in parameters
+        if p.default is p.empty or p.name == "affine"
+    }
+    with pytest.raises((RuntimeError, AssertionError)):
+        getattr(lib.nn, name)(**needed, device="cuda")
+    assert getattr(lib.nn, name)(**needed, device="cpu")
 
 
 def test_the_error_is_that_of_pytorch_and_a_runtime_error() -> None:

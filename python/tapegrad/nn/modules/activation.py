@@ -485,7 +485,7 @@ class PReLU(Module):
     Args:
         num_parameters: 1, or the number of channels (dimension 1), each with a slope. Default: 1.
         init: what the slopes begin with. Default: 0.25.
-        device: the CPU.
+        device: the CPU; others raise.
         dtype: of the slopes.
 
     Example:

@@ -36,7 +36,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         div_value: the features of a cluster are those of the one before, divided by this.
             Default: 4.
         head_bias: whether the head has a bias. Default: False.
-        device: accepted for compatibility; only the CPU exists.
+        device: the CPU; others raise.
         dtype: dtype of the parameters. Default: the default dtype.
 
     Raises:

@@ -86,7 +86,7 @@ class MultiheadAttention(Module):
             raise AssertionError("embed_dim must be divisible by num_heads")
 
         def parameter(*shape: int) -> Parameter:
-            return Parameter(tapegrad.empty(*shape, dtype=dtype))
+            return Parameter(tapegrad.empty(*shape, device=device, dtype=dtype))
 
         sizes = {"q": embed_dim, "k": self.kdim, "v": self.vdim}
         if self._qkv_same_embed_dim:

@@ -55,14 +55,20 @@ class _NormBase(Module):
         self.affine = affine
         self.track_running_stats = track_running_stats
         for name, present in (("weight", affine), ("bias", affine and bias)):
-            value = Parameter(tapegrad.empty(num_features, dtype=dtype)) if present else None
+            value = (
+                Parameter(tapegrad.empty(num_features, device=device, dtype=dtype))
+                if present
+                else None
+            )
             self.register_parameter(name, value)
         tracked = track_running_stats
         self.register_buffer(
-            "running_mean", tapegrad.zeros(num_features, dtype=dtype) if tracked else None
+            "running_mean",
+            tapegrad.zeros(num_features, device=device, dtype=dtype) if tracked else None,
         )
         self.register_buffer(
-            "running_var", tapegrad.ones(num_features, dtype=dtype) if tracked else None
+            "running_var",
+            tapegrad.ones(num_features, device=device, dtype=dtype) if tracked else None,
         )
         self.register_buffer("num_batches_tracked", tapegrad.tensor(0) if tracked else None)
         self._register_load_state_dict_pre_hook(_count_may_be_missing, with_module=True)

@@ -51,6 +51,7 @@ class _ConvNd(Module):
         groups: int,
         bias: bool,
         padding_mode: str,
+        device: Any,
         dtype: Any,
     ) -> None:
         super().__init__()
@@ -86,10 +87,10 @@ class _ConvNd(Module):
             (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
         )
         self.weight = Parameter(
-            tapegrad.empty(first, second // groups, *self.kernel_size, dtype=dtype)
+            tapegrad.empty(first, second // groups, *self.kernel_size, device=device, dtype=dtype)
         )
         if bias:
-            self.bias = Parameter(tapegrad.empty(out_channels, dtype=dtype))
+            self.bias = Parameter(tapegrad.empty(out_channels, device=device, dtype=dtype))
         else:
             self.register_parameter("bias", None)
         self.reset_parameters()
@@ -170,6 +171,7 @@ class _Convolution(_ConvNd):
             groups,
             bias,
             padding_mode,
+            device,
             dtype,
         )
 
@@ -206,7 +208,7 @@ class Conv2d(_Convolution):
         groups: parts that the channels are cut into. Default: 1.
         bias: whether to add a bias. Default: True.
         padding_mode: "zeros" (the default), "reflect", "replicate" or "circular".
-        device: accepted for compatibility; only the CPU exists.
+        device: the CPU; others raise.
         dtype: dtype of the parameters. Default: the default dtype.
 
     Example:
@@ -272,6 +274,7 @@ class _ConvTransposeNd(_ConvNd):
             groups,
             bias,
             padding_mode,
+            device,
             dtype,
         )
 
@@ -348,7 +351,7 @@ class ConvTranspose2d(_ConvTransposeNd):
         bias: whether to add a bias. Default: True.
         dilation: the distance between places of the kernel. Default: 1.
         padding_mode: "zeros", and no other.
-        device: accepted for compatibility; only the CPU exists.
+        device: the CPU; others raise.
         dtype: dtype of the parameters. Default: the default dtype.
 
     Called with `output_size`, it finds the output padding that gives that size.

@@ -24,7 +24,13 @@ class _Table(Module):
     weight: Tensor
 
     def _make_table(
-        self, padding_idx: int | None, given: Tensor | None, frozen: bool, dtype: Any, name: str
+        self,
+        padding_idx: int | None,
+        given: Tensor | None,
+        frozen: bool,
+        device: Any,
+        dtype: Any,
+        name: str,
     ) -> None:
         rows = self.num_embeddings
         if padding_idx is not None:
@@ -34,7 +40,9 @@ class _Table(Module):
         self.padding_idx = padding_idx
         shape = [rows, self.embedding_dim]
         if given is None:
-            self.weight = Parameter(tapegrad.empty(*shape, dtype=dtype), requires_grad=not frozen)
+            self.weight = Parameter(
+                tapegrad.empty(*shape, device=device, dtype=dtype), requires_grad=not frozen
+            )
             self.reset_parameters()
         else:
             if list(given.shape) != shape:
@@ -100,7 +108,7 @@ class Embedding(_Table):
         self.norm_type = norm_type
         self.scale_grad_by_freq = scale_grad_by_freq
         self.sparse = sparse
-        self._make_table(padding_idx, _weight, _freeze, dtype, "Padding_idx")
+        self._make_table(padding_idx, _weight, _freeze, device, dtype, "Padding_idx")
 
     @classmethod
     def from_pretrained(
@@ -191,7 +199,7 @@ class EmbeddingBag(_Table):
         self.max_norm = max_norm
         self.norm_type = norm_type
         self.scale_grad_by_freq = scale_grad_by_freq
-        self._make_table(padding_idx, _weight, False, dtype, "padding_idx")
+        self._make_table(padding_idx, _weight, False, device, dtype, "padding_idx")
         self.mode = mode
         self.sparse = sparse
         self.include_last_offset = include_last_offset

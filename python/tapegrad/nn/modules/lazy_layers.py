@@ -53,7 +53,7 @@ class LazyLinear(LazyModuleMixin, Linear):
     Args:
         out_features: size of the output's last dimension.
         bias: whether to add a bias. Default: True.
-        device: accepted for compatibility; only the CPU exists.
+        device: the CPU; others raise.
         dtype: dtype of the parameters. Default: the default dtype.
 
     Example:
@@ -106,12 +106,14 @@ else:
 
 
 class _LazyConvNd(LazyModuleMixin, _AnyConvolution):
-    def __init__(self, out_channels: int, bias: bool, dtype: Any, **given: Any) -> None:
+    def __init__(
+        self, out_channels: int, bias: bool, device: Any, dtype: Any, **given: Any
+    ) -> None:
         super().__init__(0, 0, bias=False, **given)
         self.out_channels = out_channels
-        self.weight = UninitializedParameter(dtype=dtype)
+        self.weight = UninitializedParameter(device=device, dtype=dtype)
         if bias:
-            self.bias = UninitializedParameter(dtype=dtype)
+            self.bias = UninitializedParameter(device=device, dtype=dtype)
 
     def reset_parameters(self) -> None:
         """Draw new initial values, once there are shapes."""
@@ -158,6 +160,7 @@ class _LazyConvolution(_LazyConvNd):
         super().__init__(
             out_channels,
             bias,
+            device,
             dtype,
             kernel_size=kernel_size,
             stride=stride,
@@ -186,6 +189,7 @@ class _LazyConvTranspose(_LazyConvNd):
         super().__init__(
             out_channels,
             bias,
+            device,
             dtype,
             kernel_size=kernel_size,
             stride=stride,
@@ -293,12 +297,12 @@ class _LazyNorm(LazyModuleMixin, _AnyNorm):
         self.affine = affine
         self.track_running_stats = track_running_stats
         if affine:
-            self.weight = UninitializedParameter(dtype=dtype)
+            self.weight = UninitializedParameter(device=device, dtype=dtype)
             if bias:
-                self.bias = UninitializedParameter(dtype=dtype)
+                self.bias = UninitializedParameter(device=device, dtype=dtype)
         if track_running_stats:
-            self.running_mean = UninitializedBuffer(dtype=dtype)
-            self.running_var = UninitializedBuffer(dtype=dtype)
+            self.running_mean = UninitializedBuffer(device=device, dtype=dtype)
+            self.running_var = UninitializedBuffer(device=device, dtype=dtype)
             self.num_batches_tracked = tapegrad.tensor(0)
 
     def reset_parameters(self) -> None:

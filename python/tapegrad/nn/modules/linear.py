@@ -42,7 +42,7 @@ class Linear(Module):
         in_features: size of the input's last dimension.
         out_features: size of the output's last dimension.
         bias: whether to add a bias. Default: True.
-        device: accepted for compatibility; only the CPU exists.
+        device: the CPU; others raise.
         dtype: dtype of the parameters. Default: the default dtype.
 
     Shapes: input (*, in_features), output (*, out_features).
@@ -72,9 +72,11 @@ class Linear(Module):
         super().__init__()
         self.in_features = in_features
         self.out_features = out_features
-        self.weight = Parameter(tapegrad.empty(out_features, in_features, dtype=dtype))
+        self.weight = Parameter(
+            tapegrad.empty(out_features, in_features, device=device, dtype=dtype)
+        )
         if bias:
-            self.bias = Parameter(tapegrad.empty(out_features, dtype=dtype))
+            self.bias = Parameter(tapegrad.empty(out_features, device=device, dtype=dtype))
         else:
             self.register_parameter("bias", None)
         self.reset_parameters()
@@ -138,10 +140,11 @@ class Bilinear(Module):
         self.in2_features = in2_features
         self.out_features = out_features
         self.weight = Parameter(
-            tapegrad.empty(out_features, in1_features, in2_features, dtype=dtype)
+            tapegrad.empty(out_features, in1_features, in2_features, device=device, dtype=dtype)
         )
         self.register_parameter(
-            "bias", Parameter(tapegrad.empty(out_features, dtype=dtype)) if bias else None
+            "bias",
+            Parameter(tapegrad.empty(out_features, device=device, dtype=dtype)) if bias else None,
         )
         self.reset_parameters()
 

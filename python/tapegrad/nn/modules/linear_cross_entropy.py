@@ -39,7 +39,7 @@ class LinearCrossEntropyLoss(Module):
         num_classes: the number of classes.
         out_features: the shape of the places that have a loss each. Default: one place.
         bias: whether the layer has a bias. Default: False.
-        device: accepted for compatibility; only the CPU exists.
+        device: the CPU; others raise.
         dtype: dtype of the parameters. Default: the default dtype.
         reduction: "mean" (the default), "sum" or "none".
         weight: a factor per class. Default: none.

@@ -53,9 +53,13 @@ class LayerNorm(Module):
         self.register_parameter("weight", None)
         self.register_parameter("bias", None)
         if elementwise_affine:
-            self.weight = Parameter(tapegrad.empty(*self.normalized_shape, dtype=dtype))
+            self.weight = Parameter(
+                tapegrad.empty(*self.normalized_shape, device=device, dtype=dtype)
+            )
             if bias:
-                self.bias = Parameter(tapegrad.empty(*self.normalized_shape, dtype=dtype))
+                self.bias = Parameter(
+                    tapegrad.empty(*self.normalized_shape, device=device, dtype=dtype)
+                )
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -108,7 +112,9 @@ class RMSNorm(Module):
         self.elementwise_affine = elementwise_affine
         self.register_parameter("weight", None)
         if elementwise_affine:
-            self.weight = Parameter(tapegrad.empty(*self.normalized_shape, dtype=dtype))
+            self.weight = Parameter(
+                tapegrad.empty(*self.normalized_shape, device=device, dtype=dtype)
+            )
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -171,9 +177,9 @@ class GroupNorm(Module):
         self.register_parameter("weight", None)
         self.register_parameter("bias", None)
         if affine:
-            self.weight = Parameter(tapegrad.empty(num_channels, dtype=dtype))
+            self.weight = Parameter(tapegrad.empty(num_channels, device=device, dtype=dtype))
             if bias:
-                self.bias = Parameter(tapegrad.empty(num_channels, dtype=dtype))
+                self.bias = Parameter(tapegrad.empty(num_channels, device=device, dtype=dtype))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -114,13 +114,13 @@ class RNNBase(Module):
         self.bidirectional = bidirectional
         self.proj_size = proj_size
         self._all_weights = [
-            self._add_parameters(layer, suffix, dtype)
+            self._add_parameters(layer, suffix, device, dtype)
             for layer in range(num_layers)
             for suffix in (("", "_reverse") if bidirectional else ("",))
         ]
         self.reset_parameters()
 
-    def _add_parameters(self, layer: int, suffix: str, dtype: Any) -> list[str]:
+    def _add_parameters(self, layer: int, suffix: str, device: Any, dtype: Any) -> list[str]:
         """The parameters of a layer in one direction; their names."""
         seen = self.proj_size or self.hidden_size
         sums = _GATES[self.mode] * self.hidden_size
@@ -136,7 +136,7 @@ class RNNBase(Module):
         names = []
         for kind, shape in shapes.items():
             names.append(f"{kind}_l{layer}{suffix}")
-            setattr(self, names[-1], Parameter(tapegrad.empty(*shape, dtype=dtype)))
+            setattr(self, names[-1], Parameter(tapegrad.empty(*shape, device=device, dtype=dtype)))
         return names
 
     @property
@@ -459,10 +459,10 @@ class RNNCellBase(Module):
         self.hidden_size = hidden_size
         self.bias = bias
         sums = num_chunks * hidden_size
-        self.weight_ih = Parameter(tapegrad.empty(sums, input_size, dtype=dtype))
-        self.weight_hh = Parameter(tapegrad.empty(sums, hidden_size, dtype=dtype))
+        self.weight_ih = Parameter(tapegrad.empty(sums, input_size, device=device, dtype=dtype))
+        self.weight_hh = Parameter(tapegrad.empty(sums, hidden_size, device=device, dtype=dtype))
         for name in ("bias_ih", "bias_hh"):
-            value = Parameter(tapegrad.empty(sums, dtype=dtype)) if bias else None
+            value = Parameter(tapegrad.empty(sums, device=device, dtype=dtype)) if bias else None
             self.register_parameter(name, value)
         self.reset_parameters()
 

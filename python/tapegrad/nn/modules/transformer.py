@@ -32,8 +32,8 @@ __all__ = [
 _Activation = Callable[[Tensor], Tensor]
 
 
-def _causal_mask(size: int, dtype: Any = None) -> Tensor:
-    return tapegrad.full((size, size), -math.inf, dtype=dtype).triu(1)
+def _causal_mask(size: int, device: Any = None, dtype: Any = None) -> Tensor:
+    return tapegrad.full((size, size), -math.inf, device=device, dtype=dtype).triu(1)
 
 
 def _is_causal(mask: Tensor | None, given: bool | None, x: Tensor, batch_first: bool) -> bool:
@@ -43,7 +43,7 @@ def _is_causal(mask: Tensor | None, given: bool | None, x: Tensor, batch_first: 
     length = x.shape[1 if batch_first and x.dim() == 3 else 0]
     if tuple(mask.shape) != (length, length):
         return False
-    return bool((mask == _causal_mask(length, mask.dtype)).all())
+    return bool((mask == _causal_mask(length, dtype=mask.dtype)).all())
 
 
 def _get_activation_fn(activation: str | _Activation) -> _Activation:
@@ -125,14 +125,14 @@ class TransformerEncoderLayer(_Layer):
     ) -> None:
         super().__init__()
         self.self_attn = MultiheadAttention(
-            d_model, nhead, dropout, bias, batch_first=batch_first, dtype=dtype
+            d_model, nhead, dropout, bias, batch_first=batch_first, device=device, dtype=dtype
         )
-        self.linear1 = Linear(d_model, dim_feedforward, bias=bias, dtype=dtype)
+        self.linear1 = Linear(d_model, dim_feedforward, bias=bias, device=device, dtype=dtype)
         self.dropout = Dropout(dropout)
-        self.linear2 = Linear(dim_feedforward, d_model, bias=bias, dtype=dtype)
+        self.linear2 = Linear(dim_feedforward, d_model, bias=bias, device=device, dtype=dtype)
         self.norm_first = norm_first
-        self.norm1 = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, dtype=dtype)
-        self.norm2 = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, dtype=dtype)
+        self.norm1 = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, device=device, dtype=dtype)
+        self.norm2 = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, device=device, dtype=dtype)
         self.dropout1 = Dropout(dropout)
         self.dropout2 = Dropout(dropout)
         function = _get_activation_fn(activation)
@@ -195,17 +195,17 @@ class TransformerDecoderLayer(_Layer):
 
         def attention() -> MultiheadAttention:
             return MultiheadAttention(
-                d_model, nhead, dropout, bias, batch_first=batch_first, dtype=dtype
+                d_model, nhead, dropout, bias, batch_first=batch_first, device=device, dtype=dtype
             )
 
         self.self_attn = attention()
         self.multihead_attn = attention()
-        self.linear1 = Linear(d_model, dim_feedforward, bias=bias, dtype=dtype)
+        self.linear1 = Linear(d_model, dim_feedforward, bias=bias, device=device, dtype=dtype)
         self.dropout = Dropout(dropout)
-        self.linear2 = Linear(dim_feedforward, d_model, bias=bias, dtype=dtype)
+        self.linear2 = Linear(dim_feedforward, d_model, bias=bias, device=device, dtype=dtype)
         self.norm_first = norm_first
         for i in (1, 2, 3):
-            norm = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, dtype=dtype)
+            norm = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, device=device, dtype=dtype)
             setattr(self, f"norm{i}", norm)
         for i in (1, 2, 3):
             setattr(self, f"dropout{i}", Dropout(dropout))
@@ -411,7 +411,7 @@ class Transformer(Module):
         )
 
         def norm() -> LayerNorm:
-            return LayerNorm(d_model, eps=layer_norm_eps, bias=bias, dtype=dtype)
+            return LayerNorm(d_model, eps=layer_norm_eps, bias=bias, device=device, dtype=dtype)
 
         self.encoder = custom_encoder
         if custom_encoder is None:
@@ -434,7 +434,7 @@ class Transformer(Module):
     @staticmethod
     def generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:
         """The mask that hides later elements: minus infinity above the diagonal, else zero."""
-        return _causal_mask(sz, dtype)
+        return _causal_mask(sz, device, dtype)
 
     def forward(
         self,
