@@ -105,7 +105,7 @@ def _cells(op: Operator) -> Iterator[str]:
     yield _dtypes(op)
     changing = op["name"] + "_"
     yield _code(changing if hasattr(_C.Tensor, changing) else "")
-    yield _code(torch_name(op))
+    yield _code(f"torch.{torch_name(op)}")
 
 
 def _code(text: str) -> str:
