@@ -30,6 +30,7 @@ source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 exclude_patterns = ["_*", "gallery/*.ipynb", "gallery/*.py"]
 # Files of the repository that are pages of the site.
 repository_pages = [
+    "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     *(f"benchmarks/{name}.md" for name in ("RESULTS", "CONDITIONS", "DISTRIBUTED", "ESTIMATORS")),

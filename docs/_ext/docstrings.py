@@ -19,7 +19,8 @@ SECTION = re.compile(r"([A-Z][A-Za-z]+):$")
 FIELDS = {"Args": "param", "Raises": "raises"}  # sections of items, by Sphinx's names of fields
 ITEM = re.compile(r"(?P<name>[*\\\w.\[\], ()`\"'|-]+?): (?P<text>.*)", re.DOTALL)
 MARKUP = re.compile(
-    r":(?P<role>[a-z]+):`~?(?P<target>[^`]+)`|``(?P<literal>.+?)``|`(?P<name>[^`]+)`", re.DOTALL
+    r":(?P<role>class|func|meth|mod):`~?(?P<target>[^`]+)`|``(?P<literal>.+?)``|`(?P<name>[^`]+)`",
+    re.DOTALL,
 )
 PLAIN = re.compile(r"([*|\\])|(?<=\w)(_)(?!\w)")  # what reStructuredText would take for markup
 

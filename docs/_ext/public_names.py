@@ -184,7 +184,7 @@ def members(value: object) -> dict[str, object]:
         return {}
     found = {}
     for name, member in vars(value).items():
-        if name.startswith("_") or isinstance(member, type):
+        if name.startswith("_") or isinstance(member, type) or _outside(member):
             continue
         text = getattr(member, "__doc__", None)
         described = callable(member) or inspect.isdatadescriptor(member)
