@@ -22,6 +22,7 @@ extensions = [
     "mathml",
     "reference",
     "repository",
+    "selfcontained",
 ]
 
 # What is written before the pages are read: reference/ and project/ by the extensions in _ext,

@@ -10,6 +10,7 @@ import functools
 import importlib
 import inspect
 import pkgutil
+import re
 import typing
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -197,5 +198,4 @@ def members(value: object) -> dict[str, object]:
 def first_sentence(text: str) -> str:
     """The first paragraph of a docstring up to its first full stop."""
     paragraph = " ".join(inspect.cleandoc(text).partition("\n\n")[0].split())
-    sentence, stop, _ = paragraph.partition(". ")
-    return sentence + "." if stop else paragraph
+    return re.split(r"(?<=\.)(?<!et al\.) (?=[A-Z`])", paragraph, maxsplit=1)[0]
