@@ -6,28 +6,21 @@ the others with links.
 
 from __future__ import annotations
 
-import ast
-import builtins
 import functools
 import importlib
-import inspect
-import re
 import sys
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from docstrings import to_rst
 from public_names import ALIASES, Inventory, Name, collect, first_sentence, members
+from signatures import signatures
 from tapegrad import _C
 
 __all__ = ["inventory", "pages"]
 
 ROOT = Path(__file__).resolve().parents[2]
-OPERATORS = {op["name"]: op for op in _C._operators()}
-OPERATORS |= {alias: op for op in _C._operators() for alias in op["aliases"]}
-COMPILED = (type(_C.abs), type(_C.Tensor.abs))  # functions and methods
 
 # `tapegrad` itself has too many names for one page. Title, file name, and what goes there: tables
 # of docstrings in csrc/python/docs, modules, and names.
@@ -92,6 +85,7 @@ class Writer:
         """The pages by their names."""
         modules = [m for m in self.names.modules if self.names.has_page(m)]
         found = {module: self._module_page(module, modules) for module in modules}
+        found["tapegrad"] = self._package_page()
         found["tapegrad.Tensor"] = self._tensor_page()
         for title, slug, _ in TOPICS:
             names = [n for n in self.names.at_home("tapegrad") if self._topic(n) == slug]
@@ -102,23 +96,34 @@ class Writer:
     # Pages ---------------------------------------------------------------------------------------
 
     def _module_page(self, module: str, modules: list[str]) -> str:
-        value = self.names.modules[module]
         names = self.names.at_home(module)
+        below = [m for m in modules if m.rpartition(".")[0] == module]
+        return _join(
+            [
+                *self._beginning(module),
+                self._overview(names) if len(names) > 3 else "",
+                self._elsewhere(module),
+                *(self._entry(name) for name in names),
+                _toctree(below, title="Modules") if below else "",
+            ]
+        )
+
+    def _beginning(self, module: str) -> list[str]:
         # A function may have the name of its module, and then links mean the function.
         kind = "currentmodule" if module in self.names.homes else "module"
-        parts = [_heading(module), f".. py:{kind}:: {module}", self._text(value, module)]
-        if module == "tapegrad":
-            parts += [self._overview_of_topics(names)]
-        else:
-            parts += [self._overview(names)] if len(names) > 3 else []
-        parts += [self._elsewhere(module)]
-        if module != "tapegrad":
-            parts += [self._entry(name) for name in names]
-            below = [m for m in modules if m.rpartition(".")[0] == module]
-            parts += [_toctree(below, hidden=False, title="Modules")] if below else []
-        else:
-            parts.append(_toctree([f"tapegrad.{slug}" for _, slug, _ in TOPICS]))
-        return _join(parts)
+        text = self._text(self.names.modules[module], module)
+        return [_heading(module), f".. py:{kind}:: {module}", text]
+
+    def _package_page(self) -> str:
+        names = self.names.at_home("tapegrad")
+        return _join(
+            [
+                *self._beginning("tapegrad"),
+                self._overview_of_topics(names),
+                self._elsewhere("tapegrad"),
+                _toctree([f"tapegrad.{slug}" for _, slug, _ in TOPICS]),
+            ]
+        )
 
     def _topic_page(self, title: str, names: list[Name]) -> str:
         parts = [_heading(title), ".. py:currentmodule:: tapegrad", self._overview(names)]
@@ -161,9 +166,9 @@ class Writer:
 
     def _method_of_function(self, name: str) -> str:
         find = functools.partial(self.names.find, module="tapegrad")
-        signatures = _signatures(members(_C.Tensor)[name], find, method=True)
+        forms = signatures(members(_C.Tensor)[name], find, method=True)
         text = f"See :py:obj:`{self._function_of(name)}`."
-        return _described("method", f"tapegrad.Tensor.{name}", signatures, text)
+        return _described("method", f"tapegrad.Tensor.{name}", forms, text)
 
     def _index(self, modules: list[str]) -> str:
         def place(module: str) -> tuple[int, str]:
@@ -234,19 +239,29 @@ class Writer:
     def _entry(self, name: Name) -> str:
         value = name.value
         if _is_constant(value):
-            return _described("data", name.path, [f" = {value!r}"], "")
+            return self._constant(name)
         text = self._text(value, name.module, name.path)
         find = functools.partial(self.names.find, module=name.module)
         if not isinstance(value, type):
             if not callable(value) or type(value) is _C.dtype:
                 return _described("data", name.path, [""], text)
-            return _described("function", name.path, _signatures(value, find), text)
+            return _described("function", name.path, signatures(value, find), text)
         kind = "exception" if issubclass(value, BaseException) else "class"
-        bases = [self.names.paths.get(self._path_of(base)) for base in value.__bases__]
+        bases = [self._path_of(base) for base in value.__bases__]
         links = [f":py:obj:`{base}`" for base in bases if base]
         parts = [f"Bases: {', '.join(links)}" if links else "", text]
         parts += [self._member(name.path, *pair) for pair in members(value).items()]
-        return _described(kind, name.path, _signatures(value, find), _join(parts))
+        return _described(kind, name.path, signatures(value, find), _join(parts))
+
+    def _constant(self, name: Name) -> str:
+        text = repr(name.value)
+        if not text.startswith("<"):
+            return _described("data", name.path, [""], "", f":value: {text}")
+        kind = self._path_of(type(name.value))
+        instance = f"An instance of :py:obj:`{kind}`."
+        # A class that has no public name has one instance, which its docstring is about.
+        text = instance if kind else self._text(type(name.value), name.module)
+        return _described("data", name.path, [""], text)
 
     def _path_of(self, value: type) -> str:
         for path, name in self.names.homes.items():
@@ -257,15 +272,14 @@ class Writer:
     def _member(self, owner: str, name: str, value: object) -> str:
         module = owner.rpartition(".")[0]
         text = self._text(value, module, owner)
-        if isinstance(value, property) or not (
-            callable(value) or isinstance(value, classmethod | staticmethod)
-        ):
+        routine = callable(value) or isinstance(value, classmethod | staticmethod)
+        if isinstance(value, property) or not routine:
             return _described("attribute", f"{owner}.{name}", [""], text)
         options = {classmethod: ":classmethod:", staticmethod: ":staticmethod:"}
         return _described(
             "method",
             f"{owner}.{name}",
-            _signatures(value, functools.partial(self.names.find, module=module), method=True),
+            signatures(value, functools.partial(self.names.find, module=module), method=True),
             text,
             options.get(type(value), ""),
         )
@@ -284,13 +298,12 @@ def _documented_operators() -> dict[str, str]:
     folder = ROOT / "csrc/python/docs"
     sys.path.insert(0, str(folder))
     try:
-        found = {}
-        for _, _, taken in TOPICS:
-            for table in taken:
-                if (folder / f"{table}.py").exists():
-                    docs = importlib.import_module(table).DOCS
-                    found |= {key.partition("(")[0]: table for key in docs}
-        return found
+        tables = [t for _, _, taken in TOPICS for t in taken if (folder / f"{t}.py").exists()]
+        return {
+            key.partition("(")[0]: table
+            for table in tables
+            for key in importlib.import_module(table).DOCS
+        }
     finally:
         sys.path.remove(str(folder))
 
@@ -300,110 +313,16 @@ def _is_constant(value: object) -> bool:
     return getattr(value, "__doc__", None) == type(value).__doc__ and not isinstance(value, type)
 
 
-# Signatures --------------------------------------------------------------------------------------
-
-Find = Callable[[str], "str | None"]
-
-
-def _signatures(value: Any, find: Find, method: bool = False) -> list[str]:
-    """The signature that Python reports, or the forms that a compiled function has."""
-    op = OPERATORS.get(getattr(value, "__name__", ""))
-    if op and type(value) in COMPILED:
-        forms = (form["signature"] for form in op["forms"])
-        return [_without_first(form) if method else _with_out(form, op) for form in forms]
-    if isinstance(value, classmethod | staticmethod):
-        method = isinstance(value, classmethod)
-        value = value.__func__
-    try:
-        signature = inspect.signature(value)
-    except (TypeError, ValueError):
-        return ["()"] if method else [""]
-    parameters = list(signature.parameters.values())[1 if method else 0 :]
-    text = f"({_parameters(parameters, find)})"
-    if isinstance(value, type):
-        return [text]
-    result = _annotation(signature.return_annotation, find)
-    return [f"{text} -> {result}" if result else text]
-
-
-def _parameters(parameters: list[inspect.Parameter], find: Find) -> str:
-    texts = []
-    kinds = inspect.Parameter
-    starred = False
-    for i, parameter in enumerate(parameters):
-        if i and parameters[i - 1].kind is kinds.POSITIONAL_ONLY != parameter.kind:
-            texts.append("/")
-        if parameter.kind is kinds.KEYWORD_ONLY and not starred:
-            texts.append("*")
-        starred |= parameter.kind in (kinds.VAR_POSITIONAL, kinds.KEYWORD_ONLY)
-        texts.append(_parameter(parameter, find))
-    if parameters and parameters[-1].kind is kinds.POSITIONAL_ONLY:
-        texts.append("/")
-    return ", ".join(texts)
-
-
-def _parameter(parameter: inspect.Parameter, find: Find) -> str:
-    stars = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
-    text = stars + parameter.name
-    annotation = _annotation(parameter.annotation, find)
-    if annotation:
-        text += f": {annotation}"
-    if parameter.default is not parameter.empty:
-        text += (" = " if annotation else "=") + _default(parameter.default)
-    return text
-
-
-def _annotation(value: Any, find: Find) -> str:
-    """An annotation, its public names in full: Sphinx shows them short, and links them."""
-    if value is inspect.Parameter.empty:
-        return ""
-    text = value if isinstance(value, str) else inspect.formatannotation(value)
-    if text == "Any":
-        return ""  # which says nothing
-
-    def full(match: re.Match[str]) -> str:
-        name = match[0].removeprefix("_C.").removeprefix("tapegrad._C.")
-        if match["string"] or hasattr(builtins, name):
-            return match[0]
-        return find(name) or name
-
-    return re.sub(r"""(?P<string>"[^"]*"|'[^']*')|[A-Za-z_][\w.]*""", full, text)
-
-
-def _default(value: object) -> str:
-    name = getattr(value, "__qualname__", None)
-    text = name if name and callable(value) else repr(value)
-    try:
-        ast.parse(text, mode="eval")
-    except SyntaxError:
-        return "..."  # a marker, whose text is its address
-    return text
-
-
-def _with_out(signature: str, op: dict[str, Any]) -> str:
-    if not op["out"]:
-        return signature
-    star = "" if "*" in signature else ", *"
-    return signature.removesuffix(")") + f"{star}, out=None)"
-
-
-def _without_first(signature: str) -> str:
-    _, comma, rest = signature.partition(", ")
-    return f"({rest}" if comma else "()"
-
-
 # reStructuredText --------------------------------------------------------------------------------
 
 
-def _described(kind: str, path: str, signatures: list[str], text: str, option: str = "") -> str:
+def _described(kind: str, path: str, forms: list[str], text: str, option: str = "") -> str:
     module, _, name = path.rpartition(".")
     if kind in ("method", "attribute"):
         module, _, owner = module.rpartition(".")
         name = f"{owner}.{name}"
     start = f".. py:{kind}:: "
-    heads = [f"{name}{signature}" for signature in signatures]
-    if kind == "data" and signatures[0]:
-        heads, option = [name], f":value: {signatures[0].removeprefix(' = ')}"
+    heads = [f"{name}{form}" for form in forms]
     options = "".join(f"\n    {text}" for text in (f":module: {module}", option) if text)
     body = "\n\n" + textwrap.indent(text, "    ") if text else ""
     return start + ("\n" + " " * len(start)).join(heads) + options + body
@@ -423,8 +342,9 @@ def _table(rows: Iterable[tuple[str, str]]) -> str:
     return "\n".join(lines)
 
 
-def _toctree(names: list[str], hidden: bool = True, title: str = "") -> str:
-    options = "\n    :hidden:" if hidden else f"\n    :caption: {title}\n    :maxdepth: 1"
+def _toctree(names: list[str], title: str = "") -> str:
+    """Pages below this one, listed under a title, or in the margin of the site alone."""
+    options = f"\n    :caption: {title}\n    :maxdepth: 1" if title else "\n    :hidden:"
     return f".. toctree::{options}\n\n" + "".join(f"    {name}\n" for name in names)
 
 
