@@ -11,7 +11,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "_ext"))
 
 project = "tapegrad"
-author = "The tapegrad authors"
+author = copyright = "The tapegrad authors"
 version = release = tapegrad.__version__
 
 extensions = [
@@ -63,8 +63,8 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "show_signature": False,
     "write_computation_times": False,
-    # A picture for each script: where there is more than one, the last has the result.
     "thumbnail_size": (480, 360),
+    "capture_repr": (),  # what is printed is shown, and not the value of a cell's last line
 }
 
 html_theme = "furo"
