@@ -16,8 +16,9 @@ __all__ = ["to_rst"]
 Find = Callable[[str], "str | None"]  # the path of what a name means, if it is a public name
 
 SECTION = re.compile(r"([A-Z][A-Za-z]+):$")
-FIELDS = {"Args": "param", "Raises": "raises"}  # sections of items, by Sphinx's names of fields
-ITEM = re.compile(r"(?P<name>[*\\\w.\[\], ()`\"'|-]+?): (?P<text>.*)", re.DOTALL)
+# Sections of items, by the titles they get.
+LISTS = {"Args": "Parameters", "Attributes": "Attributes", "Raises": "Raises"}
+ITEM = re.compile(r"(?P<name>[\w\s*.,\[\]()`\"'|-]+?): (?P<text>.*)", re.DOTALL)
 MARKUP = re.compile(
     r":(?P<role>class|func|meth|mod):`~?(?P<target>[^`]+)`|``(?P<literal>.+?)``|`(?P<name>[^`]+)`",
     re.DOTALL,
@@ -49,17 +50,13 @@ def to_rst(text: str, find: Find) -> str:
 def _section(title: str, body: str, find: Find) -> str:
     if title.startswith("Example"):
         return _prose(body, find)
-    if title in FIELDS:
-        return "\n".join(
-            f":{FIELDS[title]} {name}: {_indent(_prose(text, find))}"
-            if name
-            else f":{title}: {_indent(_prose(text, find))}"
-            for name, text in _items(body)
-        )
-    if title == "Attributes":
-        terms = [f"``{name}``\n    {_indent(_prose(text, find))}" for name, text in _items(body)]
-        return ":Attributes:\n    " + _indent("\n\n".join(terms))
-    return f":{title}: " + _indent(_prose(body, find))
+    if title not in LISTS:
+        return f":{title}: " + _indent(_prose(body, find))
+    items = [
+        f"- **{name}** -- {_indent(_prose(text, find))}" if name else f"- {_prose(text, find)}"
+        for name, text in _items(body)
+    ]
+    return f":{LISTS[title]}:\n    " + _indent("\n".join(items))
 
 
 def _indent(text: str) -> str:
@@ -72,7 +69,7 @@ def _items(body: str) -> list[tuple[str, str]]:
     for part in re.split(r"\n(?=\S)", body):
         item = ITEM.fullmatch(part)
         if item:
-            name = item["name"].replace("`", "").replace("*", r"\*")
+            name = " ".join(item["name"].replace("`", "").replace("*", r"\*").split())
             found.append((name, inspect.cleandoc(item["text"])))
         else:
             found.append(("", inspect.cleandoc(part)))
