@@ -34,6 +34,7 @@ repository_pages = [
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
+    "examples/README.md",
     *(f"benchmarks/{name}.md" for name in ("RESULTS", "CONDITIONS", "DISTRIBUTED", "ESTIMATORS")),
 ]
 

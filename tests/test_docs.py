@@ -78,7 +78,7 @@ def check_module(name: str) -> None:
 
 PAGES = sorted(
     str(path.relative_to(ROOT))
-    for folder in (ROOT, ROOT / "docs", ROOT / "benchmarks")
+    for folder in (ROOT, ROOT / "docs", ROOT / "benchmarks", ROOT / "examples")
     for path in folder.glob("*.md")
 )
 # Pages that change the process they run in: MPI does not stay in it, `import torch` is redirected.

@@ -32,7 +32,7 @@ def relink(text: str, origin: Path, pages: dict[Path, Path]) -> tuple[str, list[
         file = (origin.parent / path).resolve()
         if not file.exists():
             broken.append(match["target"])
-        if file.is_dir():
+        if file not in pages and (file.is_dir() or file.suffix == ".md"):
             return match["text"][1:-1]
         target = os.path.relpath(pages.get(file, file), here)
         return f"{match['text']}({target}{mark}{anchor})"

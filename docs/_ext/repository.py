@@ -26,11 +26,21 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def _pages(app: Sphinx) -> dict[Path, Path]:
+    """The source of each page by the file of the repository that it is made from."""
     docs = Path(app.srcdir)
-    pages = {path: path for path in docs.glob("*.md")}
-    for name in app.config.repository_pages:
-        pages[ROOT / name] = docs / "project" / Path(name).name.lower()
-    return pages
+    gallery = ROOT / "examples/gallery"
+    pages = {path: path for path in docs.glob("*.md")} | _written(app)
+    pages |= {gallery: docs / "gallery/index.rst"}
+    return pages | {
+        script: docs / f"gallery/{script.stem}.rst" for script in gallery.glob("plot_*.py")
+    }
+
+
+def _written(app: Sphinx) -> dict[Path, Path]:
+    folder = Path(app.srcdir) / "project"
+    return {
+        ROOT / name: folder / name.replace("/", "_").lower() for name in app.config.repository_pages
+    }
 
 
 def _relinked(app: Sphinx, text: str, origin: Path) -> str:
@@ -41,12 +51,11 @@ def _relinked(app: Sphinx, text: str, origin: Path) -> str:
 
 
 def _write(app: Sphinx) -> None:
-    for file, page in _pages(app).items():
-        if file != page:
-            page.parent.mkdir(exist_ok=True)
-            text = _relinked(app, file.read_text(encoding="utf-8"), file)
-            if not page.exists() or page.read_text(encoding="utf-8") != text:
-                page.write_text(text, encoding="utf-8")
+    for file, page in _written(app).items():
+        page.parent.mkdir(exist_ok=True)
+        text = _relinked(app, file.read_text(encoding="utf-8"), file)
+        if not page.exists() or page.read_text(encoding="utf-8") != text:
+            page.write_text(text, encoding="utf-8")
 
 
 def _read(app: Sphinx, docname: str, source: list[str]) -> None:
