@@ -82,9 +82,11 @@ html_theme_options = {
     "light_css_variables": {
         "color-brand-primary": "#1f6fb2",
         "color-brand-content": "#1f6fb2",
+        "color-highlight-on-target": "#e6f1fb",
     },
     "dark_css_variables": {
         "color-brand-primary": "#6cb6f5",
         "color-brand-content": "#6cb6f5",
+        "color-highlight-on-target": "#1d2f40",
     },
 }
