@@ -72,7 +72,8 @@ OTHER_NAMES = {
 
 def page() -> str:
     """The table as Markdown."""
-    rows = "".join(f"| {' | '.join(_cells(op))} |\n" for op in _shown())
+    with tapegrad.random.fork_rng():  # trying an operator may draw numbers
+        rows = "".join(f"| {' | '.join(_cells(op))} |\n" for op in _shown())
     return (
         "# Operators\n\n"
         "Every operator with its forms. `input` is the tensor itself for methods, which have no\n"
