@@ -126,7 +126,7 @@ class Writer:
         )
 
     def _topic_page(self, title: str, names: list[Name]) -> str:
-        parts = [_heading(title), ".. py:currentmodule:: tapegrad", self._overview(names)]
+        parts = [_heading(title), ".. py:currentmodule:: tapegrad", self._summaries(names)]
         return _join(parts + [self._entry(name) for name in names])
 
     def _topic(self, name: Name) -> str:
@@ -203,7 +203,21 @@ class Writer:
             ]
         return "\n".join(parts)
 
-    def _overview(self, names: Iterable[Name]) -> str:
+    def _overview(self, names: list[Name]) -> str:
+        """A table of names; one for each file that they are from, where those are about a topic."""
+        files: dict[str, list[Name]] = {}
+        for name in names:
+            files.setdefault(getattr(name.value, "__module__", ""), []).append(name)
+        topics = [file for file in sorted(files) if file in self.names.modules]
+        if not 2 < len(topics) < len(names) / 3:
+            return self._summaries(names)
+        parts = [self._summaries(files[file]) for file in files if file not in topics]
+        for file in topics:
+            topic = self._summary(self.names.modules[file], file)
+            parts += [f".. rubric:: {topic}", self._summaries(files[file])]
+        return _join(parts)
+
+    def _summaries(self, names: list[Name]) -> str:
         return _table(
             [(_link(n.path, n.name), self._summary(n.value, n.module, n.path)) for n in names]
         )
