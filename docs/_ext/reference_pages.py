@@ -211,10 +211,12 @@ class Writer:
         topics = [file for file in sorted(files) if file in self.names.modules]
         if not 2 < len(topics) < len(names) / 3:
             return self._summaries(names)
-        parts = [self._summaries(files[file]) for file in files if file not in topics]
+        parts = []
         for file in topics:
-            topic = self._summary(self.names.modules[file], file)
+            topic = self._summary(self.names.modules[file], file).removesuffix(".")
             parts += [f".. rubric:: {topic}", self._summaries(files[file])]
+        rest = [name for file in files.keys() - topics for name in files[file]]
+        parts += [".. rubric:: Others", self._summaries(rest)] if rest else []
         return _join(parts)
 
     def _summaries(self, names: list[Name]) -> str:
