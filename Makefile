@@ -4,10 +4,12 @@ PYTHON ?= python3
 # The sources of C++ and Python that the formatters own.
 CPP_FILES = $(shell find csrc tests/cpp -name '*.h' -o -name '*.cpp')
 PY_FILES = .
+# Warnings are errors, and so are names that are described nowhere (nitpicky in docs/conf.py).
+SPHINX_FLAGS = --quiet --fail-on-warning --keep-going --jobs auto
 
 .DEFAULT_GOAL := help
 .PHONY: help dev editable wheel test test-cpp test-all-pythons sanitize fuzz lint format typecheck tidy \
-        example bench instructions ci clean
+        docs docs-quick example bench instructions ci clean
 
 help:  ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {print "\n" substr($$0, 5)} \
@@ -68,6 +70,14 @@ tidy:  ## clang-tidy on the C++ sources (slow; needs build/dev)
 	    --extra-arg=-idirafter$$(dirname $$($${CXX:-c++} -print-file-name=include/omp.h)) \
 	    $(filter-out csrc/kernels/%,$(filter csrc/%.cpp,$(CPP_FILES)))
 
+##@ Documentation
+
+docs:  ## Build the documentation into build/docs, with the gallery's scripts run (the extra "docs")
+	$(PYTHON) -m sphinx $(SPHINX_FLAGS) docs build/docs
+
+docs-quick:  ## The same for its warnings: the gallery's scripts are not run, pages have no list of names
+	$(PYTHON) -m sphinx $(SPHINX_FLAGS) -D plot_gallery=0 -D toc_object_entries=0 docs build/docs-quick
+
 ##@ Use
 
 example:  ## Train a digit classifier
@@ -83,4 +93,4 @@ ci:  ## What continuous integration runs
 	.ci/run
 
 clean:  ## Remove everything that was built
-	rm -rf build dist python/tapegrad/_lib python/tapegrad/*.so
+	rm -rf build dist python/tapegrad/_lib python/tapegrad/*.so docs/gallery docs/project docs/reference

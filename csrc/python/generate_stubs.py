@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import tapegrad
+from operator_page import page
 from tapegrad import _C
 from tapegrad._later import MODULES, MORE_MODULES, PLACES
 
@@ -125,61 +125,6 @@ def stub() -> str:
     return text.replace("# operators: functions\n", functions)
 
 
-def formula(op: Operator) -> str:
-    """The derivative as the tape shows it, of an operator of one or two tensors."""
-    required = [p for p in op["forms"][0]["parameters"] if "default" not in p]
-    if not 0 < len(required) <= 2 or any(p["type"] not in ("Tensor", "_Operand") for p in required):
-        return ""
-    arguments = [tapegrad.tensor(values) for values in ([0.5, 0.75], [0.25, 0.5])[: len(required)]]
-    try:
-        for argument in arguments:
-            argument.requires_grad_()
-        target = tapegrad if op["function"] else tapegrad.Tensor
-        node = getattr(target, op["name"])(*arguments).grad_fn
-    except (RuntimeError, TypeError, AttributeError, IndexError):  # no derivative, or other shapes
-        return ""
-    return getattr(node, "formula", None) or ""
-
-
-def shown_name(op: Operator) -> str:
-    name: str = op["name"]
-    return name.replace("linalg_", "linalg.", 1) if op["module"].endswith("_linalg") else name
-
-
-def shown_signatures(op: Operator) -> str:
-    out = ", out=None)" if op["out"] else ")"
-    texts = []
-    for form in op["forms"]:
-        signature = form["signature"].removesuffix(")")
-        star = ", *" if op["out"] and "*" not in signature else ""
-        texts.append(f"`{shown_name(op)}{signature}{star}{out}`")
-    return "<br>".join(texts).replace("|", "\\|")
-
-
-def table() -> str:
-    entries = sorted(_C._operators(), key=lambda op: (op["name"], not op["function"]))
-    lines = []
-    for op in entries:
-        if op["name"].startswith("_"):
-            continue
-        kinds = [kind for kind in ("function", "method") if op[kind]]
-        if op["forms"][0]["result"] == "Self":
-            kinds.append("in place")
-        names = ", ".join([shown_name(op), *op["aliases"]])
-        derivative = formula(op).replace("|", "\\|")
-        lines.append(
-            f"| {names} | {shown_signatures(op)} | {', '.join(kinds)} | "
-            + (f"`{derivative}` |\n" if derivative else "|\n")
-        )
-    return (
-        "# Operators\n\n"
-        "Every operator with its forms. `input` is the tensor itself for methods, which have no\n"
-        "`out`. NumPy's names are known too: `axis`, `keepdims`, `x`, `x1`, `x2`. Derivatives are\n"
-        "what `grad_fn.formula` shows, for operators of one or two tensors.\n\n"
-        "| name | signature | as | derivative |\n|---|---|---|---|\n" + "".join(lines)
-    )
-
-
 def _by_number(name: str) -> list[str | int]:
     """As ruff sorts imports: log2 comes before log10."""
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
@@ -208,7 +153,7 @@ PLACES: dict[str, tuple[str, ...]]
 OUTPUTS = {
     ROOT / "python/tapegrad/_C.pyi": stub,
     ROOT / "python/tapegrad/_later.pyi": later,
-    ROOT / "docs/operators.md": table,
+    ROOT / "docs/operators.md": page,
 }
 
 if __name__ == "__main__":

@@ -168,7 +168,7 @@ class TransformerDecoderLayer(_Layer):
 
     Args:
         d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first,
-        norm_first, bias: see :class:`TransformerEncoderLayer`.
+            norm_first, bias: see :class:`TransformerEncoderLayer`.
 
     Example:
         >>> import tapegrad
