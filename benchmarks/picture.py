@@ -28,7 +28,7 @@ _COLORS = {
 _WIDTH, _HEIGHT = 800, 480
 _TOP, _BOTTOM = 76, 56  # room for the title, and for the labels of the horizontal axis
 _LEFT, _RIGHT = 64, 24
-_NAMES = 132  # between the vertical axis and the first points, for the names of the engines
+_NAMES = 152  # between the vertical axis and the first points, for the names of the engines
 _LINE = 17  # smallest distance between two names
 _FONT = "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif"
 
