@@ -92,6 +92,12 @@ def elementwise(report: Report) -> None:
         x = _tensor(grid, dtype)
         report.close(f"strided exp, {dtype}", x.T[3:, ::2].exp(), np.exp(grid.T[3:, ::2]), rtol)
         report.close(f"broadcast sum, {dtype}", x + x[:, :1], grid + grid[:, :1], rtol)
+    # Every half, one between each two of them, and what is no number: rounded as NumPy does.
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32)
+    with np.errstate(all="ignore"):
+        for values in (halves, np.nextafter(halves, np.float32(np.inf))):
+            got, want = tg.tensor(values).half().numpy(), values.astype(np.float16)
+            report.holds("rounding to float16", np.array_equal(got, want, equal_nan=True))
     for name in ("add", "mul", "bitwise_and", "bitwise_xor"):
         whole = np.arange(-500, 500)
         got = getattr(tg, name)(tg.tensor(whole), tg.tensor(whole[::-1].copy()))
@@ -157,6 +163,13 @@ def gradients(report: Report) -> None:
         "views": (lambda x: x.T[1:, ::2].reshape(-1) * x[[0, 2, 2]].sum(), (square,)),
         "layer_norm": (lambda x: nn.functional.layer_norm(x, (4,)), (square,)),
         "conv2d": (nn.functional.conv2d, (image, kernel)),
+        "max_pool2d": (lambda x: nn.functional.max_pool2d(x, 2), (image,)),
+        "scans": (lambda x: x.cumsum(0) + x.cumprod(1), (square,)),
+        "sort": (lambda x: x.sort(1).values * x.cummax(0).values, (square,)),
+        "cross_entropy": (
+            lambda x: nn.functional.cross_entropy(x, tg.tensor([0, 3, 1, 1])),
+            (square,),
+        ),
         "linalg": (lambda x: tg.linalg.inv(x @ x.T + tg.eye(4, dtype=x.dtype)), (square,)),
     }
     for name, (function, inputs) in functions.items():
