@@ -60,6 +60,7 @@ def tensors() -> None:
     assert_type(tapegrad.einsum("ij,jk->ik", x, x), Tensor)
     for row in x:
         assert_type(row, Tensor)
+    assert memoryview(x.detach()).shape == (2, 2)
     with tapegrad.no_grad():
         x.mul_(2).clamp_(min=0.0)
     if TYPE_CHECKING:  # what both refuse
