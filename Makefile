@@ -8,7 +8,7 @@ PY_FILES = .
 SPHINX_FLAGS = --quiet --fail-on-warning --keep-going --jobs auto
 
 .DEFAULT_GOAL := help
-.PHONY: help dev editable wheel test test-cpp test-all-pythons sanitize fuzz lint format typecheck tidy \
+.PHONY: help dev editable wheel wheels test test-cpp test-all-pythons sanitize fuzz lint format typecheck tidy \
         docs docs-quick example bench instructions ci clean
 
 help:  ## Show this list
@@ -27,6 +27,9 @@ editable:  ## Install editable with a kept build directory (build/editable)
 
 wheel:  ## Build a wheel with every instruction set into dist/
 	$(PYTHON) -m pip wheel --no-deps -w dist .
+
+wheels:  ## An sdist, and tested manylinux wheels for every Python from 3.10 to 3.13 on this machine
+	.ci/wheels
 
 ##@ Test
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import gc
+import hashlib
+import inspect
 import math
 import operator
+import sys
 import warnings
+import zlib
 from typing import Any
 
 import numpy as np
@@ -13,7 +17,7 @@ import pytest
 
 import tapegrad as tg
 from both import both
-from support import ALL, dtype_of, raises
+from support import ALL, array, dtype_of, raises
 
 DETACH = "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
 
@@ -386,6 +390,18 @@ def test_exporting_buffers() -> None:
     assert hold[999] == 1.0
     with pytest.raises(BufferError):
         memoryview(tg.ones(2, requires_grad=True))
+
+
+@pytest.mark.skipif(tg.__name__ != "tapegrad", reason="PyTorch's tensors export no buffer")
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 0, 3)])
+def test_buffers_without_a_shape_are_bytes(shape: tuple[int, ...]) -> None:
+    x = tg.ones(shape)
+    want = array(x).tobytes()
+    assert hashlib.sha256(x).digest() == hashlib.sha256(want).digest()
+    assert zlib.crc32(x) == zlib.crc32(want)
+    if sys.version_info >= (3, 12):
+        with x.__buffer__(inspect.BufferFlags.SIMPLE) as view:
+            assert (view.shape, view.format, view.tolist()) == ((x.nbytes,), "B", list(want))
 
 
 # ---------------------------------------------------------------- DLPack

@@ -43,6 +43,27 @@ def test_each_line_of_a_function() -> None:
     assert [of(t).line - of(a).line for t in (a, b, c, d)] == [0, 1, 2, 2]
 
 
+def test_frames_that_the_interpreter_puts_before_init() -> None:
+    """CPython 3.13 specialises calls of classes that were called often, by frames of its own."""
+
+    class Doubled:
+        def __init__(self, x: tapegrad.Tensor) -> None:
+            self.value = x * 2  # [init]
+            self.handle = self.value.sum().register_hook(lambda grad: grad)
+
+    def cube(x: tapegrad.Tensor) -> tapegrad.Tensor:
+        return (x**3).sum()
+
+    with tapegrad.autograd.detect_anomaly():  # which keeps the whole stack
+        made = [Doubled(x3()) for _ in range(100)]
+    lines = {of(each.value).line for each in made}
+    assert [str(line) for line in lines] == [faults.line_of(Doubled.__init__, "init").split(":")[1]]
+    # Classes of the package, which are looked through.
+    for _ in range(100):
+        hessian = tapegrad.func.hessian(cube)(x3())
+    assert hessian.diagonal().tolist() == [6.0, 12.0, 18.0]
+
+
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="Python has no columns")
 def test_columns() -> None:
     x = x3()

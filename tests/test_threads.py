@@ -400,7 +400,7 @@ def test_process_ends_while_a_daemon_thread_computes(name: str) -> None:
 
     def run(program: str) -> None:
         done = subprocess.run(
-            [sys.executable, "-c", DAEMON + program],
+            [sys.executable, "-W", "ignore::DeprecationWarning", "-c", DAEMON + program],
             timeout=300,
             capture_output=True,
             text=True,

@@ -18,6 +18,8 @@
 #include <mutex>
 #include <string>
 
+#include "core/libraries.h"
+
 namespace tapegrad {
 namespace {
 
@@ -228,6 +230,14 @@ void detail::parallel_run(int64_t n, int64_t unit, int64_t enough, ParallelBody 
 }
 
 void yield_thread() { sched_yield(); }
+
+OpenMP openmp() {
+#ifdef _OPENMP
+    return {library_of(reinterpret_cast<const void*>(&omp_get_thread_num)), _OPENMP};
+#else
+    return {};
+#endif
+}
 
 int64_t TaskQueue::take() {
     for (; exhausted_ < count_; ++exhausted_, at_ = at_ + 1 < count_ ? at_ + 1 : 0) {

@@ -6,6 +6,8 @@
 #include <string>
 #include <type_traits>
 
+#include "core/libraries.h"
+
 namespace tapegrad::kernels {
 namespace {
 
@@ -40,9 +42,7 @@ void* open_library() {
     };
     if (const char* path = std::getenv("TAPEGRAD_BLAS")) return *path ? open(path) : nullptr;
 
-    Dl_info self;
-    if (dladdr(reinterpret_cast<const void*>(&blas), &self) && self.dli_fname) {
-        const std::string file = self.dli_fname;
+    if (const std::string file = library_of(reinterpret_cast<const void*>(&blas)); !file.empty()) {
         const size_t slash = file.rfind('/');
         const std::string directory = slash == std::string::npos ? "." : file.substr(0, slash);
         if (void* library = open(directory + "/_lib/libscipy_openblas.so")) return library;
@@ -104,6 +104,15 @@ template <class T> const Lapack<T>* load_lapack() {
 const Blas* blas() {
     static const Blas* const table = load();
     return table;
+}
+
+BlasOrigin blas_origin() {
+    if (!blas()) return {};
+    BlasOrigin result{library_of(reinterpret_cast<const void*>(blas()->sgemm)), {}};
+    using Config = const char* (*)();
+    if (void* config = dlsym(library(), "scipy_openblas_get_config"))
+        result.config = reinterpret_cast<Config>(config)();
+    return result;
 }
 
 template <class T> const Lapack<T>* lapack() {

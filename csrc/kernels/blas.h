@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace tapegrad::kernels {
 
@@ -57,5 +58,12 @@ inline constexpr int kBlasRowMajor = 101, kBlasNoTrans = 111, kBlasTrans = 112, 
 const Blas* blas();
 // Of the same library, likewise.
 template <class T> const Lapack<T>* lapack();
+
+// Its file, and what it says of itself: "OpenBLAS 0.3.29 DYNAMIC_ARCH Haswell MAX_THREADS=64". Loads it;
+// empty if there is none.
+struct BlasOrigin {
+    std::string library, config;
+};
+BlasOrigin blas_origin();
 
 }  // namespace tapegrad::kernels

@@ -68,6 +68,8 @@ PyCodeObject* code_of(Frame* frame) {
 #if PY_VERSION_HEX < 0x030D0000
     return frame->f_code;
 #else
+    // Between a call of a class and its __init__: the code is a constant.
+    if (frame->f_funcobj == Py_None) return nullptr;
     return PyCode_Check(frame->f_executable) ? reinterpret_cast<PyCodeObject*>(frame->f_executable)
                                              : nullptr;
 #endif

@@ -244,9 +244,10 @@ void fill_buffer(PyObject* self, Py_buffer* view, int flags) {
 
     view->buf = tensor.data();
     view->len = static_cast<Py_ssize_t>(bytes);
-    view->itemsize = static_cast<Py_ssize_t>(item);
+    // Who asks for no shape gets bytes in a row.
+    view->itemsize = wants(PyBUF_ND) ? static_cast<Py_ssize_t>(item) : 1;
     view->readonly = read_only;
-    view->ndim = count;
+    view->ndim = wants(PyBUF_ND) ? count : 1;
     view->format = wants(PyBUF_FORMAT)
                        ? const_cast<char*>(kFormats[static_cast<int>(tensor.dtype())])
                        : nullptr;

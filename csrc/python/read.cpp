@@ -176,7 +176,9 @@ bool read_device(PyObject* object) {
     const auto devices =
         py::reinterpret_steal<py::object>(PyImport_ImportModule("tapegrad._device"));
     if (!devices) throw py::error_already_set();
-    devices.attr("require_cpu")(py::handle(object));
+    const auto done = py::reinterpret_steal<py::object>(
+        PyObject_CallMethod(devices.ptr(), "require_cpu", "O", object));
+    if (!done) throw py::error_already_set();
     return true;
 }
 

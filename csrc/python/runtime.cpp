@@ -1,7 +1,9 @@
 // Threads, memory, instruction sets, and elements as Python numbers.
 #include "autograd/cuts.h"
 #include "core/allocator.h"
+#include "core/libraries.h"
 #include "core/parallel.h"
+#include "kernels/blas.h"
 #include "kernels/table.h"
 #include "ops/elementwise.h"
 #include "ops/views.h"
@@ -96,6 +98,14 @@ void bind_runtime(py::module_& m) {
         py::arg("count"));
     m.def("_isa", kernels::instruction_set);
     m.def("_available_isas", kernels::available_instruction_sets);
+    m.def("_openmp", [] {
+        const OpenMP runtime = openmp();
+        return std::pair(runtime.library, runtime.standard);
+    });
+    m.def("_blas", [] {
+        const kernels::BlasOrigin origin = kernels::blas_origin();
+        return std::pair(origin.library, origin.config);
+    });
     m.def("_memory_stats", [] {
         const MemoryStats stats = memory_stats();
         py::dict result;

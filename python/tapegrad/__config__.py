@@ -1,10 +1,10 @@
-"""What this build is and how it runs."""
+"""What this build is, and on what it runs."""
 
 from __future__ import annotations
 
 from . import _C
 
-__all__ = ["available_isas", "isa", "show"]
+__all__ = ["available_isas", "blas", "isa", "openmp", "show"]
 
 
 def isa() -> str:
@@ -21,18 +21,35 @@ def available_isas() -> list[str]:
     return _C._available_isas()
 
 
+def blas() -> str:
+    """The BLAS of large products and factorisations: what it says of itself, and its file.
+
+    It is loaded by this, if no product has done so yet. ``"none"`` where there is none; the
+    environment variable ``TAPEGRAD_BLAS`` names another file.
+    """
+    library, config = _C._blas()
+    if not library:
+        return "none"
+    # Products are divided among the threads of the package; the library starts none of its own.
+    return f"{config or 'unknown'}, 1 thread of its own ({library})"
+
+
+def openmp() -> str:
+    """The OpenMP runtime whose threads share the work, and its file; ``"none"`` without one."""
+    library, standard = _C._openmp()
+    return f"{standard // 100}-{standard % 100:02} ({library})" if standard else "none"
+
+
 def show() -> str:
-    """A few lines about the build.
+    """What a report of a fault should say of the build and the machine, in a few lines.
+
+    ``python -m tapegrad`` prints it, and tests whether the package works here.
 
     Example:
         >>> import tapegrad
         >>> print(tapegrad.__config__.show())  # doctest: +ELLIPSIS
         tapegrad ...
     """
-    return "\n".join(
-        (
-            f"tapegrad {_C.__version__}",
-            f"instruction set: {isa()} (available: {', '.join(available_isas())})",
-            f"threads: {_C.get_num_threads()}",
-        )
-    )
+    from ._machine import describe
+
+    return "\n".join(f"{name:<16} {value}" for name, value in describe().items())

@@ -21,7 +21,8 @@ from __future__ import annotations
 import functools
 import os
 import weakref
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, overload
 
 from . import _C
 from .nn import Module
@@ -41,11 +42,35 @@ __all__ = [
     "reset",
 ]
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
 _C._set_replay_folder(os.path.dirname(__file__) + os.sep)
 
 _all: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
+@overload
+def compile(
+    model: _Function,
+    *,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    backend: Any = "inductor",
+    mode: str | None = None,
+    options: Any = None,
+    disable: bool = False,
+) -> _Function: ...
+@overload
+def compile(
+    model: None = None,
+    *,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    backend: Any = "inductor",
+    mode: str | None = None,
+    options: Any = None,
+    disable: bool = False,
+) -> Callable[[_Function], _Function]: ...
 def compile(
     model: Any = None,
     *,

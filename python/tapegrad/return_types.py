@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import inspect
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from ._C import Tensor
 
 __all__ = [
     "aminmax",
@@ -40,8 +43,10 @@ __all__ = [
     "triangular_solve",
 ]
 
+_T = TypeVar("_T", covariant=True)
 
-class _Named(tuple[Any, ...]):
+
+class _Results(tuple[_T, ...]):
     """Results whose names are the annotations of the class."""
 
     __slots__ = ()
@@ -52,27 +57,33 @@ class _Named(tuple[Any, ...]):
         for i, name in enumerate(names):
             setattr(cls, name, property(itemgetter(i)))
 
-    _names: tuple[str, ...]
+    _names: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         parts = (f"{name}={part!r}" for name, part in zip(self._names, self, strict=True))
         return f"tapegrad.return_types.{type(self).__name__}(\n" + ",\n".join(parts) + ")"
 
 
+class _Named(_Results["Tensor"]):
+    """Results that are all tensors."""
+
+    __slots__ = ()
+
+
 class _Pair(_Named):
     """Selected values, and where they were: int64."""
 
     __slots__ = ()
-    values: Any
-    indices: Any
+    values: Tensor
+    indices: Tensor
 
 
 class aminmax(_Named):
     """Result of ``tapegrad.aminmax``."""
 
     __slots__ = ()
-    min: Any
-    max: Any
+    min: Tensor
+    max: Tensor
 
 
 class cummax(_Pair):
@@ -95,24 +106,24 @@ class frexp(_Named):
     """
 
     __slots__ = ()
-    mantissa: Any
-    exponent: Any
+    mantissa: Tensor
+    exponent: Tensor
 
 
 class histogram(_Named):
     """Result of ``tapegrad.histogram``: what is in the bins, and where they begin and end."""
 
     __slots__ = ()
-    hist: Any
-    bin_edges: Any
+    hist: Tensor
+    bin_edges: Tensor
 
 
-class histogramdd(_Named):
+class histogramdd(_Results[Any]):
     """Result of ``tapegrad.histogramdd``: what is in the bins, and the edges of each dimension."""
 
     __slots__ = ()
-    hist: Any
-    bin_edges: Any
+    hist: Tensor
+    bin_edges: tuple[Tensor, ...]
 
 
 class kthvalue(_Pair):
@@ -167,140 +178,140 @@ class linalg_solve_ex(_Named):
     """Result of ``tapegrad.linalg.solve_ex``."""
 
     __slots__ = ()
-    result: Any
-    info: Any
+    result: Tensor
+    info: Tensor
 
 
 class linalg_inv_ex(_Named):
     """Result of ``tapegrad.linalg.inv_ex``."""
 
     __slots__ = ()
-    inverse: Any
-    info: Any
+    inverse: Tensor
+    info: Tensor
 
 
 class linalg_slogdet(_Named):
     """Result of ``tapegrad.linalg.slogdet``."""
 
     __slots__ = ()
-    sign: Any
-    logabsdet: Any
+    sign: Tensor
+    logabsdet: Tensor
 
 
 class linalg_cholesky_ex(_Named):
     """Result of ``tapegrad.linalg.cholesky_ex``."""
 
     __slots__ = ()
-    L: Any
-    info: Any
+    L: Tensor
+    info: Tensor
 
 
 class linalg_lu(_Named):
     """Result of ``tapegrad.linalg.lu``."""
 
     __slots__ = ()
-    P: Any
-    L: Any
-    U: Any
+    P: Tensor
+    L: Tensor
+    U: Tensor
 
 
 class linalg_lu_factor(_Named):
     """Result of ``tapegrad.linalg.lu_factor``."""
 
     __slots__ = ()
-    LU: Any
-    pivots: Any
+    LU: Tensor
+    pivots: Tensor
 
 
 class linalg_lu_factor_ex(_Named):
     """Result of ``tapegrad.linalg.lu_factor_ex``."""
 
     __slots__ = ()
-    LU: Any
-    pivots: Any
-    info: Any
+    LU: Tensor
+    pivots: Tensor
+    info: Tensor
 
 
 class linalg_qr(_Named):
     """Result of ``tapegrad.linalg.qr``."""
 
     __slots__ = ()
-    Q: Any
-    R: Any
+    Q: Tensor
+    R: Tensor
 
 
 class linalg_svd(_Named):
     """Result of ``tapegrad.linalg.svd``."""
 
     __slots__ = ()
-    U: Any
-    S: Any
-    Vh: Any
+    U: Tensor
+    S: Tensor
+    Vh: Tensor
 
 
 class linalg_eigh(_Named):
     """Result of ``tapegrad.linalg.eigh``."""
 
     __slots__ = ()
-    eigenvalues: Any
-    eigenvectors: Any
+    eigenvalues: Tensor
+    eigenvectors: Tensor
 
 
 class linalg_lstsq(_Named):
     """Result of ``tapegrad.linalg.lstsq``."""
 
     __slots__ = ()
-    solution: Any
-    residuals: Any
-    rank: Any
-    singular_values: Any
+    solution: Tensor
+    residuals: Tensor
+    rank: Tensor
+    singular_values: Tensor
 
 
 class slogdet(_Named):
     """Result of ``tapegrad.slogdet``."""
 
     __slots__ = ()
-    sign: Any
-    logabsdet: Any
+    sign: Tensor
+    logabsdet: Tensor
 
 
 class triangular_solve(_Named):
     """Result of ``tapegrad.triangular_solve``."""
 
     __slots__ = ()
-    solution: Any
-    cloned_coefficient: Any
+    solution: Tensor
+    cloned_coefficient: Tensor
 
 
 class lu_unpack(_Named):
     """Result of ``tapegrad.lu_unpack``."""
 
     __slots__ = ()
-    P: Any
-    L: Any
-    U: Any
+    P: Tensor
+    L: Tensor
+    U: Tensor
 
 
 class qr(_Named):
     """Result of ``tapegrad.qr``."""
 
     __slots__ = ()
-    Q: Any
-    R: Any
+    Q: Tensor
+    R: Tensor
 
 
 class geqrf(_Named):
     """Result of ``tapegrad.geqrf``."""
 
     __slots__ = ()
-    a: Any
-    tau: Any
+    a: Tensor
+    tau: Tensor
 
 
 class svd(_Named):
     """Result of ``tapegrad.svd``."""
 
     __slots__ = ()
-    U: Any
-    S: Any
-    V: Any
+    U: Tensor
+    S: Tensor
+    V: Tensor

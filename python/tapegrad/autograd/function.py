@@ -6,7 +6,7 @@ import functools
 import inspect
 import warnings
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import _C
 from .grad_mode import no_grad
@@ -21,6 +21,11 @@ __all__ = [
 ]
 
 
+def _overridden_freely(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that type checkers let have other parameters in a subclass."""
+    return method
+
+
 # The transforms that run, which may see tensors of their own in the arguments of a function.
 transforms: list[Any] = []
 
@@ -30,6 +35,14 @@ class FunctionCtx:
 
     The methods note their arguments; `Function.apply` acts on them when forward has returned.
     """
+
+    if TYPE_CHECKING:
+        # What the node of the function has; forward may keep anything else under names of its own.
+        saved_tensors: tuple[_C.Tensor, ...]
+        needs_input_grad: tuple[bool, ...]
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any, /) -> None: ...
 
     def save_for_backward(self, *tensors: Any) -> None:
         """Save tensors (or None) for ``saved_tensors``; at most once, only from forward."""
@@ -157,6 +170,7 @@ class Function(FunctionCtx, metaclass=FunctionMeta):
     _is_only_tensors = False
 
     @staticmethod
+    @_overridden_freely
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
         """Compute the gradients of the arguments; to be defined by subclasses."""
         raise NotImplementedError(
@@ -168,6 +182,7 @@ class Function(FunctionCtx, metaclass=FunctionMeta):
     vjp = backward
 
     @staticmethod
+    @_overridden_freely
     def jvp(ctx: Any, *grad_inputs: Any) -> Any:
         """Compute the tangents of the results; to be defined by subclasses for forward mode."""
         raise NotImplementedError(
@@ -176,6 +191,7 @@ class Function(FunctionCtx, metaclass=FunctionMeta):
         )
 
     @staticmethod
+    @_overridden_freely
     def vmap(info: Any, in_dims: Any, *args: Any) -> Any:
         """Compute the results of all samples; to be defined by subclasses for `vmap`.
 

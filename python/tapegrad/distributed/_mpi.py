@@ -42,4 +42,4 @@ def elements(tensor: Tensor) -> Tensor:
 
 def memory(flat: Tensor) -> memoryview:
     """The bytes of what `elements` gave."""
-    return memoryview(flat.view(_C.uint8))  # type: ignore[arg-type]
+    return memoryview(flat.view(_C.uint8))

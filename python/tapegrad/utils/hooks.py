@@ -43,6 +43,7 @@ class RemovableHandle:
     """
 
     __slots__ = ("__weakref__", "_references", "id")
+    id: int
 
     def __init__(self, hooks_dict: MutableMapping[int, Any], *, extra_dict: Any = None) -> None:
         extra = [] if extra_dict is None else extra_dict

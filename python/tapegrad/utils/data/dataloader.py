@@ -8,7 +8,7 @@ import os
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import tapegrad
 
@@ -83,6 +83,12 @@ class _Fetcher:
         return _Stream(self)
 
 
+class _Samples(Protocol[T_co]):
+    """What a loader asks for: datasets, and sequences."""
+
+    def __getitem__(self, index: Any, /) -> T_co: ...
+
+
 class DataLoader(Generic[T_co]):
     """Iterates over a dataset in mini-batches.
 
@@ -130,7 +136,7 @@ class DataLoader(Generic[T_co]):
 
     def __init__(
         self,
-        dataset: Any,
+        dataset: _Samples[T_co],
         batch_size: int | None = 1,
         shuffle: bool | None = None,
         sampler: Iterable[Any] | None = None,
@@ -288,7 +294,7 @@ class DataLoader(Generic[T_co]):
         """What gives the indices: lists of them, or single ones without batching."""
         return self.sampler if self.batch_sampler is None else self.batch_sampler
 
-    def __iter__(self) -> Iterator[T_co]:
+    def __iter__(self) -> Iterator[Any]:
         if self.pin_memory:
             warnings.warn(
                 "'pin_memory' argument is set as true but no accelerator is found, then device "
