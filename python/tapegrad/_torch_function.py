@@ -60,6 +60,7 @@ def _refuse(function: Any, types: tuple[type, ...]) -> NoReturn:
 _NOT_ASKED = {
     *("as_subclass", "__copy__", "__format__", "_typed_storage", "_make_subclass", "__new__"),
     *("__del__", "__hash__", "__setattr__", "__delattr__", "__delitem__", "__torch_function__"),
+    *("__buffer__", "__release_buffer__"),  # since Python 3.12
 }
 # Attributes of the core that can be set.
 _SETTABLE = {"grad", "requires_grad", "data"}
