@@ -49,27 +49,34 @@ if TYPE_CHECKING:
     from .linear_cross_entropy import *
     from .older import *
 
-__all__ = [
-    "Module",
-    *activation.__all__,
-    *attention.__all__,
-    *batchnorm.__all__,
-    *container.__all__,
-    *convolution.__all__,
-    *distance.__all__,
-    *dropout.__all__,
-    *embedding.__all__,
-    *flatten.__all__,
-    *images.__all__,
-    *linear.__all__,
-    *loss.__all__,
-    *normalization.__all__,
-    *padding.__all__,
-    *pooling.__all__,
-    *rnn.__all__,
-    *transformer.__all__,
-    *LATER,
-]
+__all__ = ["Module"]
+__all__ += activation.__all__
+__all__ += attention.__all__
+__all__ += batchnorm.__all__
+__all__ += container.__all__
+__all__ += convolution.__all__
+__all__ += distance.__all__
+__all__ += dropout.__all__
+__all__ += embedding.__all__
+__all__ += flatten.__all__
+__all__ += images.__all__
+__all__ += linear.__all__
+__all__ += loss.__all__
+__all__ += normalization.__all__
+__all__ += padding.__all__
+__all__ += pooling.__all__
+__all__ += rnn.__all__
+__all__ += transformer.__all__
+if TYPE_CHECKING:  # the names of LATER, as pyright understands it
+    from . import adaptive, fractional, lazy_layers, linear_cross_entropy, older
+
+    __all__ += adaptive.__all__  # type: ignore[has-type]
+    __all__ += fractional.__all__  # type: ignore[has-type]
+    __all__ += lazy_layers.__all__  # type: ignore[has-type]
+    __all__ += linear_cross_entropy.__all__  # type: ignore[has-type]
+    __all__ += older.__all__  # type: ignore[has-type]
+else:
+    __all__ += LATER
 
 # Where PyTorch has classes that other files have here.
 activation.MultiheadAttention = attention.MultiheadAttention  # type: ignore[attr-defined]
