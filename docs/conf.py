@@ -35,7 +35,10 @@ repository_pages = [
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "examples/README.md",
-    *(f"benchmarks/{name}.md" for name in ("RESULTS", "CONDITIONS", "DISTRIBUTED", "ESTIMATORS")),
+    *(
+        f"benchmarks/{name}.md"
+        for name in ("RESULTS", "COMPILED", "CONDITIONS", "DISTRIBUTED", "ESTIMATORS")
+    ),
 ]
 
 # A name that is described nowhere is a mistake, except in annotations and in lists of exceptions:
