@@ -217,7 +217,7 @@ inline void accumulate_rows(const Op& op, const typename Op::In* __restrict x, i
 template <class Op>
 inline void reduce_columns(const Op& op, const typename Op::In* x, int64_t rows, int64_t stride,
                            int64_t width, typename Op::Acc* acc) {
-    // Exact arithmetic makes do with fewer rows at a time: half of the code, of the most types.
+    // Exact arithmetic, that of most types, does with fewer rows at a time, and so with less code.
     constexpr int kMany = Op::kVector ? 8 : 4;
     int64_t r = 0;
     if (rows >= kMany) {

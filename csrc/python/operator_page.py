@@ -19,10 +19,11 @@ import tapegrad
 from tapegrad import _C
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "docs/_ext")]
 
 from op_row import Make, Op, prepare  # noqa: E402
 from op_table import TABLE  # noqa: E402
+from signatures import with_out  # noqa: E402
 
 __all__ = ["page", "torch_name"]
 
@@ -34,27 +35,11 @@ REFUSALS = (NotImplementedError, RuntimeError, TypeError, ValueError, IndexError
 # Functions that PyTorch has in torch.nn.functional, and not in torch.
 FUNCTIONAL = {
     *("adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool2d", "adaptive_max_pool3d"),
-    *(
-        "avg_pool2d",
-        "avg_pool3d",
-        "cross_entropy",
-        "elu",
-        "gelu",
-        "glu",
-        "hardsigmoid",
-        "hardswish",
-    ),
-    *("hardtanh", "l1_loss", "leaky_relu", "linear", "max_pool2d_with_indices"),
-    *(
-        "max_pool3d_with_indices",
-        "max_unpool1d",
-        "max_unpool2d",
-        "max_unpool3d",
-        "mish",
-        "mse_loss",
-    ),
-    *("nll_loss", "scaled_dot_product_attention", "silu", "smooth_l1_loss", "softplus"),
-    *("softshrink", "upsample"),
+    *("avg_pool2d", "avg_pool3d", "cross_entropy", "elu", "gelu", "glu", "hardsigmoid"),
+    *("hardswish", "hardtanh", "l1_loss", "leaky_relu", "linear", "max_pool2d_with_indices"),
+    *("max_pool3d_with_indices", "max_unpool1d", "max_unpool2d", "max_unpool3d", "mish"),
+    *("mse_loss", "nll_loss", "scaled_dot_product_attention", "silu", "smooth_l1_loss"),
+    *("softplus", "softshrink", "upsample"),
 }
 OTHER_NAMES = {
     "circular_pad": "nn.functional.pad",
@@ -122,11 +107,8 @@ def _shown_name(op: Operator, name: str) -> str:
 
 
 def _signatures(op: Operator) -> Iterator[str]:
-    out = ", out=None)" if op["out"] else ")"
     for form in op["forms"]:
-        signature = form["signature"].removesuffix(")")
-        star = ", *" if op["out"] and "*" not in signature else ""
-        yield f"{_shown_name(op, op['name'])}{signature}{star}{out}"
+        yield _shown_name(op, op["name"]) + with_out(form["signature"], op)
 
 
 def torch_name(op: Operator) -> str:

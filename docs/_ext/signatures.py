@@ -11,7 +11,7 @@ from typing import Any
 
 from tapegrad import _C
 
-__all__ = ["signatures"]
+__all__ = ["signatures", "with_out"]
 
 Find = Callable[[str], "str | None"]
 COMPILED = (type(_C.abs), type(_C.Tensor.abs))  # functions and methods
@@ -30,7 +30,7 @@ def signatures(value: Any, find: Find, method: bool = False) -> list[str]:
     op = (METHODS if method else FUNCTIONS).get(getattr(value, "__name__", ""))
     if op and type(value) in COMPILED:
         forms = (form["signature"] for form in op["forms"])
-        return [_without_first(form) if method else _with_out(form, op) for form in forms]
+        return [_without_first(form) if method else with_out(form, op) for form in forms]
     if isinstance(value, classmethod | staticmethod):
         method = isinstance(value, classmethod)
         value = value.__func__
@@ -95,7 +95,8 @@ def _default(value: object) -> str:
     return text
 
 
-def _with_out(signature: str, op: dict[str, Any]) -> str:
+def with_out(signature: str, op: dict[str, Any]) -> str:
+    """The signature of a form, with the ``out`` that the operator takes."""
     if not op["out"]:
         return signature
     star = "" if "*" in signature else ", *"

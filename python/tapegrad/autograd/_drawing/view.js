@@ -247,17 +247,16 @@
         if (source === null) return;
         const a = visible(source), b = visible(user);
         if (a === b) return;
-        const cut = node.kind === "cut";
         const known = by_ends.get(a)?.get(b);
         if (known) return known.items.push([source, user]);
-        const edge = { items: [[source, user]], a, b, cut };
+        const edge = { items: [[source, user]], a, b };
         if (!by_ends.has(a)) by_ends.set(a, new Map());
         by_ends.get(a).set(b, edge);
         edges.push(edge);
       }),
     );
     for (const edge of edges) {
-      const dead = edge.cut || edge.items.every(([source]) => !nodes[source].wanted);
+      const dead = edge.items.every(([source, user]) => !nodes[source].wanted || nodes[user].kind === "cut");
       edge.line = element("path", { class: dead ? "edge constant" : "edge", d: curve(edge) });
       const [from, to] = edge.points.slice(-2);
       edge.share = label((from[0] + to[0]) / 2, (from[1] + to[1]) / 2 + 4, "share gradient number", "");
