@@ -522,6 +522,37 @@ def test_state_of_an_optimizer_made_while_recording(count: int) -> None:
     assert replays(step) == 2
 
 
+@pytest.mark.parametrize("clears", ["at the end", "outside"])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_recording_that_made_the_state_is_replayed(name: str, clears: str) -> None:
+    # Gradients are never there when a step begins: what the first step has recorded is replayed, whose state
+    # may lie where something of the recording had been.
+    def trained(compiled: bool) -> Any:
+        tg.manual_seed(0)
+        model = nn.Sequential(nn.Linear(4, 10), nn.ReLU(), nn.Linear(10, 3))
+        optimizer = OPTIMIZERS[name](model.parameters())
+
+        def step(x: Any, y: Any) -> Any:
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            if clears == "at the end":
+                optimizer.zero_grad()
+            return loss.detach()
+
+        call = tg.compile(step) if compiled else step
+        x, y = tg.randn(20, 4), tg.randint(0, 3, (20,))
+        losses = []
+        for _ in range(5):
+            losses.append(call(x, y))
+            optimizer.zero_grad()
+        if compiled:
+            assert replays(call) >= 3, call.explain()
+        return losses, model.state_dict(), optimizer.state_dict()
+
+    assert same_bits(trained(False), trained(True))
+
+
 def test_a_result_that_is_returned_twice() -> None:
     @tg.compile
     def f(x: Any) -> Any:
@@ -903,9 +934,21 @@ def test_explanations() -> None:
     for _ in range(2):
         f(tg.ones(2))
     f(tg.ones(3))
-    text = tg.compiler.explain(f)
+    text = f.explain()
+    assert text == tg.compiler.explain(f) == repr(text)
     assert text.startswith("<lambda>: 2 recordings, 1 replay")
     assert "last recording: arguments of another kind" in text
+
+
+def test_a_compiled_module_explains_itself() -> None:
+    class Explaining(tg.nn.Linear):
+        def explain(self) -> str:
+            return "its own"
+
+    net = tg.compile(tg.nn.Linear(2, 1))
+    net(tg.ones(2))
+    assert net.explain().startswith("Linear: 1 recording")
+    assert tg.compile(Explaining(2, 1)).explain() == "its own"
 
 
 def test_switched_off_by_the_environment() -> None:

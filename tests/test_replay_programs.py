@@ -343,3 +343,64 @@ def test_random_programs(seed: int) -> None:
     finally:
         tg.set_num_threads(threads)
     assert replays(replayed) >= ROUNDS - 1, replayed
+
+
+# --------------------------------------------------- sums and results of groups in memory
+
+TOTALS = {
+    "sum": lambda x: x.sum(),
+    "nansum": lambda x: x.nansum(),
+    "mean": lambda x: x.mean(),
+    "squares": lambda x: tg.nn.functional.mse_loss(x, x * 0.5),
+    "norm": lambda x: x.norm(),
+    "norm of order 1": lambda x: x.norm(1),
+    "several": lambda x: x.sum() + (x * 2).mean() + x.exp().sum() * x.norm(),
+    "of what is changed later": lambda x: (lambda y: y.sum() + y.mul_(2).sum())(x + 1),
+    "of what is kept": lambda x: (lambda y: y.sum() * y[3])(x.sin()),
+}
+
+
+@pytest.mark.parametrize("dtype", [tg.float32, tg.float64])
+@pytest.mark.parametrize("name", TOTALS)
+def test_sums_at_the_end_of_a_group(name: str, dtype: Any) -> None:
+    def step(x: Any) -> Any:
+        y = TOTALS[name](x.tanh() * x)
+        return y.detach(), *tg.autograd.grad(y, x)
+
+    threads = tg.get_num_threads()
+    try:
+        for n in (1 << 17, (1 << 17) + 1, 200_000 - 5, 5 * 4096 * 13 + 4095):
+            replayed = tg.compile(step, fullgraph=True)
+            for turn, count in enumerate((1, 1, 2, 3)):
+                tg.manual_seed(turn)
+                x = tg.randn(n, dtype=dtype, requires_grad=True)
+                tg.set_num_threads(1)
+                expected = step(x)
+                tg.set_num_threads(count)
+                assert same_bits(expected, replayed(x)), (n, turn)
+            if name in ("sum", "nansum"):
+                (group,) = (line for line in replayed.explain().split("\n") if "in cache" in line)
+                assert f", {name}" in group
+    finally:
+        tg.set_num_threads(threads)
+
+
+def test_results_that_leave_the_caches() -> None:
+    """Larger than the caches: what is not read again, what is, and what is changed in place."""
+
+    def step(a: Any, b: Any) -> Any:
+        y = a * b + 1
+        z = y.sin_()
+        a[1:].add_(b[1:])
+        a.mul_(0.5)
+        return z, (z * a).exp_()
+
+    n = 4_000_000
+    replayed = tg.compile(step, fullgraph=True)
+    for turn in range(3):
+        tg.manual_seed(turn)
+        a, b = tg.randn(n), tg.randn(n)
+        c = a.clone()
+        expected = step(a, b)
+        assert same_bits(expected, replayed(c, b))
+        assert same_bits(a, c)

@@ -272,14 +272,12 @@ ElementwiseStep elementwise_step(BlockFn kernel, int count, void* out, size_t ou
     return step;
 }
 
-ElementwiseStep::Operand memory_operand(ElementwiseStep::Source source, const void* data,
-                                        size_t bytes) {
-    return {source, bytes, data, {}};
-}
-ElementwiseStep::Operand number_operand(const void* value, size_t bytes) {
-    ElementwiseStep::Operand operand{ElementwiseStep::Source::Number, bytes, nullptr, {}};
-    std::memcpy(operand.value, value, bytes);
-    return operand;
+void set_operand(ElementwiseStep& step, int k, ElementwiseStep::Source source, const void* data,
+                 size_t bytes) {
+    step.operands[k].source = source;
+    step.operands[k].bytes = bytes;
+    step.in[k] = data;
+    if (source == ElementwiseStep::Source::Number) std::memcpy(step.operands[k].value, data, bytes);
 }
 
 // What every element of the result is computed from alike: as many contiguous elements, or one for all.
@@ -291,11 +289,11 @@ bool record_alike(BlockFn kernel, const Tensor& out, const Operand* operands, in
     for (int k = 0; k < count; ++k) {
         const Tensor* x = operands[k].tensor;
         using Source = ElementwiseStep::Source;
-        if (!x) step.operands[k] = number_operand(operands[k].value, bytes[k]);
+        if (!x) set_operand(step, k, Source::Number, operands[k].value, bytes[k]);
         else if (x->is_contiguous() && x->numel() == out.numel())
-            step.operands[k] = memory_operand(Source::Memory, x->data(), bytes[k]);
+            set_operand(step, k, Source::Memory, x->data(), bytes[k]);
         else if (x->numel() && repeats_one_element(*x))
-            step.operands[k] = memory_operand(Source::RepeatedElement, x->data(), bytes[k]);
+            set_operand(step, k, Source::RepeatedElement, x->data(), bytes[k]);
         else return false;
     }
     replay::recorder()->run_and_add(step);
@@ -310,9 +308,10 @@ void record_contiguous(BlockFn kernel, const void* const* in, int count, void* o
     if (n == 0) return;
     ElementwiseStep step = elementwise_step(kernel, count, out, item_bytes, n, parameters, cost);
     for (int k = 0; k < count; ++k)
-        step.operands[k] = numbers >> k & 1
-                               ? number_operand(in[k], item_bytes)
-                               : memory_operand(ElementwiseStep::Source::Memory, in[k], item_bytes);
+        set_operand(
+            step, k,
+            numbers >> k & 1 ? ElementwiseStep::Source::Number : ElementwiseStep::Source::Memory,
+            in[k], item_bytes);
     replay::recorder()->run_and_add(step);
 }
 

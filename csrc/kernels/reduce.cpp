@@ -25,15 +25,20 @@ template <class T> struct NanSumOp : Adding<T> {
     }
 };
 
-template <class T> struct Norm2Op : SumSquaresOp<T> {
-    TAPEGRAD_INLINE T result(double a) const { return static_cast<T>(__builtin_sqrt(a)); }
-};
-
-// Sums that are divided by how many terms they have.
+// Sums that are divided by how many terms they have, or by 1. What differs in `result` alone is one type with
+// numbers in it: each type is all of the loops once more.
 template <class Sum> struct MeanOf : Sum {
-    double count;
+    double count = 1;
     TAPEGRAD_INLINE typename Sum::Out result(double a) const {
         return static_cast<typename Sum::Out>(a / count);
+    }
+};
+
+template <class T> struct SquaresOp : SumSquaresOp<T> {
+    double count = 1;
+    bool root = false;
+    TAPEGRAD_INLINE T result(double a) const {
+        return static_cast<T>(root ? __builtin_sqrt(a) : a / count);
     }
 };
 
@@ -79,23 +84,33 @@ template <class T>
 using Flag = std::conditional_t<sizeof(T) == 1, uint8_t,
                                 std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>>;
 
+// Whether any is not zero; inverted: whether all are not.
 template <class T> struct AnyOp {
     using In = T;
     using Acc = Flag<T>;
     using Out = uint8_t;
     static constexpr bool kVector = false;
     static constexpr Acc kIdentity = 0;
+    Acc inverted;
     template <class V> TAPEGRAD_INLINE V load(const T* p, int64_t) const {
-        return static_cast<Acc>(*p != 0);
+        return static_cast<Acc>((*p != 0) ^ inverted);
     }
     TAPEGRAD_INLINE Acc combine(Acc a, Acc b) const { return static_cast<Acc>(a | b); }
-    TAPEGRAD_INLINE uint8_t result(Acc a) const { return static_cast<uint8_t>(a); }
+    TAPEGRAD_INLINE uint8_t result(Acc a) const { return static_cast<uint8_t>(a ^ inverted); }
 };
 
-template <class T> struct AllOp : AnyOp<T> {
-    using Acc = Flag<T>;
-    static constexpr Acc kIdentity = 1;
-    TAPEGRAD_INLINE Acc combine(Acc a, Acc b) const { return static_cast<Acc>(a & b); }
+// The largest integer; flipped by -1, which turns their order around: the smallest.
+template <class T> struct IntegerExtremeOp {
+    using In = T;
+    using Acc = T;
+    using Out = T;
+    static constexpr bool kVector = false;
+    T flip;
+    template <class V> TAPEGRAD_INLINE V load(const T* p, int64_t) const {
+        return static_cast<T>(*p ^ flip);
+    }
+    TAPEGRAD_INLINE T combine(T a, T b) const { return a > b ? a : b; }
+    TAPEGRAD_INLINE T result(T a) const { return static_cast<T>(a ^ flip); }
 };
 
 template <class T> struct CountOp {
@@ -112,6 +127,13 @@ template <class T> struct CountOp {
 };
 
 // --- from blocks to whole arrays -----------------------------------------------------------------
+
+// The result of partial results, which are destroyed.
+template <class Op>
+TAPEGRAD_INLINE typename Op::Out of_partials(const Op& op, typename Op::Acc* p, int64_t blocks) {
+    pairwise(blocks, [&](int64_t i, int64_t j, int64_t) { p[i] = op.combine(p[i], p[j]); });
+    return op.result(p[0]);
+}
 
 template <class Op>
 void reduce_rows(const Op& op, const typename Op::In* x, typename Op::Out* out, int64_t outer,
@@ -134,11 +156,8 @@ void reduce_rows(const Op& op, const typename Op::In* x, typename Op::Out* out, 
         }
     });
     for_items(outer, blocks, [&](int64_t begin, int64_t end) {
-        for (int64_t o = begin; o < end; ++o) {
-            Acc* p = partial + o * blocks;
-            pairwise(blocks, [&](int64_t i, int64_t j, int64_t) { p[i] = op.combine(p[i], p[j]); });
-            out[o] = op.result(p[0]);
-        }
+        for (int64_t o = begin; o < end; ++o)
+            out[o] = of_partials(op, partial + o * blocks, blocks);
     });
 }
 
@@ -223,6 +242,22 @@ void repair(const void* xv, void* outv, int64_t outer, int64_t n, int64_t inner,
     });
 }
 
+template <class T> void add_up(const void* x, void* out, int64_t outer, int64_t n, int64_t inner) {
+    if constexpr (kIsFloat<T>) reduce(MeanOf<SumOp<T>>(), x, out, outer, n, inner);
+    else reduce<SumOp<T>>(x, out, outer, n, inner);
+}
+template <class T, bool kAll>
+void truth(const void* x, void* out, int64_t outer, int64_t n, int64_t inner) {
+    reduce(AnyOp<T>{kAll}, x, out, outer, n, inner);
+}
+template <class T, bool kLargest>
+void extreme(const void* x, void* out, int64_t outer, int64_t n, int64_t inner) {
+    if constexpr (!kIsFloat<T>)
+        reduce(IntegerExtremeOp<T>{static_cast<T>(kLargest ? 0 : -1)}, x, out, outer, n, inner);
+    else if constexpr (kLargest) reduce<MaxOp<T>>(x, out, outer, n, inner);
+    else reduce<MinOp<T>>(x, out, outer, n, inner);
+}
+
 // Floats are added and squared in double, which has the range.
 template <class T> void mean(const void* x, void* out, int64_t outer, int64_t n, int64_t inner) {
     reduce(MeanOf<SumOp<T>>{{}, static_cast<double>(n)}, x, out, outer, n, inner);
@@ -234,7 +269,7 @@ template <class T> void mean(const void* x, void* out, int64_t outer, int64_t n,
 template <class T, bool kMean>
 void squares(const void* x, void* out, int64_t outer, int64_t n, int64_t inner) {
     const double count = kMean ? static_cast<double>(n) : 1;
-    reduce(MeanOf<SumSquaresOp<T>>{{}, count}, x, out, outer, n, inner);
+    reduce(SquaresOp<T>{{}, count, false}, x, out, outer, n, inner);
     if constexpr (std::is_same_v<T, double>)
         repair<T>(x, out, outer, n, inner, 1e-280, __builtin_inf(), [=](Line<T> line) {
             const double each = scaled_norm(line) / __builtin_sqrt(count);
@@ -243,7 +278,7 @@ void squares(const void* x, void* out, int64_t outer, int64_t n, int64_t inner) 
 }
 
 template <class T> void norm2(const void* x, void* out, int64_t outer, int64_t n, int64_t inner) {
-    reduce<Norm2Op<T>>(x, out, outer, n, inner);
+    reduce(SquaresOp<T>{{}, 1, true}, x, out, outer, n, inner);
     if constexpr (std::is_same_v<T, double>)
         repair<T>(x, out, outer, n, inner, 1e-140, 1e150,
                   [](Line<T> line) { return scaled_norm(line); });
@@ -321,17 +356,49 @@ void logsumexp(const void* xv, void* outv, int64_t outer, int64_t n, int64_t inn
     });
 }
 
+// --- totals --------------------------------------------------------------------------------------
+
+template <auto kOp> kernels::TotalKernel total(kernels::ReduceFn whole) {
+    using Op = decltype(kOp(int64_t{}));
+    return {whole,
+            [](const void* x, int64_t n, double* partial) {
+                *partial = reduce_block(kOp(n), static_cast<const typename Op::In*>(x), n);
+            },
+            [](double* partials, int64_t n, void* out) {
+                *static_cast<typename Op::Out*>(out) =
+                    of_partials(kOp(n), partials, ceil_div(n, kRowBlock));
+            }};
+}
+
+// Of float64, what may overflow on the way is computed again from the data: repair().
+void fill_totals(kernels::ReduceKernels& k) {
+    kernels::TotalKernel* to = k.totals;
+    kernels::each_type<float, double>([&]<class T>(DType dtype) {
+        *to++ = total<[](int64_t) { return MeanOf<SumOp<T>>(); }>(k.sum[dtype]);
+        *to++ = total<[](int64_t) { return NanSumOp<T>(); }>(k.nansum[dtype]);
+        *to++ = total<[](int64_t) { return SumAbsOp<T>(); }>(k.sum_abs[dtype]);
+    });
+    using Squares = SquaresOp<float>;
+    constexpr DType f32 = DType::Float32;
+    *to++ = total<[](int64_t n) { return MeanOf<SumOp<float>>{{}, static_cast<double>(n)}; }>(
+        k.mean[f32]);
+    *to++ = total<[](int64_t) { return Squares(); }>(k.sum_squares[f32]);
+    *to++ = total<[](int64_t n) { return Squares{{}, static_cast<double>(n), false}; }>(
+        k.mean_squares[f32]);
+    *to++ = total<[](int64_t) { return Squares{{}, 1, true}; }>(k.norm2[f32]);
+}
+
 }  // namespace
 
 void fill(kernels::ReduceKernels& k) {
     k = {};
     const auto set = [&]<class T>(DType dtype) {
-        k.sum[dtype] = reduce<SumOp<T>>;
+        k.sum[dtype] = add_up<T>;
         k.prod[dtype] = reduce<ProdOp<T>>;
-        k.amax[dtype] = reduce<MaxOp<T>>;
-        k.amin[dtype] = reduce<MinOp<T>>;
-        k.any[dtype] = reduce<AnyOp<T>>;
-        k.all[dtype] = reduce<AllOp<T>>;
+        k.amax[dtype] = extreme<T, true>;
+        k.amin[dtype] = extreme<T, false>;
+        k.any[dtype] = truth<T, false>;
+        k.all[dtype] = truth<T, true>;
         k.count_nonzero[dtype] = reduce<CountOp<T>>;
     };
     kernels::each_type<uint8_t, int32_t, int64_t, float, double>(set);
@@ -347,6 +414,7 @@ void fill(kernels::ReduceKernels& k) {
         k.logsumexp[dtype] = logsumexp<T>;
         k.spread[dtype] = spread<T>;
     });
+    fill_totals(k);
     fill_arg_reduce(k);
     fill_extreme_backward(k);
     fill_scan(k);

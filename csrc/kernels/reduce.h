@@ -16,6 +16,15 @@ namespace tapegrad::kernels {
 
 using ReduceFn = void (*)(const void* x, void* out, int64_t outer, int64_t n, int64_t inner);
 
+// A sum over all of an array in two parts, for a caller that has its blocks in the cache one by one: each but
+// the last of kTotalBlock elements. The same bits as `whole`.
+inline constexpr int64_t kTotalBlock = 4096;
+struct TotalKernel {
+    ReduceFn whole;
+    void (*block)(const void* x, int64_t n, double* partial);
+    void (*finish)(double* partials, int64_t n, void* out);
+};
+
 // `values` ([outer, inner], dtype of x) may be null. n must not be 0.
 using ArgReduceFn = void (*)(const void* x, void* values, int64_t* indices, int64_t outer,
                              int64_t n, int64_t inner);
@@ -73,6 +82,14 @@ struct ReduceKernels {
     DTypeTable<ReduceFn> cumsum;
     DTypeTable<ReduceFn> reverse_cumsum;  // sum of the element and all after it
     DTypeTable<ReduceFn> cumprod;
+
+    TotalKernel totals[10];
+    // Null where a reduction needs its data at once.
+    const TotalKernel* total_of(ReduceFn whole) const {
+        for (const TotalKernel& total : totals)
+            if (total.whole == whole) return &total;
+        return nullptr;
+    }
 };
 
 }  // namespace tapegrad::kernels

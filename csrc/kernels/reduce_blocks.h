@@ -8,16 +8,13 @@
 #include <type_traits>
 
 #include "core/parallel.h"
+#include "kernels/reduce.h"
 #include "simd/math.h"
 #include "simd/pack.h"
 
-namespace tapegrad::kernels {
-struct ReduceKernels;
-}
-
 namespace tapegrad::TAPEGRAD_ISA {
 
-inline constexpr int64_t kRowBlock = 4096;   // elements of a row that make one partial result
+inline constexpr int64_t kRowBlock = kernels::kTotalBlock;  // of a row: one partial result
 inline constexpr int64_t kFusedRow = 32768;  // a row up to here stays in the cache between passes
 inline constexpr int64_t kColRows = 128;     // rows of a column block
 inline constexpr int64_t kColStrip = 512;    // columns that are accumulated at a time

@@ -29,11 +29,7 @@ template <class F> Tensors call(const F& f, const Tensors& inputs, const Tensors
 template <class F> Tensors results_like(const F& f, const Tensors& inputs) {
     Tensors results;
     {
-        MemoryWatch* const watch = std::exchange(memory_watch, nullptr);
-        struct Again {
-            MemoryWatch* watch;
-            ~Again() { memory_watch = watch; }
-        } again{watch};
+        const replay::Unrecorded scope;
         const GradMode off(false);
         results = call(f, inputs, {});
         for (Tensor& x : results)

@@ -1,8 +1,10 @@
 #include "ops/reduced.h"
 
 #include "core/checked.h"
+#include "kernels/table.h"
 #include "ops/copy.h"
 #include "ops/reshape.h"
+#include "replay/elementwise.h"
 #include "replay/recorder.h"
 
 namespace tapegrad {
@@ -53,10 +55,31 @@ ReductionPlan::ReductionPlan(const Tensor& x, const Dims& given, bool keepdim) {
     data = contiguous_values(alias(x, sizes, strides, 0));
 }
 
+namespace {
+
+// As a step that may join those that compute the data.
+bool record_total(kernels::ReduceFn kernel, const ReductionPlan& plan, const Tensor& out) {
+    const kernels::TotalKernel* total = kernel_table().reduce.total_of(kernel);
+    if (!total || plan.extents.outer != 1 || plan.extents.inner != 1) return false;
+    static_assert(replay::TotalStep::kBlock == kernels::kTotalBlock);
+    replay::TotalStep step;
+    step.kernel = {total->whole, total->block, total->finish};
+    step.n = plan.extents.n;
+    step.bytes = plan.data.item_size();
+    step.in = plan.data.data();
+    step.out = out.data();
+    replay::recorder()->run_and_add(step);
+    return true;
+}
+
+}  // namespace
+
 Tensor ReductionPlan::run(const kernels::DTypeTable<kernels::ReduceFn>& kernels, const char* name,
                           DType dtype) const {
     const kernels::ReduceFn kernel = kernels.require(data.dtype(), name);
     Tensor out = empty(result_sizes, dtype);
+    if (is_replay_recorded() && record_total(kernel, *this, out)) [[unlikely]]
+        return out;
     launch(kernel, data.data(), out.data(), extents.outer, extents.n, extents.inner);
     return out;
 }

@@ -257,7 +257,18 @@ PyObject* compiled_facts(PyObject* self, PyObject*) {
     });
 }
 
+PyObject* compiled_explain(PyObject* self, PyObject*) {
+    return guarded([&] {
+        return py::module_::import("tapegrad.compiler")
+            .attr("explain")(py::handle(self))
+            .release()
+            .ptr();
+    });
+}
+
 PyMethodDef methods[] = {
+    {"explain", compiled_explain, METH_NOARGS,
+     "What has been recorded, as tapegrad.compiler.explain() describes it."},
     {"_facts", compiled_facts, METH_NOARGS, nullptr},
     {"_reset", compiled_reset, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
@@ -325,12 +336,8 @@ Tensor replayed_numbers(py::object function, const py::dict& options, int64_t co
 
 // function(*args), without its being recorded.
 py::object run_unrecorded(const py::object& function, const py::args& args) {
-    MemoryWatch* const watch = std::exchange(memory_watch, nullptr);
-    const auto result =
-        py::reinterpret_steal<py::object>(PyObject_Call(function.ptr(), args.ptr(), nullptr));
-    memory_watch = watch;
-    if (!result) throw py::error_already_set();
-    return result;
+    const replay::Unrecorded scope;
+    return function(*args);
 }
 
 void watch_dict(const py::dict& dict, const py::args& free_keys) {

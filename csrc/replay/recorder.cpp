@@ -7,11 +7,18 @@ namespace tapegrad::replay {
 
 std::string (*current_place)() = nullptr;
 
-Recorder::Recorder() : before_(std::exchange(memory_watch, this)) {}
-Recorder::~Recorder() { memory_watch = before_; }
+constinit thread_local Recorder* active_recorder = nullptr;
 
-RegionId Recorder::add_region(const char* data, size_t bytes, bool fresh) {
-    // What was at this address is gone.
+Recorder::Recorder()
+    : watch_before_(std::exchange(memory_watch, this)),
+      recorder_before_(std::exchange(active_recorder, this)) {}
+Recorder::~Recorder() {
+    memory_watch = watch_before_;
+    active_recorder = recorder_before_;
+}
+
+// What was at these addresses is gone.
+void Recorder::forget(const char* data, size_t bytes) {
     const char* end = data + std::max<size_t>(bytes, 1);
     auto at = by_address_.upper_bound(data);
     if (at != by_address_.begin()) {
@@ -21,13 +28,20 @@ RegionId Recorder::add_region(const char* data, size_t bytes, bool fresh) {
             by_address_.erase(previous);
     }
     while (at != by_address_.end() && at->first < end) at = by_address_.erase(at);
+}
+
+RegionId Recorder::add_region(const char* data, size_t bytes, bool fresh) {
+    forget(data, bytes);
     const auto region = static_cast<RegionId>(memory_.size());
     memory_.push_back({{bytes, !fresh, false, !fresh, 0}, data, fresh});
     by_address_[data] = region;
     return region;
 }
 
-void Recorder::taken(const char* data, size_t bytes) { add_region(data, bytes, true); }
+void Recorder::taken(const char* data, size_t bytes) {
+    if (active_recorder == this) add_region(data, bytes, true);
+    else forget(data, bytes);
+}
 
 void Recorder::given_back(const char* data) noexcept {
     const auto found = by_address_.find(data);
@@ -114,7 +128,7 @@ const std::optional<std::string>& Recorder::refusal() {
 void Recorder::run_and_add(Step& step) {
     const std::vector<Use> uses = uses_of(step);
     {
-        const Pause pause(*this);
+        const Unrecorded inside;
         step.run();
     }
     add(step.clone(), uses);

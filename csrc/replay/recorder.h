@@ -94,15 +94,6 @@ public:
     void given_back(const char* data) noexcept override;
 
 private:
-    // What a step does inside is part of it.
-    class Pause {
-    public:
-        explicit Pause(Recorder& recorder) : recorder_(recorder) { memory_watch = nullptr; }
-        ~Pause() { memory_watch = &recorder_; }
-
-    private:
-        Recorder& recorder_;
-    };
     struct Memory {
         Region region;
         const char* data;
@@ -113,8 +104,10 @@ private:
     std::vector<Use> uses_of(Step& step);
     void add(std::unique_ptr<Step> step, const std::vector<Use>& uses);
     RegionId add_region(const char* data, size_t bytes, bool fresh);
+    void forget(const char* data, size_t bytes);
 
-    MemoryWatch* const before_;
+    MemoryWatch* const watch_before_;
+    Recorder* const recorder_before_;
     Program program_;
     std::vector<Memory> memory_;
     std::map<const char*, RegionId> by_address_;
@@ -127,7 +120,20 @@ private:
 };
 
 // The one at work on this thread, or null.
-inline Recorder* recorder() noexcept { return static_cast<Recorder*>(memory_watch); }
+extern constinit thread_local Recorder* active_recorder __attribute__((tls_model("initial-exec")));
+inline Recorder* recorder() noexcept { return active_recorder; }
+
+// A scope in which nothing is recorded: what a step does inside is part of it. The recorder goes on to watch
+// memory, for what is taken there may lie where something of the program was.
+class Unrecorded {
+public:
+    Unrecorded() : recorder_(std::exchange(active_recorder, nullptr)) {}
+    ~Unrecorded() { active_recorder = recorder_; }
+    Unrecorded(const Unrecorded&) = delete;
+
+private:
+    Recorder* const recorder_;
+};
 
 // Names what the steps of a scope are of, while something is recorded.
 class Doing {
@@ -175,7 +181,7 @@ template <class F, class R, class... P> void (*parameters_of(R (F::*)(P...) cons
 
 template <class F, class... Arguments>
 [[gnu::always_inline]] inline void launch(const F& f, const Arguments&... arguments) {
-    if (memory_watch) [[unlikely]] {
+    if (replay::active_recorder) [[unlikely]] {
         if constexpr (std::is_pointer_v<F>)
             replay::record_as(replay::parameters_of(f), f, arguments...);
         else replay::record_as(replay::parameters_of(&F::operator()), f, arguments...);
@@ -193,13 +199,13 @@ template <class F> struct WithEffects : F {
 template <class F> WithEffects<F> drawing(F f) { return WithEffects<F>(std::move(f)); }
 template <class F> WithEffects<F> checking(F f) { return WithEffects<F>(std::move(f)); }
 
-inline bool is_replay_recorded() noexcept { return memory_watch != nullptr; }
+inline bool is_replay_recorded() noexcept { return replay::active_recorder != nullptr; }
 
 // To be called where values decide about something else than values.
 inline constexpr auto kShapeOfValues = "a shape that depends on values";
 inline void refuse_replay(const char* reason) {
-    if (memory_watch) [[unlikely]]
-        replay::recorder()->refuse(reason);
+    if (replay::active_recorder) [[unlikely]]
+        replay::active_recorder->refuse(reason);
 }
 
 }  // namespace tapegrad

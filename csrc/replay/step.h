@@ -61,6 +61,7 @@ template <class T> void visit_pointers(PointerVisitor& visitor, T& argument) {
 }
 
 class ElementwiseStep;
+class TotalStep;
 
 class Step {
 public:
@@ -71,6 +72,7 @@ public:
     // Whether it does more than to write memory that it points to: such a step is never left out.
     virtual bool has_effects() const { return false; }
     virtual const ElementwiseStep* as_elementwise() const { return nullptr; }
+    virtual const TotalStep* as_total() const { return nullptr; }
 };
 
 template <class F, class... Arguments> class Launch final : public Step {

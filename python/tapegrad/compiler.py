@@ -159,6 +159,8 @@ class OptimizedModule(Module):
         try:
             return super().__getattr__(name)
         except AttributeError:
+            if name == "explain" and not hasattr(self._orig_mod, name):
+                return functools.partial(explain, self)
             return getattr(self._orig_mod, name)
 
     def train(self, mode: bool = True) -> OptimizedModule:
@@ -171,8 +173,15 @@ class OptimizedModule(Module):
         return OptimizedModule, (self._orig_mod,)
 
 
+class _Report(str):
+    """A text that an interactive session shows as it is."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
 def explain(compiled: Any) -> str:
-    """Describe what a compiled function has recorded.
+    """Describe what a compiled function has recorded; ``compiled.explain()`` is the same.
 
     Args:
         compiled: what :func:`compile` gave.
@@ -186,7 +195,7 @@ def explain(compiled: Any) -> str:
         >>> import tapegrad
         >>> f = tapegrad.compile(lambda x: x.exp() + 1)
         >>> _ = f(tapegrad.ones(2))
-        >>> print(tapegrad.compiler.explain(f))
+        >>> f.explain()
         <lambda>: 1 recording, 0 replays, 0 calls as it is
         last recording: the first call
         [0] 2 kernels (2 recorded), 64 bytes (64 without sharing), 1 guard
@@ -217,7 +226,7 @@ def explain(compiled: Any) -> str:
             lines += [f"    {label}" for label in variant["kernels"]]
         else:
             lines.append(f"[{place}] runs as it is: {variant['reason'] or 'not settled yet'}")
-    return "\n".join(lines)
+    return _Report("\n".join(lines))
 
 
 def disable(fn: Any = None, recursive: bool = True, *, reason: str | None = None) -> Any:

@@ -84,6 +84,7 @@ class Network(BaseEstimator):
 
     _checks: dict[str, Any] = {}  # noqa: RUF012  further arguments of validate_data
     _plain = True  # whether the module's outputs have two dimensions as they are
+    _replays = False  # whether the module is made here, so that nobody has hooks on it
     _best_state: dict[str, Any] | None = None  # of the module, at the best validation score
 
     # ------------------------------------------------------------------ what subclasses say

@@ -64,6 +64,7 @@ class Solver:
         self.schedule = schedule
         self.penalised: list[Tensor] = optimizer.param_groups[0]["params"]
         self._flat: list[Tensor] = []
+        self._strength = 0.0  # of the penalty on the mean loss of the batch
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_flat": []}  # aliases, which a copy would not be
@@ -77,27 +78,31 @@ class Solver:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
 
-    def penalty(self) -> float:
-        """What the weights add to the loss, times the weight of the batch."""
+    def squares(self) -> list[Tensor]:
+        """Sums of squares of the weights that are penalised."""
         if self.alpha == 0:
-            return 0.0
+            return []
         if not self._flat:
             self._flat = [p.detach().view(-1) for p in self.penalised]
-        squares = 0.0
-        for w in self._flat:
-            squares += w.dot(w).item()
-        return 0.5 * self.alpha * squares
+        return [w.dot(w) for w in self._flat]
 
-    def step(self, total: float) -> None:
-        """Move the parameters along the gradients of a batch of this weight."""
+    def penalty(self, squares: list[Tensor]) -> float:
+        """What weights with these sums add to the loss, times the weight of the batch."""
+        return 0.5 * self.alpha * sum(each.item() for each in squares)
+
+    def prepare(self, total: float) -> None:
+        """Say what a batch weighs, before its step."""
         if self.alpha != 0:
-            strength = self.alpha / total
+            self._strength = self.alpha / total
             if self.decays:
-                self.optimizer.param_groups[0]["weight_decay"] = strength
-            else:
-                for p in self.penalised:
-                    if p.grad is not None:
-                        p.grad.add_(p.detach(), alpha=strength)
+                self.optimizer.param_groups[0]["weight_decay"] = self._strength
+
+    def step(self) -> None:
+        """Move the parameters along the gradients of a batch."""
+        if self.alpha != 0 and not self.decays:
+            for p in self.penalised:
+                if p.grad is not None:
+                    p.grad.add_(p.detach(), alpha=self._strength)
         self.optimizer.step()
         self.optimizer.zero_grad()
 

@@ -79,6 +79,8 @@ def _lies_in(array: Array, tensor: Tensor) -> bool:
 class _MLP(Network):
     """Layers of a multi-layer perceptron, whose weights `coefs_` and `intercepts_` share."""
 
+    _replays = True
+
     def _draws(self) -> bool:
         # Where scikit-learn draws nothing more, neither do we: the same seed gives its batches.
         return bool(self.dropout) or self.activation not in _PLAIN_ACTIVATIONS
