@@ -525,8 +525,8 @@ def test_state_of_an_optimizer_made_while_recording(count: int) -> None:
 @pytest.mark.parametrize("clears", ["at the end", "outside"])
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_the_recording_that_made_the_state_is_replayed(name: str, clears: str) -> None:
-    # Gradients are never there when a step begins: what the first step has recorded is replayed, whose state
-    # may lie where something of the recording had been.
+    # Gradients are never there when a step begins: what the first step has recorded is replayed,
+    # whose state may lie where something of the recording had been.
     def trained(compiled: bool) -> Any:
         tg.manual_seed(0)
         model = nn.Sequential(nn.Linear(4, 10), nn.ReLU(), nn.Linear(10, 3))
