@@ -2,6 +2,7 @@
 
 #include "core/checked.h"
 #include "ops/copy.h"
+#include "ops/reductions.h"
 #include "ops/reshape.h"
 #include "replay/recorder.h"
 
@@ -68,5 +69,7 @@ Tensor restore_dims(const Tensor& t, const Dims& sizes, DimSet dims) {
         if (dims.contains(d)) restored[d] = 1;
     return reshape(t, restored);
 }
+
+Tensor Reduced::leaving(const Tensor& products) const { return sum(products, Dims(dim), keepdim); }
 
 }  // namespace tapegrad

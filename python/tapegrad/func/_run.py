@@ -30,8 +30,8 @@ from ._levels import (
 __all__ = [
     "Argnums",
     "Func",
+    "Linearized",
     "Run",
-    "Transposed",
     "batched_gradients",
     "chosen_arguments",
     "depth",
@@ -276,16 +276,19 @@ def parted(result: Any, has_aux: bool, name: str) -> tuple[Any, Any]:
     return result
 
 
-class Transposed:
-    """``u^T J``, recorded as a function of ``u``: its derivative by ``u`` is ``J``."""
+class Linearized:
+    """What was recorded from the arguments of a run to outputs, as a linear function."""
 
     def __init__(self, run: Run, outputs: list[Tensor]) -> None:
-        self.run, self.outputs = run, outputs
-        with suspended(), enable_grad():
-            self.u = [_C.zeros_like(y, requires_grad=True) for y in outputs]
-            for u in self.u:
-                u._of_transform = True  # type: ignore[attr-defined]
-        self.pulled = _pull(outputs, run.values, self.u, True, True)
+        self.outputs = outputs
+        with suspended():
+            self.graph = _C._Linearization(tuple(outputs), tuple(run.values))
 
-    def push(self, tangents: list[Tensor], keep: bool, record: bool) -> list[Tensor]:
-        return _pull(self.pulled, self.u, tangents, keep, record)
+    def push(self, tangents: Sequence[Tensor | None], record: bool) -> list[Tensor]:
+        """The tangents of the outputs, with zeros where nothing arrives; None stands for zeros."""
+        with suspended():
+            found = self.graph.push(tuple(tangents), record)
+            return [
+                _C.zeros_like(y, requires_grad=False) if t is None else t
+                for t, y in zip(found, self.outputs, strict=True)
+            ]
