@@ -221,6 +221,23 @@ def test_second_order(op):
         )
 
 
+@pytest.mark.filterwarnings("ignore")  # of what is not replayed
+@pytest.mark.parametrize("op", DIFFERENTIABLE, ids=lambda op: op.name)
+def test_replayed(op):
+    """Compiled, forward mode gives the same bits for whatever tangents come."""
+    for call, leaves, tangents in of_operator(op, 2):
+        count = len(leaves)
+
+        def forward(*given, call=call, count=count):
+            return tg.func.jvp(call, given[:count], given[count:])[1]
+
+        replayed = tg.compile(forward)
+        for factor in (1.0, -2.0, 0.5, 3.0):
+            given = [*leaves, *(t * factor for t in tangents)]
+            for a, b in zip(replayed(*given), forward(*given), strict=True):
+                assert a.tolist() == b.tolist()
+
+
 def test_one_pass_through_a_long_chain():
     """Neither the stack nor the time is that of a square, whatever way the operators take."""
     x, v = tensor([0.1, 0.2]), tensor([1.0, 0.0])
@@ -284,6 +301,15 @@ def test_linear_functions_are_evaluated_often(lib):
     for v in (lib.ones(3), lib.tensor([1.0, 0.0, -1.0]), lib.zeros(3)):
         want = lib.func.jvp(lambda x: lib.softmax(x, 0).log().cumsum(0), (x,), (v,))[1]
         assert push(v).tolist() == pytest.approx(want.tolist(), abs=1e-6)
+
+
+@both
+def test_linear_functions_outlive_the_graph(lib):
+    w, x = lib.tensor([1.0, 2.0], requires_grad=True), lib.tensor([0.5, -1.0])
+    out, push = lib.func.linearize(lambda x: (w * x).exp(), x)
+    before = push(lib.ones(2)).tolist()
+    out.sum().backward()
+    assert push(lib.ones(2)).tolist() == before
 
 
 def test_hooks_are_of_gradients_alone():

@@ -3,6 +3,7 @@
 #include <system_error>
 #include <thread>
 
+#include "autograd/accumulate_grad.h"
 #include "autograd/anomaly.h"
 #include "autograd/cuts.h"
 #include "autograd/engine.h"
@@ -212,6 +213,20 @@ std::vector<Edge> edges_of(const py::tuple& tensors) {
     return edges;
 }
 
+// The leaves that the graphs of tensors lead to.
+py::list leaves_of(const py::tuple& tensors) {
+    const std::vector<Edge> edges = edges_of(tensors);
+    std::vector<Node*> roots;
+    for (const Edge& edge : edges) roots.push_back(edge.node.get());
+    py::list found;
+    each_node(std::move(roots), [&](const Node& node) {
+        if (const auto* leaf = dynamic_cast<const AccumulateGrad*>(&node))
+            found.append(py::cast(leaf->variable()));
+        return true;
+    });
+    return found;
+}
+
 py::tuple push(const Linearization& linear, const py::tuple& given, bool record) {
     std::vector<Tensor> tangents;
     for (const py::handle tangent : given)
@@ -377,6 +392,7 @@ void bind_autograd(py::module_& m) {
         if (!roots.empty()) note_pass(roots[0].ptr(), accumulate);
         return run(roots, grads, keep_graph, create_graph, inputs, allow_unreachable, accumulate);
     });
+    m.def("_leaves", leaves_of);
     py::class_<Linearization>(m, "_Linearization")
         .def(py::init([](const py::tuple& outputs, const py::tuple& inputs) {
             return Linearization(edges_of(outputs), edges_of(inputs));

@@ -15,6 +15,7 @@ from ._run import (
     Func,
     Linearized,
     Run,
+    Transposed,
     chosen_arguments,
     depth,
     parted,
@@ -305,7 +306,9 @@ def linearize(func: Func, *primals: Any) -> tuple[Any, Func]:
     require_floats(leaves, "linearize", "the primals")
     run = Run(leaves)
     out_leaves, out_spec = _pytree.tree_flatten(run.call(func, *spec.unflatten(run.aliases)))
-    linear = Linearized(run, run.outputs(out_leaves, "linearize"))
+    outputs = run.outputs(out_leaves, "linearize")
+    is_shared = run.recorded and depth.count == 0  # the caller may go back through the results
+    linear = Transposed(run, outputs) if is_shared else Linearized(run, outputs)
 
     def jvp_fn(*tangents: Any) -> Any:
         """The derivative in the direction of the tangents."""
