@@ -19,9 +19,6 @@ thread_local NodeTimer* node_timer __attribute__((tls_model("initial-exec"))) = 
 
 void (*run_on_new_thread)(void (*f)(void* context), void* context) = nullptr;
 
-namespace {
-
-// into += grad, in place where nobody else can see it. Both are defined.
 [[gnu::noinline]] void add_gradient(Tensor& into, Tensor grad) {
     const replay::Doing doing("sum of gradients");
     if (grad_enabled() && (into.requires_grad() || grad.requires_grad())) {
@@ -40,6 +37,8 @@ namespace {
     GradMode off(false);
     into = tape_operations.add(into, grad);
 }
+
+namespace {
 
 uint64_t run_counter = 0;
 // The run that keeps its marks inside the nodes. Runs that start while it is active (from hooks, or on
@@ -142,6 +141,8 @@ private:
         return progress;
     }
 
+    bool is_beyond(const Node& node) const { return node.sequence < options_.first_sequence; }
+
     // Counts how many gradients each node will receive.
     void prepare() {
         SmallVector<Node*, 16> stack;
@@ -153,7 +154,7 @@ private:
                 Node* node = stack.pop_back();
                 for (const Edge& edge : node->edges) {
                     Node* next = edge.node.get();
-                    if (!next) continue;
+                    if (!next || is_beyond(*next)) continue;
                     if (!reached(next)) {
                         reach(next);
                         stack.push_back(next);
@@ -187,7 +188,7 @@ private:
                 Node* node = visit.node;
                 if (visit.next < node->edges.size()) {
                     Node* next = node->edges[visit.next++].node.get();
-                    if (next && !seen.contains(next)) {
+                    if (next && !is_beyond(*next) && !seen.contains(next)) {
                         seen[next] = true;
                         stack.push_back({next, 0});
                     }
@@ -370,7 +371,8 @@ private:
         uint64_t mask = 0;
         for (size_t i = 0; i < node.edges.size() && i < 64; ++i) {
             Node* next = node.edges[i].node.get();
-            if (next && !progress_of(next).needed && !is_input(node.edges[i]))
+            if (!next) continue;
+            if (is_beyond(*next) || (!progress_of(next).needed && !is_input(node.edges[i])))
                 mask |= uint64_t{1} << i;
         }
         return mask;
@@ -441,6 +443,10 @@ private:
             Tensor& grad = gradients[i];
             if (!edge.node || (unwanted_ && i < 64 && unwanted_ >> i & 1)) grad.reset();
             if (!edge.node) continue;
+            if (is_beyond(*edge.node)) [[unlikely]] {
+                grad.reset();
+                continue;
+            }
             Node::Progress& progress = progress_of(edge.node.get());
             if (grad.defined()) {
                 if (!is_fit(grad, edge.node->results[edge.nr])) make_fit(node, i, grad);
@@ -518,6 +524,7 @@ void note_backward(std::span<const Edge> roots, const TensorList& grads,
     std::vector<Node*> nodes;
     for (const Edge& root : roots) nodes.push_back(root.node.get());
     each_node(std::move(nodes), [&](Node& node) {
+        if (node.sequence < options.first_sequence) return false;
         if (const char* reason = replay_obstacle(node, recorder.first_sequence))
             recorder.refuse(reason);
         return true;

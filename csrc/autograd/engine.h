@@ -13,12 +13,16 @@ struct BackwardOptions {
     bool keep_graph = false;
     bool create_graph = false;
     bool accumulate = true;  // into .grad of leaves; otherwise gradients of `inputs` are returned
+    uint64_t first_sequence = 0;  // nodes that were made earlier lead to no input
 };
 
 // Runs from roots with their gradients. With inputs, only what leads to them is computed; unless
 // accumulate is set, their gradients are returned in order (undefined where nothing arrived).
 TensorList run_backward(std::span<const Edge> roots, TensorList grads, std::span<const Edge> inputs,
                         const BackwardOptions& options);
+
+// into += grad, in place where nobody else can see it. Both are defined.
+void add_gradient(Tensor& into, Tensor grad);
 
 // Calls f(context) on a new thread, whose stack is empty, and waits for it; the bindings provide it.
 extern void (*run_on_new_thread)(void (*f)(void* context), void* context);

@@ -73,6 +73,10 @@ public:
     // grads has the gradient of each result (undefined: zero). Fills in the gradient of each input whose
     // edge is valid; undefined again means zero. grads may be moved from.
     virtual void backward(GradList& grads, TensorList& inputs) = 0;
+    // The other direction: from the tangents of the inputs (undefined: zero), which may be moved from, to those
+    // of the results, as many as there are. Without a rule of its own it differentiates backward() by the
+    // gradient that that takes.
+    virtual void forward(TensorList& tangents, GradList& of_results);
     // For a large gradient of the only result that is not recorded: adds the operations to a program instead
     // of doing them, if they are element-wise and all operands lie in memory as the gradient does. Adds
     // nothing where it returns false.

@@ -142,6 +142,9 @@ struct TapeOperations {
     Tensor (*cast)(const Tensor&, DType dtype);
     Tensor (*clone_like)(const Tensor& grad, const Tensor& variable);
     Tensor (*ones_like)(const Tensor&);
+    Tensor (*full)(const Dims& sizes, const Scalar& value, DType dtype);
+    Tensor (*expand)(const Tensor&, const Dims& sizes);
+    Tensor (*sum_of_products)(const Tensor&, const Tensor&);
     bool (*has_nan)(const Tensor&);
     // The node of a base that was written through a view: node is that of the writing.
     Ref<Node> (*copy_slices)(const Tensor& base, const Tensor& view, const Ref<Node>& node);

@@ -158,6 +158,7 @@ Tensor prelu(const Tensor& x, const Tensor& weight) {
 namespace {
 
 struct RreluWithNoise {
+    static constexpr bool is_symmetric = true;
     static constexpr std::array arguments{"self", "noise"};
     double lower, upper;
     bool training, in_place = false;
@@ -228,6 +229,11 @@ struct Glu {
     static constexpr auto node = "GluBackward0";
     int64_t dim;
     auto backward(auto g, auto x, auto) const { return glu_gradient(g, x, dim); }
+    auto forward(auto t, auto x, auto) const {
+        const Halves halves(x, dim), moved(t, dim);
+        const Tensor s = logistic(halves.gate);
+        return moved.value * s + moved.gate * (halves.value * (s * logistic(-halves.gate)));
+    }
     void parameters(auto show) const { show("dim", dim); }
 };
 

@@ -259,6 +259,7 @@ struct Rot90 {
     int64_t k;
     Dims dims;
     auto backward(auto g, auto, auto) const { return rot90(g, -k, dims); }
+    auto forward(auto t, auto, auto) const { return rot90(t, k, dims); }
     void parameters(auto show) const { show("k", k, "dims", dims); }
 };
 

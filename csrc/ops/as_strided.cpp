@@ -207,6 +207,18 @@ public:
         if (wants(0)) inputs[0] = std::move(result);
         for (size_t i = 1; i < slice_inputs.size(); ++i) inputs[i] = std::move(slice_inputs[i]);
     }
+    void forward(TensorList& tangents, GradList& of_results) override {
+        Tensor result = zeros_with_layout(base_.sizes, base_.strides, results[0].dtype);
+        if (tangents[0].defined()) copy_(result, tangents[0]);
+        const Tensor window =
+            as_strided(result, view_.sizes, view_.strides, view_.offset - base_.offset);
+        if (tangents[0].defined()) tangents[0] = contiguous_clone(window);
+        GradList slice(1);
+        node_->forward(tangents, slice);
+        if (slice[0].defined()) copy_(window, slice[0]);
+        else zero_(window);
+        of_results[0] = std::move(result);
+    }
 
 private:
     const Geometry base_, view_;

@@ -109,6 +109,7 @@ struct AxisMap {
     bool transposed;
     const char* node() const { return name; }
     auto backward(auto g, auto, auto) const { return axes(g, matrices, name, !transposed); }
+    auto forward(auto t, auto, auto) const { return axes(t, matrices, name, transposed); }
 };
 
 Tensor axes(const Tensor& x, const AxisMatrices& matrices, const char* node, bool transposed) {

@@ -89,6 +89,13 @@ struct Cholesky {
     auto backward(auto g, auto, auto l) const {
         return upper ? of_lower(mT(g), mT(l)) : of_lower(g, l);
     }
+    auto forward(auto t, auto, auto y) const {
+        const Tensor l = upper ? mT(y) : y;
+        const Tensor half = solve_triangular(l, t, false, true, false);
+        const Tensor m = solve_triangular(mT(l), half, true, false, false);
+        const Tensor slope = matmul(l, (tril(m, 0) + tril(mT(m), -1)) * 0.5);
+        return upper ? mT(slope) : slope;
+    }
     void parameters(auto show) const { show("upper", upper); }
 };
 
@@ -141,6 +148,13 @@ namespace {
 TAPEGRAD_WORD(cholesky_solve)
 
 // With x = (L L^T)^-1 b, and s = (L L^T)^-1 g: the gradient of L L^T is -(s x^T), of which both halves reach L.
+// How the matrix of a factor moves with it.
+Tensor moved_product(const Tensor& t, const Tensor& factor, bool upper) {
+    const Tensor half =
+        upper ? matmul(mT(triu(t, 0)), triu(factor, 0)) : matmul(tril(t, 0), mT(tril(factor, 0)));
+    return half + mT(half);
+}
+
 struct CholeskySolve {
     static constexpr auto node = "CholeskySolveBackward0";
     static constexpr std::array arguments{"self", "input2"};
@@ -160,6 +174,13 @@ struct CholeskySolve {
     auto backward(auto g, auto, auto factor, auto x) const {
         return gradients([=, this] { return cholesky_solve(g, factor, upper); },
                          [=, this] { return of_factor(g, factor, x, upper); });
+    }
+    auto forward(auto, auto factor, auto x) const {
+        return tangents([=, this](auto t) { return cholesky_solve(t, factor, upper); },
+                        [=, this](auto t) {
+                            const Tensor moved = moved_product(t, factor, upper);
+                            return -cholesky_solve(matmul(moved, x), factor, upper);
+                        });
     }
     void parameters(auto show) const { show("upper", upper); }
 };
@@ -209,6 +230,9 @@ struct CholeskyInverse {
         return g | factor | y;
     }
     auto backward(auto g, auto factor, auto y) const { return of_factor(g, factor, y, upper); }
+    auto forward(auto t, auto factor, auto y) const {
+        return -matmul(y, matmul(moved_product(t, factor, upper), y));
+    }
     void parameters(auto show) const { show("upper", upper); }
 };
 

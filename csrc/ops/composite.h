@@ -50,29 +50,60 @@ public:
         bool any = false;
         for (size_t i = 0; i < kArguments; ++i) any |= wanted[i] = wants(i);
         if (!any) return;
-        Arguments x;
-        for (size_t i = 0; i < kArguments; ++i) x[i] = saved_[i].unpack(*this);
-        Kept kept;
-        // Laid out as the kernels made them, also where hooks have packed them.
-        for (size_t i = 0; i < Op::kKept; ++i) kept[i] = values_or_none(kept_[i].unpack(*this));
+        const Arguments x = arguments();
+        const Kept kept = kept_values();
         if (grad_enabled()) differentiate(x, kept, grads, wanted, inputs);
         else op.backward(x, kept, grads, wanted, inputs);
+    }
+    void forward(TensorList& tangents, GradList& of_results) override {
+        std::array<bool, kArguments> moved;
+        std::vector<Tensor> given;
+        for (size_t i = 0; i < kArguments; ++i)
+            if ((moved[i] = tangents[i].defined())) given.push_back(std::move(tangents[i]));
+        const auto [ends, values] = expression(arguments(), kept_values(), moved);
+        std::vector<Edge> outputs;
+        for (const Tensor& value : values) outputs.push_back(gradient_edge(value));
+        const Linearization linear(outputs, {ends.data(), ends.size()}, ends[0].node->sequence);
+        TensorList found = linear.push(given, grad_enabled());
+        for (size_t k = 0; k < found.size(); ++k) of_results[k] = std::move(found[k]);
     }
 
     const Op op;
 
 private:
-    void differentiate(const Arguments& given, const Kept& kept, const GradList& grads,
-                       const std::array<bool, kArguments>& wanted, TensorList& inputs) const {
-        // Names of their own, so that the run ends here and calls no hooks of what leads to them.
-        Arguments x = given;
-        SmallVector<Edge, kArguments> ends;
+    Arguments arguments() const {
+        Arguments x;
+        for (size_t i = 0; i < kArguments; ++i) x[i] = saved_[i].unpack(*this);
+        return x;
+    }
+    // Laid out as the kernels made them, also where hooks have packed them.
+    Kept kept_values() const {
+        Kept kept;
+        for (size_t i = 0; i < Op::kKept; ++i) kept[i] = values_or_none(kept_[i].unpack(*this));
+        return kept;
+    }
+    // The results as an expression in inputs that have names of their own where that is wanted, so that
+    // whatever runs through it ends there and calls no hooks of what leads to them.
+    struct Expression {
+        SmallVector<Edge, kArguments> ends;  // of the wanted inputs
+        TensorList values;
+    };
+    Expression expression(Arguments x, const Kept& kept,
+                          const std::array<bool, kArguments>& wanted) const {
+        const GradMode on(true);
+        Expression made;
         for (size_t i = 0; i < kArguments; ++i) {
             if (!wanted[i]) continue;
-            x[i] = recorded(alias(given[i]), Reshaped{"AliasBackward0"}, given[i]);
-            ends.push_back(gradient_edge(x[i]));
+            x[i] = recorded(alias(x[i]), Reshaped{"AliasBackward0"}, x[i]);
+            made.ends.push_back(gradient_edge(x[i]));
         }
-        const TensorList values = op.compose(x, kept);
+        made.values = op.compose(x, kept);
+        return made;
+    }
+
+    void differentiate(const Arguments& x, const Kept& kept, const GradList& grads,
+                       const std::array<bool, kArguments>& wanted, TensorList& inputs) const {
+        const auto [ends, values] = expression(x, kept, wanted);
         SmallVector<Edge, 3> roots;
         TensorList gradients;
         for (size_t k = 0; k < values.size(); ++k) {

@@ -9,6 +9,7 @@
 #include "ops/elementwise.h"
 #include "ops/pad.h"
 #include "ops/reductions.h"
+#include "ops/reshape.h"
 #include "ops/rule.h"
 #include "ops/views.h"
 
@@ -107,6 +108,10 @@ struct Convolve {
         return gradients([=, this] { return convolve_transposed(g, weight, x.sizes(), geometry); },
                          [=, this] { return convolve_weight(g, x, weight.sizes(), geometry); });
     }
+    auto forward(auto x, auto weight, auto y) const {
+        return tangents([=, this](auto t) { return convolve(t, weight, y.sizes(), geometry); },
+                        [=, this](auto t) { return convolve(x, t, y.sizes(), geometry); });
+    }
 };
 struct ConvolveTransposed {
     static constexpr auto node = "ConvolutionBackwardBackward0";
@@ -116,6 +121,11 @@ struct ConvolveTransposed {
         return gradients([=, this] { return convolve(g, weight, y.sizes(), geometry); },
                          [=, this] { return convolve_weight(y, g, weight.sizes(), geometry); });
     }
+    auto forward(auto x, auto weight, auto y) const {
+        return tangents(
+            [=, this](auto t) { return convolve_transposed(t, weight, y.sizes(), geometry); },
+            [=, this](auto t) { return convolve_transposed(x, t, y.sizes(), geometry); });
+    }
 };
 struct ConvolveWeight {
     static constexpr auto node = "ConvolutionBackwardBackward0";
@@ -124,6 +134,11 @@ struct ConvolveWeight {
     auto backward(auto g, auto y, auto x, auto) const {
         return gradients([=, this] { return convolve(x, g, y.sizes(), geometry); },
                          [=, this] { return convolve_transposed(y, g, x.sizes(), geometry); });
+    }
+    auto forward(auto x, auto other, auto y) const {
+        return tangents(
+            [=, this](auto t) { return convolve_weight(t, other, y.sizes(), geometry); },
+            [=, this](auto t) { return convolve_weight(x, t, y.sizes(), geometry); });
     }
 };
 
@@ -171,6 +186,19 @@ template <bool kTransposed> struct Convolution {
                 else return convolve_weight(g, x, weight.sizes(), geometry);
             },
             [=, this] { return sum(g, around_channels(geometry.stride.size() + 2)); });
+    }
+    auto forward(auto x, auto weight, auto, auto y) const {
+        const auto product = [=, this](const Tensor& a, const Tensor& b) {
+            if constexpr (kTransposed) return convolve_transposed(a, b, y.sizes(), geometry);
+            else return convolve(a, b, y.sizes(), geometry);
+        };
+        return tangents([=](auto t) { return product(t, weight); },
+                        [=](auto t) { return product(x, t); },
+                        [=, this](auto t) {
+                            Dims sizes(geometry.stride.size() + 1, 1);
+                            sizes[0] = -1;
+                            return reshape(t, sizes);
+                        });
     }
     void parameters(auto show) const {
         show("stride", geometry.stride, "padding", geometry.padding, "dilation", geometry.dilation,

@@ -142,11 +142,13 @@ namespace {
 
 // A copy, also to another type: the tape brings the gradient back to that of x.
 struct Copied : Named {
+    static constexpr bool is_symmetric = true;
     auto backward(auto g, auto, auto) const { return g; }
 };
 
 // Values written over a tensor: its own past has no influence any more.
 struct OverwrittenBy : Named {
+    static constexpr bool is_symmetric = true;
     static constexpr std::array arguments{"self", "src"};
     auto backward(auto g, auto, auto, auto) const {
         return gradients([=] { return zero_like(g); }, [=] { return g; });

@@ -214,6 +214,13 @@ struct Cdist {
         return gradients([=, this] { return sum(slopes(g, x1, x2, y), Dims{-2}); },
                          [=, this] { return -sum(slopes(g, x1, x2, y), Dims{-3}); });
     }
+    auto forward(auto x1, auto x2, auto y) const {
+        const auto along = [=, this](const Tensor& differences) {
+            return sum(slopes(full(y.sizes(), 1, y.dtype()), x1, x2, y) * differences, Dims{-1});
+        };
+        return tangents([=](auto t) { return along(unsqueeze(t, -2)); },
+                        [=](auto t) { return -along(unsqueeze(t, -3)); });
+    }
     static constexpr rules::Uses fused_needs() {
         return rules::Uses::argument(0) | rules::Uses::argument(1) | rules::Uses::result();
     }

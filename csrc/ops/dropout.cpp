@@ -11,6 +11,7 @@ namespace {
 TAPEGRAD_WORD(masked_scale)
 
 struct Dropout {
+    static constexpr bool is_symmetric = true;
     static constexpr auto node = "NativeDropoutBackward0";
     static constexpr std::array arguments{"self", "result1"};  // result1: the mask
     double p;

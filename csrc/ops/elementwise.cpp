@@ -28,6 +28,7 @@ namespace {
 
 // What is written does not depend on the operands any more.
 struct ComparedInPlace : Named {
+    static constexpr bool is_symmetric = true;
     static constexpr std::array arguments{"self", "other"};
     auto backward(auto g, auto, auto, auto) const {
         return gradients([=] { return zero_like(g); }, [=] { return zero_like(g); });
@@ -62,6 +63,7 @@ const Tensor& logical_not_(const Tensor& x) {
 namespace {
 
 struct Where {
+    static constexpr bool is_symmetric = true;
     static constexpr auto node = "WhereBackward0";
     static constexpr std::array arguments{"self", "other", "condition"};
     auto backward(auto g, auto, auto, auto condition, auto) const {

@@ -1,6 +1,7 @@
 #include "ops/elementwise.h"
 
 #include "autograd/block_program.h"
+#include "autograd/forward.h"
 #include "formulas/text.h"
 #include "formulas/uses.h"
 #include "kernels/table.h"
@@ -202,6 +203,10 @@ public:
         if (wants_rhs)
             inputs[1] = info.rhs.identity ? std::move(g)
                                           : fused(false, g, !(wants_lhs && info.lhs.identity));
+    }
+
+    void forward(TensorList& tangents, GradList& of_results) override {
+        forward_by_backward(*this, tangents, of_results);
     }
 
     bool append_backward(BlockProgram& program, const Tensor& g, TensorList& inputs) override {

@@ -1,6 +1,7 @@
 #include "ops/elementwise.h"
 
 #include "autograd/block_program.h"
+#include "autograd/forward.h"
 #include "formulas/text.h"
 #include "formulas/uses.h"
 #include "kernels/table.h"
@@ -126,6 +127,10 @@ public:
         kernels::run_elementwise(kernel, out, operands, info_.uses ? 2 : 1, g.item_size(),
                                  parameters_, info_.cost);
         inputs[0] = std::move(out);
+    }
+
+    void forward(TensorList& tangents, GradList& of_results) override {
+        forward_by_backward(*this, tangents, of_results);
     }
 
     bool append_backward(BlockProgram& program, const Tensor& g, TensorList& inputs) override {

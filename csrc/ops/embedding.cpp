@@ -41,6 +41,7 @@ struct Embedding {
     auto backward(auto g, auto weight, auto indices, auto) const {
         return given_back(g, indices, weight.sizes(), padding);
     }
+    auto forward(auto t, auto, auto indices, auto) const { return taken(t, indices, padding); }
     void parameters(auto show) const {
         show("padding_idx", padding.index, "scale_grad_by_freq", padding.scaled);
     }
@@ -50,6 +51,9 @@ struct EmbeddingDense {
     static constexpr std::array arguments{"grad_output", "indices"};
     Padding padding;
     auto backward(auto g, auto, auto indices, auto) const { return taken(g, indices, padding); }
+    auto forward(auto t, auto, auto indices, auto y) const {
+        return given_back(t, indices, y.sizes(), padding);
+    }
     void parameters(auto show) const { show("padding_idx", padding.index); }
 };
 

@@ -2,6 +2,7 @@
 
 #include "kernels/table.h"
 #include "ops/copy.h"
+#include "ops/gather.h"
 #include "ops/reduced.h"
 #include "ops/scatter.h"
 #include "ops/selected.h"
@@ -37,6 +38,12 @@ Tensor zeros_at_indices(const Dims& sizes, int64_t dim, const Tensor& indices, c
     if (keepdim) scatter_(out, dim, indices, g);
     else scatter_(out, dim, unsqueeze(indices, dim), unsqueeze(g, dim));
     return out;
+}
+
+Tensor at_indices(const Tensor& x, int64_t dim, const Tensor& indices, bool keepdim) {
+    if (x.dim() == 0) return x;
+    if (keepdim) return gather(x, dim, indices);
+    return squeeze(gather(x, dim, unsqueeze(indices, dim)), {dim});
 }
 
 Tensor extreme(Extreme which, const Tensor& x) {

@@ -27,6 +27,7 @@ struct Gather : AlongDim {
     auto backward(auto g, auto x, auto index, auto) const {
         return zeros_scatter_add(x.sizes(), dim, index, g);
     }
+    auto forward(auto t, auto, auto index, auto) const { return gather(t, dim, index); }
 };
 
 template <class T>

@@ -31,6 +31,7 @@ struct IndexSelect : AlongDim {
     auto backward(auto g, auto x, auto index, auto) const {
         return zeros_index_add(x.sizes(), dim, index, g);
     }
+    auto forward(auto t, auto, auto index, auto) const { return index_select(t, dim, index); }
 };
 
 struct IndexAdd {
@@ -46,6 +47,13 @@ struct IndexAdd {
                              const double factor = alpha.to_double();
                              return factor == 1 ? taken : taken * factor;
                          });
+    }
+    auto forward(auto, auto, auto index, auto y) const {
+        return tangents([](auto t) { return t; },
+                        [=, this](auto t) {
+                            Tensor sum = zeros(y.sizes(), t.dtype());
+                            return index_add(sum, dim, index, t, alpha);
+                        });
     }
     void parameters(auto show) const { show("alpha", alpha, "dim", dim, "source_dim", source_dim); }
 };

@@ -50,6 +50,11 @@ struct IndexCopy {
             [=, this] { return index_fill(g, dim, index, 0); },
             [=, this] { return reshape(index_select(g, dim, index), source.sizes()); });
     }
+    auto forward(auto, auto, auto index, auto y) const {
+        return tangents(
+            [=, this](auto t) { return index_fill(t, dim, index, 0); },
+            [=, this](auto t) { return index_copy(zeros(y.sizes(), t.dtype()), dim, index, t); });
+    }
     void parameters(auto show) const { show("dim", dim, "source_dim", source_dim); }
 };
 
@@ -138,6 +143,7 @@ struct IndexFill : AlongDim {
 };
 
 struct IndexFillNumber : AlongDim {
+    static constexpr bool is_symmetric = true;
     static constexpr auto node = "IndexFillBackward0";
     static constexpr std::array arguments{"self", "index"};
     auto backward(auto g, auto, auto index, auto) const { return index_fill(g, dim, index, 0); }

@@ -355,6 +355,9 @@ public:
         index_put_(result, indices_.unpack(*this), grads[0], true);
         inputs[0] = std::move(result);
     }
+    void forward(TensorList& tangents, GradList& of_results) override {
+        of_results[0] = index(tangents[0], indices_.unpack(*this));
+    }
 
 private:
     const Dims sizes_;
@@ -386,6 +389,16 @@ public:
         if (wants(0))
             inputs[0] = accumulate_ ? g : index_put(g, indices, scalar_tensor(0, g.dtype()), false);
         if (wants(1)) inputs[1] = index(g, indices);
+    }
+    void forward(TensorList& tangents, GradList& of_results) override {
+        const DType dtype = results[0].dtype;
+        Tensor &x = tangents[0], &values = tangents[1];
+        if (!x.defined()) x = zeros(results[0].sizes(), dtype);
+        if (!values.defined() && accumulate_) of_results[0] = std::move(x);
+        else
+            of_results[0] =
+                index_put(x, indices_.unpack(*this),
+                          values.defined() ? values : scalar_tensor(0, dtype), accumulate_);
     }
 
 private:

@@ -66,11 +66,28 @@ struct Cat : AlongDim {
         auto part = narrow(g, dim, parts[i].start, parts[i].size);
         return parts[i].skipped ? reshape(part, Dims{0}) : part;
     }
+    Tensor forward(const TensorList& tangents, const ResultInfo& result) const {
+        std::vector<Tensor> all;
+        for (size_t i = 0; i < parts.size(); ++i) {
+            Dims sizes = result.sizes();
+            sizes[static_cast<int>(dim)] = parts[i].size;
+            all.push_back(tangents[i].defined() ? tangents[i] : zeros(sizes, result.dtype));
+        }
+        return cat(all, dim);
+    }
 };
 
 struct Stack : AlongDim {
     static constexpr auto node = "StackBackward0";
     auto backward(auto g, size_t i) const { return select(g, dim, static_cast<int64_t>(i)); }
+    Tensor forward(const TensorList& tangents, const ResultInfo& result) const {
+        Dims sizes = result.sizes();
+        sizes.erase(static_cast<int>(dim));
+        std::vector<Tensor> all;
+        for (const Tensor& t : tangents)
+            all.push_back(t.defined() ? t : zeros(sizes, result.dtype));
+        return stack(all, dim);
+    }
 };
 
 void check_same_shape_apart(const Tensor& reference, const Tensor& x, int dim, size_t number) {

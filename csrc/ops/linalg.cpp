@@ -54,11 +54,20 @@ Tensor product(const Tensor& a, bool a_transposed, const Tensor& b, bool b_trans
     return out;
 }
 
+// Of matrices, or of batches of them.
+Tensor matrices_product(const Tensor& a, const Tensor& b) {
+    return a.dim() == 3 ? bmm(a, b) : mm(a, b);
+}
+
 struct Mm {
     static constexpr auto node = "MmBackward0";
     static constexpr std::array arguments{"self", "mat2"};
     auto backward(auto g, auto a, auto b, auto) const {
         return gradients([=] { return matmul_mT(g, b); }, [=] { return mT_matmul(a, g); });
+    }
+    auto forward(auto a, auto b, auto) const {
+        return tangents([=](auto t) { return matrices_product(t, b); },
+                        [=](auto t) { return matrices_product(a, t); });
     }
 };
 struct Bmm : Mm {
@@ -70,12 +79,18 @@ struct Mv {
     auto backward(auto g, auto a, auto x, auto) const {
         return gradients([=] { return outer(g, x); }, [=] { return mv(mT(a), g); });
     }
+    auto forward(auto a, auto x, auto) const {
+        return tangents([=](auto t) { return mv(t, x); }, [=](auto t) { return mv(a, t); });
+    }
 };
 struct Dot {
     static constexpr auto node = "DotBackward0";
     static constexpr std::array arguments{"self", "tensor"};
     auto backward(auto g, auto a, auto b, auto) const {
         return gradients([=] { return g * b; }, [=] { return g * a; });
+    }
+    auto forward(auto a, auto b, auto) const {
+        return tangents([=](auto t) { return dot(t, b); }, [=](auto t) { return dot(a, t); });
     }
 };
 
@@ -259,6 +274,10 @@ struct Linear {
     auto backward(auto g, auto x, auto weight, auto) const {
         return gradients([=] { return of_input(g, x, weight); }, [=] { return of_weight(g, x); });
     }
+    auto forward(auto x, auto weight, auto) const {
+        return tangents([=](auto t) { return linear(t, weight, {}); },
+                        [=](auto t) { return linear(x, t, {}); });
+    }
 };
 struct LinearWithBias {
     static constexpr auto node = "AddmmBackward0";
@@ -267,6 +286,10 @@ struct LinearWithBias {
         return gradients([=] { return sum(as_rows(g), Dims{0}); },
                          [=] { return Linear::of_input(g, x, weight); },
                          [=] { return Linear::of_weight(g, x); });
+    }
+    auto forward(auto, auto x, auto weight, auto) const {
+        return tangents([](auto t) { return t; }, [=](auto t) { return linear(t, weight, {}); },
+                        [=](auto t) { return linear(x, t, {}); });
     }
 };
 

@@ -69,6 +69,17 @@ struct SolveTriangular {
             },
             [=] { return b_gradient(g, a); });
     }
+    auto forward(auto a, auto, auto x) const {
+        const auto solved = [=, *this](const Tensor& b) {
+            return solve_triangular(a, b, upper, left, unitriangular);
+        };
+        return tangents(
+            [=, this](auto t) {
+                const Tensor part = triangle_of(t, upper, unitriangular);
+                return -solved(left ? matmul(part, x) : matmul(x, part));
+            },
+            solved);
+    }
     void parameters(auto show) const {
         show("upper", upper, "left", left, "unitriangular", unitriangular);
     }
@@ -165,6 +176,22 @@ struct Solve {
         return gradients([=, this] { return of_a(solve_transposed(a, g, left, vector), x); },
                          [=, this] { return solve_transposed(a, g, left, vector); });
     }
+    auto forward(auto a, auto, auto lu, auto pivots, auto x) const {
+        const auto solved = [=, *this](const Tensor& given) {
+            const Tensor b = expand(given, x.sizes()), columns = vector ? unsqueeze(b, -1) : b;
+            Tensor found;
+            if (grad_enabled()) found = solve(a, columns, left);
+            else if (left) found = lu_solve_values(lu, pivots, columns, false);
+            else found = mT_window(lu_solve_values(lu, pivots, mT_window(columns), false));
+            return vector ? squeeze(found, Dims{-1}) : found;
+        };
+        return tangents(
+            [=, this](auto t) {
+                if (vector) return -solved(squeeze(matmul(t, unsqueeze(x, -1)), Dims{-1}));
+                return -solved(left ? matmul(t, x) : matmul(x, t));
+            },
+            solved);
+    }
     std::array<Tensor, 2> fused(const Tensor& g, const Tensor&, const Tensor&, const Tensor& lu,
                                 const Tensor& pivots, const Tensor& x,
                                 const std::array<bool, 2>& wanted) const {
@@ -259,6 +286,7 @@ struct Inverse {
     static constexpr auto node = "LinalgInvExBackward0";
     static constexpr std::array arguments{"A"};
     auto backward(auto g, auto, auto y) const { return -matmul(mT(y), matmul(g, mT(y))); }
+    auto forward(auto t, auto, auto y) const { return -matmul(y, matmul(t, y)); }
 };
 
 std::pair<Tensor, Tensor> inverse_with_flags(const char* function, const Tensor& a) {
@@ -428,6 +456,7 @@ struct Det {
     auto backward(auto g, auto a, auto y) const {
         return unsqueeze(unsqueeze(g, -1), -1) * cofactors(a, y);
     }
+    auto forward(auto t, auto a, auto y) const { return sum(cofactors(a, y) * t, Dims{-2, -1}); }
 };
 
 Tensor inverse_mT(const Tensor& a) { return mT(inv_ex(a, false).first); }
@@ -439,12 +468,14 @@ struct LogAbsDet {
     auto backward(auto g, auto a, auto) const {
         return unsqueeze(unsqueeze(g, -1), -1) * inverse_mT(a);
     }
+    auto forward(auto t, auto a, auto) const { return sum(inverse_mT(a) * t, Dims{-2, -1}); }
 };
 struct DetSign {
     static constexpr auto node = "LinalgSlogdetBackward0";
     static constexpr std::array arguments{"A"};
     static constexpr bool reads_all = true;
     auto backward(auto, auto a, auto) const { return zeros_like(a); }
+    Tensor forward(const Tensor&, const Tensor&, const Tensor&) const { return {}; }
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Rules of operators that take a list of tensors: backward(g, i) is the gradient of the i-th one. They are
-// read as those of rule.h are; nothing is saved.
+// Rules of operators that take a list of tensors: backward(g, i) is the gradient of the i-th one, forward(list,
+// result) the tangent of the result. They are read as those of rule.h are; nothing is saved.
 #pragma once
 
 #include <string>
@@ -27,6 +27,9 @@ public:
     void backward(GradList& grads, TensorList& inputs) override {
         for (size_t i = 0; i < edges.size(); ++i)
             if (wants(i)) inputs[i] = rule.backward(grads[0], i);
+    }
+    void forward(TensorList& tangents, GradList& of_results) override {
+        of_results[0] = rule.forward(tangents, results[0]);
     }
 
     const Rule rule;

@@ -302,6 +302,7 @@ Tensor nll_loss(const Tensor& input, const Tensor& target, const Tensor& weight,
 namespace {
 
 struct MseLoss {
+    static constexpr bool is_symmetric = true;
     static constexpr auto node = "MseLossBackward0";
     static constexpr std::array arguments{"self", "target"};
     double slope;  // 2, or 2 / count for the mean
@@ -356,6 +357,7 @@ namespace {
 
 // loss = (1 - t) x - (1 + (p - 1) t) log(sigmoid(x)), with the weight p of positives.
 struct BceWithLogits {
+    static constexpr bool is_symmetric = true;
     static constexpr auto node = "BinaryCrossEntropyWithLogitsBackward0";
     static constexpr std::array arguments{"self", "target", "weight", "pos_weight"};
     double count;  // of the mean, else 1

@@ -27,9 +27,14 @@ struct MaskedFill {
         return gradients([=] { return masked_fill(g, mask, 0); },
                          [=] { return sum(where(mask, g, 0), Dims{}); });
     }
+    auto forward(auto, auto, auto mask, auto) const {
+        return tangents([=](auto t) { return masked_fill(t, mask, 0); },
+                        [=](auto t) { return where(mask, t, 0); });
+    }
 };
 
 struct MaskedFillNumber {
+    static constexpr bool is_symmetric = true;
     static constexpr auto node = "MaskedFillBackward0";
     static constexpr std::array arguments{"self", "mask"};
     auto backward(auto g, auto, auto mask, auto) const { return masked_fill(g, mask, 0); }
@@ -121,6 +126,7 @@ struct MaskedSelect {
     auto backward(auto g, auto x, auto mask, auto) const {
         return zeros_masked(x.sizes(), mask, g);
     }
+    auto forward(auto t, auto, auto mask, auto) const { return masked_select(t, mask); }
 };
 
 }  // namespace

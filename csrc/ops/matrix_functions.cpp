@@ -33,6 +33,7 @@ struct ZerothPower {
     static constexpr auto node = "CopyBackwards";
     static constexpr bool reads_all = true;
     auto backward(auto, auto x, auto) const { return zeros_like(x); }
+    Tensor forward(const Tensor&, const Tensor&, const Tensor&) const { return {}; }
 };
 }  // namespace
 
@@ -138,6 +139,7 @@ TAPEGRAD_WORD(exp_derivative)
 struct MatrixExp {
     static constexpr auto node = "LinalgMatrixExpBackward0";
     auto backward(auto g, auto a, auto) const { return exp_derivative(mT(a), g); }
+    auto forward(auto t, auto a, auto) const { return exp_derivative(a, t); }
 };
 
 }  // namespace
@@ -162,6 +164,7 @@ TAPEGRAD_WORD(spread_diagonal)
 struct Trace {
     static constexpr auto node = "TraceBackward0";
     auto backward(auto g, auto x, auto) const { return spread_diagonal(g, x.sizes()); }
+    auto forward(auto t, auto, auto) const { return trace(t); }
 };
 
 struct Cross {
@@ -171,6 +174,10 @@ struct Cross {
     auto backward(auto g, auto a, auto b, auto) const {
         return gradients([=, this] { return cross_of(b, g, dim); },
                          [=, this] { return cross_of(g, a, dim); });
+    }
+    auto forward(auto a, auto b, auto) const {
+        return tangents([=, this](auto t) { return cross_of(t, b, dim); },
+                        [=, this](auto t) { return cross_of(a, t, dim); });
     }
     static Tensor cross_of(const Tensor& a, const Tensor& b, int64_t dim) {
         return tapegrad::cross(a, b, dim);

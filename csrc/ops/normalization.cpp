@@ -102,6 +102,29 @@ struct Normalization {
                 return shape.empty() ? sums : reshape(sums, parameter_sizes());
             });
     }
+    auto forward(auto x, auto weight, auto, auto known_mean, auto known_rstd, auto y) const {
+        const auto rstd = [=, this] { return row_rstd(seen(x, shape), known_mean, known_rstd, n); };
+        const auto z = [=, this] {
+            const Tensor seen_x = seen(x, shape);
+            return centered ? standardized(seen_x, row_mean(seen_x, known_mean, n), rstd())
+                            : seen_x * rstd();
+        };
+        const auto scaled = [=, this](const Tensor& t, const Tensor& factor) {
+            const Tensor product = factor.defined() ? t * seen(factor, affine) : t;
+            return shape.empty() ? product : reshape(product, y.sizes());
+        };
+        return tangents(
+            [=, this](auto t) {
+                const Tensor seen_t = seen(t, shape), seen_z = z();
+                const Tensor rest = centered ? seen_t - mean(seen_t, dims, true) : seen_t;
+                return scaled(rstd() * (rest - seen_z * mean(seen_t * seen_z, dims, true)),
+                              has_weight ? weight : Tensor());
+            },
+            [=](auto t) { return scaled(z(), t); },
+            [=, this](auto t) {
+                return shape.empty() ? t : reshape(expand(seen(t, affine), shape), y.sizes());
+            });
+    }
     std::array<Tensor, 3> fused(const Tensor& g, const Tensor& x, const Tensor& weight,
                                 const Tensor&, const Tensor& known_mean, const Tensor& known_rstd,
                                 const Tensor&, const std::array<bool, 3>& wanted) const {
@@ -167,6 +190,18 @@ struct NormalizationByConstants {
                 return sum(g * z, others, false);
             },
             [=, this] { return sum(g, others, false); });
+    }
+    auto forward(auto x, auto weight, auto, auto known_mean, auto known_rstd, auto) const {
+        return tangents(
+            [=, this](auto t) {
+                return t * reshape(has_weight ? known_rstd * weight : known_rstd, channels);
+            },
+            [=, this](auto t) {
+                const Tensor z =
+                    (x - reshape(known_mean, channels)) * reshape(known_rstd, channels);
+                return z * reshape(t, channels);
+            },
+            [=, this](auto t) { return reshape(t, channels); });
     }
 };
 

@@ -26,6 +26,7 @@ struct ConstantPad {
     static constexpr auto node = "ConstantPadNdBackward0";
     Dims pad;
     auto backward(auto g, auto, auto) const { return constant_pad(g, negated(pad), 0.0); }
+    auto forward(auto t, auto, auto) const { return constant_pad(t, pad, 0.0); }
     void parameters(auto show) const { show("pad", pad); }
 };
 

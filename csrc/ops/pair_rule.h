@@ -49,8 +49,19 @@ public:
             sum = sum.defined() ? sum + more : std::move(more);
         }
     }
+    void forward(TensorList& tangents, GradList& of_results) override {
+        of_results[0] = tangent(first_, tangents[0], first_result_);
+        of_results[1] = tangent(second_, tangents[0], second_result_);
+    }
 
 private:
+    template <class Rule>
+    Tensor tangent(const Rule& rule, const Tensor& t, const SavedTensor& result) const {
+        const Tensor x = x_.unpack(*this);
+        Tensor y = result.unpack(*this);
+        if (y.defined()) y = rule.arriving(y, x);
+        return rule.leaving(rule.backward(t, x, y));
+    }
     template <class Rule> static rules::Uses uses_of(const Rule& rule) {
         return rule.backward(rules::Uses(), rules::Uses::argument(0), rules::Uses::result());
     }

@@ -112,6 +112,7 @@ const Tensor& in_place(Pointwise op, const Tensor& x, std::initializer_list<doub
 // ---------------------------------------------------------------- lerp
 
 struct LerpNumber {
+    static constexpr bool is_symmetric = true;
     static constexpr auto node = "LerpBackward0";
     static constexpr std::array arguments{"self", "end"};
     double weight;
@@ -122,6 +123,7 @@ struct LerpNumber {
     void parameters(auto show) const { show("weight", weight); }
 };
 struct Lerp {
+    static constexpr bool is_symmetric = true;
     static constexpr auto node = "LerpBackward1";
     static constexpr std::array arguments{"self", "end", "weight"};
     auto backward(auto g, auto x, auto end, auto weight, auto) const {
@@ -166,6 +168,7 @@ const Tensor& lerp_number_(const Tensor& x, const Tensor& end, const Scalar& wei
 namespace {
 
 struct Addcmul {
+    static constexpr bool is_symmetric = true;
     static constexpr auto node = "AddcmulBackward0";
     static constexpr std::array arguments{"self", "tensor1", "tensor2"};
     double value;
@@ -176,6 +179,7 @@ struct Addcmul {
     void parameters(auto show) const { show("value", value); }
 };
 struct Addcdiv {
+    static constexpr bool is_symmetric = true;
     static constexpr auto node = "AddcdivBackward0";
     static constexpr std::array arguments{"self", "tensor1", "tensor2"};
     double value;
@@ -271,6 +275,7 @@ const Tensor& addcdiv_(const Tensor& x, const Tensor& a, const Tensor& b, const 
 namespace {
 
 struct NanToNum {
+    static constexpr bool is_symmetric = true;
     static constexpr auto node = "NanToNumBackward0";
     auto backward(auto g, auto x, auto) const { return where(isfinite(x), g, 0); }
 };

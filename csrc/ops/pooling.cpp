@@ -93,6 +93,7 @@ struct GatherPlaces {
     auto backward(auto g, auto x, auto places, auto) const {
         return scatter_places(g, places, x.sizes(), spatial);
     }
+    auto forward(auto t, auto, auto index, auto) const { return gather_places(t, index, spatial); }
 };
 struct ScatterPlaces {
     static constexpr auto node = "MaxPoolWithIndicesBackwardBackward0";
@@ -100,6 +101,9 @@ struct ScatterPlaces {
     int64_t spatial;
     auto backward(auto g, auto, auto places, auto) const {
         return gather_places(g, places, spatial);
+    }
+    auto forward(auto t, auto, auto places, auto y) const {
+        return scatter_places(t, places, y.sizes(), spatial);
     }
 };
 Tensor gather_places(const Tensor& x, const Tensor& places, int64_t spatial) {
@@ -119,6 +123,7 @@ struct MaxPool {
     auto backward(auto g, auto x, auto places, auto) const {
         return scatter_places(g, places, x.sizes(), spatial);
     }
+    auto forward(auto t, auto, auto index, auto) const { return gather_places(t, index, spatial); }
 };
 struct MaxUnpool {
     static constexpr std::array arguments{"self", "indices"};
@@ -127,6 +132,9 @@ struct MaxUnpool {
     const char* node() const { return name; }
     auto backward(auto g, auto, auto places, auto) const {
         return gather_places(g, places, spatial);
+    }
+    auto forward(auto t, auto, auto places, auto y) const {
+        return scatter_places(t, places, y.sizes(), spatial);
     }
 };
 

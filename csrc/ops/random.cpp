@@ -37,6 +37,7 @@ template <class F> void fill_random(const Tensor& x, Generator& generator, F dra
 
 // Random values do not depend on what was there, nor smoothly on a probability.
 struct DrawnEach {
+    static constexpr bool is_symmetric = true;
     static constexpr auto node = "BernoulliBackward1";
     static constexpr std::array arguments{"self", "p"};
     auto backward(auto g, auto, auto, auto) const {

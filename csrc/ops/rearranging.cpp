@@ -92,6 +92,7 @@ Tensor sum_of_copies(const Tensor& grad, const Dims& sizes, const Dims& repeats)
 TAPEGRAD_WORD(sum_of_copies)
 
 struct Flip {
+    static constexpr bool is_symmetric = true;
     static constexpr auto node = "FlipBackward0";
     Dims dims;
     auto backward(auto g, auto, auto) const { return flip(g, dims); }
@@ -102,6 +103,7 @@ struct Roll {
     static constexpr auto node = "RollBackward0";
     Dims shifts, dims;
     auto backward(auto g, auto, auto) const { return roll(g, negated(shifts), dims); }
+    auto forward(auto t, auto, auto) const { return roll(t, shifts, dims); }
     void parameters(auto show) const { show("shifts", shifts, "dims", dims); }
 };
 
@@ -109,6 +111,7 @@ struct Repeat {
     static constexpr auto node = "RepeatBackward0";
     Dims repeats;
     auto backward(auto g, auto x, auto) const { return sum_of_copies(g, x.sizes(), repeats); }
+    auto forward(auto t, auto, auto) const { return repeat(t, repeats); }
     void parameters(auto show) const { show("repeats", repeats); }
 };
 

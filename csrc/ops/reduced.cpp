@@ -3,6 +3,7 @@
 #include "core/checked.h"
 #include "kernels/table.h"
 #include "ops/copy.h"
+#include "ops/reductions.h"
 #include "ops/reshape.h"
 #include "replay/elementwise.h"
 #include "replay/recorder.h"
@@ -91,5 +92,7 @@ Tensor restore_dims(const Tensor& t, const Dims& sizes, DimSet dims) {
         if (dims.contains(d)) restored[d] = 1;
     return reshape(t, restored);
 }
+
+Tensor Reduced::leaving(const Tensor& products) const { return sum(products, Dims(dim), keepdim); }
 
 }  // namespace tapegrad

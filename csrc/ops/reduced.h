@@ -25,7 +25,8 @@ struct ReductionPlan {
 // t, a gradient or result of a reduction of x, with size 1 for the dimensions that are reduced.
 Tensor restore_dims(const Tensor& t, const Dims& sizes, DimSet dims);
 
-// Base of the rules of reductions: they see gradient and result with the reduced dimensions of size 1.
+// Base of the rules of reductions: they see gradient and result with the reduced dimensions of size 1, and multiply
+// the gradient by the slopes; the sum of the slopes' products with a tangent is that of the result.
 struct Reduced {
     Reduced(const ReductionPlan& plan, bool keeps) : dim(plan.dims), keepdim(keeps) {}
 
@@ -33,6 +34,7 @@ struct Reduced {
     Tensor arriving(const Tensor& t, const Tensor& x) const {
         return t.dim() == 0 || keepdim ? t : restore_dims(t, x.sizes(), dim);
     }
+    Tensor leaving(const Tensor& products) const;
     void parameters(auto show) const { show("dim", Dims(dim), "keepdim", keepdim); }
 
     DimSet dim;  // all, if none were given

@@ -230,6 +230,7 @@ struct Im2Col {
     auto backward(auto g, auto x, auto) const {
         return fold_windows(g, image_size(x.sizes()), sliding);
     }
+    auto forward(auto t, auto, auto) const { return unfold_windows(t, sliding); }
     void parameters(auto show) const {
         show("kernel_size", sliding.kernel, "dilation", sliding.dilation, "padding",
              sliding.padding, "stride", sliding.stride);
@@ -240,6 +241,9 @@ struct Col2Im {
     Sliding sliding;
     Dims output_size;
     auto backward(auto g, auto, auto) const { return unfold_windows(g, sliding); }
+    auto forward(auto t, auto, auto y) const {
+        return fold_windows(t, image_size(y.sizes()), sliding);
+    }
     void parameters(auto show) const {
         show("output_size", output_size, "kernel_size", sliding.kernel, "dilation",
              sliding.dilation, "padding", sliding.padding, "stride", sliding.stride);
@@ -441,18 +445,21 @@ struct PixelShuffle {
     static constexpr auto node = "PixelShuffleBackward0";
     int64_t factor;
     auto backward(auto g, auto, auto) const { return pixel_unshuffle(g, factor); }
+    auto forward(auto t, auto, auto) const { return pixel_shuffle(t, factor); }
     void parameters(auto show) const { show("upscale_factor", factor); }
 };
 struct PixelUnshuffle {
     static constexpr auto node = "PixelUnshuffleBackward0";
     int64_t factor;
     auto backward(auto g, auto, auto) const { return pixel_shuffle(g, factor); }
+    auto forward(auto t, auto, auto) const { return pixel_unshuffle(t, factor); }
     void parameters(auto show) const { show("downscale_factor", factor); }
 };
 struct ChannelShuffle {
     static constexpr auto node = "ChannelShuffleBackward0";
     int64_t groups, back;
     auto backward(auto g, auto, auto) const { return channel_shuffle(g, back); }
+    auto forward(auto t, auto, auto) const { return channel_shuffle(t, groups); }
     void parameters(auto show) const { show("groups", groups); }
 };
 

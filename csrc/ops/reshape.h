@@ -19,6 +19,7 @@ struct Reshaped {
     const char* name;
     const char* node() const { return name; }
     auto backward(auto g, auto x, auto) const { return reshape(g, x.sizes()); }
+    auto forward(auto t, auto, auto y) const { return reshape(t, y.sizes()); }
 };
 
 }  // namespace tapegrad

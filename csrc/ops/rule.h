@@ -26,12 +26,20 @@
 //   reads_all   true where every gradient counts as a function of all arguments, as it does in PyTorch,
 //               although it is the same for all their values
 //   node()      a function, where the name depends on the parameters
+//   forward     how tangents pass, where that is cheaper than to differentiate backward() by g:
+//               forward(t, arguments..., y) of the tangent of one argument; of several
+//               forward(arguments..., y) gives tangents(functions...), of each argument's tangent, which are
+//               added. A linear operator applies itself. It may use what backward() uses for the same
+//               argument; of y the sizes are always there.
+//   is_symmetric  true where the derivative by each argument, made as large as the result, is its own
+//               transpose, as those of element-wise operators are: backward() of the tangent is the tangent
 #pragma once
 
 #include <array>
 #include <tuple>
 #include <utility>
 
+#include "autograd/forward.h"
 #include "autograd/saved_tensor.h"
 #include "autograd/variable.h"
 #include "formulas/words.h"
@@ -48,6 +56,14 @@ template <class... Functions> Gradients<Functions...> gradients(Functions... fun
     return {{std::move(functions)...}};
 }
 
+// Tangents of the result, as functions of those of several arguments.
+template <class... Functions> struct Tangents {
+    std::tuple<Functions...> of;
+};
+template <class... Functions> Tangents<Functions...> tangents(Functions... functions) {
+    return {{std::move(functions)...}};
+}
+
 // Bases of rules: of operators along a dimension, and of nodes that come with a name.
 struct AlongDim {
     int64_t dim;
@@ -60,6 +76,7 @@ struct Named {
 
 // Where nothing of the argument is left in the result: it was written over, or drawn anew.
 struct Overwritten : Named {
+    static constexpr bool is_symmetric = true;
     auto backward(auto g, auto, auto) const { return zero_like(g); }
 };
 
@@ -116,6 +133,59 @@ void each_gradient(const Rule& rule, const T& g, const std::array<T, kArguments<
 
 template <class Rule>
 concept HasFused = requires { &Rule::fused; };
+
+// rule.forward, of the tangent of the only argument that has one, or of several.
+template <class Rule>
+auto call_forward(const Rule& rule, const Tensor& t, const std::array<Tensor, kArguments<Rule>>& x,
+                  const Tensor& y) {
+    return [&]<size_t... I>(std::index_sequence<I...>) {
+        if constexpr (kGradients<Rule> == 1) return rule.forward(t, x[I]..., y);
+        else return rule.forward(x[I]..., y);
+    }(std::make_index_sequence<kArguments<Rule>>());
+}
+template <size_t> using TensorAt = const Tensor&;
+template <class Rule> consteval bool has_forward() {
+    return []<size_t... I>(std::index_sequence<I...>) {
+        if constexpr (kGradients<Rule> == 1)
+            return requires(const Rule& rule, TensorAt<I>... x, const Tensor& t) {
+                rule.forward(t, x..., t);
+            };
+        else
+            return requires(const Rule& rule, TensorAt<I>... x, const Tensor& y) {
+                rule.forward(x..., y);
+            };
+    }(std::make_index_sequence<kArguments<Rule>>());
+}
+// Of a rule whose backward() multiplies g by slopes, and which adds what leaves it (see Reduced).
+template <class Rule, size_t N>
+Tensor forward_by_slopes(const Rule& rule, const Tensor& t, const std::array<SavedTensor, N>& saved,
+                         const SavedTensor& result, const Node& owner) {
+    std::array<Tensor, N> x;
+    for (size_t i = 0; i < N; ++i) x[i] = saved[i].unpack(owner);
+    Tensor y = result.unpack(owner);
+    if (y.defined()) y = rule.arriving(y, x[0]);
+    return rule.leaving(call_backward(rule, t, x, y));
+}
+// A tensor that has a shape and a type alone.
+inline Tensor without_values(const ResultInfo& info) {
+    return Tensor(new TensorImpl(info.shape, info.dtype, nullptr, nullptr));
+}
+// The sum of the tangents that those of the arguments give.
+template <class Rule>
+Tensor sum_of_tangents(const Rule& rule, TensorList& given,
+                       const std::array<Tensor, kArguments<Rule>>& x, const Tensor& y) {
+    if constexpr (kGradients<Rule> == 1) {
+        return call_forward(rule, given[0], x, y);
+    } else {
+        const auto found = call_forward(rule, Tensor(), x, y);
+        Tensor sum;
+        [&]<size_t... I>(std::index_sequence<I...>) {
+            (add_tangent(sum, given[I].defined() ? std::get<I>(found.of)(given[I]) : Tensor()),
+             ...);
+        }(std::make_index_sequence<kGradients<Rule>>());
+        return sum;
+    }
+}
 
 // An argument of an operator: a tensor, or a number, which nothing is kept of.
 inline const Tensor& tensor_of(const Tensor& x) { return x; }
@@ -236,6 +306,22 @@ public:
             if (wanted[i]) inputs[i] = gradient();
         });
         if (grad_enabled()) depend_on_read(inputs);
+    }
+
+    void forward(TensorList& tangents, GradList& of_results) override {
+        if constexpr (rules::has_forward<Rule>()) {
+            Arguments x;
+            for (size_t i = 0; i < kArguments; ++i) x[i] = saved_[i].unpack(*this);
+            Tensor y =
+                result_.defined() ? result_.unpack(*this) : rules::without_values(results[0]);
+            of_results[0] = rules::sum_of_tangents(rule, tangents, x, y);
+        } else if constexpr (requires { rule.leaving(tangents[0]); }) {
+            of_results[0] = rules::forward_by_slopes(rule, tangents[0], saved_, result_, *this);
+        } else if constexpr (requires { Rule::is_symmetric; }) {
+            forward_by_backward(*this, tangents, of_results);
+        } else {
+            Node::forward(tangents, of_results);
+        }
     }
 
     const Rule rule;

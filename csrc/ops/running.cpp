@@ -8,6 +8,7 @@
 #include "ops/copy.h"
 #include "ops/elementwise.h"
 #include "ops/extents.h"
+#include "ops/gather.h"
 #include "ops/offsets.h"
 #include "ops/rule.h"
 #include "ops/scatter.h"
@@ -41,6 +42,7 @@ struct RunningExtreme {
     auto backward(auto g, auto x, auto indices, auto) const {
         return scatter_add(zeros_like(x), dim, indices, g);
     }
+    auto forward(auto t, auto, auto index, auto) const { return gather(t, dim, index); }
     void parameters(auto show) const { show("dim", dim); }
 };
 

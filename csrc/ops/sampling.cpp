@@ -28,6 +28,7 @@ struct Binomial {
     }
 };
 struct StandardGamma {
+    static constexpr bool is_symmetric = true;
     static constexpr auto node = "StandardGammaBackward0";
     auto backward(auto g, auto shape, auto y) const { return g * standard_gamma_grad(shape, y); }
 };

@@ -85,6 +85,18 @@ template <class Product> struct Scaled {
                 return alpha == 0 ? zeros_like(b) : scaled(Product::of_b(g, a, b), alpha);
             });
     }
+    auto forward(auto, auto a, auto b, auto) const {
+        const auto scaled = [](const Tensor& t, double factor) {
+            return factor == 1 ? t : t * factor;
+        };
+        return tangents([=, this](auto t) { return beta == 0 ? Tensor() : scaled(t, beta); },
+                        [=, this](auto t) {
+                            return alpha == 0 ? Tensor() : scaled(Product::value(t, b), alpha);
+                        },
+                        [=, this](auto t) {
+                            return alpha == 0 ? Tensor() : scaled(Product::value(a, t), alpha);
+                        });
+    }
     void parameters(auto show) const { show("alpha", alpha, "beta", beta); }
 };
 

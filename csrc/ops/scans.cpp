@@ -41,6 +41,7 @@ TAPEGRAD_WORD(reverse_cumsum)
 struct Cumsum : AlongDim {
     static constexpr auto node = "CumsumBackward0";
     auto backward(auto g, auto, auto) const { return reverse_cumsum(g, dim); }
+    auto forward(auto t, auto, auto) const { return cumsum(t, dim); }
 };
 
 // d out_k / d x_i for k >= i is the product of x_0..x_k without x_i. Without zeros that is out_k / x_i;

@@ -167,9 +167,15 @@ struct Scatter : AlongDim {
         return gradients([=, this] { return scatter(g, dim, index, 0); },
                          [=, this] { return zeros_leading(src.sizes(), gather(g, dim, index)); });
     }
+    auto forward(auto, auto, auto index, auto y) const {
+        return tangents(
+            [=, this](auto t) { return scatter(t, dim, index, 0); },
+            [=, this](auto t) { return scatter(zeros(y.sizes(), t.dtype()), dim, index, t); });
+    }
 };
 
 struct ScatterValue : AlongDim {
+    static constexpr bool is_symmetric = true;
     static constexpr auto node = "ScatterBackward1";
     static constexpr std::array arguments{"self", "index"};
     auto backward(auto g, auto, auto index, auto) const { return scatter(g, dim, index, 0); }
@@ -181,6 +187,11 @@ struct ScatterAdd : AlongDim {
     auto backward(auto g, auto, auto src, auto index, auto) const {
         return gradients([=] { return g; },
                          [=, this] { return zeros_leading(src.sizes(), gather(g, dim, index)); });
+    }
+    auto forward(auto, auto, auto index, auto y) const {
+        return tangents(
+            [](auto t) { return t; },
+            [=, this](auto t) { return scatter_add(zeros(y.sizes(), t.dtype()), dim, index, t); });
     }
 };
 

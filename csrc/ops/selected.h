@@ -37,6 +37,8 @@ template <kernels::Ties ties> struct Evenly : Reduced, Named {
 Tensor zeros_at_indices(const Dims& sizes, int64_t dim, const Tensor& indices, const Tensor& g,
                         bool keepdim);
 TAPEGRAD_WORD(zeros_at_indices)
+// What lies there.
+Tensor at_indices(const Tensor& x, int64_t dim, const Tensor& indices, bool keepdim);
 
 // Of results that were taken at indices along a dimension.
 struct AtIndices : Named {
@@ -45,6 +47,9 @@ struct AtIndices : Named {
     bool keepdim;
     auto backward(auto g, auto x, auto indices, auto) const {
         return zeros_at_indices(x.sizes(), dim, indices, g, keepdim);
+    }
+    Tensor forward(const Tensor& t, const Tensor&, const Tensor& indices, const Tensor&) const {
+        return at_indices(t, dim, indices, keepdim);
     }
     void parameters(auto show) const { show("dim", dim, "keepdim", keepdim); }
 };

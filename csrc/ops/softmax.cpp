@@ -37,6 +37,7 @@ Tensor softmax_input(const Tensor& x_given, OptionalDType dtype, const char* nam
 }
 
 struct Softmax : AlongDim {
+    static constexpr bool is_symmetric = true;
     static constexpr auto node = "SoftmaxBackward0";
     auto backward(auto g, auto, auto y) const { return y * (g - sum(g * y, Dims{dim}, true)); }
     Tensor fused(const Tensor& g, const Tensor&, const Tensor& y) const {
@@ -47,6 +48,7 @@ struct Softmax : AlongDim {
 struct LogSoftmax : AlongDim {
     static constexpr auto node = "LogSoftmaxBackward0";
     auto backward(auto g, auto, auto y) const { return g - exp(y) * sum(g, Dims{dim}, true); }
+    auto forward(auto t, auto, auto y) const { return t - sum(exp(y) * t, Dims{dim}, true); }
     Tensor fused(const Tensor& g, const Tensor&, const Tensor& y) const {
         return run_backward(kernel_table().softmax.log_softmax_backward[y.dtype()], g, y, dim);
     }

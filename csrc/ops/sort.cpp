@@ -2,6 +2,7 @@
 
 #include "core/parallel.h"
 #include "ops/copy.h"
+#include "ops/gather.h"
 #include "ops/offsets.h"
 #include "ops/radix.h"
 #include "ops/rule.h"
@@ -26,6 +27,7 @@ struct Sort : AlongDim {
     auto backward(auto g, auto x, auto indices, auto) const {
         return zeros_scatter(x.sizes(), dim, indices, g);
     }
+    auto forward(auto t, auto, auto index, auto) const { return gather(t, dim, index); }
 };
 
 // Sorts each row and fills in where its elements were. NaN counts as larger than everything.

@@ -15,6 +15,7 @@ namespace {
 
 // The density of the gamma distribution.
 struct GammaPdf {
+    static constexpr bool is_symmetric = true;
     static constexpr auto node = "GammaPdfBackward0";
     static constexpr std::array arguments{"a", "x"};
     auto backward(auto g, auto a, auto x, auto y) const {
@@ -29,6 +30,7 @@ Tensor gamma_pdf(const Tensor& a, const Tensor& x) {
 TAPEGRAD_WORD(gamma_pdf)
 
 struct Zeta {
+    static constexpr bool is_symmetric = true;
     static constexpr std::array arguments{"self", "other"};
     const char* name;
     const char* node() const { return name; }
@@ -39,6 +41,7 @@ struct Zeta {
 };
 // The order is a number.
 struct ZetaOfNumber {
+    static constexpr bool is_symmetric = true;
     static constexpr auto node = "SpecialZetaBackward1";
     static constexpr std::array arguments{"other"};
     double self;
@@ -46,6 +49,7 @@ struct ZetaOfNumber {
     void parameters(auto show) const { show("self", self); }
 };
 struct Igamma {
+    static constexpr bool is_symmetric = true;
     static constexpr auto node = "IgammaBackward0";
     static constexpr std::array arguments{"self", "other"};
     auto backward(auto g, auto a, auto x, auto) const {
@@ -54,6 +58,7 @@ struct Igamma {
     }
 };
 struct Igammac {
+    static constexpr bool is_symmetric = true;
     static constexpr auto node = "IgammacBackward0";
     static constexpr std::array arguments{"self", "other"};
     auto backward(auto g, auto a, auto x, auto) const {
@@ -130,6 +135,7 @@ Tensor multivariate_digamma(const Tensor& x, int64_t p) {
 TAPEGRAD_WORD(multivariate_digamma)
 
 struct Mvlgamma {
+    static constexpr bool is_symmetric = true;
     static constexpr auto node = "MvlgammaBackward0";
     int64_t p;
     auto backward(auto g, auto x, auto) const { return g * multivariate_digamma(x, p); }
@@ -183,6 +189,7 @@ const Tensor& logit_within_(const Tensor& x, std::optional<double> eps) {
 namespace {
 
 struct Frexp {
+    static constexpr bool is_symmetric = true;
     static constexpr auto node = "FrexpBackward0";
     static constexpr std::array arguments{"self", "exponent"};
     auto backward(auto g, auto, auto exponent, auto) const { return ldexp(g, -exponent); }

@@ -35,6 +35,15 @@ public:
         }
         inputs[0] = std::move(result);
     }
+    void forward(TensorList& tangents, GradList& of_results) override {
+        int64_t start = 0;
+        for (size_t i = 0; i < results.size(); ++i) {
+            const int64_t size = keeps_dim_ ? results[i].sizes()[dim_] : 1;
+            of_results[i] = keeps_dim_ ? slice(tangents[0], dim_, start, start + size, 1)
+                                       : select(tangents[0], dim_, start);
+            start += size;
+        }
+    }
 
 private:
     const char* name_;

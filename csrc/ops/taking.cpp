@@ -96,6 +96,7 @@ struct Take {
     static constexpr auto node = "TakeBackward0";
     static constexpr std::array arguments{"self", "index"};
     auto backward(auto g, auto x, auto index, auto) const { return zeros_put(x.sizes(), index, g); }
+    auto forward(auto t, auto, auto index, auto) const { return take(t, index); }
 };
 
 struct Put {
@@ -105,6 +106,11 @@ struct Put {
     auto backward(auto g, auto, auto source, auto index, auto) const {
         return gradients([=, this] { return accumulate ? g : cleared_places(g, index); },
                          [=] { return reshape(take(g, index), source.sizes()); });
+    }
+    auto forward(auto, auto, auto index, auto y) const {
+        return tangents(
+            [=, this](auto t) { return accumulate ? t : cleared_places(t, index); },
+            [=, this](auto t) { return put(zeros(y.sizes(), t.dtype()), index, t, accumulate); });
     }
     void parameters(auto show) const { show("accumulate", accumulate); }
 };

@@ -50,6 +50,7 @@ Tensor triangle_values(const Tensor& x_given, int64_t diagonal, bool lower) {
 }
 
 struct Triangle {
+    static constexpr bool is_symmetric = true;
     bool lower;
     int64_t diagonal;
     const char* node() const { return lower ? "TrilBackward0" : "TriuBackward0"; }
@@ -79,6 +80,7 @@ struct DiagonalCopy {
     static constexpr auto node = "DiagonalBackward0_copy";
     int64_t offset;
     auto backward(auto g, auto x, auto) const { return zeros_diagonal(x.sizes(), offset, 0, 1, g); }
+    auto forward(auto t, auto, auto) const { return diagonal(t, offset, 0, 1); }
     void parameters(auto show) const { show("offset", offset); }
 };
 

@@ -40,12 +40,14 @@ struct Transpose {
     static constexpr auto node = "TransposeBackward0";
     int64_t dim0, dim1;
     auto backward(auto g, auto, auto) const { return transpose(g, dim0, dim1); }
+    auto forward(auto t, auto, auto) const { return transpose(t, dim0, dim1); }
     void parameters(auto show) const { show("dim0", dim0, "dim1", dim1); }
 };
 
 struct T {
     static constexpr auto node = "TBackward0";
     auto backward(auto g, auto, auto) const { return t(g); }
+    auto forward(auto t, auto, auto) const { return tapegrad::t(t); }
 };
 
 struct TransposeInPlace : Transpose {
@@ -65,6 +67,7 @@ struct Permute {
     static constexpr auto node = "PermuteBackward0";
     Dims dims;
     auto backward(auto g, auto, auto) const { return permute(g, inverse(dims)); }
+    auto forward(auto t, auto, auto) const { return permute(t, dims); }
     void parameters(auto show) const { show("dims", dims); }
 };
 
@@ -144,6 +147,7 @@ namespace {
 struct Expand {
     static constexpr auto node = "ExpandBackward0";
     auto backward(auto g, auto x, auto) const { return sum_to(g, x.sizes()); }
+    auto forward(auto t, auto, auto y) const { return expand(t, y.sizes()); }
 };
 }  // namespace
 
@@ -192,6 +196,7 @@ struct SqueezeOne : Reshaped, AlongDim {};
 struct Unsqueeze : AlongDim {
     static constexpr auto node = "UnsqueezeBackward0";
     auto backward(auto g, auto, auto) const { return squeeze(g, Dims{dim}); }
+    auto forward(auto t, auto, auto) const { return unsqueeze(t, dim); }
 };
 struct UnsqueezeInPlace : Unsqueeze {
     static constexpr auto node = "UnsqueezeBackward1";
@@ -267,6 +272,7 @@ struct Select {
     static constexpr auto node = "SelectBackward0";
     int64_t dim, index;
     auto backward(auto g, auto x, auto) const { return zeros_select(x.sizes(), dim, index, g); }
+    auto forward(auto t, auto, auto) const { return select(t, dim, index); }
     void parameters(auto show) const { show("dim", dim, "index", index); }
 };
 
@@ -276,6 +282,7 @@ struct Slice {
     auto backward(auto g, auto x, auto) const {
         return zeros_slice(x.sizes(), dim, start, end, step, g);
     }
+    auto forward(auto t, auto, auto) const { return slice(t, dim, start, end, step); }
     void parameters(auto show) const { show("dim", dim, "start", start, "end", end, "step", step); }
 };
 
@@ -285,6 +292,7 @@ struct Diagonal {
     auto backward(auto g, auto x, auto) const {
         return zeros_diagonal(x.sizes(), offset, dim1, dim2, g);
     }
+    auto forward(auto t, auto, auto) const { return diagonal(t, offset, dim1, dim2); }
     void parameters(auto show) const { show("offset", offset, "dim1", dim1, "dim2", dim2); }
 };
 
@@ -362,6 +370,7 @@ Tensor diagonal(const Tensor& x, int64_t offset, int64_t dim1, int64_t dim2) {
 
 namespace {
 struct Alias {
+    static constexpr bool is_symmetric = true;
     static constexpr auto node = "AliasBackward0";
     auto backward(auto g, auto, auto) const { return g; }
 };

@@ -55,6 +55,12 @@ struct SelectScatter {
         return gradients([=, this] { return cleared_select(g, dim, index); },
                          [=, this] { return select(g, dim, index); });
     }
+    auto forward(auto, auto, auto y) const {
+        return tangents([=, this](auto t) { return cleared_select(t, dim, index); },
+                        [=, this](auto t) {
+                            return select_scatter(zeros(y.sizes(), t.dtype()), t, dim, index);
+                        });
+    }
     void parameters(auto show) const { show("dim", dim, "index", index); }
 };
 
@@ -66,6 +72,13 @@ struct SliceScatter {
         return gradients([=, this] { return cleared_slice(g, dim, start, end, step); },
                          [=, this] { return slice(g, dim, start, end, step); });
     }
+    auto forward(auto, auto, auto y) const {
+        return tangents([=, this](auto t) { return cleared_slice(t, dim, start, end, step); },
+                        [=, this](auto t) {
+                            return slice_scatter(zeros(y.sizes(), t.dtype()), t, dim, start, end,
+                                                 step);
+                        });
+    }
     void parameters(auto show) const { show("dim", dim, "start", start, "end", end, "step", step); }
 };
 
@@ -76,6 +89,13 @@ struct DiagonalScatter {
     auto backward(auto g, auto, auto, auto) const {
         return gradients([=, this] { return cleared_diagonal(g, offset, dim1, dim2); },
                          [=, this] { return diagonal(g, offset, dim1, dim2); });
+    }
+    auto forward(auto, auto, auto y) const {
+        return tangents([=, this](auto t) { return cleared_diagonal(t, offset, dim1, dim2); },
+                        [=, this](auto t) {
+                            return diagonal_scatter(zeros(y.sizes(), t.dtype()), t, offset, dim1,
+                                                    dim2);
+                        });
     }
     void parameters(auto show) const { show("offset", offset, "dim1", dim1, "dim2", dim2); }
 };
@@ -159,6 +179,7 @@ struct Unfold {
     auto backward(auto g, auto x, auto) const {
         return sum_of_windows(g, x.sizes(), dim, size, step);
     }
+    auto forward(auto t, auto, auto) const { return unfold(t, dim, size, step); }
     void parameters(auto show) const { show("dimension", dim, "size", size, "step", step); }
 };
 
@@ -192,6 +213,7 @@ struct DiagEmbed {
     static constexpr auto node = "DiagEmbedBackward0";
     int64_t offset, dim1, dim2;
     auto backward(auto g, auto, auto) const { return diagonal(g, offset, dim1, dim2); }
+    auto forward(auto t, auto, auto) const { return diag_embed(t, offset, dim1, dim2); }
     void parameters(auto show) const { show("offset", offset, "dim1", dim1, "dim2", dim2); }
 };
 
@@ -204,6 +226,7 @@ Tensor filled_diagonal(const Tensor& x, double value, bool wrap) {
 TAPEGRAD_WORD(filled_diagonal)
 
 struct FillDiagonal {
+    static constexpr bool is_symmetric = true;
     static constexpr auto node = "FillDiagonalBackward0";
     double fill_value;
     bool wrap;

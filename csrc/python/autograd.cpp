@@ -3,9 +3,11 @@
 #include <system_error>
 #include <thread>
 
+#include "autograd/accumulate_grad.h"
 #include "autograd/anomaly.h"
 #include "autograd/cuts.h"
 #include "autograd/engine.h"
+#include "autograd/forward.h"
 #include "autograd/grad_mode.h"
 #include "autograd/node_timer.h"
 #include "autograd/variable.h"
@@ -204,6 +206,37 @@ py::tuple run(const py::tuple& roots, const py::tuple& grads, bool keep_graph, b
     return out;
 }
 
+// Where a transform ends or begins; empty for what is not recorded.
+std::vector<Edge> edges_of(const py::tuple& tensors) {
+    std::vector<Edge> edges;
+    for (const py::handle tensor : tensors) edges.push_back(gradient_edge(unwrap(tensor.ptr())));
+    return edges;
+}
+
+// The leaves that the graphs of tensors lead to.
+py::list leaves_of(const py::tuple& tensors) {
+    const std::vector<Edge> edges = edges_of(tensors);
+    std::vector<Node*> roots;
+    for (const Edge& edge : edges) roots.push_back(edge.node.get());
+    py::list found;
+    each_node(std::move(roots), [&](const Node& node) {
+        if (const auto* leaf = dynamic_cast<const AccumulateGrad*>(&node))
+            found.append(py::cast(leaf->variable()));
+        return true;
+    });
+    return found;
+}
+
+py::tuple push(const Linearization& linear, const py::tuple& given, bool record) {
+    std::vector<Tensor> tangents;
+    for (const py::handle tangent : given)
+        tangents.push_back(tangent.is_none() ? Tensor() : unwrap(tangent.ptr()));
+    const TensorList found = linear.push(tangents, record);
+    py::tuple out(found.size());
+    for (size_t i = 0; i < found.size(); ++i) out[i] = py::cast(found[i]);
+    return out;
+}
+
 // tensor.backward(): the frequent call without arguments takes no detour through tuples.
 PyObject* backward_method(PyObject* self, PyObject* const* args, Py_ssize_t count,
                           PyObject* names) {
@@ -359,6 +392,12 @@ void bind_autograd(py::module_& m) {
         if (!roots.empty()) note_pass(roots[0].ptr(), accumulate);
         return run(roots, grads, keep_graph, create_graph, inputs, allow_unreachable, accumulate);
     });
+    m.def("_leaves", leaves_of);
+    py::class_<Linearization>(m, "_Linearization")
+        .def(py::init([](const py::tuple& outputs, const py::tuple& inputs) {
+            return Linearization(edges_of(outputs), edges_of(inputs));
+        }))
+        .def("push", push);
     // A pass for the sake of the hooks that watch it: the graph stays, and nobody is told of it.
     m.def("_probe_backward",
           [](const py::object& root, const py::object& grad, const py::tuple& inputs) {

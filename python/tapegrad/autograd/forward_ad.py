@@ -1,8 +1,7 @@
 """Derivatives in a direction, carried along by the tensors themselves.
 
 Inside of a :class:`dual_level` a tensor from :func:`make_dual` has a tangent, and so has what is
-computed from it. Each operator gets its rule from reverse mode: ``u^T J`` is linear in ``u``, and
-its derivative by ``u`` in the direction of the tangents is the tangent of the result.
+computed from it, by the rule of each operator.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from .. import _C
 from .._C import Tensor
 from ..func import _guards
 from ..func._levels import below, plain, rewrapped
-from ..func._run import Run, Transposed
+from ..func._run import Linearized, Run
 from ..utils import _pytree
 from ..utils._python_dispatch import _dispatch, _modes
 from . import function
@@ -179,7 +178,7 @@ def _carry(
         outputs = run.outputs([leaves[i] for i in with_slope], "forward mode")
         tangents = [plain(x._tangent, run.levels) for x in duals]
         record = run.outer and (run.recorded or any(t.requires_grad for t in tangents))
-        pushed = Transposed(run, outputs).push(tangents, record, record)
+        pushed = Linearized(run, outputs).push(tangents, record)
         for i, value, tangent in zip(with_slope, outputs, pushed, strict=True):
             tangent = rewrapped(tangent, run.levels)
             leaves[i] = _made(level, run.finished(leaves[i]), tangent, value._is_view())

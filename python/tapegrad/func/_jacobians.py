@@ -12,8 +12,8 @@ from ._levels import Level, VmapError, current_levels, rewrapped, suspended
 from ._run import (
     Argnums,
     Func,
+    Linearized,
     Run,
-    Transposed,
     chosen_arguments,
     parted,
     replaced,
@@ -51,29 +51,45 @@ def _by_rows(run: Run, out: Tensor, keep: bool, record: bool) -> list[Tensor]:
         return [_C.stack(list(column), ahead) for column in zip(*rows, strict=True)]
 
 
-def _by_columns(run: Run, outputs: list[Tensor]) -> list[list[Tensor]]:
-    """For each output and input ``(levels..., out, elements of the input)``."""
-    ahead = len(run.levels)
-    transposed = Transposed(run, outputs)
-    blocks: list[list[Tensor]] = [[] for _ in outputs]
-    for place, x in enumerate(run.values):
-        columns = []
-        for index in range(x.shape[ahead:].numel()):
+def _by_columns(linear: Linearized, run: Run, place: int) -> list[Tensor]:
+    """For each output ``(levels..., out, elements of an input)``: a tangent for each element."""
+    x, ahead = run.values[place], len(run.levels)
+    tangents: list[Tensor | None] = [None] * len(run.values)
+    columns = []
+    for index in range(x.shape[ahead:].numel()):
+        with suspended():
+            tangents[place] = _one_hot(x, ahead, index)
+        columns.append(linear.push(tangents, run.recorded))
+    with suspended():
+        if not columns:
+            return [_C.zeros(*y.shape, 0, dtype=y.dtype) for y in linear.outputs]
+        return [_C.stack(list(parts), -1) for parts in zip(*columns, strict=True)]
+
+
+def _all_columns(
+    func: Func, spec: Any, leaves: list[Any], place: int, count: int
+) -> list[Tensor] | None:
+    """The Jacobian of each result by one input, by the tangents of all of its elements at once.
+
+    The function runs again, for `count` samples that are all alike. None where it cannot.
+    """
+    try:
+        with Level(count, quick=True):
+            run = Run(leaves)
+            result = run.call(func, *spec.unflatten(run.aliases))
+            outputs = run.outputs(_pytree.tree_flatten(result)[0], "jacfwd")
+            ahead = len(run.levels)
+            tangents: list[Tensor | None] = [None] * len(run.values)
             with suspended():
-                tangents = [_C.zeros_like(v, requires_grad=False) for v in run.values]
-                tangents[place] = _one_hot(x, ahead, index)
-            columns.append(transposed.push(tangents, True, run.recorded))
-        for block, out, column in zip(
-            blocks, outputs, zip(*columns, strict=True) if columns else [()] * len(outputs),
-            strict=True,
-        ):  # fmt: skip
-            with suspended():
-                block.append(
-                    _C.stack(list(column), -1)
-                    if columns
-                    else _C.zeros(*out.shape, 0, dtype=out.dtype)
-                )
-    return blocks
+                x = run.values[place]
+                basis = _C.eye(count, dtype=x.dtype)
+                basis = basis.view(*[1] * (ahead - 1), count, *x.shape[ahead:])
+                tangents[place] = basis.expand(x.shape)
+            pushed = Linearized(run, outputs).push(tangents, run.recorded)
+        with suspended():
+            return [t.movedim(ahead - 1, -1) for t in pushed]
+    except VmapError:
+        return None
 
 
 def _all_rows(
@@ -137,8 +153,16 @@ def _jacobian(
             out = of_chosen(*given)
             return out[0] if has_aux else out
 
-        if forward and columns * 3 < rows:
-            blocks = _by_columns(run, outputs)
+        if forward and columns <= rows:
+            linear = Linearized(run, outputs)
+            by_input = []
+            for place, x in enumerate(run.values):
+                count = x.shape[ahead:].numel()
+                parts = None
+                if count > _FEW:
+                    parts = _all_columns(value_alone, spec, leaves, place, count)
+                by_input.append(parts or _by_columns(linear, run, place))
+            blocks = [[parts[i] for parts in by_input] for i in range(len(outputs))]
         else:
             blocks = []
             for place, out in enumerate(outputs):
@@ -218,7 +242,7 @@ def jacfwd(
 ) -> Func:
     """A function that gives the Jacobian of `func`, as :func:`jacrev`.
 
-    Where there are many more results than inputs it is computed by columns.
+    It is computed by columns, unless there are fewer results than inputs.
 
     Args:
         func: as for :func:`jacrev`.

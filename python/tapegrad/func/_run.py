@@ -30,6 +30,7 @@ from ._levels import (
 __all__ = [
     "Argnums",
     "Func",
+    "Linearized",
     "Run",
     "Transposed",
     "batched_gradients",
@@ -182,22 +183,9 @@ def _detached(x: Tensor) -> Tensor:
 def _other_leaves(outputs: Sequence[Tensor], own: Sequence[Tensor]) -> bool:
     """Whether the graph leads to a leaf that is not one of our own."""
     mine = {id(x) for x in own}
-    seen = set()
-    stack = [x.grad_fn for x in outputs if x.requires_grad and x.grad_fn is not None]
-    if any(x.requires_grad and x.grad_fn is None and id(x) not in mine for x in outputs):
-        return True
-    while stack:
-        node = stack.pop()
-        for following, _ in node.next_functions:
-            if following is None or following in seen:
-                continue
-            seen.add(following)
-            variable = getattr(following, "variable", None)
-            if variable is None:
-                stack.append(following)
-            elif id(variable) not in mine and not hasattr(variable, "_of_transform"):
-                return True
-    return False
+    return any(
+        id(x) not in mine and not hasattr(x, "_of_transform") for x in _C._leaves(tuple(outputs))
+    )
 
 
 def _pull(
@@ -276,16 +264,36 @@ def parted(result: Any, has_aux: bool, name: str) -> tuple[Any, Any]:
     return result
 
 
-class Transposed:
-    """``u^T J``, recorded as a function of ``u``: its derivative by ``u`` is ``J``."""
+class Linearized:
+    """What was recorded from the arguments of a run to outputs, as a linear function."""
 
     def __init__(self, run: Run, outputs: list[Tensor]) -> None:
-        self.run, self.outputs = run, outputs
+        self.outputs = outputs
+        with suspended():
+            self.graph = _C._Linearization(tuple(outputs), tuple(run.values))
+
+    def push(self, tangents: Sequence[Tensor | None], record: bool) -> list[Tensor]:
+        """The tangents of the outputs, with zeros where nothing arrives; None stands for zeros."""
+        with suspended():
+            found = self.graph.push(tuple(tangents), record)
+            return [
+                _C.zeros_like(y, requires_grad=False) if t is None else t
+                for t, y in zip(found, self.outputs, strict=True)
+            ]
+
+
+class Transposed:
+    """The same function, which outlives what was recorded if a backward pass frees that.
+
+    ``u^T J`` is recorded as a function of ``u``; its derivative by ``u`` is ``J``.
+    """
+
+    def __init__(self, run: Run, outputs: list[Tensor]) -> None:
         with suspended(), enable_grad():
             self.u = [_C.zeros_like(y, requires_grad=True) for y in outputs]
             for u in self.u:
                 u._of_transform = True  # type: ignore[attr-defined]
         self.pulled = _pull(outputs, run.values, self.u, True, True)
 
-    def push(self, tangents: list[Tensor], keep: bool, record: bool) -> list[Tensor]:
-        return _pull(self.pulled, self.u, tangents, keep, record)
+    def push(self, tangents: Sequence[Tensor | None], record: bool) -> list[Tensor]:
+        return _pull(self.pulled, self.u, tangents, True, record)

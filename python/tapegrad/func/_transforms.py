@@ -1,4 +1,4 @@
-"""Derivatives as functions of functions, over reverse mode."""
+"""Derivatives as functions of functions."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ._levels import BatchedTensor, Level, below, current_levels, plain, rewrapp
 from ._run import (
     Argnums,
     Func,
+    Linearized,
     Run,
     Transposed,
     chosen_arguments,
@@ -224,8 +225,8 @@ def jvp(
 ) -> Any:
     """The results of `func` at `primals`, and their derivative in the direction of `tangents`.
 
-    Computed by reverse mode: ``u^T J`` is linear in ``u``, and its derivative by ``u`` in the
-    direction of `tangents` is the product.
+    Computed by forward mode: `func` is recorded once, and its tangents follow from those of the
+    arguments, operator by operator.
 
     Args:
         func: returns tensors, or nested dicts, lists and tuples of them.
@@ -272,7 +273,7 @@ def jvp(
         )
     values = [plain(t, run.levels) for t in flat]
     record = run.outer and (run.recorded or any(t.requires_grad for t in values))
-    pushed = Transposed(run, outputs).push(values, record, record)
+    pushed = Linearized(run, outputs).push(values, record)
     results = out_spec.unflatten([run.finished(y) for y in out_leaves])
     derivatives = out_spec.unflatten([rewrapped(t, run.levels) for t in pushed])
     if has_aux:
@@ -305,7 +306,9 @@ def linearize(func: Func, *primals: Any) -> tuple[Any, Func]:
     require_floats(leaves, "linearize", "the primals")
     run = Run(leaves)
     out_leaves, out_spec = _pytree.tree_flatten(run.call(func, *spec.unflatten(run.aliases)))
-    transposed = Transposed(run, run.outputs(out_leaves, "linearize"))
+    outputs = run.outputs(out_leaves, "linearize")
+    is_shared = run.recorded and depth.count == 0  # the caller may go back through the results
+    linear = Transposed(run, outputs) if is_shared else Linearized(run, outputs)
 
     def jvp_fn(*tangents: Any) -> Any:
         """The derivative in the direction of the tangents."""
@@ -319,7 +322,7 @@ def linearize(func: Func, *primals: Any) -> tuple[Any, Func]:
         record = _C.is_grad_enabled() and (
             run.recorded or depth.count > 0 or any(t.requires_grad for t in flat)
         )
-        pushed = _spread(run.levels, flat, lambda values: transposed.push(values, True, record))
+        pushed = _spread(run.levels, flat, lambda values: linear.push(values, record))
         return out_spec.unflatten(pushed)
 
     return out_spec.unflatten([run.finished(y) for y in out_leaves]), jvp_fn
