@@ -534,3 +534,70 @@ def test_one_value_under_a_mask_is_converted(lib: Any) -> None:
     z[lib.tensor([True, False, True])] = weight
     z.sum().backward()
     assert weight.grad.item() == 2.0
+
+
+@pytest.mark.parametrize("columns", [1, 15, 16, 17, 64, 100])
+@pytest.mark.parametrize("dim", [0, 1])
+def test_gather_and_scatter_share_columns(columns: int, dim: int) -> None:
+    """Threads share the columns of one large window; their number changes no bit."""
+    random = np.random.default_rng(columns)
+    shape, places = [700, columns], [1500, columns]
+    if dim == 1:
+        shape.reverse()
+        places.reverse()
+    table, values = (random.standard_normal(s).astype("float32") for s in (shape, places))
+    index = random.integers(0, 700, places)
+    expected = table.astype("float64")
+    others = np.broadcast_to(np.arange(columns), (1500, columns))
+    np.add.at(expected, (index, others) if dim == 0 else (others.T, index), values)
+    x, source = tg.from_numpy(table).requires_grad_(), tg.from_numpy(values).requires_grad_()
+    at, threads, bits = tg.from_numpy(index), tg.get_num_threads(), set()
+    try:
+        for count in (1, 2, 3):
+            tg.set_num_threads(count)
+            taken, added = tg.gather(x, dim, at), x.scatter_add(dim, at, source)
+            grads = tg.autograd.grad([taken, added], [x, source], [source.detach(), x.detach()])
+            results = [r.detach().numpy() for r in (taken, added, *grads)]
+            bits.add(tuple(r.tobytes() for r in results))
+    finally:
+        tg.set_num_threads(threads)
+    assert len(bits) == 1
+    np.testing.assert_array_equal(results[0], np.take_along_axis(table, index, dim))
+    np.testing.assert_allclose(results[1], expected, 1e-4, 1e-4)
+    # The gradient of what was taken is added to that of the table itself.
+    np.testing.assert_allclose(results[2], expected, 1e-4, 1e-4)
+    np.testing.assert_array_equal(results[3], np.take_along_axis(table, index, dim))
+
+
+@pytest.mark.parametrize("wrong", [-1, 4, 2**40, -(2**63), 2**63 - 1])
+def test_places_that_are_not_there_are_refused(wrong: int) -> None:
+    for place in range(6):
+        index = tg.tensor([[0, 1], [2, 3], [3, 0]])
+        index.view(-1)[place] = wrong
+        x, source = tg.arange(8.0).reshape(4, 2), tg.ones(3, 2)
+        message = f"index {wrong} is out of bounds for dimension 0 with size 4"
+        for name, arguments in (
+            ("gather", ()),
+            ("scatter", (source,)),
+            ("scatter", (2.0,)),
+            ("scatter_add", (source,)),
+            ("scatter_reduce", (source, "amax")),
+            ("scatter_", (source,)),
+            ("scatter_", (2.0,)),
+            ("scatter_add_", (source,)),
+            ("scatter_reduce_", (source, "mean")),
+        ):
+            with raises((RuntimeError, IndexError), message):
+                getattr(x, name)(0, index, *arguments)
+            assert x.view(-1).tolist() == list(range(8))
+
+
+def test_gradient_of_gather_is_differentiated() -> None:
+    x = tg.randn(3, 4, dtype=tg.float64, requires_grad=True)
+    index = tg.tensor([[0, 1, 1, 3], [2, 2, 0, 0]])
+
+    def taken(x: Any) -> Any:
+        return x.gather(1, index).sin()
+
+    assert tg.autograd.gradcheck(taken, x)
+    assert tg.autograd.gradgradcheck(taken, x)

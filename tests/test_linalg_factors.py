@@ -62,6 +62,51 @@ def test_sizes_around_vectors_and_blocks(n: int, dtype: str) -> None:
             assert not (np.tril(factor, -1) if upper_too else np.triu(factor, 1)).any()
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("n", SIZES)
+def test_each_matrix_exchanges_rows_of_its_own(n: int, dtype: str) -> None:
+    """Another order of rows in each matrix; every fifth has no inverse and keeps that to itself."""
+    rtol, atol = tolerance(dtype, 20 * n)
+    count, random = 19, np.random.default_rng(n)
+    a = normal(count, n, n, seed=n) / (3 * math.sqrt(n)) + np.eye(n)
+    a = np.stack([random.permutation(m) for m in a]).astype(dtype)
+    a[::5, :, n // 2] = 0
+    wide, regular = a.astype(float), np.arange(count) % 5 != 0
+    with np.errstate(divide="ignore"):
+        sign, log = np.linalg.slogdet(wide)
+    for layout in (contiguous(a), contiguous(np.swapaxes(a, -1, -2).copy()).mT):
+        det = array(tg.linalg.det(layout))
+        np.testing.assert_allclose(det[regular], (sign * np.exp(log))[regular], rtol, atol)
+        assert not det[~regular].any()
+        flags = np.where(regular, 0, n // 2 + 1)
+        lu, pivots, info = tg.linalg.lu_factor_ex(layout)
+        np.testing.assert_array_equal(array(info), flags)
+        np.testing.assert_array_equal(array(tg.linalg.inv_ex(layout).info), flags)
+        p, lower, upper = (array(part).astype(float) for part in tg.lu_unpack(lu, pivots))
+        np.testing.assert_allclose(p @ lower @ upper, wide, rtol, atol * 10)
+        assert (np.abs(lower) <= 1).all()
+        for columns in (1, 2, 9, 17):
+            b = normal(count, n, columns, dtype=dtype)
+            x, info = tg.linalg.solve_ex(layout, contiguous(b))
+            np.testing.assert_array_equal(array(info), flags)
+            product = wide[regular] @ array(x)[regular].astype(float)
+            np.testing.assert_allclose(product, b[regular], rtol, atol)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("n", SIZES)
+def test_each_matrix_fails_alone(n: int, dtype: str) -> None:
+    """The leading minor that is not positive, of some matrices in a batch."""
+    s = np.stack([positive(n)] * 19).astype(dtype)
+    bad = np.arange(19) % 4 == 1
+    s[bad, n // 2, n // 2] = -1
+    factors, info = tg.linalg.cholesky_ex(contiguous(s))
+    np.testing.assert_array_equal(array(info), np.where(bad, n // 2 + 1, 0))
+    rtol, atol = tolerance(dtype, 20 * n)
+    lower = array(factors)[~bad].astype(float)
+    np.testing.assert_allclose(lower @ np.swapaxes(lower, -1, -2), s[~bad], rtol, atol)
+
+
 def test_one_triangle_is_read() -> None:
     for n in (2, 8, 9, 33, 70):
         a = positive(n)

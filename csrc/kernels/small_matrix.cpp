@@ -190,11 +190,11 @@ TAPEGRAD_INLINE void store_beside(const Pack<T>* from, int64_t size, int64_t liv
     __builtin_memcpy(to, arrays, static_cast<size_t>(size * live) * sizeof(T));
 }
 
-template <class T>
-void tiny_cholesky(const void* input, void* output, int32_t* flags, int64_t n, int64_t count,
-                   bool upper) {
+// Memory for matrices of order N: to set up more than is needed would take as long as what is done with it.
+template <int64_t N, class T>
+void cholesky_beside(const void* input, void* output, int32_t* flags, int64_t n, int64_t count,
+                     bool upper) {
     constexpr int64_t L = kLanes<T>;
-    constexpr int64_t N = kernels::kTinyCholesky;
     const T* in = static_cast<const T*>(input);
     T* out = static_cast<T*>(output);
     const int64_t row = upper ? 1 : n, col = upper ? n : 1, size = n * n;
@@ -222,11 +222,16 @@ void tiny_cholesky(const void* input, void* output, int32_t* flags, int64_t n, i
     }
 }
 
-// One of L matrices side by side: of n rows and n columns.
-template <class T> using Side = Pack<T>[kernels::kTinyLu][kernels::kTinyLu];
+template <class T>
+void tiny_cholesky(const void* input, void* output, int32_t* flags, int64_t n, int64_t count,
+                   bool upper) {
+    constexpr int64_t kHalf = kernels::kTinyCholesky / 2;
+    (n <= kHalf ? cholesky_beside<kHalf, T> : cholesky_beside<2 * kHalf, T>)(input, output, flags,
+                                                                             n, count, upper);
+}
 
-// P A = L U; rows: what was exchanged with each row, as numbers.
-template <class T> Pack<T> tiny_factor(Side<T>& a, Pack<T>* rows, int64_t n) {
+// P A = L U of n rows and columns; rows: what was exchanged with each row, as numbers.
+template <int64_t N, class T> Pack<T> factor_beside(Pack<T> (&a)[N][N], Pack<T>* rows, int64_t n) {
     Pack<T> zero(0);
     for (int64_t k = 0; k < n; ++k) {
         Pack<T> best = abs(a[k][k]), place(static_cast<T>(k));
@@ -258,18 +263,16 @@ template <class T> Pack<T> tiny_factor(Side<T>& a, Pack<T>* rows, int64_t n) {
     return zero;
 }
 
-template <class T> void tiny_lu(const kernels::TinySystems& s) {
+template <int64_t N, class T> void lu_beside(const kernels::TinySystems& s) {
     constexpr int64_t L = kLanes<T>;
-    constexpr int64_t N = kernels::kTinyLu;
     const int64_t n = s.n, size = n * n, length = n * s.columns;
     for (int64_t at = 0; at < s.count; at += L) {
         const int64_t live = s.count - at < L ? s.count - at : L;
-        Side<T> a;
-        Pack<T> all[N * N + 1], rows[N];
+        Pack<T> a[N][N], all[N * N + 1], rows[N];
         load_beside(static_cast<const T*>(s.a) + at * size, size, live, all);
         for (int64_t i = 0; i < n; ++i)
             for (int64_t j = 0; j < n; ++j) a[i][j] = all[i * s.a_row + j * s.a_col];
-        const Pack<T> zero = tiny_factor<T>(a, rows, n);
+        const Pack<T> zero = factor_beside(a, rows, n);
         for (int64_t lane = 0; lane < live; ++lane)
             s.flags[at + lane] = static_cast<int32_t>(zero[static_cast<int>(lane)]);
         if (s.lu) {
@@ -315,6 +318,12 @@ template <class T> void tiny_lu(const kernels::TinySystems& s) {
         }
         store_beside<N * N>(all, length, live, static_cast<T*>(s.x) + at * length);
     }
+}
+
+template <class T> void tiny_lu(const kernels::TinySystems& s) {
+    constexpr int64_t kHalf = kernels::kTinyLu / 2;
+    static_assert(kHalf >= kernels::kTinyColumns);
+    (s.n <= kHalf ? lu_beside<kHalf, T> : lu_beside<2 * kHalf, T>)(s);
 }
 
 template <class T> void fill_dtype(kernels::SmallMatrixKernels& k, DType dtype) {

@@ -40,6 +40,12 @@ struct SmallTriangle {
 };
 using SmallSolve = void (*)(const SmallTriangle&);
 
+// Whether `count` matrices of order n are worth taking side by side, of at most `largest`: a few lanes have to be
+// used unless n is at most `alone`.
+constexpr bool beside_each_other(int64_t n, int64_t count, int64_t largest, int64_t alone) {
+    return n <= (count < 4 ? alone : largest);
+}
+
 // P A = L U of `count` matrices of order n <= kTinyLu that lie one after another, as many side by side as a vector
 // has lanes, and the solutions of A X = B for as many columns. Element (i, j) of A is at i * a_row + j * a_col;
 // everything else lies row by row.
@@ -52,7 +58,9 @@ struct TinySystems {
     int32_t *pivots, *flags;  // as SmallLuMatrices has them; pivots may be null
     void* diagonals;          // of U, the first element with the sign of P; may be null
 };
-inline constexpr int64_t kTinyLu = 8;
+inline constexpr int64_t kTinyLu = 16, kTinyLuAlone = 8;
+// With more columns of solutions than these, strips take less time.
+inline constexpr int64_t kTinyColumns = 8;
 using TinyLu = void (*)(const TinySystems&);
 
 // U^T U = A in the upper triangle, which alone is read; below it anything may be left. Returns the order of
@@ -62,7 +70,7 @@ using SmallCholesky = int64_t (*)(void* a, int64_t n, int64_t row);
 // The lower factors of `count` matrices of order n <= kTinyCholesky that lie one after another, as many
 // side by side as a vector has lanes. flags: as SmallCholesky returns them. upper: of the upper triangles,
 // and upper factors.
-inline constexpr int64_t kTinyCholesky = 12;
+inline constexpr int64_t kTinyCholesky = 16, kTinyCholeskyAlone = 12;
 using TinyCholesky = void (*)(const void* a, void* l, int32_t* flags, int64_t n, int64_t count,
                               bool upper);
 

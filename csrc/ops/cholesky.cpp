@@ -25,7 +25,8 @@ template <class T>
 void cholesky_values(const T* a, T* out, int32_t* info, const Matrices& m, bool upper) {
     const int64_t n = m.rows, size = n * n;
     const auto& kernels = kernel_table().small_matrix;
-    if (n <= kernels::kTinyCholesky) {
+    if (kernels::beside_each_other(n, m.count, kernels::kTinyCholesky,
+                                   kernels::kTinyCholeskyAlone)) {
         for_matrices(m.count, cube(n) + 10, [&](int64_t begin, int64_t end) {
             kernels.tiny_cholesky[dtype_of<T>](a + begin * size, out + begin * size, info + begin,
                                                n, end - begin, upper);

@@ -13,12 +13,6 @@
 namespace tapegrad {
 namespace {
 
-Tensor zeros_scatter_add(const Dims& sizes, int64_t dim, const Tensor& index, const Tensor& g) {
-    Tensor out = zeros(sizes, g.dtype());
-    scatter_add_(out, dim, index, g);
-    return out;
-}
-
 TAPEGRAD_WORD(zeros_scatter_add)
 
 struct Gather : AlongDim {
@@ -32,26 +26,31 @@ struct Gather : AlongDim {
 
 template <class T>
 void gather_values(T* out, const T* x, const int64_t* index, const Access& a, int dim) {
-    const int64_t count = a.count(), size = a.size, stride = a.stride;
+    const int64_t count = a.count();
     std::atomic<bool> bad = false;
-    parallel_for(count, kIndexGrain, [&](int64_t begin, int64_t end) {
+    const auto range = [&](int64_t begin, int64_t end) {
+        // Copies that stay in registers: what is written may be anything to the compiler.
+        T* const to = out;
+        const int64_t *const at = index, *const inner = a.inner_offsets.data();
+        const int64_t columns = a.inner, stride = a.stride;
+        const auto size = static_cast<uint64_t>(a.size);
         // Row by row: the places of a row lie in one window.
-        const int64_t* inner = a.inner_offsets.data();
         for (int64_t i = begin; i < end;) {
-            const int64_t first = i % a.inner, row = i - first;
-            const int64_t last = std::min(a.inner, end - row);
-            const T* window = x + a.outer_offsets[static_cast<size_t>(i / a.inner / a.length)];
+            const int64_t first = i % columns, row = i - first;
+            const int64_t last = std::min(columns, end - row);
+            const T* window = x + a.outer_offsets[static_cast<size_t>(i / columns / a.length)];
             for (int64_t k = first; k < last; ++k) {
-                const int64_t j = index[row + k];
-                if (static_cast<uint64_t>(j) >= static_cast<uint64_t>(size)) [[unlikely]] {
+                const int64_t j = at[row + k];
+                if (static_cast<uint64_t>(j) >= size) [[unlikely]] {
                     bad = true;
                     return;
                 }
-                out[row + k] = window[j * stride + inner[k]];
+                to[row + k] = window[j * stride + inner[k]];
             }
             i = row + last;
         }
-    });
+    };
+    parallel_for(count, kIndexGrain, range);
     if (bad) refuse_index(index, count, a.size, dim);
 }
 

@@ -41,10 +41,14 @@ void refuse_index(const int64_t* index, int64_t count, int64_t size, int dim) {
 bool in_bounds(const int64_t* index, int64_t count, int64_t size) {
     std::atomic<bool> bad = false;
     parallel_for(count, kIndexGrain, [&](int64_t begin, int64_t end) {
-        bool wrong = false;
-        for (int64_t i = begin; i < end; ++i)
-            wrong |= static_cast<uint64_t>(index[i]) >= static_cast<uint64_t>(size);
-        if (wrong) bad = true;
+        // The sign of an index, or of its distance to the last.
+        const auto last = static_cast<uint64_t>(size - 1);
+        uint64_t signs = 0;
+        for (int64_t i = begin; i < end; ++i) {
+            const auto j = static_cast<uint64_t>(index[i]);
+            signs |= j | (last - j);
+        }
+        if (static_cast<int64_t>(signs) < 0) bad = true;
     });
     return !bad;
 }

@@ -13,7 +13,7 @@ namespace tapegrad {
 namespace {
 
 using kernels::kSmallMatrix;
-using kernels::kTinyLu;
+using kernels::kTinyColumns;
 using kernels::small_row;
 using kernels::SmallTriangle;
 
@@ -55,6 +55,9 @@ template <class T> void solve_small(const Triangle<T>& t, T* b, int64_t row, int
         SmallTriangle{t.t, t.n, t.row, t.col, t.lower, t.unit, b, row, columns});
 }
 
+bool is_tiny(int64_t n, int64_t count) {
+    return kernels::beside_each_other(n, count, kernels::kTinyLu, kernels::kTinyLuAlone);
+}
 bool is_small(int64_t n, int64_t columns) {
     return n <= kSmallMatrix && columns <= 8 * kSmallMatrix;
 }
@@ -177,7 +180,7 @@ LuFactors lu_values(const Tensor& a) {
         out.lu = empty(a.sizes(), a.dtype());
         const Laid laid = laid_out(a);
         visit_float("lu_cpu", a.dtype(), [&]<class T>() {
-            if (m.rows <= kTinyLu) solve_tiny(laid, Tensor(), 0, Tensor(), out);
+            if (is_tiny(m.rows, m.count)) solve_tiny(laid, Tensor(), 0, Tensor(), out);
             else small_lu<T>(laid, out);
         });
         return out;
@@ -220,7 +223,7 @@ Tensor lu_diagonals(const Tensor& a_given) {
         if (n > 0 && n <= kSmallMatrix) {
             const Tensor info = empty(m.batch, DType::Int32);
             const Laid a = laid_out(a_given);
-            if (n > kTinyLu) factor_each<T>(a, Tensor(), info, 0, take);
+            if (!is_tiny(n, m.count)) factor_each<T>(a, Tensor(), info, 0, take);
             else solve_tiny(a, Tensor(), 0, Tensor(), {Tensor(), Tensor(), info}, out);
             return;
         }
@@ -263,7 +266,7 @@ Solved solve_values(const Tensor& a_given, const Tensor& b_given, bool keep_fact
         out.factors.pivots = empty(m.of(n), DType::Int32);
     }
     visit_float("lu_cpu", a_given.dtype(), [&]<class T>() {
-        if (n <= kTinyLu && columns <= kTinyLu) {
+        if (is_tiny(n, m.count) && columns <= kTinyColumns) {
             solve_tiny(a, b, columns, out.x, out.factors);
             return;
         }
@@ -384,10 +387,10 @@ std::pair<Tensor, Tensor> inverse_values(const Tensor& a_given) {
     const int64_t n = m.rows;
     const Tensor info = empty(m.batch, DType::Int32);
     if (n > kSmallMatrix) {
-        // The inverse of the transpose is the transpose of the inverse.
-        const Tensor out = contiguous_clone(a_given);
+        // Column by column, since flags are those of A, not of its transpose.
+        const Tensor columns = contiguous_clone(mT_window(a_given));
         const int order = lapack_int(n);
-        visit_float("linalg.inv", out.dtype(), [&]<class T>() {
+        visit_float("linalg.inv", columns.dtype(), [&]<class T>() {
             const auto& lapack = require_lapack<T>();
             T optimum;
             const int ask = -1;
@@ -398,7 +401,7 @@ std::pair<Tensor, Tensor> inverse_values(const Tensor& a_given) {
                 Scratch<T> work(size);
                 Scratch<int> pivots(n);
                 for (int64_t i = begin; i < end; ++i) {
-                    T* matrix = out.data<T>() + i * n * n;
+                    T* matrix = columns.data<T>() + i * n * n;
                     int* flag = info.data<int32_t>() + i;
                     lapack.getrf(&order, &order, matrix, &order, pivots.data(), flag);
                     if (*flag == 0)
@@ -407,12 +410,12 @@ std::pair<Tensor, Tensor> inverse_values(const Tensor& a_given) {
                 }
             });
         });
-        return {out, info};
+        return {mT_window(columns), info};
     }
     const Laid a = laid_out(a_given);
     const Tensor out = empty(a_given.sizes(), a_given.dtype());
     visit_float("linalg.inv", a_given.dtype(), [&]<class T>() {
-        if (n <= kTinyLu) {
+        if (n <= kTinyColumns) {
             solve_tiny(a, Tensor(), n, out, {Tensor(), Tensor(), info});
             return;
         }

@@ -19,10 +19,11 @@ inline int64_t grain_for(int64_t length) {
 }
 
 // part(o, begin, end) for each of the outer windows of `length` rows, on ranges of their inner columns: windows in
-// parallel, or the columns of a single one, at least a cache line of them.
+// parallel, or the columns of a single one, a cache line of floats at a time.
 template <class F> void for_windows(int64_t outer, int64_t length, int64_t inner, const F& part) {
     if (outer == 1) {
-        parallel_for(inner, std::max<int64_t>(64, grain_for(length)),
+        constexpr int64_t kLine = 16;
+        parallel_for(inner, kLine, std::max(kLine, grain_for(length)),
                      [&](int64_t begin, int64_t end) { part(int64_t{0}, begin, end); });
         return;
     }

@@ -1,6 +1,7 @@
 // Values written to, or combined with, the places that an index names.
 #include "ops/scatter.h"
 
+#include <atomic>
 #include <limits>
 #include <optional>
 
@@ -31,39 +32,49 @@ bool fits(const Dims& index, const Dims& sizes, int dim) {
 }
 
 // Combines (old, new) in the order of the index; chunks are parts of the destination. source: the index's
-// shape, or a single value.
+// shape, or a single value. Whether all places are there; others are not written to.
 template <class T, class Combine>
-void scatter_values(T* x, const T* source, const int64_t* index, bool single, const Access& a,
+bool scatter_values(T* x, const T* source, const int64_t* index, bool single, const Access& a,
                     Combine combine) {
-    auto part = [&](int64_t o, int64_t begin, int64_t end) {
-        T* window = x + a.outer_offsets[static_cast<size_t>(o)];
-        for (int64_t l = 0; l < a.length; ++l) {
-            const int64_t row = (o * a.length + l) * a.inner;
+    std::atomic<bool> bad = false;
+    const auto part = [&](int64_t o, int64_t begin, int64_t end) {
+        // Copies that stay in registers: what is written may be anything to the compiler.
+        T* const window = x + a.outer_offsets[static_cast<size_t>(o)];
+        const int64_t* const offsets = a.inner_offsets.data();
+        const int64_t length = a.length, inner = a.inner, stride = a.stride;
+        const auto size = static_cast<uint64_t>(a.size);
+        const bool one = single;
+        const T* from = source + (one ? 0 : o * length * inner);
+        const int64_t* at = index + o * length * inner;
+        for (int64_t l = 0; l < length; ++l, at += inner, from += one ? 0 : inner)
             for (int64_t k = begin; k < end; ++k) {
-                T& place =
-                    window[index[row + k] * a.stride + a.inner_offsets[static_cast<size_t>(k)]];
-                place = combine(place, source[single ? 0 : row + k]);
+                const int64_t j = at[k];
+                if (static_cast<uint64_t>(j) >= size) [[unlikely]] {
+                    bad = true;
+                    return;
+                }
+                T& place = window[j * stride + offsets[k]];
+                place = combine(place, from[one ? 0 : k]);
             }
-        }
     };
     for_windows(a.outer, a.length, a.inner, part);
+    return !bad;
 }
 
 template <class T>
-void scatter_combined(T* x, const T* source, const int64_t* index, bool single, const Access& a,
+bool scatter_combined(T* x, const T* source, const int64_t* index, bool single, const Access& a,
                       Reduce reduce) {
-    auto run = [&](auto combine) { scatter_values(x, source, index, single, a, combine); };
+    auto run = [&](auto combine) { return scatter_values(x, source, index, single, a, combine); };
     // NaN wins, as in amax and amin.
     switch (reduce) {
         case Reduce::Prod:
-            if constexpr (std::is_same_v<T, bool>) run([](T p, T v) { return p && v; });
-            else run([](T p, T v) { return static_cast<T>(p * v); });
-            break;
-        case Reduce::Amax: run([](T p, T v) { return p != p || p > v ? p : v; }); break;
-        case Reduce::Amin: run([](T p, T v) { return p != p || p < v ? p : v; }); break;
+            if constexpr (std::is_same_v<T, bool>) return run([](T p, T v) { return p && v; });
+            else return run([](T p, T v) { return static_cast<T>(p * v); });
+        case Reduce::Amax: return run([](T p, T v) { return p != p || p > v ? p : v; });
+        case Reduce::Amin: return run([](T p, T v) { return p != p || p < v ? p : v; });
         default:
-            if constexpr (std::is_same_v<T, bool>) run([](T p, T v) { return p || v; });
-            else run([](T p, T v) { return static_cast<T>(p + v); });
+            if constexpr (std::is_same_v<T, bool>) return run([](T p, T v) { return p || v; });
+            else return run([](T p, T v) { return static_cast<T>(p + v); });
     }
 }
 
@@ -92,14 +103,26 @@ void refuse_overlaps(const Tensor& x, const Tensor& index, const Arg& source) {
     if (source.is_tensor()) refuse_overlap(x, source.tensor());
 }
 
-void write_at(const Tensor& out, const Tensor& values, const Tensor& places, bool single,
+// Calls write(to, from, places), which says whether all places are there.
+template <class T, class Write>
+void launch_writing(const Tensor& out, const Tensor& values, const Tensor& places, int dim,
+                    int64_t size, Write write) {
+    launch(checking([write = std::move(write), count = places.numel(), dim, size](
+                        T* to, const T* from, const int64_t* at) {
+               if (!write(to, from, at)) refuse_index(at, count, size, dim);
+           }),
+           out.data<T>(), values.data<T>(), places.data<int64_t>());
+}
+void write_at(const Tensor& out, const Tensor& values, const Tensor& places, bool single, int dim,
               Access access) {
     visit_item(out.item_size(), [&]<class T>() {
-        launch(
+        const int64_t size = access.size;
+        launch_writing<T>(
+            out, values, places, dim, size,
             [access = std::move(access), single](T* to, const T* from, const int64_t* at) {
-                scatter_values(to, from, at, single, access, [](T, T value) { return value; });
-            },
-            out.data<T>(), values.data<T>(), places.data<int64_t>());
+                return scatter_values(to, from, at, single, access,
+                                      [](T, T value) { return value; });
+            });
     });
 }
 
@@ -120,7 +143,8 @@ Tensor write_scattered(const Tensor& x, int dim, const Tensor& index, const Arg&
     KeepLock keep;  // the index must not change between check and use
     Access access(x, dim, index.sizes());
     Tensor places = int64_values(index), values;
-    check_bounds(places, access.size, dim);
+    // A new tensor may be written to until the first place that is not there.
+    if (writes_in_place) check_bounds(places, access.size, dim);
     if (places.storage()->data() == x.storage()->data()) places = clone(places);
     if (source.is_tensor()) {
         // The leading part of the source that has the index's shape.
@@ -137,12 +161,14 @@ Tensor write_scattered(const Tensor& x, int dim, const Tensor& index, const Arg&
     const bool single = !source.is_tensor();
     if (reduce)
         visit_dtype(out.dtype(), [&]<class T>() {
-            launch([access = std::move(access), single, how = *reduce](
-                       T* to, const T* from,
-                       const int64_t* at) { scatter_combined(to, from, at, single, access, how); },
-                   out.data<T>(), values.data<T>(), places.data<int64_t>());
+            const int64_t size = access.size;
+            launch_writing<T>(out, values, places, dim, size,
+                              [access = std::move(access), single, how = *reduce](
+                                  T* to, const T* from, const int64_t* at) {
+                                  return scatter_combined(to, from, at, single, access, how);
+                              });
         });
-    else write_at(out, values, places, single, std::move(access));
+    else write_at(out, values, places, single, dim, std::move(access));
     return out;
 }
 
@@ -195,7 +221,23 @@ struct ScatterAdd : AlongDim {
     }
 };
 
+// What is zero but for the sums, of which the source has the index's sizes.
+struct ZerosScatterAdd : AlongDim {
+    static constexpr auto node = "ScatterAddBackward0";
+    static constexpr std::array arguments{"src", "index"};
+    auto backward(auto g, auto, auto index, auto) const { return gather(g, dim, index); }
+};
+
 }  // namespace
+
+Tensor zeros_scatter_add(const Dims& sizes, int64_t dim_given, const Tensor& index,
+                         const Tensor& source) {
+    const Tensor out = zeros(sizes, source.dtype());
+    const int dim = wrap_dim(dim_given, out.dim());
+    return recorded(
+        write_scattered(out, dim, index, source, Reduce::Sum, false, [&] { return out; }),
+        ZerosScatterAdd{dim}, source, index);
+}
 
 Tensor scatter(const Tensor& x, int64_t dim_given, const Tensor& index, const Arg& source) {
     const int dim = wrap_dim(dim_given, x.dim());
@@ -391,7 +433,8 @@ Tensor write_reduced(const Tensor& x, int dim, const Tensor& index, const Tensor
             visit_dtype(place.dtype(), [&]<class T>() {
                 kernels::fill_number(start.data<T>(), identity<T>(reduce), 1);
             });
-            write_at(place, start, int64_values(index), true, Access(place, dim, index.sizes()));
+            write_at(place, start, int64_values(index), true, dim,
+                     Access(place, dim, index.sizes()));
         }
         return place;
     });

@@ -11,6 +11,8 @@ Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Arg& sou
 Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
 const Tensor& scatter_(const Tensor& x, int64_t dim, const Tensor& index, const Arg& source);
 const Tensor& scatter_add_(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
+// The same to zeros of these sizes, for a source of the index's sizes.
+Tensor zeros_scatter_add(const Dims& sizes, int64_t dim, const Tensor& index, const Tensor& source);
 // What is done with the value of a place that is written to. Without include_self the values that were
 // there count only where nothing is written.
 enum class Reduce { Sum, Prod, Mean, Amax, Amin };
