@@ -413,6 +413,14 @@ class TestWorkers:
         with pytest.raises(RuntimeError, match="begun a new epoch"):
             next(old)
 
+    def test_persistent_workers_of_a_loader_that_only_its_iterator_knows(self):
+        batches = iter(DataLoader(range(5), num_workers=2, persistent_workers=True))
+        gc.collect()
+        assert [b.item() for b in batches] == [0, 1, 2, 3, 4]
+        del batches
+        gc.collect()
+        assert multiprocessing.active_children() == []
+
     def test_persistent_workers_that_died_are_replaced(self):
         class Fragile(Squares):
             def __getitem__(self, i):

@@ -471,6 +471,42 @@ def test_custom_functions(lib):
 
 
 @both
+def test_what_a_custom_function_notes_for_its_tangent(lib):
+    class Exp(lib.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.result = lib.exp(x)
+            return ctx.result
+
+        @staticmethod
+        def jvp(ctx, tangent):
+            made = tangent * ctx.result
+            ctx.seen = True
+            del ctx.result, ctx.seen
+            return made
+
+    fw, x, v = ad(lib), lib.zeros(2), lib.tensor([1.0, 2.0])
+    with fw.dual_level():
+        tangent = fw.unpack_dual(Exp.apply(fw.make_dual(x, v))).tangent
+        assert tangent.tolist() == [1, 2] and not tangent.requires_grad
+        slope = fw.unpack_dual(Exp.apply(fw.make_dual(x, v.clone().requires_grad_()))).tangent
+        assert slope.requires_grad
+
+
+@both
+def test_printed_forms_break_where_the_line_ends(lib):
+    fw = ad(lib)
+    with fw.dual_level():
+        assert repr(fw.make_dual(lib.ones(2), lib.zeros(2))) == (
+            "tensor([1., 1.], tangent=tensor([0., 0.]))"
+        )
+        assert repr(fw.make_dual(lib.ones(3, 3), lib.zeros(3, 3))) == (
+            "tensor([[1., 1., 1.],\n        [1., 1., 1.],\n        [1., 1., 1.]],\n"
+            "       tangent=tensor([[0., 0., 0.],\n        [0., 0., 0.],\n        [0., 0., 0.]]))"
+        )
+
+
+@both
 def test_custom_functions_in_vmap(lib):
     x = lib.arange(6.0).reshape(3, 2)
     for Cube in (

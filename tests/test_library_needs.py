@@ -214,3 +214,10 @@ def test_times(lib: Any) -> None:
     assert "column" in table and "1 threads: " in table and "Times are in " in table
     with pytest.raises(SyntaxError):
         benchmark.Timer("no such name").timeit(1)
+
+
+@both
+def test_assert_as_a_function(lib: Any) -> None:
+    assert lib._assert(True, "right") is None
+    with pytest.raises(AssertionError, match="wrong"):
+        lib._assert(lib.tensor(False), "wrong")

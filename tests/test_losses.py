@@ -353,3 +353,24 @@ def test_mean_of_kl_div_warns() -> None:
         warnings.simplefilter("error")
         loss = tg.nn.functional.kl_div(tg.zeros(2), tg.ones(2) / 2, reduction="sum")
     assert loss.item() == pytest.approx(-math.log(2))
+
+
+@pytest.mark.parametrize("name", ["mse_loss", "smooth_l1_loss"])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_bools_beside_numbers(name: str, swapped: bool) -> None:
+    """A mask is a target, although a difference with it as such is refused."""
+    results = []
+    for lib in (tg, torch):
+        x = lib.tensor([0.2, 0.7, -3.0], requires_grad=True)
+        mask = lib.tensor([True, False, True])
+        loss = getattr(lib.nn.functional, name)(*((mask, x) if swapped else (x, mask)))
+        loss.backward()
+        results.append((loss.item(), *x.grad.tolist()))
+    assert results[0] == pytest.approx(results[1])
+
+
+@pytest.mark.parametrize("lib", [tg, torch], ids=lambda lib: lib.__name__)
+@pytest.mark.parametrize("target", [-0.1, 1.1, math.nan])
+def test_targets_that_are_no_probabilities(lib: Any, target: float) -> None:
+    with raises(RuntimeError, "all elements of target should be between 0 and 1"):
+        lib.nn.functional.binary_cross_entropy(lib.tensor([0.5]), lib.tensor([target]))

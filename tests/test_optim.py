@@ -201,6 +201,33 @@ def test_zero_grad():
     assert a.grad is None
 
 
+@both
+def test_an_optimiser_that_wraps_another_and_does_not_call_init(lib):
+    class Lookahead(lib.optim.Optimizer):
+        def __init__(self, inner):
+            self.inner = inner
+            self.param_groups, self.state = inner.param_groups, {}
+            self.slow = [p.detach().clone() for g in self.param_groups for p in g["params"]]
+
+        def zero_grad(self):
+            self.inner.zero_grad()
+
+        def step(self, closure=None):
+            result = self.inner.step(closure)
+            for slow, p in zip(self.slow, self.param_groups[0]["params"], strict=True):
+                slow.add_(p.data - slow, alpha=0.5)
+                p.data.copy_(slow)
+            return result
+
+    a = lib.tensor([1.0], requires_grad=True)
+    opt = Lookahead(lib.optim.SGD([a], lr=0.1))
+    for _ in range(2):
+        opt.zero_grad()
+        (a * 2).sum().backward()
+        opt.step()
+    assert a.tolist() == pytest.approx([0.8])
+
+
 def test_step_with_a_closure():
     a = leaf(1.0)
     opt = optim.SGD([a], lr=0.25)

@@ -333,3 +333,14 @@ def test_custom_function_and_operators_as_torch():
     ):
         expected = torch._tensor_str._str(operate(theirs)).replace("torch.", "tapegrad.")
         assert tensor_str(operate(ours)) == expected
+
+
+@both
+def test_parameters_and_buffers(lib):
+    """A buffer is printed as the tensor that it is, a parameter with what it is."""
+    assert repr(lib.nn.Buffer(lib.ones(2))) == "tensor([1., 1.])"
+    assert repr([lib.nn.Buffer(lib.ones(1))]) == "[tensor([1.])]"
+    assert repr(lib.nn.Parameter(lib.ones(1))) == (
+        "Parameter containing:\ntensor([1.], requires_grad=True)"
+    )
+    assert repr([lib.nn.init.calculate_gain(name) for name in ("linear", "conv1d")]) == "[1, 1]"

@@ -438,6 +438,40 @@ def test_forms_of_older_programs(lib: Any) -> None:
     assert x.clone().add_(x, alpha=lib.tensor(2)).tolist() == [3.0, 3.0]
 
 
+@both
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", ["addcmul", "addcdiv"])
+def test_older_forms_of_scaled_quotients_and_products(lib: Any, name: str) -> None:
+    x, a, b = lib.tensor([1.0, 2.0]), lib.tensor([3.0, 4.0]), lib.tensor([2.0, 5.0])
+    want = getattr(lib, name)(x, a, b, value=3).tolist()
+    assert getattr(lib, name)(x, 3, a, b).tolist() == want
+    assert getattr(x, name)(3, a, b).tolist() == want
+    y = x.clone()
+    assert getattr(y, name + "_")(3, a, b) is y
+    assert y.tolist() == want
+
+
+@both
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", ["addmm", "addmv", "addr", "addbmm", "baddbmm"])
+def test_older_forms_of_scaled_sums(lib: Any, name: str) -> None:
+    vector, matrix = lib.arange(2.0), lib.arange(4.0).reshape(2, 2)
+    batch = lib.stack([matrix, matrix + 1])
+    x, a, b = {
+        "addmm": (matrix, matrix, matrix),
+        "addmv": (vector, matrix, vector),
+        "addr": (matrix, vector, vector),
+        "addbmm": (matrix, batch, batch),
+        "baddbmm": (batch, batch, batch),
+    }[name]
+    function = getattr(lib, name)
+    for alpha, factors in ((1, ()), (3, (3,))):
+        want = function(x, a, b, beta=2, alpha=alpha).tolist()
+        assert function(2, x, *factors, a, b).tolist() == want
+        assert getattr(x, name)(2, *factors, a, b).tolist() == want
+        assert getattr(x.clone(), name + "_")(2, *factors, a, b).tolist() == want
+
+
 def test_forms_of_older_programs_warn() -> None:
     with pytest.warns(
         UserWarning, match=r"This overload of add_ is deprecated: add_\(input, alpha"
@@ -454,6 +488,8 @@ def test_names_and_defaults(lib: Any) -> None:
     assert [p.shape for p in lib.split(x, split_size_or_sections=1)] == [(1, 3), (1, 3)]
     assert [p.shape for p in lib.split(x, split_size_or_sections=[1, 2], dim=1)] == [(2, 1), (2, 2)]
     assert lib.reshape(x, shape=(3, 2)).shape == x.reshape(shape=[3, 2]).shape == (3, 2)
+    assert x.broadcast_to(4, 2, 3).shape == x.broadcast_to((4, 2, 3)).shape == (4, 2, 3)
+    assert lib.broadcast_to(x, size=(4, 2, 3)).shape == (4, 2, 3)
     assert lib.zeros(2, 3).copy_(other=x).tolist() == x.tolist()
     assert lib.result_type(tensor=x, other=1) is lib.float32
     assert x.to(float).dtype is lib.float64

@@ -312,9 +312,16 @@ struct MseLoss {
     }
 };
 
+// A bool among numbers is a number for these losses; a difference as such has none.
+Tensor number_beside(const Tensor& x, const Tensor& other) {
+    return x.dtype() == DType::Bool ? to_dtype(x, other.dtype()) : x;
+}
+
 }  // namespace
 
-Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
+Tensor mse_loss(const Tensor& input_given, const Tensor& target_given, Reduction reduction) {
+    const Tensor input = number_beside(input_given, target_given);
+    const Tensor target = number_beside(target_given, input_given);
     Tensor out;
     double slope = 2;
     {
@@ -346,7 +353,7 @@ Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, Reduction reduc
     if (const DType dtype = result_type(input, target); beta != 0 && !is_floating(dtype))
         fail<NotImplementedError>("\"smooth_l1_cpu\" not implemented for '",
                                   scalar_type_name(dtype), "'");
-    const Tensor error = input - target;
+    const Tensor error = number_beside(input, target) - number_beside(target, input);
     // What float32 rounds to zero is none.
     if (beta == 0 || (error.dtype() != DType::Float64 && static_cast<float>(beta) == 0))
         return reduce(abs(error), reduction);

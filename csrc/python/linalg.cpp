@@ -119,6 +119,32 @@ Tensor tensordot_by_tensor(const Tensor& a, const Tensor& b, const Tensor& dims)
     return tensordot(a, b, lists[0], lists[1]);
 }
 
+// The forms of old programs, with the factors in front of what they belong to.
+template <auto F, auto InPlace>
+void scaled_product(Operator& function, Operator& in_place, const std::string& factors) {
+    const std::string one = "(input, beta, " + factors, two = "(input, beta, alpha, " + factors;
+    function
+        .deprecated(one.c_str(), [](const Tensor& x, const Scalar& beta, const Tensor& a,
+                                    const Tensor& b) { return F(x, a, b, beta, 1); })
+        .deprecated(two.c_str(),
+                    [](const Tensor& x, const Scalar& beta, const Scalar& alpha, const Tensor& a,
+                       const Tensor& b) { return F(x, a, b, beta, alpha); })
+        .deprecated(("(beta, input, " + factors).c_str(),
+                    [](const Scalar& beta, const Tensor& x, const Tensor& a, const Tensor& b) {
+                        return F(x, a, b, beta, 1);
+                    })
+        .deprecated(("(beta, input, alpha, " + factors).c_str(),
+                    [](const Scalar& beta, const Tensor& x, const Scalar& alpha, const Tensor& a,
+                       const Tensor& b) { return F(x, a, b, beta, alpha); });
+    in_place
+        .deprecated(one.c_str(),
+                    [](const Tensor& x, const Scalar& beta, const Tensor& a,
+                       const Tensor& b) -> const Tensor& { return InPlace(x, a, b, beta, 1); })
+        .deprecated(two.c_str(),
+                    [](const Tensor& x, const Scalar& beta, const Scalar& alpha, const Tensor& a,
+                       const Tensor& b) -> const Tensor& { return InPlace(x, a, b, beta, alpha); });
+}
+
 }  // namespace
 
 void bind_linalg(PyObject* m) {
@@ -129,31 +155,15 @@ void bind_linalg(PyObject* m) {
     def<"dot">(m, dot).out_has(kSameType);
     def<"inner">(m, inner).out_has(kSameType);
     def<"outer">(m, outer);
-    def<"addmm">(m, addmm)
-        .out_has(kSameType)
-        .deprecated("(input, beta, mat1, mat2)",
-                    [](const Tensor& x, const Scalar& beta, const Tensor& a, const Tensor& b) {
-                        return addmm(x, a, b, beta, 1);
-                    })
-        .deprecated("(input, beta, alpha, mat1, mat2)",
-                    [](const Tensor& x, const Scalar& beta, const Scalar& alpha, const Tensor& a,
-                       const Tensor& b) { return addmm(x, a, b, beta, alpha); })
-        .deprecated("(beta, input, mat1, mat2)",
-                    [](const Scalar& beta, const Tensor& x, const Tensor& a, const Tensor& b) {
-                        return addmm(x, a, b, beta, 1);
-                    })
-        .deprecated("(beta, input, alpha, mat1, mat2)",
-                    [](const Scalar& beta, const Tensor& x, const Scalar& alpha, const Tensor& a,
-                       const Tensor& b) { return addmm(x, a, b, beta, alpha); });
-    def_method<"addmm_">(m, addmm_);
-    def<"addmv">(m, addmv).out_has(kSameType);
-    def_method<"addmv_">(m, addmv_);
-    def<"addr">(m, addr);
-    def_method<"addr_">(m, addr_);
-    def<"baddbmm">(m, baddbmm).out_has(kSameType);
-    def_method<"baddbmm_">(m, baddbmm_);
-    def<"addbmm">(m, addbmm).out_has(kSameType);
-    def_method<"addbmm_">(m, addbmm_);
+    scaled_product<addmm, addmm_>(def<"addmm">(m, addmm).out_has(kSameType),
+                                  def_method<"addmm_">(m, addmm_), "mat1, mat2)");
+    scaled_product<addmv, addmv_>(def<"addmv">(m, addmv).out_has(kSameType),
+                                  def_method<"addmv_">(m, addmv_), "mat, vec)");
+    scaled_product<addr, addr_>(def<"addr">(m, addr), def_method<"addr_">(m, addr_), "vec1, vec2)");
+    scaled_product<baddbmm, baddbmm_>(def<"baddbmm">(m, baddbmm).out_has(kSameType),
+                                      def_method<"baddbmm_">(m, baddbmm_), "batch1, batch2)");
+    scaled_product<addbmm, addbmm_>(def<"addbmm">(m, addbmm).out_has(kSameType),
+                                    def_method<"addbmm_">(m, addbmm_), "batch1, batch2)");
     def<"vdot">(m, vdot).out_has(kSameType);
     def<"ger">(m, outer);
     def<"kron">(m, kron);

@@ -9,15 +9,22 @@ namespace {
 // Of real numbers these give the tensor itself.
 Tensor itself(const Tensor& x) { return x; }
 
+// The forms of old programs, with the factor in front of what it belongs to.
+template <auto F> void value_first(Operator& op) {
+    op.deprecated("(input, value, tensor1, tensor2)",
+                  [](const Tensor& x, const Scalar& value, const Tensor& a,
+                     const Tensor& b) -> decltype(F(x, a, b, value)) { return F(x, a, b, value); });
+}
+
 }  // namespace
 
 void bind_special(PyObject* m) {
     def<"lerp">(m, lerp, lerp_number);
     def_method<"lerp_">(m, lerp_, lerp_number_);
-    def<"addcmul">(m, addcmul);
-    def_method<"addcmul_">(m, addcmul_);
-    def<"addcdiv">(m, addcdiv);
-    def_method<"addcdiv_">(m, addcdiv_);
+    value_first<addcmul>(def<"addcmul">(m, addcmul));
+    value_first<addcmul_>(def_method<"addcmul_">(m, addcmul_));
+    value_first<addcdiv>(def<"addcdiv">(m, addcdiv));
+    value_first<addcdiv_>(def_method<"addcdiv_">(m, addcdiv_));
     def<"nan_to_num">(m, nan_to_num).out_has(kSameType);
     def<"nan_to_num_">(m, nan_to_num_);
 

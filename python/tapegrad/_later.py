@@ -117,6 +117,7 @@ PLACES = {
     ),
     "_ops": ("ops",),
     "_questions": (
+        "_assert",
         "compiled_with_cxx11_abi",
         "get_device",
         "is_distributed",

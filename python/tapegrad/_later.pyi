@@ -166,6 +166,7 @@ from ._numbered import pairwise_distance as pairwise_distance
 from ._numbered import poisson_nll_loss as poisson_nll_loss
 from ._numbered import triplet_margin_loss as triplet_margin_loss
 from ._ops import ops as ops
+from ._questions import _assert as _assert
 from ._questions import compiled_with_cxx11_abi as compiled_with_cxx11_abi
 from ._questions import get_device as get_device
 from ._questions import is_distributed as is_distributed

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ._C import Tensor
 
 __all__ = [
+    "_assert",
     "compiled_with_cxx11_abi",
     "get_device",
     "is_distributed",
@@ -54,3 +57,17 @@ def compiled_with_cxx11_abi() -> bool:
         True
     """
     return True
+
+
+def _assert(condition: Any, message: str) -> None:
+    """Python's ``assert`` as a function, as modules that are to be traced write it.
+
+    Raises:
+        AssertionError: if the condition is false.
+
+    Example:
+        >>> import tapegrad
+        >>> x = tapegrad.zeros(2, 3)
+        >>> tapegrad._assert(x.dim() == 2, "x is no matrix")
+    """
+    assert condition, message

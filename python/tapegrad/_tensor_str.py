@@ -141,9 +141,9 @@ def tensor_str(tensor: Tensor, *, contents: str | None = None) -> str:
 def _prefix(tensor: Tensor) -> str:
     cls = type(tensor)
     if cls is not Tensor:
-        from tapegrad.nn.parameter import Parameter  # imported late: nn imports this package
+        from tapegrad.nn.parameter import Buffer, Parameter  # late: nn imports this package
 
-        if cls is not Parameter:
+        if cls is not Parameter and cls is not Buffer:
             return cls.__name__ + "("
     return "tensor("
 

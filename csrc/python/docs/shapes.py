@@ -72,7 +72,7 @@ Example:
     >>> tapegrad.tile(tapegrad.tensor([1, 2]), (2,))
     tensor([1, 2, 1, 2])
 """,
-    "broadcast_to(input, size)": f"""\
+    "broadcast_to(input, *size)": f"""\
 The tensor stretched to a size, along dimensions of size 1 and new leading ones.
 
 Args:

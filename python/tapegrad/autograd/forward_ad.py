@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 
 from .. import _C
 from .._C import Tensor
+from .._tensor_str import _append
 from ..func import _guards
 from ..func._levels import below, plain, rewrapped
 from ..func._run import Linearized, Run
 from ..utils import _pytree
 from ..utils._python_dispatch import _dispatch, _modes
 from . import function
-from .grad_mode import enable_grad
+from .grad_mode import enable_grad, set_grad_enabled
 
 __all__ = [
     "UnpackedDualTensor",
@@ -48,7 +49,9 @@ class DualTensor(Tensor):
 
     def __repr__(self, *, tensor_contents: str | None = None) -> str:
         text = repr(self._primal)
-        return f"{text[:-1]}, tangent={self._tangent!r})" if self._level.active else text
+        if not self._level.active:
+            return text
+        return _append(text[:-1], [f"tangent={self._tangent!r}"], text.index("(") + 1)
 
     def __getitem__(self, index: Any) -> Tensor:
         return self._through(lambda x: x[index])
@@ -210,7 +213,7 @@ class _JvpContext:
     """The ctx that `jvp` gets: what was saved for it, and what was noted."""
 
     def __init__(self, ctx: Any) -> None:
-        self._ctx = ctx
+        object.__setattr__(self, "_ctx", ctx)
 
     @property
     def saved_tensors(self) -> Any:
@@ -219,6 +222,12 @@ class _JvpContext:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ctx, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._ctx, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self._ctx, name)
 
 
 def _custom(level: _DualLevel, cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -248,7 +257,9 @@ def _custom(level: _DualLevel, cls: Any, args: tuple[Any, ...], kwargs: dict[str
             directions.append(_C.zeros_like(x, requires_grad=False))
         else:
             directions.append(None)
-    tangents = cls.jvp(_JvpContext(ctx), *directions)
+    sloped = any(t is not None and t.requires_grad for t in directions)
+    with set_grad_enabled(recorded or (outer and sloped)):
+        tangents = cls.jvp(_JvpContext(ctx), *directions)
     tangents = tangents if isinstance(tangents, tuple) else (tangents,)
     results = []
     for y, tangent in zip(outputs, tangents, strict=True):

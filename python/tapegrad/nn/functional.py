@@ -782,7 +782,7 @@ def binary_cross_entropy(
 
     Raises:
         ValueError: if the shapes differ.
-        RuntimeError: if an input is outside [0, 1].
+        RuntimeError: if an input or a target is outside [0, 1].
 
     Example:
         >>> import tapegrad
@@ -808,6 +808,8 @@ def binary_cross_entropy(
         )
     valid = (input >= 0) & (input <= 1)
     require_all(valid, "all elements of input should be between 0 and 1")
+    valid = (target >= 0) & (target <= 1)
+    require_all(valid, "all elements of target should be between 0 and 1")
     loss = -(target * _clamped_log(input) + (1 - target) * _clamped_log(1 - input))
     # Where the prediction is exactly the target 0 or 1, neither value nor slope is left.
     exact = (input == target) & ((input == 0) | (input == 1))

@@ -84,7 +84,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         1.4142
     """
     if nonlinearity in ("linear", "sigmoid", *_CONVOLUTIONS):
-        return 1.0
+        return 1
     if nonlinearity == "tanh":
         return 5.0 / 3
     if nonlinearity == "relu":

@@ -84,7 +84,11 @@ def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(step)
     def hooked(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
         self._opt_called = True
-        before, after = self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks
+        try:
+            before, after = self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks
+        except AttributeError:  # one that wraps another, and has not called __init__
+            self._set_up()
+            before, after = self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks
         if _C._is_recording():
             if not self._replayable:
                 _C._refuse_replay(f"a step of {type(self).__name__}, which is Python code")
@@ -155,6 +159,12 @@ class Optimizer:
     # Whether compiled functions may have steps of it, as all that changes is known to them.
     _replayable = False
 
+    # For those that wrap another optimiser and do not call __init__.
+    _in_step = False
+    _watched = False  # whether somebody has the state
+    _scheduled = False  # whether a schedule watches it, and `step` as it found that
+    _own_step: Any = None
+
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
             raise TypeError(
@@ -181,10 +191,10 @@ class Optimizer:
     def _set_up(self) -> None:
         """What is not saved with an optimiser."""
         self._in_step = False
-        self._watched = False  # whether somebody has the state
+        self._watched = False
         self._opt_called = False
-        self._scheduled = False  # whether a schedule watches it, and `step` as it found that
-        self._own_step: Any = None
+        self._scheduled = False
+        self._own_step = None
         self._optimizer_step_pre_hooks: Hooks = OrderedDict()
         self._optimizer_step_post_hooks: Hooks = OrderedDict()
         self._optimizer_state_dict_pre_hooks: Hooks = OrderedDict()

@@ -335,7 +335,7 @@ class DataLoader(Generic[T_co]):
                 self._workers.close()
             self._workers = self._start_workers(fetcher, source is None, seed)
             weakref.finalize(self, self._workers.close)
-        return self._workers.epoch(source, last=False, in_order=self.in_order)
+        return self._workers.epoch(source, last=False, in_order=self.in_order, keeps=self)
 
     def _start_workers(self, fetcher: _Fetcher, stream: bool, seed: int) -> Workers:
         if not self.prefetch_factor:

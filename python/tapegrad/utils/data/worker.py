@@ -252,16 +252,19 @@ class Workers:
             self.close()
             raise
 
-    def epoch(self, batches: Iterable[Any] | None, last: bool, in_order: bool) -> Iterator[Any]:
+    def epoch(
+        self, batches: Iterable[Any] | None, last: bool, in_order: bool, keeps: Any = None
+    ) -> Iterator[Any]:
         """The batches of one epoch.
 
         Args:
             batches: lists of indices; None for a stream.
             last: end the processes with the epoch.
             in_order: give them in order, not as they are ready.
+            keeps: what has to live as long as the iterator, as the processes end with it.
         """
         self.current += 1
-        return _Epoch(self, repeat(None) if batches is None else batches, last, in_order)
+        return _Epoch(self, repeat(None) if batches is None else batches, last, in_order, keeps)
 
     def usable(self) -> bool:
         """Whether all processes still answer, and belong to this one."""
@@ -319,9 +322,10 @@ class _Epoch:
     """An iterator over the batches of one epoch, which goes on after a batch that failed."""
 
     def __init__(
-        self, workers: Workers, batches: Iterable[Any], last: bool, in_order: bool
+        self, workers: Workers, batches: Iterable[Any], last: bool, in_order: bool, keeps: Any
     ) -> None:
         self.workers = workers
+        self.keeps = keeps
         self.in_order = in_order
         self.number = workers.current
         self.last = last
