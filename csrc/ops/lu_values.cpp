@@ -136,7 +136,8 @@ void solve_tiny(const Laid& a, const Tensor& b, int64_t columns, const Tensor& x
     const int64_t n = m.rows, size = static_cast<int64_t>(a.x.item_size());
     const auto kernel = kernel_table().small_matrix.tiny_lu[a.x.dtype()];
     const double work = cube(n) + static_cast<double>(n * (n + 2 * columns));
-    for_matrices(m.count, work / 4, [&](int64_t begin, int64_t end) {
+    // A vector of the wider type has half the lanes.
+    for_matrices(m.count, work * static_cast<double>(size) / 16, [&](int64_t begin, int64_t end) {
         const auto at = [&](const Tensor& t, int64_t elements) -> void* {
             return t.defined() ? t.data<char>() + begin * elements * size : nullptr;
         };
