@@ -400,7 +400,7 @@ def margin_ranking_loss(
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
             f"input1: {input1.size()}, input2: {input2.size()}, target: {target.size()} "
         )
-    return F._reduce((-target * (input1 - input2) + margin).clamp_min(0), reduction)
+    return F._reduce((-target * (input1 - input2) + float(margin)).clamp_min(0), reduction)
 
 
 def soft_margin_loss(
@@ -489,6 +489,9 @@ def multi_margin_loss(
         raise ValueError("only p == 1 and p == 2 supported")
     if weight is not None and weight.dim() != 1:
         raise ValueError("weight must be one-dimensional")
+    F._check_reduction(reduction)
+    if input.dim() == 0:
+        input, target = input.reshape(1), target.reshape(())
     index = target.unsqueeze(-1)
     hinge = (margin - input.gather(-1, index) + input).clamp_min(0)
     if p == 2:
@@ -539,6 +542,9 @@ def multilabel_margin_loss(
         raise RuntimeError(
             f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}"
         )
+    F._check_reduction(reduction)
+    if input.dim() == 0:
+        input, target = input.reshape(1), target.reshape(1)
     wrong = (target < -1) | (target >= input.shape[-1])
     require_all(~wrong, "target is out of range")
     counts = (target >= 0).long().cumprod(-1)

@@ -369,7 +369,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
         eps: the least norm. Default: 1e-8.
 
     Raises:
-        RuntimeError: if both are integers.
+        RuntimeError: if both are integers, or `eps` is negative.
 
     Example:
         >>> import tapegrad
@@ -385,6 +385,8 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
         raise RuntimeError(
             f"expected common dtype to be floating point, yet common dtype is {name}"
         )
+    if eps < 0:
+        raise RuntimeError(f"eps must be non-negative, got: {eps:g}")
     x1, x2 = tapegrad.broadcast_tensors(x1.to(dtype), x2.to(dtype))
     return (normalize(x1, 2.0, dim, eps) * normalize(x2, 2.0, dim, eps)).sum(dim)
 
