@@ -58,16 +58,11 @@ template <class... More, Tensor (*F)(const Arg&, const Arg&, More...)> struct Nu
 template <auto F> Tensor scaled_number(const Tensor& a, const Scalar& b, const Scalar& alpha) {
     return F(a, b, alpha);
 }
-template <auto F>
-const Tensor& scaled_number_(const Tensor& a, const Scalar& b, const Scalar& alpha) {
-    return F(a, b, alpha);
-}
 // The form of old programs, with the factor in front of what it belongs to.
-template <auto F> Tensor scaled_first(const Tensor& a, const Scalar& alpha, const Tensor& b) {
+template <auto F> Tensor scaled_first(const Tensor& a, const Scalar& alpha, const Arg& b) {
     return F(a, b, alpha);
 }
-template <auto F>
-const Tensor& scaled_first_(const Tensor& a, const Scalar& alpha, const Tensor& b) {
+template <auto F> const Tensor& scaled_first_(const Tensor& a, const Scalar& alpha, const Arg& b) {
     return F(a, b, alpha);
 }
 template <Comparison Op> Tensor compared(const Tensor& a, const Arg& b) {
@@ -173,10 +168,8 @@ void bind_elementwise(PyObject* m) {
     for (const auto& [alias, name] : aliases) find_operator(name).alias(alias);
 
     def<"add">(m, Numbers<binary_of<Binary::Add>>::of, Numbers<add_scaled>::of)
-        .also("(input, other, alpha)", scaled_number<add_scaled>)
         .deprecated("(input, alpha, other)", scaled_first<add_scaled>);
     def<"sub">(m, Numbers<binary_of<Binary::Sub>>::of, Numbers<sub_scaled>::of)
-        .also("(input, other, alpha)", scaled_number<sub_scaled>)
         .deprecated("(input, alpha, other)", scaled_first<sub_scaled>)
         .alias("subtract");
     def<"div">(m, Numbers<binary_of<Binary::Div>>::of, Numbers<divide>::of)
@@ -191,10 +184,8 @@ void bind_elementwise(PyObject* m) {
     def<"round">(m, round_to);
     def<"positive">(m, positive).without_out();
     def_method<"add_">(m, binary_in<Binary::Add>, add_scaled_)
-        .also("(input, other, alpha)", scaled_number_<add_scaled_>)
         .deprecated("(input, alpha, other)", scaled_first_<add_scaled_>);
     def_method<"sub_">(m, binary_in<Binary::Sub>, sub_scaled_)
-        .also("(input, other, alpha)", scaled_number_<sub_scaled_>)
         .deprecated("(input, alpha, other)", scaled_first_<sub_scaled_>)
         .alias("subtract_");
     def_method<"div_">(m, binary_in<Binary::Div>, divide_).alias("divide_").alias("true_divide_");
