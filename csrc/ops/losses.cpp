@@ -313,7 +313,19 @@ struct MseLoss {
 
 }  // namespace
 
-Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
+namespace {
+
+// Bools, of which there are no differences, as numbers beside those of another tensor.
+Tensor countable(const Tensor& x, const Tensor& other) {
+    return x.dtype() == DType::Bool ? to_dtype(x, other.dtype()) : x;
+}
+
+}  // namespace
+
+Tensor mse_loss(const Tensor& input_given, const Tensor& target_given, Reduction reduction) {
+    const Tensor input = countable(input_given, target_given),
+                 target = countable(target_given, input_given);
+    if (input.dtype() == DType::Bool) refuse_dtype("mse_cpu", input.dtype());
     Tensor out;
     double slope = 2;
     {
@@ -345,7 +357,7 @@ Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, Reduction reduc
     if (const DType dtype = result_type(input, target); beta != 0 && !is_floating(dtype))
         fail<NotImplementedError>("\"smooth_l1_cpu\" not implemented for '",
                                   scalar_type_name(dtype), "'");
-    const Tensor error = input - target;
+    const Tensor error = countable(input, target) - countable(target, input);
     // What float32 rounds to zero is none.
     if (beta == 0 || (error.dtype() != DType::Float64 && static_cast<float>(beta) == 0))
         return reduce(abs(error), reduction);
