@@ -237,7 +237,9 @@ Example:
     **_extreme("max", "largest"),
     **_extreme("min", "smallest"),
     "any(input, dim=None, keepdim=False)": f"""\
-Whether any element is not zero, of all or along dimensions. Of no dimensions, ``dim=()``, each element is asked.
+Whether any element is not zero, of all or along dimensions.
+
+Of no dimensions, ``dim=()``, each element is asked.
 
 Args:
     input: a tensor of any dtype.
@@ -252,7 +254,9 @@ Example:
     tensor([ True, False])
 """,
     "all(input, dim=None, keepdim=False)": f"""\
-Whether no element is zero, of all or along dimensions. Of no dimensions, ``dim=()``, each element is asked.
+Whether no element is zero, of all or along dimensions.
+
+Of no dimensions, ``dim=()``, each element is asked.
 
 Args:
     input: a tensor of any dtype.
