@@ -443,6 +443,14 @@ lib.addr(lib.ones(2,3,dtype=lib.bool),lib.tensor([True,False]),lib.tensor([True]
 lib.addr(lib.zeros(2,3,dtype=lib.bool),lib.tensor([True,False]),lib.tensor([True]*3),beta=0)
 lib.tensor(2,dtype=lib.int32).sum_to_size([])
 lib.broadcast_shapes((),(-3,))
+lib.nn.functional.mse_loss(x,lib.tensor(2.).double())
+lib.nn.functional.l1_loss(x,lib.tensor(2.).double())
+lib.nn.functional.smooth_l1_loss(lib.tensor(2.).double(),x)
+[f(x,x.double()).dtype for f in (lib.nn.functional.huber_loss,lib.nn.functional.soft_margin_loss)]
+lib.nn.functional.layer_norm(m.bfloat16(),(3,),lib.ones(3),None).dtype
+lib.nn.functional.group_norm(m.half(),3,lib.ones(3),lib.zeros(3)).dtype
+[s:=lib.zeros(3),lib.nn.functional.batch_norm(m.bfloat16(),s,s+1,lib.ones(3),lib.ones(3),True).dtype,s]
+lib.nn.functional.batch_norm(m.half(),lib.zeros(3),lib.ones(3))
 lib.empty(0,dtype=lib.int8).median()
 lib.empty(0,dtype=lib.int32).median()
 lib.nn.functional.mse_loss(lib.tensor([True,False]),lib.tensor([3.,1.]))

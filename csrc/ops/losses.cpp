@@ -315,9 +315,14 @@ struct MseLoss {
 
 namespace {
 
-// Bools, of which there are no differences, as numbers beside those of another tensor.
+// One element beside many stands for as many, and so decides about the dtype as they do.
+Tensor spread(const Tensor& x, const Tensor& other) {
+    const bool counts = x.dim() == 0 && other.dim() > 0 && x.dtype() != other.dtype();
+    return counts ? expand(x, other.sizes()) : x;
+}
+// Bools, of which there are no differences, as numbers of the other tensor's dtype, too.
 Tensor countable(const Tensor& x, const Tensor& other) {
-    return x.dtype() == DType::Bool ? to_dtype(x, other.dtype()) : x;
+    return spread(x.dtype() == DType::Bool ? to_dtype(x, other.dtype()) : x, other);
 }
 
 }  // namespace
@@ -349,7 +354,7 @@ Tensor mse_loss(const Tensor& input_given, const Tensor& target_given, Reduction
 }
 
 Tensor l1_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
-    return reduce(abs(input - target), reduction);
+    return reduce(abs(spread(input, target) - spread(target, input)), reduction);
 }
 
 Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, Reduction reduction, double beta) {

@@ -34,6 +34,11 @@ __all__ = [
 _TINY = 1e-12  # under the roots of cosine_embedding_loss
 
 
+def _as_input(loss: Tensor, input: Tensor) -> Tensor:
+    """The losses in the dtype of the input, whatever that of the target is."""
+    return loss.to(input.dtype) if input.is_floating_point() else loss
+
+
 def huber_loss(
     input: Tensor,
     target: Tensor,
@@ -73,6 +78,7 @@ def huber_loss(
         loss = 0.5 * _C.mse_loss(input, target, "none")
     else:
         loss = delta * _C.smooth_l1_loss(input, target, "none", delta)
+    loss = _as_input(loss, input)
     if weight is None:
         return F._reduce(loss, reduction)
     if weight.shape != input.shape:
@@ -434,7 +440,7 @@ def soft_margin_loss(
         )
     if size_average is not None or reduce is not None:
         reduction = F._old_reduction(size_average, reduce)
-    return F._reduce(-F.logsigmoid(target * input), reduction)
+    return F._reduce(_as_input(-F.logsigmoid(target * input), input), reduction)
 
 
 def multi_margin_loss(
