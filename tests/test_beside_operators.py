@@ -1,4 +1,5 @@
-"""Functions and methods in Python that are beside the operators: what PyTorch answers.
+"""What PyTorch answers: functions and methods in Python that are beside the operators, and forms of
+operators that few programs use.
 
 Each line of a group is run on both; results are compared as they print, errors and warnings by
 their text.
@@ -334,6 +335,158 @@ lib.pca_lowrank(m)[1].shape
 lib.svd_lowrank(m,q=2)[1]
 lib.svd_lowrank(lib.ones(2,5,3),q=2)[0].shape
 lib.pca_lowrank(m,q=2)[1][:1]
+"""
+
+DIVISION = r"""
+lib.div(lib.tensor([1.,.5,2.,-1.]),.1,rounding_mode='floor')
+lib.div(lib.tensor([1.,.5,2.,-1.]),lib.tensor([.1]),rounding_mode='floor')
+lib.div(lib.tensor([1.,-1.,0.]),float('inf'),rounding_mode='floor')
+lib.div(lib.tensor([1,-7,3]),.1,rounding_mode='floor')
+lib.div(lib.tensor([1.,-1.,float('inf')]),2.,rounding_mode='floor')
+x.div_(.1,rounding_mode='floor')
+lib.tensor([True,False]).div(2,rounding_mode='trunc')
+lib.tensor([True,False]).div(lib.tensor([True]),rounding_mode='trunc')
+lib.tensor([5,7]).div_(2.,rounding_mode='floor')
+lib.tensor([5,7]).div_(lib.tensor([2.5,2.]),rounding_mode='trunc')
+lib.tensor([5.]).div_(x,rounding_mode='floor')
+r.div(2,rounding_mode='trunc').grad_fn.name()
+lib.autograd.grad(r.div(0.,rounding_mode='floor').sum(),r)
+lib.autograd.grad(r.div(float('nan'),rounding_mode='trunc').sum(),r)
+lib.autograd.grad(x.div(r-1,rounding_mode='trunc').sum(),r)
+lib.autograd.grad(m[:,:1].div(r,rounding_mode='floor').sum(),r)
+"""
+
+NUMBERS = r"""
+lib.add(2,3)
+lib.add(2,3.5)
+lib.add(2.5,3)
+lib.add(True,2)
+lib.add(2,3,alpha=2)
+lib.add(2**40,1).dtype
+lib.sub(7,2.)
+lib.subtract(7,2)
+lib.mul(2,3)
+lib.multiply(2,.5)
+lib.div(7,2)
+lib.true_divide(7,2)
+lib.div(7,2,rounding_mode='floor')
+lib.floor_divide(7,2)
+lib.floor_divide(7,lib.tensor([2,3]))
+lib.floor_divide(7.5,lib.tensor([2,3]))
+lib.bitwise_and(6,lib.tensor([3,5]))
+lib.bitwise_or(6,lib.tensor([3,5]))
+lib.bitwise_xor(6,lib.tensor([3,5]))
+lib.bitwise_left_shift(1,lib.tensor([3,5]))
+lib.bitwise_right_shift(64,lib.tensor([3,5]))
+x.copy_(3)
+x.copy_(2.5)
+lib.tensor([1,2]).copy_(2.5)
+lib.tensor([True,False,True]).square()
+lib.tensor([True]).square_()
+"""
+
+NAMES = r"""
+lib.isin(element=1,test_elements=x)
+lib.isin(x,test_element=4)
+lib.isin(elements=x,test_element=4,invert=True)
+lib.isin(1,x)
+lib.result_type(scalar1=1,scalar2=2.)
+lib.result_type(scalar=1.5,tensor=lib.tensor([1]))
+lib.result_type(tensor=x,other=1)
+x.resize_as_(the_template=lib.zeros(2,2))
+lib.resize_as_(x,the_template=lib.zeros(4,1))
+lib.view_copy(x,lib.int32)
+lib.view_copy(x,dtype=lib.int64)
+lib.view_copy(x,size=(2,2))
+lib.ones(1).expand(2,2,implicit=False)
+lib.ones(1).expand((2,2),implicit=True)
+lib.expand_copy(lib.ones(1),(2,),implicit=False)
+lib.gradient(x,spacing=None)
+lib.diff(m,n=0,append=lib.zeros(2,1))
+"""
+
+OUTS = r"""
+lib.argsort(x,stable=True,descending=True,out=lib.empty(0,dtype=lib.int64))
+lib.conj_physical(x,out=lib.empty(0))
+lib.diff(x,out=lib.empty(0))
+lib.narrow_copy(x,0,1,2,out=lib.empty(0))
+lib.nonzero_static(x,size=3,out=lib.empty(0,1,dtype=lib.int64))
+lib.slice_scatter(x,lib.zeros(1),0,1,2,out=lib.empty(0))
+[o:=[lib.empty(3),lib.empty(3)],lib.unbind_copy(m,out=o)]
+[o:=[lib.empty(2),lib.empty(2)],lib.split_copy(x,2,out=o)]
+[o:=(lib.empty(1),lib.empty(3)),lib.split_with_sizes_copy(x,[1,3],out=o)]
+lib.nn.functional.gelu(x,approximate='tanh',out=lib.empty(0))
+lib.nn.functional.softplus(x,out=lib.empty(0))
+lib.nn.functional.softshrink(x,out=lib.empty(0))
+lib.nn.functional.hardshrink(x,2.,out=lib.empty(0))
+lib.nn.functional.logsigmoid(x,out=lib.empty(0))
+lib.nn.functional.linear(m,m,out=lib.empty(0))
+lib.nn.functional.avg_pool2d(img,2,out=lib.empty(0))
+lib.nn.functional.avg_pool3d(lib.ones(1,2,2,2),2,1,1,out=lib.empty(0))
+lib.cholesky_inverse(lib.eye(2),out=lib.empty(0,dtype=lib.float64))
+lib.cholesky_solve(lib.ones(1,1),lib.full((1,1),2.),out=lib.empty(0,dtype=lib.float16))
+lib.linalg.pinv(lib.eye(2),out=lib.empty(0,dtype=lib.float64))
+lib.linalg.tensorinv(lib.eye(2),ind=1,out=lib.empty(0,dtype=lib.float64))
+lib.linalg.cond(lib.eye(2),out=lib.empty((),dtype=lib.float64))
+lib.cat([x,x],out=lib.empty(0,dtype=lib.int64))
+lib.stack([x,x],out=lib.empty(0,dtype=lib.bool))
+lib.clamp(x,x,x,out=lib.empty(0,dtype=lib.float64))
+lib.clamp_min(x,x,out=lib.empty(0,dtype=lib.float64))
+"""
+
+EDGES = r"""
+lib.arange(1,7.).norm(.001)
+lib.arange(1,7.).double().norm(.001)
+lib.dist(lib.arange(1,7.).double(),lib.zeros(6),.001)
+lib.linalg.vector_norm(lib.full((2,6),.1).double(),-.001,dim=1)
+lib.addr(lib.ones(2,3,dtype=lib.bool),lib.tensor([True,False]),lib.tensor([True]*3),beta=3,alpha=2)
+lib.addr(lib.zeros(2,3,dtype=lib.bool),lib.tensor([True,False]),lib.tensor([True]*3),beta=0)
+lib.tensor(2,dtype=lib.int32).sum_to_size([])
+lib.broadcast_shapes((),(-3,))
+lib.nn.functional.mse_loss(x,lib.tensor(2.).double())
+lib.nn.functional.l1_loss(x,lib.tensor(2.).double())
+lib.nn.functional.smooth_l1_loss(lib.tensor(2.).double(),x)
+[f(x,x.double()).dtype for f in (lib.nn.functional.huber_loss,lib.nn.functional.soft_margin_loss)]
+lib.nn.functional.layer_norm(m.bfloat16(),(3,),lib.ones(3),None).dtype
+lib.nn.functional.group_norm(m.half(),3,lib.ones(3),lib.zeros(3)).dtype
+[s:=lib.zeros(3),lib.nn.functional.batch_norm(m.bfloat16(),s,s+1,lib.ones(3),lib.ones(3),True).dtype,s]
+lib.nn.functional.batch_norm(m.half(),lib.zeros(3),lib.ones(3))
+lib.empty(0,dtype=lib.int8).median()
+lib.empty(0,dtype=lib.int32).median()
+lib.nn.functional.mse_loss(lib.tensor([True,False]),lib.tensor([3.,1.]))
+lib.nn.functional.mse_loss(lib.tensor([3.,1.]),lib.tensor([True,False]),reduction='none')
+lib.nn.functional.mse_loss(lib.tensor([True]),lib.tensor([True]))
+lib.autograd.grad(lib.nn.functional.mse_loss(r,lib.tensor([True]*4)),r)
+lib.nn.functional.smooth_l1_loss(lib.tensor([True,False]),lib.tensor([3.,1.]))
+lib.nn.functional.normalize(lib.tensor([6e4,0.],dtype=lib.float16)/lib.tensor(0.,dtype=lib.float16),dim=0)
+lib.nn.functional.cosine_similarity(lib.tensor([6e4,6e4]).half(),lib.tensor([1.,1.]).half(),dim=0).dtype
+lib.any(m,())
+m.long().all(dim=[])
+m.to(lib.uint8).any([],keepdim=True)
+lib.tensor(3).any(())
+lib.any(m,dim=None)
+lib.linalg.vander(lib.tensor(2.),N=3)
+lib.norm_except_dim(x)
+lib.norm_except_dim(m,1,1)
+lib.norm_except_dim(lib.arange(8.).view(2,2,2),2,1)
+lib.take_along_dim(m,lib.tensor([[-1,-3],[2,-2]]),1)
+lib.take_along_dim(m,lib.tensor([-1]))
+lib.take_along_dim(m,lib.tensor([3,0],dtype=lib.int32))
+lib.take_along_dim(x,lib.tensor([3,0],dtype=lib.int32),0)
+lib.nn.functional.binary_cross_entropy_with_logits(lib.tensor([1.,1.])/0,lib.tensor([0.,.5]),reduction='none')
+lib.nn.functional.hardtanh(lib.tensor([0,3],dtype=lib.uint8),-.5,1.5)
+lib.nn.functional.cosine_similarity(m,m,eps=-1.)
+lib.nn.functional.margin_ranking_loss(lib.tensor([1,2]),lib.tensor([2,1]),lib.tensor([1,1]))
+lib.nn.functional.multi_margin_loss(lib.tensor(2.),lib.tensor(0))
+lib.nn.functional.multi_margin_loss(m,lib.tensor([0,1]),reduction='most')
+lib.nn.functional.multilabel_margin_loss(lib.tensor(2.),lib.tensor(0))
+lib.nn.functional.multilabel_margin_loss(m,m.long(),reduction='most')
+lib.nn.functional.max_pool2d(img.long(),2,1,1,return_indices=True)
+lib.nn.functional.max_pool1d(lib.tensor([[3,-5,3,2]],dtype=lib.int8),2,1,return_indices=True)
+lib.nn.functional.max_pool2d(lib.tensor([[[2**62,2**62+1]]]),(1,2))
+lib.nn.functional.max_pool3d(img.to(lib.uint8),(1,3,3),2,(0,1,1))
+lib.nn.functional.adaptive_avg_pool2d(m,(2,2))
+lib.nn.functional.adaptive_max_pool3d(m,(2,2,2))
 """
 
 GROUPS = {name.lower(): text for name, text in vars().copy().items() if name.isupper()}

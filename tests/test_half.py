@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import tapegrad as tg
+from both import both
 from op_row import Make, Op, Sample, outputs, prepare, takes_gradients
 from op_table import TABLE
 from support import ALL, contiguous, raises
@@ -286,3 +287,26 @@ def test_what_does_not_fit_is_refused() -> None:
         tg.tensor([300], dtype=tg.int8)
     with raises(IndexError, "tensors used as indices must be long, int, byte or bool tensors"):
         tg.ones(3)[tg.tensor([0], dtype=tg.int8)]
+
+
+@both
+@pytest.mark.filterwarnings("ignore:Mismatch dtype")
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_normalisations_whose_parameters_stay_float32(dtype: str, lib: Any) -> None:
+    F = lib.nn.functional
+    x = lib.tensor([[1.0, 2.0, 4.0], [3.0, 5.0, 0.0]]).to(getattr(lib, dtype)).requires_grad_()
+    weight, bias = (lib.tensor(v, requires_grad=True) for v in ([1.0, 2.0, 3.0], [0.5, 0.0, -1.0]))
+    mean, var = lib.zeros(3), lib.ones(3)
+    for call in (
+        lambda x, w, b: F.layer_norm(x, (3,), w, b),
+        lambda x, w, b: F.group_norm(x, 1, w, b),
+        lambda x, w, b: F.batch_norm(x, mean, var, w, b, True),
+        lambda x, w, b: F.rms_norm(x, (3,), w) + b.to(x.dtype),
+    ):
+        y = call(x, weight, bias)
+        wide = call(x.detach().float(), weight, bias)
+        assert y.dtype is x.dtype
+        assert lib.allclose(y.float(), wide, rtol=1e-2, atol=1e-2)
+        grads = lib.autograd.grad(y.float().sum(), (x, weight, bias))
+        assert [g.dtype for g in grads] == [x.dtype, lib.float32, lib.float32]
+    assert mean.abs().sum() > 0

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import tapegrad as tg
+from both import both
 from op_row import Const
 from support import raises
 
@@ -374,3 +375,14 @@ def test_bools_beside_numbers(name: str, swapped: bool) -> None:
 def test_targets_that_are_no_probabilities(lib: Any, target: float) -> None:
     with raises(RuntimeError, "all elements of target should be between 0 and 1"):
         lib.nn.functional.binary_cross_entropy(lib.tensor([0.5]), lib.tensor([target]))
+
+
+@both
+@pytest.mark.filterwarnings("ignore:size_average and reduce args")
+def test_old_arguments_are_true_or_false(lib: Any) -> None:
+    x, y = lib.tensor([1.0, 2.0, 3.0]), lib.tensor([2.0, 2.0, 5.0])
+    for loss, total in ((lib.nn.functional.mse_loss, 5.0), (lib.nn.functional.l1_loss, 3.0)):
+        for no in (0, False):
+            assert loss(x, y, no).item() == loss(x, y, no, 1).item() == total
+            assert loss(x, y, None, no).shape == loss(x, y, 1, no).shape == (3,)
+        assert loss(x, y, 1).item() == pytest.approx(total / 3)

@@ -420,8 +420,14 @@ def test_what_has_no_out() -> None:
 @both
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_forms_of_older_programs(lib: Any) -> None:
-    """The factor before what it belongs to."""
+    """The factor before what it belongs to, or without its name."""
     x = lib.ones(2)
+    for result in (lib.add(x, 1, 2), x.add(1, 2), x.clone().add_(1, 2), lib.sub(x, 1, -2)):
+        assert result.tolist() == [3.0, 3.0]
+    for result in (x.sub(1, 2), x.clone().sub_(1, 2)):
+        assert result.tolist() == [-1.0, -1.0]
+    assert lib.rsub(x, 1, 2).tolist() == [-1.0, -1.0]
+    assert lib.tensor([1]).add(2, 0.5).tolist() == [2.0]
     for result in (lib.add(x, 2, x), x.add(2, x), x.clone().add_(2, x)):
         assert result.tolist() == [3.0, 3.0]
     for result in (lib.sub(x, 2, x), x.sub(2, x), x.clone().sub_(2, x)):

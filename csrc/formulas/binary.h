@@ -259,11 +259,12 @@ struct PreluKernel {
     static constexpr auto rhs(auto g, auto a, auto, auto) { return g * where(a > 0, 0, a); }
 };
 
-// Binary cross-entropy of logits x and probabilities t. s - t loses its digits where both are nearly 1.
+// Binary cross-entropy of logits x and probabilities t. s - t loses its digits where both are nearly 1, and
+// max(x, 0) - x * t is no number where x is infinite.
 struct LogitLoss {
     static constexpr bool internal = true;
     static constexpr auto forward(auto x, auto t) {
-        return maximum(x, 0) - x * t + softplus(-abs(x));
+        return where(x > 0, x * (1 - t), -(x * t)) + softplus(-abs(x));
     }
     static constexpr auto lhs(auto g, auto x, auto t, auto) {
         return g * ((1 - t) * logistic(x) - t * logistic(-x));

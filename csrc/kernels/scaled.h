@@ -43,7 +43,7 @@ TAPEGRAD_INLINE double power(double a, double b) {
 // a^(1/p): what rounding takes from 1 / p counts as often as a has digits, so it is given back.
 TAPEGRAD_INLINE double root(double a, double p) {
     const double q = 1 / p, rest = __builtin_fma(-q, p, 1.0) / p, r = power(a, q);
-    if (!(a > 0) || __builtin_isinf(a)) return r;
+    if (!(a > 0) || __builtin_isinf(a) || __builtin_isinf(r)) return r;
     return r + r * (rest * log(Pack<double>(a))[0]);
 }
 

@@ -67,15 +67,19 @@ const Tensor& celu_(const Tensor& x, double alpha) {
 
 namespace {
 
+// A bound of integers, without its fraction.
+Scalar whole(const Tensor& x, const Scalar& bound) {
+    return x.is_floating() ? bound : Scalar(bound.to_int());
+}
 // Integers have no derivative: clamp and where serve them.
 void check_hardtanh(const Tensor& x, const Scalar& low, const Scalar& high) {
     if (x.dtype() == DType::Bool) fail("Bool inputs not supported for hardtanh");
-    if (x.dtype() == DType::UInt8 && (low.to_double() < 0 || high.to_double() < 0))
+    if (x.dtype() == DType::UInt8 && (low.to_int() < 0 || high.to_int() < 0))
         fail("cannot do hardtanh on an unsigned type with negative limits");
-    check_convertible(low, x.dtype());
-    check_convertible(high, x.dtype());
+    check_convertible(whole(x, low), x.dtype());
+    check_convertible(whole(x, high), x.dtype());
 }
-Arg as_bound(const Tensor& x, const Scalar& bound) { return bound.as(x.dtype()); }
+Arg as_bound(const Tensor& x, const Scalar& bound) { return whole(x, bound).as(x.dtype()); }
 
 }  // namespace
 

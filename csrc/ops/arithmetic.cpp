@@ -3,8 +3,11 @@
 #include <cmath>
 
 #include "autograd/variable.h"
+#include "ops/copy.h"
 #include "ops/elementwise.h"
+#include "ops/elementwise_operands.h"
 #include "ops/overlap.h"
+#include "ops/rule.h"
 
 namespace tapegrad {
 namespace {
@@ -76,23 +79,48 @@ void from_text(std::string_view text, Rounding& rounding) {
              "'");
 }
 
+namespace {
+
+// Constant between its jumps, also where the quotient is infinite or none.
+struct RoundedQuotient {
+    static constexpr auto node = "DivBackward2";
+    static constexpr std::array arguments{"self", "other"};
+    auto backward(auto g, auto, auto, auto) const {
+        return gradients([=] { return zero_like(g); }, [=] { return zero_like(g); });
+    }
+};
+
+Tensor truncated_quotient(const Arg& a, const Arg& b) {
+    const DType dtype = result_type(a, b);
+    if (is_floating(dtype)) return unary(Unary::Trunc, binary(Binary::Div, a, b));
+    if (dtype == DType::Bool)
+        fail<NotImplementedError>("\"div_trunc_cpu\" not implemented for 'Bool'");
+    // a - fmod(a, b) is a multiple of b.
+    const Tensor rest = binary(Binary::Fmod, a, b);
+    return floor_divide(binary(Binary::Sub, a.is_tensor() ? to_dtype(a.tensor(), dtype) : a, rest),
+                        b);
+}
+
+}  // namespace
+
 Tensor divide(const Arg& a, const Arg& b, std::optional<Rounding> rounding) {
     require_tensor("div", a, b);
     if (!rounding) return binary(Binary::Div, a, b);
-    if (!is_floating(result_type(a, b))) {
-        if (*rounding == Rounding::Floor) return floor_divide(a, b);
-        // a - fmod(a, b) is a multiple of b.
-        return floor_divide(binary(Binary::Sub, a, binary(Binary::Fmod, a, b)), b);
+    Tensor out;
+    {
+        const GradMode off(false);
+        out = *rounding == Rounding::Floor ? floor_divide(a, b) : truncated_quotient(a, b);
     }
-    const Unary round = *rounding == Rounding::Floor ? Unary::Floor : Unary::Trunc;
-    return unary(round, binary(Binary::Div, a, b));
+    return recorded(std::move(out), RoundedQuotient{}, a, b);
 }
 
 const Tensor& divide_(const Tensor& a, const Arg& b, std::optional<Rounding> rounding) {
     if (!rounding) return binary_in_place(Binary::Div, a, b);
     check_inplace(a, recording(a) || (grad_enabled() && b.requires_grad()));
-    if (b.is_tensor()) refuse_partial_overlap(a, b.tensor());
-    return copy_(a, divide(a, b, rounding));
+    refuse_overlaps(a, b);
+    const Tensor out = divide(a, b, rounding);
+    check_in_place_result(a, out.sizes(), out.dtype());
+    return copy_(a, out);
 }
 
 // round(x * 10^d) / 10^d
@@ -139,6 +167,10 @@ Tensor bitwise_not(const Tensor& x) {
 }
 
 const Tensor& bitwise_not_(const Tensor& x) { return copy_(x, bitwise_not(x)); }
+
+Tensor number_tensor(const Scalar& value) {
+    return scalar_tensor(value, value.is_floating() ? default_float_type : value.kind());
+}
 
 void require_tensor(const char* function, const Arg& a, const Arg& b) {
     if (a.is_tensor() || b.is_tensor()) return;

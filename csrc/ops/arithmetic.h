@@ -35,4 +35,7 @@ const Tensor& bitwise_not_(const Tensor& x);
 // Raises unless a or b is a tensor.
 void require_tensor(const char* function, const Arg& a, const Arg& b);
 
+// A number as tensor() makes one.
+Tensor number_tensor(const Scalar& value);
+
 }  // namespace tapegrad

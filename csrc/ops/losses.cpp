@@ -312,16 +312,22 @@ struct MseLoss {
     }
 };
 
-// A bool among numbers is a number for these losses; a difference as such has none.
-Tensor number_beside(const Tensor& x, const Tensor& other) {
-    return x.dtype() == DType::Bool ? to_dtype(x, other.dtype()) : x;
+// One element beside many stands for as many, and so decides about the dtype as they do.
+Tensor spread(const Tensor& x, const Tensor& other) {
+    const bool counts = x.dim() == 0 && other.dim() > 0 && x.dtype() != other.dtype();
+    return counts ? expand(x, other.sizes()) : x;
+}
+// Bools, of which there are no differences, as numbers of the other tensor's dtype, too.
+Tensor countable(const Tensor& x, const Tensor& other) {
+    return spread(x.dtype() == DType::Bool ? to_dtype(x, other.dtype()) : x, other);
 }
 
 }  // namespace
 
 Tensor mse_loss(const Tensor& input_given, const Tensor& target_given, Reduction reduction) {
-    const Tensor input = number_beside(input_given, target_given);
-    const Tensor target = number_beside(target_given, input_given);
+    const Tensor input = countable(input_given, target_given),
+                 target = countable(target_given, input_given);
+    if (input.dtype() == DType::Bool) refuse_dtype("mse_cpu", input.dtype());
     Tensor out;
     double slope = 2;
     {
@@ -345,7 +351,7 @@ Tensor mse_loss(const Tensor& input_given, const Tensor& target_given, Reduction
 }
 
 Tensor l1_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
-    return reduce(abs(input - target), reduction);
+    return reduce(abs(spread(input, target) - spread(target, input)), reduction);
 }
 
 Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, Reduction reduction, double beta) {
@@ -353,7 +359,7 @@ Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, Reduction reduc
     if (const DType dtype = result_type(input, target); beta != 0 && !is_floating(dtype))
         fail<NotImplementedError>("\"smooth_l1_cpu\" not implemented for '",
                                   scalar_type_name(dtype), "'");
-    const Tensor error = number_beside(input, target) - number_beside(target, input);
+    const Tensor error = countable(input, target) - countable(target, input);
     // What float32 rounds to zero is none.
     if (beta == 0 || (error.dtype() != DType::Float64 && static_cast<float>(beta) == 0))
         return reduce(abs(error), reduction);

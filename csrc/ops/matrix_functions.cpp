@@ -433,11 +433,12 @@ Tensor vdot(const Tensor& a, const Tensor& b) {
 
 // ------------------------------------------------------------------------------------- the rest
 
-Tensor linalg_vander(const Tensor& x, std::optional<int64_t> count) {
+Tensor linalg_vander(const Tensor& given, std::optional<int64_t> count) {
+    const Tensor x = given.dim() ? given : reshape(given, {1});
     if (x.dtype() == DType::Bool || (x.is_floating() && x.item_size() < sizeof(float)))
         fail("linalg.vander supports floating point, complex, and integer tensors, but got ",
              scalar_type_name(x.dtype()));
-    const int64_t n = count ? *count : x.dim() ? x.sizes().back() : 1;
+    const int64_t n = count.value_or(x.sizes().back());
     if (n <= 1) fail("N must be greater than 1.");
     Dims sizes = x.sizes();
     sizes.push_back(n - 1);

@@ -205,6 +205,12 @@ struct NormalizationByConstants {
     }
 };
 
+// Parameters that stay float32 beside short floats, which are computed as float32 anyway.
+bool keeps_float32(const Tensor& input, const Tensor& parameter) {
+    return is_half(input.dtype()) && parameter.defined() && parameter.dtype() == DType::Float32;
+}
+Tensor as_float32(const Tensor& x) { return x.defined() ? to_dtype(x, DType::Float32) : x; }
+
 void check_type(const Tensor& input, const Tensor& parameter, const char* name) {
     if (!parameter.defined() || parameter.dtype() == input.dtype()) return;
     fail("mixed dtype (CPU): ",
@@ -274,6 +280,10 @@ Tensor normalized(const Normalization& rule, const Tensor& input, const Tensor& 
 
 Tensor layer_norm(const Tensor& input, const Dims& normalized_shape, const Tensor& weight,
                   const Tensor& bias, double eps) {
+    if (keeps_float32(input, weight) || keeps_float32(input, bias))
+        return to_dtype(layer_norm(as_float32(input), normalized_shape, as_float32(weight),
+                                   as_float32(bias), eps),
+                        input.dtype());
     const Normalization rule =
         of_last("NativeLayerNormBackward0", input, normalized_shape, weight, bias, true);
     return normalized(rule, input, weight, bias, eps, input.sizes(), "LayerNormKernelImpl");
@@ -281,15 +291,26 @@ Tensor layer_norm(const Tensor& input, const Dims& normalized_shape, const Tenso
 
 Tensor rms_norm(const Tensor& input, const Dims& normalized_shape, const Tensor& weight,
                 std::optional<double> eps) {
-    const Normalization rule =
-        of_last("FusedRmsNormBackward0", input, normalized_shape, weight, {}, false);
+    if (weight.defined() && weight.dtype() != input.dtype() && weight.is_floating() &&
+        input.is_floating()) {
+        const Tensor wide = is_half(input.dtype()) ? as_float32(input) : input;
+        const Tensor plain = rms_norm(wide, normalized_shape, {}, eps);
+        check_parameter(input, to_dtype(weight, input.dtype()), "weight", normalized_shape);
+        return to_dtype(plain * weight, input.dtype());
+    }
     const double smallest = visit_dtype(
         input.dtype(), []<class T>() -> double { return std::numeric_limits<T>::epsilon(); });
+    const Normalization rule =
+        of_last("FusedRmsNormBackward0", input, normalized_shape, weight, {}, false);
     return normalized(rule, input, weight, {}, eps.value_or(smallest), input.sizes(), "rms_norm");
 }
 
 Tensor group_norm(const Tensor& input, int64_t groups, const Tensor& weight, const Tensor& bias,
                   double eps) {
+    if (keeps_float32(input, weight) || keeps_float32(input, bias))
+        return to_dtype(
+            group_norm(as_float32(input), groups, as_float32(weight), as_float32(bias), eps),
+            input.dtype());
     if (input.dim() < 2)
         fail("Expected at least 2 dimensions for input tensor but received ", input.dim());
     const int64_t channels = input.sizes()[1];
@@ -377,6 +398,11 @@ void check_channels(const Tensor& input, const Tensor& given, const char* name, 
 Tensor batch_norm(const Tensor& input, const Tensor& weight, const Tensor& bias,
                   const Tensor& running_mean, const Tensor& running_var, bool training,
                   double momentum, double eps) {
+    for (const Tensor* parameter : {&weight, &bias, &running_mean, &running_var})
+        if (keeps_float32(input, *parameter))
+            return to_dtype(batch_norm(as_float32(input), as_float32(weight), as_float32(bias),
+                                       running_mean, running_var, training, momentum, eps),
+                            input.dtype());
     const int64_t channels = input.size(1);
     if (!training)
         for (const auto& [given, name] :

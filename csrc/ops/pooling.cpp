@@ -257,11 +257,40 @@ struct WindowLists {
     }
 };
 
+// A kernel for integers, which are rarely pooled.
+void max_pool_integers(const void* x, void* out, int64_t* places, int64_t planes,
+                       const kernels::WindowAxis* axes) {
+    const kernels::WindowAxis &d = axes[0], &h = axes[1], &w = axes[2];
+    const auto* from = static_cast<const int64_t*>(x);
+    auto* to = static_cast<int64_t*>(out);
+    const auto each_tap = [&](int64_t od, int64_t oh, int64_t ow, auto visit) {
+        for (int64_t kd = 0; kd < d.count[od]; ++kd)
+            for (int64_t kh = 0; kh < h.count[oh]; ++kh)
+                for (int64_t kw = 0; kw < w.count[ow]; ++kw)
+                    visit(((d.start[od] + kd * d.step) * h.source + h.start[oh] + kh * h.step) *
+                              w.source +
+                          w.start[ow] + kw * w.step);
+    };
+    for (int64_t p = 0; p < planes; ++p, from += d.source * h.source * w.source)
+        for (int64_t od = 0; od < d.m; ++od)
+            for (int64_t oh = 0; oh < h.m; ++oh)
+                for (int64_t ow = 0; ow < w.m; ++ow) {
+                    int64_t best = (d.start[od] * h.source + h.start[oh]) * w.source + w.start[ow];
+                    each_tap(od, oh, ow, [&](int64_t place) {
+                        if (from[place] > from[best]) best = place;
+                    });
+                    *to++ = from[best];
+                    *places++ = best;
+                }
+}
+
 std::vector<Tensor> pool_maxima(int spatial, const Tensor& x, const Dims& sizes,
                                 WindowLists& windows, const char* function, const char* node) {
-    const DType dtype = x.dtype(), wide = is_half(dtype) ? DType::Float32 : dtype;
-    const auto kernel = kernel_table().convolution.max_pool[wide];
-    if (!kernel) refuse_dtype(function, dtype);
+    const DType dtype = x.dtype();
+    if (dtype == DType::Bool) refuse_dtype(function, dtype);
+    const DType wide = !x.is_floating() ? DType::Int64 : is_half(dtype) ? DType::Float32 : dtype;
+    const auto kernel =
+        x.is_floating() ? kernel_table().convolution.max_pool[wide] : max_pool_integers;
     const Tensor values = cast_values(contiguous_values(x), wide), out = empty(sizes, wide),
                  places = empty(sizes, DType::Int64);
     if (out.numel() > 0)
@@ -445,6 +474,7 @@ Dims adaptive_sizes(int spatial, const Tensor& x, const Dims& given, const std::
 std::vector<Tensor> adaptive_max_pool(int spatial, const Tensor& x, const Dims& output_size) {
     const std::string function = text("adaptive_max_pool", spatial, "d");
     const Dims sizes = adaptive_sizes(spatial, x, output_size, function, true);
+    if (!x.is_floating()) refuse_dtype(function.c_str(), x.dtype());
     if (spatial == 1)
         return without_height(adaptive_max_pool(2, unsqueeze(x, -2), Dims{1, sizes.back()}));
     WindowLists windows(x.sizes(), spatial);

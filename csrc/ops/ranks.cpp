@@ -87,7 +87,8 @@ Tensor of_all(const Tensor& x, const char* name, const char* node, RankOf rank_o
             [n = x.numel(), rank_of](const T* from, T* to) {
                 if (n > 0) *to = from[place_of_rank(from, n, 1, rank_of)];
                 else if constexpr (is_floating_type<T>) *to = std::numeric_limits<T>::quiet_NaN();
-                else *to = std::numeric_limits<T>::lowest();
+                else  // what NaN becomes
+                    *to = sizeof(T) < sizeof(int) ? T{0} : std::numeric_limits<T>::lowest();
             },
             plan.data.data<T>(), value.data<T>());
     });

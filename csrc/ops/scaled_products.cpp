@@ -103,6 +103,7 @@ template <class Product> struct Scaled {
 // A factor as a number of the type that it is for.
 Scalar factor_for(DType dtype, const Scalar& factor) {
     check_convertible(factor, dtype);
+    if (dtype == DType::Bool) return Scalar(factor.to_double() != 0);
     return is_floating(dtype) ? factor : Scalar(factor.to_int());
 }
 
@@ -206,7 +207,7 @@ const Tensor& addr_(const Tensor& x, const Tensor& a, const Tensor& b, const Sca
 
 Tensor baddbmm(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta,
                const Scalar& alpha) {
-    a.size(2);
+    a.size(1);
     b.size(2);
     for (const Tensor* other : {&x, &b})
         if (other->dtype() != a.dtype())
@@ -221,7 +222,7 @@ const Tensor& baddbmm_(const Tensor& x, const Tensor& a, const Tensor& b, const 
 
 Tensor addbmm(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta,
               const Scalar& alpha) {
-    a.size(2);
+    a.size(1);
     b.size(2);
     if (a.dim() != 3) fail("batch1 must be a 3D tensor");
     if (b.dim() != 3) fail("batch2 must be a 3D tensor");

@@ -6,6 +6,7 @@
 #include "core/checked.h"
 #include "core/parallel.h"
 #include "ops/copy.h"
+#include "ops/elementwise.h"
 #include "ops/gather.h"
 #include "ops/index_access.h"
 #include "ops/index_select.h"
@@ -176,10 +177,10 @@ Tensor put(const Tensor& x, const Tensor& index, const Tensor& source, bool accu
 }
 
 Tensor take_along_dim(const Tensor& x, const Tensor& index, std::optional<int64_t> dim) {
+    if (!dim) return gather(reshape(x, {-1}), 0, reshape(index, {-1}));
     if (index.dtype() != DType::Int64)
         fail("tapegrad.take_along_dim(): dtype of indices should be Long but got ",
              scalar_type_name(index.dtype()));
-    if (!dim) return gather(reshape(x, {-1}), 0, reshape(index, {-1}));
     if (x.dim() != index.dim())
         fail(
             "tapegrad.take_along_dim(): input and indices should have the same number of "
@@ -193,7 +194,9 @@ Tensor take_along_dim(const Tensor& x, const Tensor& index, std::optional<int64_
     Dims x_sizes = broadcast_shapes({one, other}), index_sizes = x_sizes;
     x_sizes[at] = x.sizes()[at];
     index_sizes[at] = index.sizes()[at];
-    return gather(expand(x, x_sizes), at, expand(index, index_sizes));
+    // Places count from the end if they are negative, which gather refuses.
+    const Tensor places = where(index < 0, index + x_sizes[at], index);
+    return gather(expand(x, x_sizes), at, expand(places, index_sizes));
 }
 
 // ------------------------------------------------------------------------------- repeat_interleave

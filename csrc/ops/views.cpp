@@ -400,11 +400,15 @@ Tensor sum_to_size(const Tensor& x, const Dims& size) {
     if (!is_expandable_to(size, x.sizes()))
         fail("size {", to_string(size), "} is not expandable to size {", to_string(x.sizes()),
              "}.");
-    return sum_to(x, size);
+    return size.empty() ? sum(x, {}) : sum_to(x, size);
 }
 
 Dims broadcast_shapes(const std::vector<Dims>& shapes) {
     Dims result;
+    for (const Dims& shape : shapes)
+        for (const int64_t size : shape)
+            if (size < 0)
+                fail<ValueError>("Attempting to broadcast a dimension with negative length!");
     for (const Dims& shape : shapes) result = broadcast(result, shape);
     return result;
 }

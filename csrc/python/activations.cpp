@@ -10,11 +10,11 @@ void bind_activations(PyObject* m) {
     def<"elu_">(m, elu_);
     def<"celu">(m, celu).without_out();
     def<"celu_">(m, celu_);
-    def<"gelu">(m, gelu_with).without_out();
-    def<"softplus">(m, softplus).without_out();
+    def<"gelu">(m, gelu_with).out_has(kSameType);
+    def<"softplus">(m, softplus).out_has(kSameType);
     def<"hardtanh">(m, hardtanh).without_out();
     def<"hardtanh_">(m, hardtanh_);
-    def<"softshrink">(m, softshrink).without_out();
+    def<"softshrink">(m, softshrink).out_has(kSameType);
     def<"hardshrink">(m, hardshrink);
     def<"threshold">(m, threshold);
     def<"threshold_">(m, threshold_);

@@ -16,10 +16,10 @@ template <SplitAxis axis> struct Split {
 }  // namespace
 
 void bind_arranging(PyObject* m) {
-    def_function<"hstack">(m, hstack).out_has(kApart);
-    def_function<"vstack">(m, vstack).alias("row_stack").out_has(kApart);
-    def_function<"dstack">(m, dstack).out_has(kApart);
-    def_function<"column_stack">(m, column_stack).out_has(kApart);
+    def_function<"hstack">(m, hstack).out_has(kApart | kJoined);
+    def_function<"vstack">(m, vstack).alias("row_stack").out_has(kApart | kJoined);
+    def_function<"dstack">(m, dstack).out_has(kApart | kJoined);
+    def_function<"column_stack">(m, column_stack).out_has(kApart | kJoined);
     def<"tensor_split">(m, tensor_split_by, tensor_split_into, tensor_split_at);
     using Horizontal = Split<SplitAxis::Horizontal>;
     using Vertical = Split<SplitAxis::Vertical>;

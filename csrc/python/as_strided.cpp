@@ -3,15 +3,17 @@
 
 namespace tapegrad::python {
 
+static const Tensor& resize_as_(const Tensor& x, const Tensor& other, OptionalFormat format) {
+    if (format == MemoryFormat::Preserve) format = suggested_format(other);
+    return resize_(x, other.sizes(), format);
+}
+
 void bind_as_strided(PyObject* m) {
     def<"as_strided">(m, as_strided).without_out();
     def<"as_strided_">(m, as_strided_);
     def_method<"resize_">(m, resize_);
-    def<"resize_as_">(
-        m, [](const Tensor& x, const Tensor& other, OptionalFormat format) -> const Tensor& {
-            if (format == MemoryFormat::Preserve) format = suggested_format(other);
-            return resize_(x, other.sizes(), format);
-        });
+    def<"resize_as_">(m, resize_as_)
+        .also("(input, the_template, *, memory_format=None)", resize_as_);
 }
 
 }  // namespace tapegrad::python

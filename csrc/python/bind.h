@@ -153,8 +153,11 @@ template <class R, class... A> Function make_function(R (*function)(A...)) {
 
 // ------------------------------------------------------------------------------------ operators
 
+template <class F> Operator& Operator::also(const char* signature, F function) {
+    return add_unshown(signature, make_function(+function), false);
+}
 template <class F> Operator& Operator::deprecated(const char* signature, F function) {
-    return add_deprecated(signature, make_function(+function));
+    return add_unshown(signature, make_function(+function), true);
 }
 
 enum class Bound { Function, Method, Both };

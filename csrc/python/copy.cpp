@@ -1,5 +1,7 @@
 // Copies, conversions, and values that are written over others.
 #include "ops/copy.h"
+
+#include "ops/arithmetic.h"
 #include "ops/memory_format.h"
 #include "python/bind.h"
 
@@ -14,6 +16,10 @@ template <Name N, DType To> void bind_conversion(PyObject* m) {
     def_method<N>(m, converted<To>, converted_in<To>);
 }
 
+const Tensor& copy_number_(const Tensor& x, const Scalar& number, bool) {
+    return copy_(x, number_tensor(number));
+}
+
 }  // namespace
 
 void bind_copy(PyObject* m) {
@@ -23,7 +29,7 @@ void bind_copy(PyObject* m) {
     def_method<"contiguous">(m, overload<Tensor(const Tensor&)>(contiguous),
                              overload<Tensor(const Tensor&, OptionalFormat)>(contiguous));
     def_method<"_to_dtype">(m, to_copy);
-    def_method<"copy_">(m, copy_);
+    def_method<"copy_">(m, copy_).also("(input, other, non_blocking=False)", copy_number_);
     def_method<"fill_">(m, fill_);
     def<"zero_">(m, zero_);
     bind_conversion<"float", DType::Float32>(m);

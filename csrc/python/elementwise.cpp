@@ -45,12 +45,24 @@ template <Integer Op> Tensor integer_of_tensors(const Tensor& a, const Tensor& b
 template <Integer Op> const Tensor& integer_of_tensors_in(const Tensor& a, const Tensor& b) {
     return integer_in_place(Op, a, b);
 }
-// The form of old programs, with the factor in front of what it belongs to.
-template <auto F> Tensor scaled_first(const Tensor& a, const Scalar& alpha, const Tensor& b) {
+// Arithmetic takes two numbers, too, as a tensor and a number.
+template <auto F> struct Numbers;
+template <class... More, Tensor (*F)(const Arg&, const Arg&, More...)> struct Numbers<F> {
+    static Tensor of(const Arg& a, const Arg& b, More... more) {
+        if (a.is_tensor() || b.is_tensor()) [[likely]]
+            return F(a, b, more...);
+        return F(number_tensor(a.scalar()), b, more...);
+    }
+};
+// Without the name of the factor.
+template <auto F> Tensor scaled_number(const Tensor& a, const Scalar& b, const Scalar& alpha) {
     return F(a, b, alpha);
 }
-template <auto F>
-const Tensor& scaled_first_(const Tensor& a, const Scalar& alpha, const Tensor& b) {
+// The form of old programs, with the factor in front of what it belongs to.
+template <auto F> Tensor scaled_first(const Tensor& a, const Scalar& alpha, const Arg& b) {
+    return F(a, b, alpha);
+}
+template <auto F> const Tensor& scaled_first_(const Tensor& a, const Scalar& alpha, const Arg& b) {
     return F(a, b, alpha);
 }
 template <Comparison Op> Tensor compared(const Tensor& a, const Arg& b) {
@@ -60,7 +72,8 @@ template <Comparison Op> Tensor compared(const Tensor& a, const Arg& b) {
 template <Comparison Op> const Tensor& compared_in(const Tensor& a, const Arg& b) {
     return compare_in_place(Op, a, b);
 }
-template <Integer Op> Tensor integer_of(const Tensor& a, const Arg& b) {
+template <Integer Op, Name N> Tensor integer_of(const Arg& a, const Arg& b) {
+    require_tensor(N.text, a, b);
     return integer_binary(Op, a, b);
 }
 template <Integer Op> const Tensor& integer_in(const Tensor& a, const Arg& b) {
@@ -68,10 +81,18 @@ template <Integer Op> const Tensor& integer_in(const Tensor& a, const Arg& b) {
 }
 template <Predicate Op> Tensor predicate_of(const Tensor& x) { return predicate(Op, x); }
 
+// Bools become integers, as in other powers.
+Tensor square_of(const Tensor& x) {
+    return x.dtype() == DType::Bool ? pow(x, Scalar(2)) : unary(Unary::Square, x);
+}
+const Tensor& square_in(const Tensor& x) {
+    return x.dtype() == DType::Bool ? pow_(x, Scalar(2)) : unary_in_place(Unary::Square, x);
+}
+
 // Operators that are bound below, with parameters of their own, or not at all.
 constexpr bool is_plain(Unary op) {
     return op != Unary::Cube && op != Unary::Round && op != Unary::Gelu && op != Unary::GeluTanh &&
-           op != Unary::Angle && op != Unary::Logit;
+           op != Unary::Angle && op != Unary::Logit && op != Unary::Square;
 }
 constexpr bool is_plain(Binary op) {
     return op != Binary::Add && op != Binary::Sub && op != Binary::Div && op != Binary::Pow &&
@@ -96,7 +117,8 @@ template <class Formula, Binary Op, Name N, Name InPlace> void bind_binary(PyObj
         if constexpr (Op == Binary::Hypot || Op == Binary::Nextafter)
             def_method<InPlace>(m, of_tensors_in<Op>);
     } else if constexpr (is_plain(Op)) {
-        def<N>(m, binary_of<Op>);
+        if constexpr (Op == Binary::Mul) def<N>(m, Numbers<binary_of<Op>>::of);
+        else def<N>(m, binary_of<Op>);
         if constexpr (Op == Binary::Xlogy) def<InPlace>(m, binary_in<Op>);
         else def_method<InPlace>(m, binary_in<Op>);
     }
@@ -106,7 +128,8 @@ template <Integer Op, Name N, Name InPlace> void bind_integer(PyObject* m) {
         def<N>(m, integer_of_tensors<Op>);
         def<InPlace>(m, integer_of_tensors_in<Op>);
     } else if constexpr (Op != Integer::Heaviside) {
-        def<N>(m, integer_of<Op>);
+        if constexpr (Op == Integer::FloorDivide) def<N>(m, Numbers<integer_of<Op, N>>::of);
+        else def<N>(m, integer_of<Op, N>);
         def_method<InPlace>(m, integer_in<Op>);
     }
 }
@@ -144,14 +167,20 @@ void bind_elementwise(PyObject* m) {
         {"greater_equal", "ge"}, {"greater_equal_", "ge_"}};
     for (const auto& [alias, name] : aliases) find_operator(name).alias(alias);
 
-    def<"add">(m, binary_of<Binary::Add>, add_scaled)
+    def<"add">(m, Numbers<binary_of<Binary::Add>>::of, Numbers<add_scaled>::of)
         .deprecated("(input, alpha, other)", scaled_first<add_scaled>);
-    def<"sub">(m, binary_of<Binary::Sub>, sub_scaled)
+    def<"sub">(m, Numbers<binary_of<Binary::Sub>>::of, Numbers<sub_scaled>::of)
         .deprecated("(input, alpha, other)", scaled_first<sub_scaled>)
         .alias("subtract");
-    def<"div">(m, binary_of<Binary::Div>, divide).alias("divide").alias("true_divide");
+    def<"div">(m, Numbers<binary_of<Binary::Div>>::of, Numbers<divide>::of)
+        .alias("divide")
+        .alias("true_divide");
     def<"pow">(m, power);
-    def<"rsub">(m, reverse_sub).without_out();
+    def<"rsub">(m, reverse_sub)
+        .also("(input, other, alpha)", scaled_number<reverse_sub>)
+        .without_out();
+    def<"square", square_of>(m);
+    def<"square_">(m, square_in);
     def<"round">(m, round_to);
     def<"positive">(m, positive).without_out();
     def_method<"add_">(m, binary_in<Binary::Add>, add_scaled_)
@@ -188,7 +217,7 @@ void bind_elementwise(PyObject* m) {
     def_method<"where">(m, [](const Tensor& x, const Tensor& condition, const Arg& other) {
         return where(condition, x, other);
     });
-    def<"clamp">(m, clamp).out_has(kSameType).alias("clip");
+    def<"clamp">(m, clamp).out_has(kSameTypeBesideNumbers).alias("clip");
     def_method<"clamp_">(m, clamp_).alias("clip_");
     def<"clamp_min_">(m, [](const Tensor& x, const Arg& low) -> const Tensor& {
         return clamp_(x, &low, nullptr);
@@ -198,15 +227,17 @@ void bind_elementwise(PyObject* m) {
     });
     def<"clamp_min">(m, [](const Tensor& x, const Arg& low) {
         return clamp(x, &low, nullptr);
-    }).out_has(kSameType);
+    }).out_has(kSameTypeBesideNumbers);
     def<"clamp_max">(m, [](const Tensor& x, const Arg& high) {
         return clamp(x, nullptr, &high);
-    }).out_has(kSameType);
+    }).out_has(kSameTypeBesideNumbers);
 
     def<"equal">(m, equal);
     def<"allclose">(m, allclose);
     def<"isclose">(m, isclose).without_out();
-    def_function<"result_type">(m, result_type);
+    def_function<"result_type">(m, result_type)
+        .also("(scalar, tensor)", result_type)
+        .also("(scalar1, scalar2)", result_type);
     def_function<"promote_types">(m, promote);
     def_function<"can_cast">(m, can_cast);
 }

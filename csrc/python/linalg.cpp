@@ -185,9 +185,9 @@ void bind_linalg(PyObject* m) {
     def_function<"linalg_matrix_exp">(linalg, matrix_exp).without_out();
     def_function<"linalg_diagonal">(linalg, diagonal).without_out();
     def_function<"linalg_vander">(linalg, linalg_vander).without_out();
-    def_function<"linalg_tensorinv">(linalg, tensorinv).out_has(kSameType);
-    def_function<"linalg_tensorsolve">(linalg, tensorsolve).out_has(kSameType);
-    def_function<"linalg_cond">(linalg, cond).out_has(kSameType);
+    def_function<"linalg_tensorinv">(linalg, tensorinv);
+    def_function<"linalg_tensorsolve">(linalg, tensorsolve);
+    def_function<"linalg_cond">(linalg, cond);
     def_function<"linalg_lstsq">(linalg, lstsq).without_out();
     def_function<"linear">(m, linear);
 }

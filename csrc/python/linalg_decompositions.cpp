@@ -58,7 +58,7 @@ void bind_linalg_decompositions(PyObject* m) {
     def_function<"linalg_lu_factor_ex">(linalg, lu_factor_ex).out_has(kSameType);
     def_function<"linalg_lu_solve">(linalg, lu_solve).out_has(kSameType);
     def_function<"linalg_qr">(linalg, qr).out_has(kSameType);
-    def_function<"linalg_householder_product">(linalg, householder_product).out_has(kSameType);
+    def_function<"linalg_householder_product">(linalg, householder_product);
     def_function<"linalg_norm">(linalg, linalg_norm);
     def_function<"linalg_vector_norm">(linalg, vector_norm);
     def_function<"linalg_matrix_norm">(linalg, matrix_norm);
@@ -66,16 +66,16 @@ void bind_linalg_decompositions(PyObject* m) {
     def_function<"linalg_svdvals">(linalg, svdvals_with_driver).out_has(kSameType);
     def_function<"linalg_eigh">(linalg, eigh).out_has(kSameType);
     def_function<"linalg_eigvalsh">(linalg, eigvalsh).out_has(kSameType);
-    def_function<"linalg_pinv">(linalg, pinv, pinv_by_rcond).out_has(kSameType);
+    def_function<"linalg_pinv">(linalg, pinv, pinv_by_rcond);
     def_function<"linalg_matrix_rank">(linalg, matrix_rank, matrix_rank_by_tol);
 
     def<"inverse">(m, inv).out_has(kSameType);
     def<"det">(m, det).without_out();
     def<"logdet">(m, logdet).without_out();
     def<"slogdet">(m, slogdet).out_has(kSameType);
-    def<"cholesky">(m, cholesky_old).out_has(kSameType);
-    def<"cholesky_solve">(m, cholesky_solve).out_has(kSameType);
-    def<"cholesky_inverse">(m, cholesky_inverse).out_has(kSameType);
+    def<"cholesky">(m, cholesky_old);
+    def<"cholesky_solve">(m, cholesky_solve);
+    def<"cholesky_inverse">(m, cholesky_inverse);
     def<"triangular_solve">(m, triangular_solve).out_has(kSameType);
     def<"lu">(m, lu_old).without_out();
     def_function<"nuclear_norm">(m, nuclear_norm_of_matrix, nuclear_norm).out_has(kSameType);
@@ -84,7 +84,7 @@ void bind_linalg_decompositions(PyObject* m) {
     def_function<"lu_unpack">(m, lu_unpack).out_has(kSameType);
     def<"qr">(m, qr_old).out_has(kSameType);
     def<"geqrf">(m, geqrf).out_has(kSameType);
-    def<"orgqr">(m, householder_product).out_has(kSameType);
+    def<"orgqr">(m, householder_product);
     def<"svd">(m, svd_old).out_has(kSameType);
     def<"pinverse">(m, pinverse).without_out();
 }

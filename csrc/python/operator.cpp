@@ -7,6 +7,7 @@
 
 #include "autograd/variable.h"
 #include "core/error.h"
+#include "ops/arg.h"
 #include "ops/out.h"
 #include "ops/overlap.h"
 #include "python/dispatch.h"
@@ -176,11 +177,12 @@ std::vector<Tensor> read_out(const Form& form, PyObject* out) {
         if (!is_tensor(out)) refuse("Tensor");
         return {unwrap(out)};
     }
-    const int count = form.function.results;
-    if (!(PyTuple_Check(out) || PyList_Check(out)) || PySequence_Fast_GET_SIZE(out) != count)
+    if (!(PyTuple_Check(out) || PyList_Check(out))) refuse("tuple of Tensors");
+    const Py_ssize_t count = PySequence_Fast_GET_SIZE(out);
+    if (!(form.owner->out_rules() & kOfLists) && count != form.function.results)
         refuse("tuple of Tensors");
     std::vector<Tensor> tensors;
-    for (int i = 0; i < count; ++i) {
+    for (Py_ssize_t i = 0; i < count; ++i) {
         PyObject* item = PySequence_Fast_GET_ITEM(out, i);
         if (!is_tensor(item)) refuse("tuple of Tensors");
         tensors.push_back(unwrap(item));
@@ -192,9 +194,14 @@ void check_out_rules(unsigned rules, const char* name, const Tensor& out, const 
                      const std::vector<Tensor>& inputs) {
     if ((rules & kBools) && out.dtype() != DType::Bool && out.dtype() != DType::UInt8)
         fail(name, " only supports bool tensor for result, got: ", scalar_type_name(out.dtype()));
-    if ((rules & kSameType) && out.dtype() != result.dtype())
+    const bool same =
+        (rules & kSameType) || ((rules & kSameTypeBesideNumbers) && inputs.size() == 1);
+    if (same && out.dtype() != result.dtype())
         fail("Expected out tensor to have dtype ", cpp_type_name(result.dtype()), ", but got ",
              cpp_type_name(out.dtype()), " instead");
+    if ((rules & kJoined) && !can_cast(result.dtype(), out.dtype()))
+        fail<TypeError>("tapegrad.cat(): input types can't be cast to the desired output type ",
+                        scalar_type_name(out.dtype()));
     for (size_t i = 0; i < inputs.size(); ++i)
         if (rules & (i == 0 ? kApartFromFirst : kApartFromOthers)) refuse_overlap(out, inputs[i]);
 }
@@ -218,8 +225,12 @@ PyObject* call_into(const Call& call, PyObject** slots, PyObject* out) {
     const GradMode off(false);
     const auto result = py::reinterpret_steal<py::object>(invoke(call));
     if (!result) return nullptr;
+    const bool of_lists = rules & kOfLists;
+    if (of_lists && PyTuple_GET_SIZE(result.ptr()) != static_cast<Py_ssize_t>(outs.size()))
+        fail(form.owner->name(), "(): expected ", PyTuple_GET_SIZE(result.ptr()),
+             " tensors in out=, got ", outs.size());
     const auto part = [&](size_t i) {
-        return unwrap(outs.size() == 1
+        return unwrap(outs.size() == 1 && !of_lists
                           ? result.ptr()
                           : PyTuple_GET_ITEM(result.ptr(), static_cast<Py_ssize_t>(i)));
     };
@@ -229,6 +240,7 @@ PyObject* call_into(const Call& call, PyObject** slots, PyObject* out) {
     }
     for (size_t i = 0; i < outs.size(); ++i) write_out(outs[i], part(i), !form.has_options);
     if (form.has_options && unwrap(result.ptr()).requires_grad()) set_requires_grad(outs[0], true);
+    if (of_lists) return Py_NewRef(Py_None);
     return outs.size() == 1 ? Py_NewRef(out)
                             : form.owner->wrap_results(outs.data(), static_cast<int>(outs.size()));
 }
@@ -240,7 +252,9 @@ std::vector<Operator*>& all_operators() {
     return operators;
 }
 
-bool Form::takes_out() const { return owner->takes_out() && gives_tensors(function); }
+bool Form::takes_out() const {
+    return owner->takes_out() && ((owner->out_rules() & kOfLists) || gives_tensors(function));
+}
 
 Operator& find_operator(std::string_view name) {
     for (Operator* op : all_operators())
@@ -303,8 +317,9 @@ void Operator::add(const char* name) {
         set_attribute(reinterpret_cast<PyObject*>(tensor_type), name, method_object_);
 }
 
-Operator& Operator::add_deprecated(const char* signature, const Function& function) {
-    deprecated_forms_.push_back(make_form(this, signature, function, false));
+Operator& Operator::add_unshown(const char* signature, const Function& function, bool warns) {
+    unshown_forms_.push_back(make_form(this, signature, function, false));
+    unshown_forms_.back().warns = warns;
     return *this;
 }
 
@@ -373,17 +388,17 @@ PyObject* Operator::call_any(PyObject* self, PyObject* const* args, Py_ssize_t c
             PyObject* result = out ? call_into(call, slots, out) : invoke(call);
             if (result || PyErr_Occurred()) return result;
         }
-        for (const Form& form : deprecated_forms_) {
+        for (const Form& form : unshown_forms_) {
             Call call;
             PyObject* out = nullptr;
-            // Of methods, the first parameter is the tensor itself.
             if (self && PyUnicode_CompareWithASCIIString(form.parameters[0].name, "input") != 0)
                 continue;
             if (!bind_arguments(form, self, args, count, names, slots, call, out) ||
                 unfit_slot(call) >= 0)
                 continue;
-            warn(text("This overload of ", name_, " is deprecated: ", name_, form.signature,
-                      ". Use ", name_, forms_.back().signature, " instead."));
+            if (form.warns)
+                warn(text("This overload of ", name_, " is deprecated: ", name_, form.signature,
+                          ". Use ", name_, forms_.back().signature, " instead."));
             return out ? call_into(call, slots, out) : invoke(call);
         }
         if (take_note(args, count + (names ? PyTuple_GET_SIZE(names) : 0))) {

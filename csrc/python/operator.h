@@ -44,7 +44,10 @@ enum OutRule : unsigned {
     kApartFromFirst = 4,   // memory that the first tensor among the arguments does not have
     kApartFromOthers = 8,  // that the other ones do not have
     kApart = kApartFromFirst | kApartFromOthers,
-    kOfPairs = 16  // where the result is a pair; other forms are element-wise
+    kOfPairs = 16,                // where the result is a pair; other forms are element-wise
+    kOfLists = 32,                // a tensor for each of a list of results
+    kSameTypeBesideNumbers = 64,  // the type of the result, where other operands are numbers
+    kJoined = 128                 // what is refused is of the wrong type, not of a wrong value
 };
 
 // A signature and its function.
@@ -56,6 +59,7 @@ struct Form {
     int variadic = std::numeric_limits<int>::max();  // the place of *name
     int dtype = -1;                                  // the place of dtype
     bool has_options = false;  // of what makes tensors: dtype, device and requires_grad
+    bool warns = false;        // that it is deprecated
     PyObject* defaults[kMaxSlots] = {};
     std::vector<Parameter> parameters;
     const Operator* owner;
@@ -90,11 +94,14 @@ public:
 
     // Another name for the same.
     Operator& alias(const char* name);
-    // A form that works with a warning, and that nothing shows.
+    // A form that nothing shows: it has other names, or works with a warning. Of methods, the first parameter
+    // is the tensor itself, input.
+    template <class F> Operator& also(const char* signature, F function);
     template <class F> Operator& deprecated(const char* signature, F function);
-    Operator& add_deprecated(const char* signature, const Function& function);
+    Operator& add_unshown(const char* signature, const Function& function, bool warns);
     Operator& out_has(unsigned rules) {
         out_rules_ = rules;
+        takes_out_ = takes_out_ || (rules & kOfLists);
         return *this;
     }
     // What gives a view, changes a tensor or has no out= in PyTorch.
@@ -130,7 +137,7 @@ private:
     void add(const char* name);
 
     const Form* first_;
-    std::vector<Form> forms_, deprecated_forms_;
+    std::vector<Form> forms_, unshown_forms_;
     PyObject* module_;
     const char* name_;
     std::vector<const char*> aliases_;

@@ -44,8 +44,8 @@ void bind_pooling(PyObject* m) {
     def_function<"max_pool2d_with_indices">(m, Pooling<2>::maxima).without_out();
     def_function<"max_pool3d_with_indices">(m, Pooling<3>::maxima).without_out();
     def_function<"avg_pool1d">(m, Pooling<1>::means_of_line).without_out();
-    def_function<"avg_pool2d">(m, Pooling<2>::means).without_out();
-    def_function<"avg_pool3d">(m, Pooling<3>::means).without_out();
+    def_function<"avg_pool2d">(m, Pooling<2>::means).out_has(kSameType);
+    def_function<"avg_pool3d">(m, Pooling<3>::means).out_has(kSameType);
     def_function<"adaptive_max_pool1d">(m, Pooling<1>::parts_maxima).without_out();
     def_function<"adaptive_max_pool2d">(m, Pooling<2>::parts_maxima).without_out();
     def_function<"adaptive_max_pool3d">(m, Pooling<3>::parts_maxima).without_out();

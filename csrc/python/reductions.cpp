@@ -1,5 +1,6 @@
 #include "ops/reductions.h"
 #include "ops/quantiles.h"
+#include "ops/views.h"
 #include "python/bind.h"
 
 namespace tapegrad::python {
@@ -17,6 +18,12 @@ template <auto F> struct Spread {
         return F(x, dims.value_or(Dims()), unbiased, keepdim);
     }
 };
+
+// Other reductions take no dimensions at all for all of them: here each element is asked.
+template <auto F> Tensor question(const Tensor& x, const std::optional<Dims>& dims, bool keepdim) {
+    if (!dims || !dims->empty() || x.dim() == 0) return F(x, dims.value_or(Dims()), keepdim);
+    return F(unsqueeze(x, 0), Dims{0}, false);
+}
 
 }  // namespace
 
@@ -37,8 +44,8 @@ void bind_reductions(PyObject* m) {
     def_function<"std_mean">(m, StdMean::corrected, StdMean::over_all, StdMean::along);
     def<"norm">(m, norm_of).out_has(kSameType);
     def<"logsumexp">(m, logsumexp);
-    def<"any">(m, any).out_has(kBools);
-    def<"all">(m, all).out_has(kBools);
+    def<"any">(m, question<any>).out_has(kBools);
+    def<"all">(m, question<all>).out_has(kBools);
     def<"count_nonzero">(m, count_nonzero).without_out();
     def<"is_nonzero">(m, is_nonzero);
 }

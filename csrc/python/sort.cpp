@@ -13,7 +13,7 @@ static Tensor order(const Tensor& x, int64_t dim, bool descending) {
 
 void bind_sort(PyObject* m) {
     def<"sort">(m, sort).out_has(kSameType);
-    def<"argsort">(m, order).without_out();
+    def<"argsort">(m, order).out_has(kSameType);
     def<"msort">(m, msort).out_has(kSameType);
     def<"topk">(m, topk).out_has(kSameType);
 }

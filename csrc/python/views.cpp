@@ -12,7 +12,9 @@ static Tensor detached(const Tensor& x) {
 
 void bind_views(PyObject* m) {
     def<"sum_to_size">(m, sum_to_size).without_out();
-    def_method<"expand">(m, expand);
+    def_method<"expand">(m, expand).also(
+        "(input, *size, implicit)",
+        [](const Tensor& x, const Dims& size, bool) { return expand(x, size); });
     def<"permute">(m, permute).without_out();
     def_method<"expand_as">(m,
                             [](const Tensor& x, const Tensor& y) { return expand(x, y.sizes()); });

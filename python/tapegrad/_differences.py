@@ -41,15 +41,18 @@ def diff(
     dim: int = -1,
     prepend: Tensor | None = None,
     append: Tensor | None = None,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Differences between neighbours along a dimension: ``x[1:] - x[:-1]``.
 
     Args:
         input: a tensor of at least one dimension; of bools the difference is "not the same".
-        n: how many times the differences are taken. Default: 1.
+        n: how many times the differences are taken; 0 gives the input. Default: 1.
         dim: the dimension. Default: the last one.
         prepend: values that stand before the input along the dimension. Default: none.
         append: values that stand behind it. Default: none.
+        out: a tensor to write to. Default: a new one.
 
     Raises:
         RuntimeError: if `n` is negative, the input has no dimension, or shapes do not fit.
@@ -62,8 +65,15 @@ def diff(
         >>> tapegrad.diff(x, prepend=tapegrad.tensor([0]))
         tensor([1, 1, 2, 3])
     """
-    if take_note(input, prepend, append):
-        return diff(input, n=n, dim=dim, prepend=prepend, append=append)
+    if take_note(input, prepend, append, out):
+        return diff(input, n=n, dim=dim, prepend=prepend, append=append, out=out)
+    result = _differences(input, n, dim, prepend, append)
+    return result if out is None else _C.alias_copy(result, out=out)
+
+
+def _differences(
+    input: Tensor, n: int, dim: int, prepend: Tensor | None, append: Tensor | None
+) -> Tensor:
     if input.dim() == 0:
         raise RuntimeError("diff expects input to be at least one-dimensional")
     dim = _dim(input, dim)
@@ -72,12 +82,12 @@ def diff(
         _check_beside(input, x, dim)
     if n < 0:
         raise RuntimeError(f"order must be non-negative but got {n}")
+    if n == 0:
+        return input.clone()
     if beside:
         before = [] if prepend is None else [prepend]
         after = [] if append is None else [append]
         input = _C.cat([*before, input, *after], dim)
-    if n == 0:
-        return input.clone()
     for _ in range(min(n, input.shape[dim])):
         count = input.shape[dim] - 1
         later, earlier = input.narrow(dim, 1, count), input.narrow(dim, 0, count)
@@ -163,7 +173,7 @@ def _at_places(x: Tensor, dim: int, places: Tensor, edge_order: int) -> Tensor:
 
 
 def gradient(
-    input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1
+    input: Tensor, *, spacing: Any = None, dim: Any = None, edge_order: int = 1
 ) -> tuple[Tensor, ...]:
     """The derivatives of a sampled function along dimensions, estimated from neighbours.
 
@@ -173,7 +183,7 @@ def gradient(
     Args:
         input: the samples.
         spacing: the distance between samples: a number for all dimensions, or a list with a number
-            or a tensor of coordinates for each. Default: 1.
+            or a tensor of coordinates for each. Default: 1 for all.
         dim: the dimension or dimensions. Default: all of them.
         edge_order: 1 for the line at both ends, 2 for the parabola. Default: 1.
 
@@ -205,7 +215,7 @@ def gradient(
     for d in dims:
         if dims.count(d) > 1:
             raise RuntimeError(f"dim {d} appears multiple times in the list of dims")
-    steps = _spacings(spacing, dims, dim is not None, input.dim())
+    steps = _spacings(1 if spacing is None else spacing, dims, dim is not None, input.dim())
     if any(input.shape[d] <= edge_order for d in dims):
         raise RuntimeError(
             "tapegrad.gradient expected each dimension size to be at least edge_order+1"

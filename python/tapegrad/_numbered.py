@@ -453,4 +453,7 @@ def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
     """
     if dim == -1:
         return v.norm(pow)
-    return v.norm(pow, [d for d in range(v.dim()) if d != dim], keepdim=True)
+    first = v.transpose(0, dim)
+    shape = [1] * v.dim()
+    shape[dim] = first.shape[0]
+    return first.reshape(first.shape[0], -1).norm(pow, 1).reshape(shape)

@@ -70,17 +70,21 @@ def imag(input: Tensor) -> NoReturn:
     raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
 
 
-def conj_physical(input: Tensor) -> Tensor:
+def conj_physical(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The tensor itself, whose elements are real numbers.
+
+    Args:
+        input: a tensor.
+        out: a tensor to write to. Default: none.
 
     Example:
         >>> import tapegrad
         >>> tapegrad.conj_physical(tapegrad.ones(2))
         tensor([1., 1.])
     """
-    if take_note(input):
-        return conj_physical(input)
-    return input
+    if take_note(input, out):
+        return conj_physical(input, out=out)
+    return input if out is None else _C.alias_copy(input, out=out)
 
 
 def conj_physical_(input: Tensor) -> Tensor:
@@ -197,39 +201,51 @@ def is_same_size(input: Tensor, other: Tensor) -> bool:
     return input.shape == other.shape
 
 
-def narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor:
+def narrow_copy(
+    input: Tensor, dim: int, start: int, length: int, *, out: Tensor | None = None
+) -> Tensor:
     """A copy of what ``narrow`` gives.
+
+    Args:
+        input: a tensor.
+        dim: the dimension.
+        start: the first index.
+        length: how many there are.
+        out: a tensor to write to. Default: a new one.
 
     Example:
         >>> import tapegrad
         >>> tapegrad.narrow_copy(tapegrad.arange(5), 0, 1, 3)
         tensor([1, 2, 3])
     """
-    if take_note(input):
-        return narrow_copy(input, dim, start, length)
-    return input.narrow(dim, start, length).clone()
+    if take_note(input, out):
+        return narrow_copy(input, dim, start, length, out=out)
+    return _C.alias_copy(input.narrow(dim, start, length), out=out)
 
 
-def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
+def nonzero_static(
+    input: Tensor, *, size: int, fill_value: int = -1, out: Tensor | None = None
+) -> Tensor:
     """The places of elements that are not zero, in a given number of rows.
 
     Args:
         input: a tensor.
         size: the number of rows: more places are left out.
         fill_value: what stands in the rows that no place is left for. Default: -1.
+        out: an int64 tensor to write to. Default: a new one.
 
     Example:
         >>> import tapegrad
         >>> tapegrad.nonzero_static(tapegrad.tensor([0, 1, 1]), size=3).flatten()
         tensor([ 1,  2, -1])
     """
-    if take_note(input):
-        return nonzero_static(input, size=size, fill_value=fill_value)
+    if take_note(input, out):
+        return nonzero_static(input, size=size, fill_value=fill_value, out=out)
     if size < 0:
         raise RuntimeError("nonzero_static: 'size' must be an non-negative integer")
     found = input.nonzero()[:size]
     rest = found.new_full((size - found.shape[0], input.dim()), fill_value)
-    return _C.cat([found, rest])
+    return _C.cat([found, rest], out=out)
 
 
 def _is_set_to(self: Tensor, tensor: Tensor) -> bool:

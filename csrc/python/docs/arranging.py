@@ -548,7 +548,7 @@ As ``gather``, but the other dimensions broadcast.
 
 Args:
     input: a tensor.
-    indices: int64 places, with as many dimensions.
+    indices: int64 places, with as many dimensions; with ``dim``, negative ones count from the end.
     dim: the dimension. Default: None, places in the flattened tensor.
 
 Raises:

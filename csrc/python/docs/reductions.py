@@ -239,6 +239,8 @@ Example:
     "any(input, dim=None, keepdim=False)": f"""\
 Whether any element is not zero, of all or along dimensions.
 
+Of no dimensions, ``dim=()``, each element is asked.
+
 Args:
     input: a tensor of any dtype.
 {DIMS}
@@ -253,6 +255,8 @@ Example:
 """,
     "all(input, dim=None, keepdim=False)": f"""\
 Whether no element is zero, of all or along dimensions.
+
+Of no dimensions, ``dim=()``, each element is asked.
 
 Args:
     input: a tensor of any dtype.

@@ -204,26 +204,36 @@ def tanhshrink(input: Tensor) -> Tensor:
     return input - input.tanh()
 
 
-def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+def softshrink(input: Tensor, lambd: float = 0.5, *, out: Tensor | None = None) -> Tensor:
     """Bring each element nearer to 0 by `lambd`, but not beyond.
+
+    Args:
+        input: any shape, floating point.
+        lambd: the bound. Default: 0.5.
+        out: a tensor to write to. Default: a new one.
 
     Example:
         >>> import tapegrad
         >>> tapegrad.nn.functional.softshrink(tapegrad.tensor([-4.0, 0.5, 8.0]))
         tensor([-3.5000,  0.0000,  7.5000])
     """
-    return _C.softshrink(input, lambd)
+    return _C.softshrink(input, lambd, out=out)
 
 
-def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+def hardshrink(input: Tensor, lambd: float = 0.5, *, out: Tensor | None = None) -> Tensor:
     """``x``, but 0 where ``-lambd <= x <= lambd``.
+
+    Args:
+        input: any shape, floating point.
+        lambd: the bound. Default: 0.5.
+        out: a tensor to write to. Default: a new one.
 
     Example:
         >>> import tapegrad
         >>> tapegrad.nn.functional.hardshrink(tapegrad.tensor([-4.0, 0.5, 8.0]))
         tensor([-4.,  0.,  8.])
     """
-    return _C.hardshrink(input, lambd)
+    return _C.hardshrink(input, lambd, out=out)
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:

@@ -201,12 +201,10 @@ def _sizes_for(input: Tensor, output_size: Any, count: int) -> Any:
     """The sizes of the result, where None stands for that of the input."""
     if not isinstance(output_size, Sequence):
         return output_size
-    if len(input.shape) <= len(output_size) and None in output_size:
-        raise ValueError(
-            f"Input dimension should be at least {len(output_size) + 1}, but got {len(input.shape)}"
-        )
+    if len(input.shape) <= len(output_size):
+        raise ValueError(f"Input dimension should be at least {len(output_size) + 1}")
     own = input.shape[-len(output_size) :] if output_size else ()
-    return [n if size is None else size for size, n in zip(output_size, own, strict=False)]
+    return [n if size is None else size for size, n in zip(output_size, own, strict=True)]
 
 
 def adaptive_avg_pool1d(input: Tensor, output_size: _Size) -> Tensor:

@@ -34,6 +34,11 @@ __all__ = [
 _TINY = 1e-12  # under the roots of cosine_embedding_loss
 
 
+def _as_input(loss: Tensor, input: Tensor) -> Tensor:
+    """The losses in the dtype of the input, whatever that of the target is."""
+    return loss.to(input.dtype) if input.is_floating_point() else loss
+
+
 def huber_loss(
     input: Tensor,
     target: Tensor,
@@ -73,6 +78,7 @@ def huber_loss(
         loss = 0.5 * _C.mse_loss(input, target, "none")
     else:
         loss = delta * _C.smooth_l1_loss(input, target, "none", delta)
+    loss = _as_input(loss, input)
     if weight is None:
         return F._reduce(loss, reduction)
     if weight.shape != input.shape:
@@ -400,7 +406,7 @@ def margin_ranking_loss(
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
             f"input1: {input1.size()}, input2: {input2.size()}, target: {target.size()} "
         )
-    return F._reduce((-target * (input1 - input2) + margin).clamp_min(0), reduction)
+    return F._reduce((-target * (input1 - input2) + float(margin)).clamp_min(0), reduction)
 
 
 def soft_margin_loss(
@@ -434,7 +440,7 @@ def soft_margin_loss(
         )
     if size_average is not None or reduce is not None:
         reduction = F._old_reduction(size_average, reduce)
-    return F._reduce(-F.logsigmoid(target * input), reduction)
+    return F._reduce(_as_input(-F.logsigmoid(target * input), input), reduction)
 
 
 def multi_margin_loss(
@@ -489,6 +495,9 @@ def multi_margin_loss(
         raise ValueError("only p == 1 and p == 2 supported")
     if weight is not None and weight.dim() != 1:
         raise ValueError("weight must be one-dimensional")
+    F._check_reduction(reduction)
+    if input.dim() == 0:
+        input, target = input.reshape(1), target.reshape(())
     index = target.unsqueeze(-1)
     hinge = (margin - input.gather(-1, index) + input).clamp_min(0)
     if p == 2:
@@ -539,6 +548,9 @@ def multilabel_margin_loss(
         raise RuntimeError(
             f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}"
         )
+    F._check_reduction(reduction)
+    if input.dim() == 0:
+        input, target = input.reshape(1), target.reshape(1)
     wrong = (target < -1) | (target >= input.shape[-1])
     require_all(~wrong, "target is out of range")
     counts = (target >= 0).long().cumprod(-1)

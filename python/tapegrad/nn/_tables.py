@@ -349,6 +349,7 @@ def normalize(
     """
     if take_note(input, out):
         return normalize(input, p=p, dim=dim, eps=eps, out=out)
+    dtype = input.dtype
     norm = input.norm(p, dim, keepdim=True)
     overflows = norm.isinf()
     if (
@@ -357,7 +358,9 @@ def normalize(
         input = input * tapegrad.where(overflows, 2.0**-64, 1.0)
         norm = input.norm(p, dim, keepdim=True)
     denominator = norm.clamp(min=eps)
-    return input / denominator if out is None else tapegrad.div(input, denominator, out=out)
+    if out is not None:
+        return tapegrad.div(input, denominator, out=out)
+    return (input / denominator).to(dtype)  # short floats became longer by the factors
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
@@ -369,7 +372,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
         eps: the least norm. Default: 1e-8.
 
     Raises:
-        RuntimeError: if both are integers.
+        RuntimeError: if both are integers, or `eps` is negative.
 
     Example:
         >>> import tapegrad
@@ -385,6 +388,8 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
         raise RuntimeError(
             f"expected common dtype to be floating point, yet common dtype is {name}"
         )
+    if eps < 0:
+        raise RuntimeError(f"eps must be non-negative, got: {eps:g}")
     x1, x2 = tapegrad.broadcast_tensors(x1.to(dtype), x2.to(dtype))
     return (normalize(x1, 2.0, dim, eps) * normalize(x2, 2.0, dim, eps)).sum(dim)
 

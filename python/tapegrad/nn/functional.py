@@ -70,10 +70,10 @@ __all__ += _activations.__all__ + _fractional.__all__ + _images.__all__ + _losse
 
 def _old_reduction(size_average: bool | None, reduce: bool | None) -> str:
     """What the two arguments of the old interface ask for."""
-    if reduce is False:
+    if reduce is not None and not reduce:
         reduction = "none"
     else:
-        reduction = "sum" if size_average is False else "mean"
+        reduction = "mean" if size_average is None or size_average else "sum"
     warnings.warn(
         f"size_average and reduce args will be deprecated, please use reduction='{reduction}' "
         "instead.",
@@ -82,14 +82,14 @@ def _old_reduction(size_average: bool | None, reduce: bool | None) -> str:
     return reduction
 
 
-def _reduce(loss: Tensor, reduction: str) -> Tensor:
-    if reduction == "mean":
-        return loss.mean()
-    if reduction == "sum":
-        return loss.sum()
-    if reduction != "none":
+def _check_reduction(reduction: str) -> None:
+    if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"{reduction} is not a valid value for reduction")
-    return loss
+
+
+def _reduce(loss: Tensor, reduction: str) -> Tensor:
+    _check_reduction(reduction)
+    return loss.mean() if reduction == "mean" else loss.sum() if reduction == "sum" else loss
 
 
 def _weighted(loss: Tensor, input: Tensor, weight: Tensor, reduction: str) -> Tensor:
@@ -118,13 +118,16 @@ def _warn_of_broadcast(input: Tensor, target: Tensor) -> None:
 # ---------------------------------------------------------------------- layers
 
 
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def linear(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """``input @ weight.T + bias``, as one operation.
 
     Args:
         input: shape (*, in_features).
         weight: shape (out_features, in_features), or (in_features,).
         bias: shape (out_features,). Default: no bias.
+        out: a tensor to write to. Default: a new one.
 
     Returns:
         A tensor of shape (*, out_features).
@@ -135,6 +138,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         >>> F.linear(tapegrad.ones(1, 2), tapegrad.tensor([[1.0, 2.0]]), tapegrad.tensor([0.5]))
         tensor([[3.5000]])
     """
+    if out is not None:
+        return _C.linear(input, weight, bias, out=out)
     return _C.linear(input, weight, bias)
 
 
@@ -437,19 +442,20 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     return (_C.elu_ if inplace else _C.elu)(input, alpha)
 
 
-def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+def gelu(input: Tensor, approximate: str = "none", *, out: Tensor | None = None) -> Tensor:
     """``x * Phi(x)`` with the normal distribution function Phi (Hendrycks and Gimpel).
 
     Args:
         input: any shape, floating point.
         approximate: "none" (the default) or "tanh" for the approximation.
+        out: a tensor to write to. Default: a new one.
 
     Example:
         >>> import tapegrad
         >>> tapegrad.nn.functional.gelu(tapegrad.tensor([-1.0, 2.0]))
         tensor([-0.1587,  1.9545])
     """
-    return _C.gelu(input, approximate=approximate)
+    return _C.gelu(input, approximate=approximate, out=out)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -485,26 +491,38 @@ def tanh(input: Tensor) -> Tensor:
     return _C.tanh(input)
 
 
-def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+def softplus(
+    input: Tensor, beta: float = 1.0, threshold: float = 20.0, *, out: Tensor | None = None
+) -> Tensor:
     """``log(1 + exp(beta * x)) / beta``, and x itself where ``beta * x > threshold``.
+
+    Args:
+        input: any shape, floating point.
+        beta: the slope of the exponent. Default: 1.
+        threshold: from where on the line is taken. Default: 20.
+        out: a tensor to write to. Default: a new one.
 
     Example:
         >>> import tapegrad
         >>> tapegrad.nn.functional.softplus(tapegrad.tensor([0.0, 30.0]))
         tensor([ 0.6931, 30.0000])
     """
-    return _C.softplus(input, beta, threshold)
+    return _C.softplus(input, beta, threshold, out=out)
 
 
-def logsigmoid(input: Tensor) -> Tensor:
+def logsigmoid(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """``log(sigmoid(x))``, without overflow.
+
+    Args:
+        input: any shape, floating point.
+        out: a tensor to write to. Default: a new one.
 
     Example:
         >>> import tapegrad
         >>> tapegrad.nn.functional.logsigmoid(tapegrad.tensor([0.0, -1000.0]))
         tensor([-6.9315e-01, -1.0000e+03])
     """
-    return _C.log_sigmoid(input)
+    return _C.log_sigmoid(input, out=out)
 
 
 def _implicit_dim(name: str, ndim: int) -> int:

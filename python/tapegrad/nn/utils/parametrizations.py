@@ -17,19 +17,9 @@ __all__ = ["orthogonal", "spectral_norm", "weight_norm"]
 M = TypeVar("M", bound=Module)
 
 
-def norm_except_dim(v: Tensor, dim: int) -> Tensor:
-    """The Euclidean norm over all dimensions but one, which are kept; over all if `dim` is -1."""
-    if dim == -1:
-        return v.norm()
-    first = v.transpose(0, dim)
-    shape = [1] * v.dim()
-    shape[dim] = first.shape[0]
-    return first.reshape(first.shape[0], -1).norm(2, 1).reshape(shape)
-
-
 def with_norm(v: Tensor, g: Tensor, dim: int) -> Tensor:
     """A tensor with the direction of one tensor and the norms of another."""
-    return v * (g / norm_except_dim(v, dim))
+    return v * (g / tapegrad.norm_except_dim(v, 2, dim))
 
 
 def as_matrix(weight: Tensor, dim: int) -> Tensor:
@@ -56,7 +46,7 @@ class _WeightNorm(Module):
         return with_norm(weight_v, weight_g, self.dim)
 
     def right_inverse(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        return norm_except_dim(weight, self.dim), weight
+        return tapegrad.norm_except_dim(weight, 2, self.dim), weight
 
 
 def weight_norm(module: M, name: str = "weight", dim: int | None = 0) -> M:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import warnings
 from typing import Any, TypeVar
 
+import tapegrad
+
 from ..._C import Tensor
 from ..modules.module import Module
 from ..parameter import Parameter
-from .parametrizations import norm_except_dim, with_norm
+from .parametrizations import with_norm
 
 __all__ = ["WeightNorm", "remove_weight_norm", "weight_norm"]
 
@@ -43,7 +45,7 @@ class WeightNorm:
         hook = WeightNorm(name, dim)
         weight = getattr(module, name)
         del module._parameters[name]
-        g = norm_except_dim(weight.detach(), hook.dim)
+        g = tapegrad.norm_except_dim(weight.detach(), 2, hook.dim)
         module.register_parameter(f"{name}_g", Parameter(g))
         module.register_parameter(f"{name}_v", Parameter(weight.data))
         setattr(module, name, hook.compute_weight(module))
