@@ -6,6 +6,7 @@
 #include "ops/elementwise.h"
 #include "ops/gather.h"
 #include "ops/index_select.h"
+#include "ops/reduced.h"
 #include "ops/reshape.h"
 #include "ops/rule.h"
 #include "ops/scatter.h"
@@ -342,8 +343,8 @@ Tensor mse_loss(const Tensor& input_given, const Tensor& target_given, Reduction
             out = empty({}, difference.dtype());
             const bool mean = reduction == Reduction::Mean;
             const auto& reduce = kernel_table().reduce;
-            launch((mean ? reduce.mean_squares : reduce.sum_squares)[difference.dtype()],
-                   difference.data(), out.data(), 1, difference.numel(), 1);
+            run_reduction((mean ? reduce.mean_squares : reduce.sum_squares)[difference.dtype()],
+                          difference, out, {1, difference.numel(), 1});
             if (mean) slope /= static_cast<double>(difference.numel());
         }
     }

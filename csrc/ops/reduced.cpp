@@ -58,16 +58,16 @@ ReductionPlan::ReductionPlan(const Tensor& x, const Dims& given, bool keepdim) {
 
 namespace {
 
-// As a step that may join those that compute the data.
-bool record_total(kernels::ReduceFn kernel, const ReductionPlan& plan, const Tensor& out) {
+bool record_total(kernels::ReduceFn kernel, const Tensor& x, const Tensor& out,
+                  const Extents& extents) {
     const kernels::TotalKernel* total = kernel_table().reduce.total_of(kernel);
-    if (!total || plan.extents.outer != 1 || plan.extents.inner != 1) return false;
+    if (!total || extents.outer != 1 || extents.inner != 1) return false;
     static_assert(replay::TotalStep::kBlock == kernels::kTotalBlock);
     replay::TotalStep step;
     step.kernel = {total->whole, total->block, total->finish};
-    step.n = plan.extents.n;
-    step.bytes = plan.data.item_size();
-    step.in = plan.data.data();
+    step.n = extents.n;
+    step.bytes = x.item_size();
+    step.in = x.data();
     step.out = out.data();
     replay::recorder()->run_and_add(step);
     return true;
@@ -75,13 +75,18 @@ bool record_total(kernels::ReduceFn kernel, const ReductionPlan& plan, const Ten
 
 }  // namespace
 
+void run_reduction(kernels::ReduceFn kernel, const Tensor& x, const Tensor& out,
+                   const Extents& extents) {
+    if (is_replay_recorded() && record_total(kernel, x, out, extents)) [[unlikely]]
+        return;
+    launch(kernel, x.data(), out.data(), extents.outer, extents.n, extents.inner);
+}
+
 Tensor ReductionPlan::run(const kernels::DTypeTable<kernels::ReduceFn>& kernels, const char* name,
                           DType dtype) const {
     const kernels::ReduceFn kernel = kernels.require(data.dtype(), name);
     Tensor out = empty(result_sizes, dtype);
-    if (is_replay_recorded() && record_total(kernel, *this, out)) [[unlikely]]
-        return out;
-    launch(kernel, data.data(), out.data(), extents.outer, extents.n, extents.inner);
+    run_reduction(kernel, data, out, extents);
     return out;
 }
 

@@ -22,6 +22,10 @@ struct ReductionPlan {
     Dims result_sizes;  // of the result: without the reduced dimensions, or with 1 in their place
 };
 
+// out = a reduction of contiguous x, [outer, n, inner]. Of all its elements it may join the steps that compute them.
+void run_reduction(kernels::ReduceFn kernel, const Tensor& x, const Tensor& out,
+                   const Extents& extents);
+
 // t, a gradient or result of a reduction of x, with size 1 for the dimensions that are reduced.
 Tensor restore_dims(const Tensor& t, const Dims& sizes, DimSet dims);
 
