@@ -568,6 +568,40 @@ def test_a_result_that_is_returned_twice() -> None:
     assert replays(f) == 2
 
 
+def test_gradients_that_are_returned() -> None:
+    w = tg.randn(3, requires_grad=True)
+
+    def f(x: Any) -> Any:
+        w.grad = None
+        loss = (w * x).sum().sin()
+        loss.backward()
+        return loss.detach(), w.grad, [w.grad], w.grad * 2
+
+    replayed = tg.compile(f, fullgraph=True)
+    held = []
+    for turn in range(5):
+        x = tg.ones(3) * turn
+        expected = f(x)
+        result = replayed(x)
+        assert same_bits(list(expected), list(result))
+        assert result[1] is result[2][0] is w.grad
+        held.append((result[1], expected[1].clone()))
+    assert all(same_bits(grad, value) for grad, value in held)  # nobody has written over them
+    assert replays(replayed) == 4
+
+
+def test_gradients_of_arguments_that_are_returned() -> None:
+    @tg.compile
+    def f(x: Any) -> Any:
+        (x * x).sum().backward()
+        return x.grad
+
+    for turn in range(4):
+        x = tg.full((2,), float(turn), requires_grad=True)
+        assert f(x) is x.grad and x.grad.tolist() == [2 * turn] * 2
+    assert replays(f) == 3
+
+
 def test_random_numbers() -> None:
     def f(x: Any) -> Any:
         return (

@@ -146,13 +146,15 @@ bool ReplayProgram::read_result(Recording& recording, PyObject* object, std::str
                 return true;
             }
         const auto& externals = recorder.externals();
-        for (size_t i = 0; i < externals.size(); ++i)
-            if (externals[i].tensor.get() == x.impl()) {
-                result.kind = Kind::Outside;
-                result.index = i;
-                results_.push_back(std::move(result));
-                return true;
-            }
+        for (size_t i = 0; i < externals.size(); ++i) {
+            const bool is_gradient =
+                outside_[i].grad == Grad::Replaced && externals[i].tensor->grad.get() == x.impl();
+            if (!is_gradient && externals[i].tensor.get() != x.impl()) continue;
+            result.kind = is_gradient ? Kind::Gradient : Kind::Outside;
+            result.index = i;
+            results_.push_back(std::move(result));
+            return true;
+        }
         const auto found = recorder.find(x);
         if (!found || !recorder.is_fresh(found->region)) {
             refusal = "a result that shows the memory of another tensor";

@@ -96,9 +96,18 @@ private:
         bool used = false, written = false, saved = false;
     };
     struct Result {
-        enum class Kind : uint8_t { Fresh, Again, Outside, Value, Tuple, List, Dict } kind;
-        size_t index =
-            0;  // of what is outside, of the memory, or of the result that is there again
+        enum class Kind : uint8_t {
+            Fresh,
+            Again,
+            Outside,
+            Gradient,  // new, of what is outside
+            Value,
+            Tuple,
+            List,
+            Dict
+        } kind;
+        // Of what is outside, of the memory, or of the result that is there again.
+        size_t index = 0;
         int64_t offset = 0;
         Ref<Shape> shape;
         DType dtype = DType::Bool;

@@ -345,8 +345,11 @@ py::object ReplayProgram::build(size_t& at, const std::vector<Tensor>& tensors,
         }
         case Result::Kind::Again: return py::reinterpret_borrow<py::object>(built[result.index]);
         case Result::Kind::Outside:
-            return py::reinterpret_steal<py::object>(
-                wrap(Tensor(const_cast<TensorImpl*>(tensor_of(outside_[result.index], tensors)))));
+        case Result::Kind::Gradient: {
+            const TensorImpl* x = tensor_of(outside_[result.index], tensors);
+            if (result.kind == Result::Kind::Gradient) x = x->grad.get();
+            return py::reinterpret_steal<py::object>(wrap(Tensor(const_cast<TensorImpl*>(x))));
+        }
         case Result::Kind::Value: return result.object;
         case Result::Kind::Dict: {
             py::dict items;
