@@ -38,6 +38,11 @@ def add_bias(f: Functions, x: Any, bias: Any) -> Any:
     return x + bias
 
 
+def mixed_shapes(f: Functions, x: Any, y: Any, z: Any) -> Any:
+    """Three tensors that broadcast along different dimensions."""
+    return x * y + z
+
+
 def matmul(f: Functions, a: Any, b: Any) -> Any:
     """A matrix product, or a batch of them."""
     return a @ b

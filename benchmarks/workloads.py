@@ -203,6 +203,19 @@ def _elementwise() -> list[Workload]:
                 ),
             )
         )
+    found.append(
+        Workload(
+            "mixed-shapes",
+            "(8, 1, 64, 64) * (1, 16, 1, 64) + (8, 16, 64, 1), forward + backward",
+            _gradients(
+                expressions.mixed_shapes,
+                (8, 1, 64, 64),
+                (1, 16, 1, 64),
+                (8, 16, 64, 1),
+                result=(8, 16, 64, 64),
+            ),
+        )
+    )
     return found
 
 
