@@ -87,8 +87,10 @@ def definitions(op: Operator, name: str, method: bool, static: bool = False) -> 
         for positional, keywords in spread(form):
             first = ["self", *positional[1:]] if method else positional
             rest = keywords
-            if op["out"] and not method and result.startswith(("Tensor", "return_types")):
-                kind = "Tensor" if result == "Tensor" else "tuple[Tensor, ...]"
+            if form["out"] and not method:
+                kind = {"Tensor": "Tensor", "tuple[Tensor, ...]": "Sequence[Tensor]"}.get(
+                    result, "tuple[Tensor, ...]"
+                )
                 star = [] if keywords or any(p.startswith("*") for p in positional) else ["*"]
                 rest = [*keywords, *star, f"out: {kind} | None = None"]
             texts.append(definition(name, first + rest, result, indent))

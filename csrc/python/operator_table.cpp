@@ -35,6 +35,7 @@ py::dict describe(const Operator& op) {
         entry["signature"] = form.signature;
         entry["parameters"] = parameters;
         entry["result"] = form.function.result;
+        entry["out"] = form.takes_out();
         forms.append(entry);
     }
     py::dict result;

@@ -154,6 +154,8 @@ def _asking_code(number: int, function: FunctionType) -> Any:
         shown.append(f"{star}{name}{'=None' if given else ''}")
         if star == "**":
             by_name.append(f"**{name}")
+        elif name == "out" and kind is kinds.KEYWORD_ONLY:  # as of PyTorch's functions in C
+            by_name.append("**({} if out is None else {'out': out})")
         elif kind is kinds.KEYWORD_ONLY or (given and not several):
             by_name.append(f"'{name}': {name}")
         else:
