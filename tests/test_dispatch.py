@@ -31,6 +31,22 @@ def logging_mode(lib, log):
     return Log()
 
 
+@both
+def test_an_out_that_is_not_given_is_not_shown(lib):
+    seen = []
+
+    class Log(modes(lib).TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            seen.append(sorted(kwargs or {}))
+            return func(*args, **(kwargs or {}))
+
+    x, F = lib.ones(2), lib.nn.functional
+    with Log():
+        F.gelu(x), F.softplus(x), F.logsigmoid(x), F.hardshrink(x), F.softshrink(x)
+        lib.exp(x, out=None)
+    assert len(seen) == 6 and not any("out" in names for names in seen)
+
+
 # ---------------------------------------------------------------------- names
 
 PROGRAMS = {

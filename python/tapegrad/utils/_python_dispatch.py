@@ -99,6 +99,8 @@ class TorchDispatchMode:
 def _dispatch(operator: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Called in the place of an operator while the thread has a mode."""
     mode = _modes.stack[-1]
+    if "out" in kwargs and kwargs["out"] is None:  # as good as not given
+        kwargs = {name: value for name, value in kwargs.items() if name != "out"}
     if operator in INDEXING and not getattr(mode, "sees_indices", False):
         # A transform sees to its own tensors before (func/_guards.py).
         with below(mode):
