@@ -100,16 +100,11 @@ template <class T> struct AnyOp {
 };
 
 // The largest integer; flipped by -1, which turns their order around: the smallest.
-template <class T> struct IntegerExtremeOp {
-    using In = T;
-    using Acc = T;
-    using Out = T;
-    static constexpr bool kVector = false;
+template <class T> struct IntegerExtremeOp : MaxOp<T> {
     T flip;
     template <class V> TAPEGRAD_INLINE V load(const T* p, int64_t) const {
         return static_cast<T>(*p ^ flip);
     }
-    TAPEGRAD_INLINE T combine(T a, T b) const { return a > b ? a : b; }
     TAPEGRAD_INLINE T result(T a) const { return static_cast<T>(a ^ flip); }
 };
 
@@ -253,7 +248,7 @@ void truth(const void* x, void* out, int64_t outer, int64_t n, int64_t inner) {
 template <class T, bool kLargest>
 void extreme(const void* x, void* out, int64_t outer, int64_t n, int64_t inner) {
     if constexpr (!kIsFloat<T>)
-        reduce(IntegerExtremeOp<T>{static_cast<T>(kLargest ? 0 : -1)}, x, out, outer, n, inner);
+        reduce(IntegerExtremeOp<T>{{}, static_cast<T>(kLargest ? 0 : -1)}, x, out, outer, n, inner);
     else if constexpr (kLargest) reduce<MaxOp<T>>(x, out, outer, n, inner);
     else reduce<MinOp<T>>(x, out, outer, n, inner);
 }

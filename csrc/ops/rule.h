@@ -157,12 +157,9 @@ template <class Rule> consteval bool has_forward() {
     }(std::make_index_sequence<kArguments<Rule>>());
 }
 // Of a rule whose backward() multiplies g by slopes, and which adds what leaves it (see Reduced).
-template <class Rule, size_t N>
-Tensor forward_by_slopes(const Rule& rule, const Tensor& t, const std::array<SavedTensor, N>& saved,
-                         const SavedTensor& result, const Node& owner) {
-    std::array<Tensor, N> x;
-    for (size_t i = 0; i < N; ++i) x[i] = saved[i].unpack(owner);
-    Tensor y = result.unpack(owner);
+template <class Rule>
+Tensor forward_by_slopes(const Rule& rule, const Tensor& t,
+                         const std::array<Tensor, kArguments<Rule>>& x, Tensor y) {
     if (y.defined()) y = rule.arriving(y, x[0]);
     return rule.leaving(call_backward(rule, t, x, y));
 }
@@ -293,8 +290,7 @@ public:
         bool any = false;
         for (size_t i = 0; i < kGradients; ++i) any |= wanted[i] = wants(i);
         if (!any) return;
-        Arguments x;
-        for (size_t i = 0; i < kArguments; ++i) x[i] = saved_[i].unpack(*this);
+        const Arguments x = arguments();
         Tensor y = result_.unpack(*this), g = std::move(grads[0]);
         if constexpr (requires { rule.arriving(g, x[0]); }) {
             g = rule.arriving(g, x[0]);
@@ -310,13 +306,13 @@ public:
 
     void forward(TensorList& tangents, GradList& of_results) override {
         if constexpr (rules::has_forward<Rule>()) {
-            Arguments x;
-            for (size_t i = 0; i < kArguments; ++i) x[i] = saved_[i].unpack(*this);
-            Tensor y =
+            const Arguments x = arguments();
+            const Tensor y =
                 result_.defined() ? result_.unpack(*this) : rules::without_values(results[0]);
             of_results[0] = rules::sum_of_tangents(rule, tangents, x, y);
         } else if constexpr (requires { rule.leaving(tangents[0]); }) {
-            of_results[0] = rules::forward_by_slopes(rule, tangents[0], saved_, result_, *this);
+            const Arguments x = arguments();
+            of_results[0] = rules::forward_by_slopes(rule, tangents[0], x, result_.unpack(*this));
         } else if constexpr (requires { Rule::is_symmetric; }) {
             forward_by_backward(*this, tangents, of_results);
         } else {
@@ -327,6 +323,11 @@ public:
     const Rule rule;
 
 private:
+    Arguments arguments() const {
+        Arguments x;
+        for (size_t i = 0; i < kArguments; ++i) x[i] = saved_[i].unpack(*this);
+        return x;
+    }
     // Calls visit(i, what it uses) for each gradient that somebody may ask for.
     template <class Visit> void each_use(Visit visit) const {
         std::array<rules::Uses, kArguments> x;

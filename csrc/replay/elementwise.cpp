@@ -147,7 +147,7 @@ void ElementwiseGroup::run_range(int64_t begin, int64_t end, bool down) {
         return sum_buffers + static_cast<size_t>(i) * kSumBufferBytes;
     };
     const auto place = [&](Place where, const void* data, int64_t first, size_t item) {
-        if (where.kind == Place::Buffer) return const_cast<const char*>(buffer(where.buffer));
+        if (where.kind == Place::Buffer) return static_cast<const char*>(buffer(where.buffer));
         if (where.kind == Place::Memory) return at(data, first, item);
         return at(sum_buffer(where.buffer), first % kSums, item);
     };
