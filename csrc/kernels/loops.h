@@ -6,16 +6,6 @@
 
 namespace tapegrad::TAPEGRAD_ISA {
 
-// The first n elements. One is all that many tensors have: read and written no wider than it is, it comes straight
-// from the store before, where a masked load waits until that has reached the cache.
-template <class T> TAPEGRAD_INLINE Pack<T> load_part(const T* p, int64_t n) {
-    return n == 1 ? Pack<T>(*p) : Pack<T>::load(p, n);
-}
-template <class T> TAPEGRAD_INLINE void store_part(T* p, Pack<T> v, int64_t n) {
-    if (n == 1) *p = v[0];
-    else v.store(p, n);
-}
-
 // Calls f(pack, ...) along contiguous operands. The last, partial pack goes through the same code, so a
 // value does not depend on its place.
 template <class T, class F, class... In>
@@ -23,7 +13,7 @@ TAPEGRAD_INLINE void for_packs(T* out, int64_t n, F f, const In*... in) {
     constexpr int size = Pack<T>::size;
     int64_t i = 0;
     for (; i + size <= n; i += size) f(Pack<In>::load(in + i)...).store(out + i);
-    if (i < n) store_part(out + i, f(load_part(in + i, n - i)...), n - i);
+    if (i < n) f(Pack<In>::load(in + i, n - i)...).store(out + i, n - i);
 }
 
 // row[dtype of T] = kernel<T>() for each of the types.
