@@ -629,13 +629,18 @@ STEPS = (
 def test_nothing_is_left(make: Callable) -> None:
     """Neither tensors, nodes and buffers nor objects of Python, after very many rounds."""
     step = make()
-    # In a thread, whose short stack keeps the tracebacks of anomaly mode short.
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(repeat, step, 20).result()
+
+    def left_behind() -> int:
         before, blocks = counts(), sys.getallocatedblocks()
         thread.submit(repeat, step).result()
         assert counts() == before
-        assert sys.getallocatedblocks() - blocks < ROUNDS // 10
+        return sys.getallocatedblocks() - blocks
+
+    # In a thread, whose short stack keeps the tracebacks of anomaly mode short.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(repeat, step, 20).result()
+        # A leak is there each time; what other threads allocate, such as the test runner's, is not.
+        assert any(left_behind() < ROUNDS // 10 for _ in range(3))
 
 
 @reads_resident_memory

@@ -19,11 +19,22 @@ void require_numbers(const Tensor& x, const char* name) {
         fail<NotImplementedError>("\"", name, "_cpu\" not implemented for 'Bool'");
 }
 
-// Where the element of a rank is among n that lie step apart. rank_of(n, m) gives the rank, of m elements that
-// are no NaN; another one is that of the first NaN. Of equal elements it is one that does not depend on
-// anything else.
-template <class T, class RankOf>
-int64_t place_of_rank(const T* x, int64_t n, int64_t step, RankOf rank_of) {
+// Which of n elements is asked for, m of them being no NaN; from m on it is the first NaN.
+struct Rank {
+    enum Kind { Middle, MiddleOfNumbers, Given } kind;
+    int64_t given = 0;
+    int64_t of(int64_t n, int64_t m) const {
+        switch (kind) {
+            case Middle: return m < n ? m : (n - 1) / 2;
+            case MiddleOfNumbers: return m ? (m - 1) / 2 : 0;
+            default: return given;
+        }
+    }
+};
+
+// Where the element of a rank is among n that lie step apart. Of equal elements it is one that does not
+// depend on anything else.
+template <class T> int64_t place_of_rank(const T* x, int64_t n, int64_t step, Rank asked) {
     struct Entry {
         T value;
         int64_t index;
@@ -37,7 +48,7 @@ int64_t place_of_rank(const T* x, int64_t n, int64_t step, RankOf rank_of) {
         else entries.push_back({value, i});
     }
     const auto m = static_cast<int64_t>(entries.size());
-    const int64_t rank = rank_of(n, m);
+    const int64_t rank = asked.of(n, m);
     if (rank >= m) return first_nan;
     const auto chosen = entries.begin() + rank;
     std::nth_element(entries.begin(), chosen, entries.end(), [](const Entry& a, const Entry& b) {
@@ -46,12 +57,8 @@ int64_t place_of_rank(const T* x, int64_t n, int64_t step, RankOf rank_of) {
     return chosen->index;
 }
 
-int64_t middle(int64_t n, int64_t m) { return m < n ? m : (n - 1) / 2; }
-int64_t middle_of_numbers(int64_t, int64_t m) { return m ? (m - 1) / 2 : 0; }
-
-template <class RankOf>
 std::pair<Tensor, Tensor> at_rank(const Tensor& x, int64_t dim, bool keepdim, const char* name,
-                                  const char* node, RankOf rank_of) {
+                                  const char* node, Rank rank) {
     require_numbers(x, name);
     const ReductionPlan plan(x, {dim}, keepdim);
     const auto& [outer, n, inner] = plan.extents;
@@ -61,12 +68,12 @@ std::pair<Tensor, Tensor> at_rank(const Tensor& x, int64_t dim, bool keepdim, co
     const Tensor indices = empty(plan.result_sizes, DType::Int64);
     visit_dtype(x.dtype(), [&]<class T>() {
         launch(
-            [length = n, step = inner, rows = values.numel(), rank_of](const T* data, T* chosen,
-                                                                       int64_t* places) {
+            [length = n, step = inner, rows = values.numel(), rank](const T* data, T* chosen,
+                                                                    int64_t* places) {
                 parallel_for(rows, grain_for(8 * length), [&](int64_t begin, int64_t end) {
                     for (int64_t row = begin; row < end; ++row) {
                         const T* from = data + row / step * length * step + row % step;
-                        const int64_t place = place_of_rank(from, length, step, rank_of);
+                        const int64_t place = place_of_rank(from, length, step, rank);
                         chosen[row] = from[place * step];
                         places[row] = place;
                     }
@@ -77,15 +84,14 @@ std::pair<Tensor, Tensor> at_rank(const Tensor& x, int64_t dim, bool keepdim, co
     return {recorded(std::move(values), AtIndices{{node}, dim, keepdim}, x, indices), indices};
 }
 
-template <class RankOf>
-Tensor of_all(const Tensor& x, const char* name, const char* node, RankOf rank_of) {
+Tensor of_all(const Tensor& x, const char* name, const char* node, Rank rank) {
     require_numbers(x, name);
     const ReductionPlan plan(x, {}, false);
     Tensor value = empty({}, x.dtype());
     visit_dtype(x.dtype(), [&]<class T>() {
         launch(
-            [n = x.numel(), rank_of](const T* from, T* to) {
-                if (n > 0) *to = from[place_of_rank(from, n, 1, rank_of)];
+            [n = x.numel(), rank](const T* from, T* to) {
+                if (n > 0) *to = from[place_of_rank(from, n, 1, rank)];
                 else if constexpr (is_floating_type<T>) *to = std::numeric_limits<T>::quiet_NaN();
                 else  // what NaN becomes
                     *to = sizeof(T) < sizeof(int) ? T{0} : std::numeric_limits<T>::lowest();
@@ -97,27 +103,26 @@ Tensor of_all(const Tensor& x, const char* name, const char* node, RankOf rank_o
 
 }  // namespace
 
-Tensor median(const Tensor& x) { return of_all(x, "median", "MedianBackward0", middle); }
+Tensor median(const Tensor& x) { return of_all(x, "median", "MedianBackward0", {Rank::Middle}); }
 
 std::pair<Tensor, Tensor> median(const Tensor& x, int64_t dim, bool keepdim) {
-    return at_rank(x, wrap_dim(dim, x.dim()), keepdim, "median", "MedianBackward1", middle);
+    return at_rank(x, wrap_dim(dim, x.dim()), keepdim, "median", "MedianBackward1", {Rank::Middle});
 }
 
 Tensor nanmedian(const Tensor& x) {
-    return of_all(x, "nanmedian", "NanmedianBackward0", middle_of_numbers);
+    return of_all(x, "nanmedian", "NanmedianBackward0", {Rank::MiddleOfNumbers});
 }
 
 std::pair<Tensor, Tensor> nanmedian(const Tensor& x, int64_t dim, bool keepdim) {
     return at_rank(x, wrap_dim(dim, x.dim()), keepdim, "nanmedian", "NanmedianBackward1",
-                   middle_of_numbers);
+                   {Rank::MiddleOfNumbers});
 }
 
 std::pair<Tensor, Tensor> kthvalue(const Tensor& x, int64_t k, int64_t dim_given, bool keepdim) {
     const int dim = wrap_dim(dim_given, x.dim());
     if (const int64_t n = x.dim() ? x.sizes()[dim] : 1; k < 1 || k > n)
         fail("kthvalue(): selected number k out of range for dimension ", dim);
-    return at_rank(x, dim, keepdim, "kthvalue", "KthvalueBackward0",
-                   [k](int64_t, int64_t) { return k - 1; });
+    return at_rank(x, dim, keepdim, "kthvalue", "KthvalueBackward0", {Rank::Given, k - 1});
 }
 
 }  // namespace tapegrad

@@ -113,6 +113,7 @@ void launch_writing(const Tensor& out, const Tensor& values, const Tensor& place
            }),
            out.data<T>(), values.data<T>(), places.data<int64_t>());
 }
+
 void write_at(const Tensor& out, const Tensor& values, const Tensor& places, bool single, int dim,
               Access access) {
     visit_item(out.item_size(), [&]<class T>() {
@@ -122,6 +123,18 @@ void write_at(const Tensor& out, const Tensor& values, const Tensor& places, boo
             [access = std::move(access), single](T* to, const T* from, const int64_t* at) {
                 return scatter_values(to, from, at, single, access,
                                       [](T, T value) { return value; });
+            });
+    });
+}
+
+void combine_at(const Tensor& out, const Tensor& values, const Tensor& places, bool single, int dim,
+                Access access, Reduce reduce) {
+    visit_dtype(out.dtype(), [&]<class T>() {
+        const int64_t size = access.size;
+        launch_writing<T>(
+            out, values, places, dim, size,
+            [access = std::move(access), single, reduce](T* to, const T* from, const int64_t* at) {
+                return scatter_combined(to, from, at, single, access, reduce);
             });
     });
 }
@@ -159,15 +172,7 @@ Tensor write_scattered(const Tensor& x, int dim, const Tensor& index, const Arg&
     const Tensor out = target();
     if (!(out.strides() == x.strides())) access = Access(out, dim, index.sizes());
     const bool single = !source.is_tensor();
-    if (reduce)
-        visit_dtype(out.dtype(), [&]<class T>() {
-            const int64_t size = access.size;
-            launch_writing<T>(out, values, places, dim, size,
-                              [access = std::move(access), single, how = *reduce](
-                                  T* to, const T* from, const int64_t* at) {
-                                  return scatter_combined(to, from, at, single, access, how);
-                              });
-        });
+    if (reduce) combine_at(out, values, places, single, dim, std::move(access), *reduce);
     else write_at(out, values, places, single, dim, std::move(access));
     return out;
 }
