@@ -15,6 +15,9 @@ Node* dead = nullptr;
 bool burying = false;
 }  // namespace
 
+// Not in the header: hundreds of kinds of nodes would have a copy of it.
+Node::~Node() { --live_count; }
+
 void Node::DeleteExtras::operator()(NodeExtras* extras) const noexcept { delete extras; }
 
 void Node::refuse_result() {

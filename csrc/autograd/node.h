@@ -151,7 +151,7 @@ public:
     static inline uint64_t next_sequence = 0;
 
 protected:
-    ~Node() override { --live_count; }
+    ~Node() override;
     virtual bool park() noexcept { return false; }
     // Nodes die in a queue, not in each other's destructors: a chain of any length needs no stack.
     void destroy() noexcept final;

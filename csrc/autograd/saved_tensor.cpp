@@ -10,6 +10,13 @@ std::string labelled(const char* label, const std::string& text) {
 }
 }  // namespace
 
+void SavedTensor::let_go() noexcept {
+    if (kind_ == Kind::Whole) whole_->release();
+    else if (kind_ == Kind::Memory) memory_->release();
+    else if (kind_ == Kind::Packed) packed_->release();
+    else if (kind_ == Kind::Shape) shape_->release();
+}
+
 void refuse_released(const Node& owner, Site released_by) {
     Error error(
         "Trying to backward through the graph a second time (or directly access saved tensors "

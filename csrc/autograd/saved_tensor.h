@@ -129,12 +129,9 @@ private:
         other.kind_ = Kind::Nothing;
     }
     void drop() noexcept {
-        if (kind_ <= Kind::Released) return;
-        if (kind_ == Kind::Whole) whole_->release();
-        else if (kind_ == Kind::Memory) memory_->release();
-        else if (kind_ == Kind::Packed) packed_->release();
-        else if (kind_ == Kind::Shape) shape_->release();
+        if (kind_ > Kind::Released) let_go();
     }
+    void let_go() noexcept;
     void save_unusual(const Tensor& tensor);
     void pack(SavedTensorHooks& hooks, const Tensor& original);
     void check_unchanged(const Node& owner, const Tensor& tensor) const;

@@ -7,6 +7,8 @@ namespace tapegrad {
 
 thread_local bool inference_tensors = false;
 
+void TensorImpl::destroy() noexcept { delete this; }
+
 namespace {
 
 Tensor fresh(const Ref<Shape>& shape, size_t bytes, DType dtype) {

@@ -35,7 +35,7 @@ public:
 
     void retain() noexcept { ++references; }
     void release() noexcept {
-        if (--references == 0) delete this;
+        if (--references == 0) destroy();
     }
 
     static constexpr int kOutputBits = 24;
@@ -57,6 +57,9 @@ public:
 
     static inline int64_t live_count = 0;
     static inline void (*release_python_object)(void*) = nullptr;  // of the bindings
+
+private:
+    void destroy() noexcept;
 };
 static_assert(sizeof(TensorImpl) == 64);
 

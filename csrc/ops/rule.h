@@ -260,7 +260,7 @@ public:
         if constexpr (requires { rule.node(); }) return rule.node();
         else return Rule::node;
     }
-    std::string formula() const override {
+    [[gnu::cold]] std::string formula() const override {
         constexpr auto names = rules::argument_names<Rule>();
         const auto x = [&]<size_t... I>(std::index_sequence<I...>) {
             return std::array<rules::Text, kArguments>{rules::Text(names[I])...};
@@ -278,7 +278,7 @@ public:
         for (SavedTensor& value : saved_) value.release();
         result_.release();
     }
-    void visit_saved(SavedVisitor& visitor) const override {
+    [[gnu::cold]] void visit_saved(SavedVisitor& visitor) const override {
         constexpr auto names = rules::argument_names<Rule>();
         for (size_t i = 0; i < kArguments; ++i) rules::visit(visitor, names[i], saved_[i]);
         rules::visit(visitor, "result", result_);

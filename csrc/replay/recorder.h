@@ -169,7 +169,8 @@ template <class P, class Argument> auto as_parameter(const Argument& argument) {
     else return static_cast<std::remove_cvref_t<P>>(argument);
 }
 template <class F, class... P, class... Arguments>
-[[gnu::noinline]] void record_as(void (*)(P...), const F& f, const Arguments&... arguments) {
+[[gnu::noinline, gnu::cold]] void record_as(void (*)(P...), const F& f,
+                                            const Arguments&... arguments) {
     recorder()->record(f, as_parameter<P>(arguments)...);
 }
 template <class R, class... P> void (*parameters_of(R (*)(P...)))(P...) { return nullptr; }

@@ -82,8 +82,11 @@ public:
           arguments_(arguments...) {}
 
     void run() override { std::apply(f_, arguments_); }
-    std::unique_ptr<Step> clone() const override { return std::make_unique<Launch>(*this); }
-    void visit_pointers(PointerVisitor& visitor) override {
+    // Compiled for size: a program is made once.
+    [[gnu::cold]] std::unique_ptr<Step> clone() const override {
+        return std::make_unique<Launch>(*this);
+    }
+    [[gnu::cold]] void visit_pointers(PointerVisitor& visitor) override {
         replay::visit_pointers(visitor, f_);
         std::apply([&](auto&... arguments) { (replay::visit_pointers(visitor, arguments), ...); },
                    arguments_);
