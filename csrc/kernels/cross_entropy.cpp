@@ -45,14 +45,14 @@ int64_t forward(const void* logitsv, const int64_t* target, const void* weightv,
     const double smoothing = options.label_smoothing;
     const double each = smoothing / static_cast<double>(classes);
     for_items(rows, 4 * classes, [&](int64_t begin, int64_t end) {
+        RowNormalizers<T> of(logits, classes, begin, end);
         for (int64_t r = begin; r < end; ++r) {
             if (target[r] == options.ignore_index) {
                 loss[r] = row_weight[r] = normalizer[r] = 0;
                 continue;
             }
             const T* x = logits + r * classes;
-            const T shift = row_max(x, classes);
-            const T log_total = log_one(static_cast<T>(row_sum_exp<false>(x, classes, shift)));
+            const auto [shift, log_total] = of[r];
             const T w = weight ? weight[target[r]] : T(1);
             const T log_probability = (x[target[r]] - shift) - log_total;
             if (smoothing == 0) {

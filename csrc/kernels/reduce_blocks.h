@@ -422,6 +422,43 @@ template <bool kHigh, class T> TAPEGRAD_INLINE double row_sum_exp(const T* x, in
     });
 }
 
+// Of rows that follow one another, the maximum and log(sum(exp(x - maximum))). Several at a time: the logarithm
+// of one takes as long as those of a pack.
+template <class T> class RowNormalizers {
+public:
+    struct Of {
+        T maximum, log_total;
+    };
+    // Rows [begin, end), which are asked for in order, n >= 1 elements each.
+    RowNormalizers(const T* x, int64_t n, int64_t begin, int64_t end)
+        : x_(x),
+          n_(n),
+          next_(begin),
+          end_(end) {}
+    TAPEGRAD_INLINE Of operator[](int64_t row) {
+        if (row >= next_) advance(row);
+        const int64_t at = kRows - (next_ - row);
+        return {maximum_[at], log_total_[at]};
+    }
+
+private:
+    using P = Pack<T>;
+    static constexpr int64_t kRows = P::size;
+    void advance(int64_t row) {
+        next_ = row + kRows;
+        for (int64_t k = 0; k < min_of(kRows, end_ - row); ++k) {
+            const T* x = x_ + (row + k) * n_;
+            maximum_[k] = row_max(x, n_);
+            log_total_[k] = static_cast<T>(row_sum_exp<false>(x, n_, maximum_[k]));
+        }
+        log(P::load(log_total_)).store(log_total_);
+    }
+
+    const T* x_;
+    int64_t n_, next_, end_;
+    alignas(64) T maximum_[kRows], log_total_[kRows] = {};
+};
+
 // Maximum and sum of exp(x - maximum) along n: [outer, inner] each. Defined in softmax.cpp.
 template <class T>
 void normalizers(const T* x, T* maximum, T* sum_exp, int64_t outer, int64_t n, int64_t inner);

@@ -6,6 +6,7 @@ namespace tapegrad::TAPEGRAD_ISA {
 
 namespace {
 
+constexpr int64_t kShortRow = 64;  // as many as a pack has lanes stay in the first-level cache
 constexpr int64_t kSoftRows = 64;  // rows of a column block: with kColStrip columns, it stays too
 
 template <class T> struct Normalizer {
@@ -143,6 +144,14 @@ template <class T> void softmax_row(const T* x, T* out, int64_t n) {
     });
 }
 
+template <class T>
+TAPEGRAD_INLINE void shifted_row(const T* x, T* out, int64_t n, T maximum, T log_of_sum) {
+    const Pack<T> shift = maximum, log_total = log_of_sum;
+    for_packs<T>(n, [=](int64_t i, int64_t lanes) __attribute__((always_inline)) {
+        store_lanes(out + i, (load_lanes(x + i, lanes) - shift) - log_total, lanes);
+    });
+}
+
 template <class T> void log_softmax_row(const T* x, T* out, int64_t n) {
     using P = Pack<T>;
     const T m = row_max(x, n);
@@ -156,10 +165,7 @@ template <class T> void log_softmax_row(const T* x, T* out, int64_t n) {
             }
             return fill_from(exp_fast<false>(P::load(x + i, lanes) - shift), lanes, T(0));
         });
-    const P log_total = log_one(static_cast<T>(total));
-    for_packs<T>(n, [=](int64_t i, int64_t lanes) __attribute__((always_inline)) {
-        store_lanes(out + i, (load_lanes(x + i, lanes) - shift) - log_total, lanes);
-    });
+    shifted_row(x, out, n, m, log_one(static_cast<T>(total)));
 }
 
 // out = exp(x - maximum) / sum, or its logarithm.
@@ -219,6 +225,14 @@ void forward(const void* xv, void* outv, int64_t outer, int64_t n, int64_t inner
         return;
     }
     for_items(outer, 4 * n, [&](int64_t begin, int64_t end) {
+        if (kLog && n <= kShortRow) {
+            RowNormalizers<T> of(x, n, begin, end);
+            for (int64_t o = begin; o < end; ++o) {
+                const auto [shift, log_total] = of[o];
+                shifted_row(x + o * n, out + o * n, n, shift, log_total);
+            }
+            return;
+        }
         for (int64_t o = begin; o < end; ++o) {
             if constexpr (kLog) log_softmax_row(x + o * n, out + o * n, n);
             else softmax_row(x + o * n, out + o * n, n);
