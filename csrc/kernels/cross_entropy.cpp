@@ -45,7 +45,7 @@ int64_t forward(const void* logitsv, const int64_t* target, const void* weightv,
     const double smoothing = options.label_smoothing;
     const double each = smoothing / static_cast<double>(classes);
     for_items(rows, 4 * classes, [&](int64_t begin, int64_t end) {
-        RowNormalizers<T> of(logits, classes, begin, end);
+        RowNormalizers<T> of(logits, rows, classes, begin, end);
         for (int64_t r = begin; r < end; ++r) {
             if (target[r] == options.ignore_index) {
                 loss[r] = row_weight[r] = normalizer[r] = 0;
@@ -70,64 +70,109 @@ int64_t forward(const void* logitsv, const int64_t* target, const void* weightv,
     return -1;
 }
 
+// What the gradient of a row is made of: factor * exp(x - normalizer) - share * weight, less target_scale at the
+// target.
+template <class T> class RowGradient {
+public:
+    RowGradient(const T* weight, CrossEntropyOptions options, int64_t classes)
+        : weight_(weight),
+          ignored_(options.ignore_index),
+          smoothing_(options.label_smoothing),
+          each_(smoothing_ / static_cast<double>(classes)),
+          every_(smoothing_ == 0 ? 0 : each_ * total_weight(weight, classes)) {}
+
+    bool ignores(int64_t target) const { return target == ignored_; }
+    double target_scale(double scale, int64_t target) const {
+        return scale * (1 - smoothing_) * (weight_ ? static_cast<double>(weight_[target]) : 1.0);
+    }
+    // total: the sum of the exponentials. Large normalizers are rounded too coarsely for it to be 1.
+    T factor(double scale, double target_scale, double total) const {
+        return static_cast<T>((target_scale + scale * every_) / total);
+    }
+    T share(double scale) const { return static_cast<T>(scale * each_); }
+    // weight(): of the classes of these elements.
+    template <class Weight>
+    TAPEGRAD_INLINE Pack<T> of(Pack<T> exponential, Pack<T> factor, Pack<T> share,
+                               const Weight& weight) const {
+        Pack<T> v = exponential * factor;
+        if (smoothing_ != 0) v -= weight_ ? share * weight(weight_) : share;
+        return v;
+    }
+
+private:
+    const T* weight_;
+    int64_t ignored_;
+    double smoothing_, each_, every_;
+};
+
+template <class T>
+void row_gradient(const RowGradient<T>& gradient, const T* x, T* g, int64_t classes, int64_t target,
+                  T normalizer, double scale) {
+    using P = Pack<T>;
+    const P shift = normalizer;
+    const double total =
+        row_sum<T>(classes, [=](int64_t i, int64_t lanes) __attribute__((always_inline)) {
+            const P e = exp_fast<false>(load_lanes(x + i, lanes) - shift);
+            store_lanes(g + i, e, lanes);
+            return lanes == P::size ? e : fill_from(e, lanes, T(0));
+        });
+    const double target_scale = gradient.target_scale(scale, target);
+    const P factor = gradient.factor(scale, target_scale, total), share = gradient.share(scale);
+    for_packs<T>(classes, [=, &gradient](int64_t i, int64_t lanes) __attribute__((always_inline)) {
+        const auto weight = [=](const T* w) { return load_lanes(w + i, lanes); };
+        store_lanes(g + i, gradient.of(load_lanes(g + i, lanes), factor, share, weight), lanes);
+    });
+    g[target] -= static_cast<T>(target_scale);
+}
+
+// Up to as many rows as a pack has lanes.
+template <class T>
+void gradient_of_few_columns(const RowGradient<T>& gradient, const T* x, T* g, int64_t rows,
+                             int64_t classes, const int64_t* target, const T* normalizer,
+                             const T* scale) {
+    using P = Pack<T>;
+    FewColumns<T> columns(x, rows, classes);
+    const P total = columns.exponentials(P::load(normalizer, rows));
+    alignas(64) T factors[P::size] = {}, shares[P::size] = {};
+    double target_scales[P::size];
+    for (int64_t r = 0; r < rows; ++r) {
+        if (gradient.ignores(target[r])) continue;
+        target_scales[r] = gradient.target_scale(scale[r], target[r]);
+        factors[r] = gradient.factor(scale[r], target_scales[r], total[static_cast<int>(r)]);
+        shares[r] = gradient.share(scale[r]);
+    }
+    const P factor = P::load(factors), share = P::load(shares);
+    for (int64_t j = 0; j < classes; ++j)
+        columns.set(j, gradient.of(columns[j], factor, share, [=](const T* w) { return P(w[j]); }));
+    columns.store(g, rows);
+    for (int64_t r = 0; r < rows; ++r)
+        if (!gradient.ignores(target[r]))
+            g[r * classes + target[r]] -= static_cast<T>(target_scales[r]);
+}
+
 template <class T>
 void backward(const void* logitsv, const int64_t* target, const void* weightv,
               CrossEntropyOptions options, const void* normalizerv, const void* row_scalev,
               void* gradv, int64_t rows, int64_t classes) {
-    using P = Pack<T>;
-    constexpr int64_t W = P::size;
     const auto* logits = static_cast<const T*>(logitsv);
-    const auto* weight = static_cast<const T*>(weightv);
     const auto* normalizer = static_cast<const T*>(normalizerv);
     const auto* row_scale = static_cast<const T*>(row_scalev);
     auto* grad = static_cast<T*>(gradv);
-    const double smoothing = options.label_smoothing;
-    const double each = smoothing / static_cast<double>(classes);
-    const double every = smoothing == 0 ? 0 : each * total_weight(weight, classes);
+    const RowGradient<T> gradient(static_cast<const T*>(weightv), options, classes);
 
     for_items(rows, 4 * classes, [&](int64_t begin, int64_t end) {
+        const bool few = FewColumns<T>::suits(rows, classes);
+        for (int64_t r = begin; few && r < end; r += FewColumns<T>::kRows)
+            gradient_of_few_columns(gradient, logits + r * classes, grad + r * classes,
+                                    min_of(FewColumns<T>::kRows, end - r), classes, target + r,
+                                    normalizer + r, row_scale + r);
         for (int64_t r = begin; r < end; ++r) {
-            const T* x = logits + r * classes;
             T* g = grad + r * classes;
-            if (target[r] == options.ignore_index) {
+            if (gradient.ignores(target[r]))
                 std::memset(g, 0, static_cast<size_t>(classes) * sizeof(T));
-                continue;
-            }
-            const double scale = row_scale[r];
-            const double target_scale =
-                scale * (1 - smoothing) * (weight ? static_cast<double>(weight[target[r]]) : 1.0);
-            // Large normalizers are rounded too coarsely for exp(x - normalizer) to sum to 1.
-            const P shift = normalizer[r];
-            const double total =
-                row_sum<T>(classes, [=](int64_t i, int64_t lanes) __attribute__((always_inline)) {
-                    if (lanes == W) {
-                        const P e = exp_fast<false>(P::load(x + i) - shift);
-                        e.store(g + i);
-                        return e;
-                    }
-                    const P e = exp_fast<false>(P::load(x + i, lanes) - shift);
-                    e.store(g + i, lanes);
-                    return fill_from(e, lanes, T(0));
-                });
-            const P factor = static_cast<T>((target_scale + scale * every) / total);
-            const P share = static_cast<T>(scale * each);
-            const auto finish = [=](P e, int64_t i, int64_t lanes) __attribute__((always_inline)) {
-                P v = e * factor;
-                if (smoothing != 0) {
-                    if (!weight) v -= share;
-                    else
-                        v -=
-                            share * (lanes == W ? P::load(weight + i) : P::load(weight + i, lanes));
-                }
-                return v;
-            };
-            int64_t i = 0;
-            for (; i + W <= classes; i += W) finish(P::load(g + i), i, W).store(g + i);
-            if (i < classes) {
-                const int64_t lanes = classes - i;
-                finish(P::load(g + i, lanes), i, lanes).store(g + i, lanes);
-            }
-            g[target[r]] -= static_cast<T>(target_scale);
+            else if (!few)
+                row_gradient(gradient, logits + r * classes, g, classes, target[r], normalizer[r],
+                             row_scale[r]);
         }
     });
 }

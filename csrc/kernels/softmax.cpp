@@ -144,6 +144,14 @@ template <class T> void softmax_row(const T* x, T* out, int64_t n) {
     });
 }
 
+template <class T> void softmax_few_columns(const T* x, T* out, int64_t rows, int64_t n) {
+    using P = Pack<T>;
+    FewColumns<T> columns(x, rows, n);
+    const P factor = 1 / columns.exponentials(columns.largest());
+    for (int64_t j = 0; j < n; ++j) columns.set(j, columns[j] * factor);
+    columns.store(out, rows);
+}
+
 template <class T>
 TAPEGRAD_INLINE void shifted_row(const T* x, T* out, int64_t n, T maximum, T log_of_sum) {
     const Pack<T> shift = maximum, log_total = log_of_sum;
@@ -226,11 +234,17 @@ void forward(const void* xv, void* outv, int64_t outer, int64_t n, int64_t inner
     }
     for_items(outer, 4 * n, [&](int64_t begin, int64_t end) {
         if (kLog && n <= kShortRow) {
-            RowNormalizers<T> of(x, n, begin, end);
+            RowNormalizers<T> of(x, outer, n, begin, end);
             for (int64_t o = begin; o < end; ++o) {
                 const auto [shift, log_total] = of[o];
                 shifted_row(x + o * n, out + o * n, n, shift, log_total);
             }
+            return;
+        }
+        if (!kLog && FewColumns<T>::suits(outer, n)) {
+            constexpr int64_t kRows = FewColumns<T>::kRows;
+            for (int64_t o = begin; o < end; o += kRows)
+                softmax_few_columns(x + o * n, out + o * n, min_of(kRows, end - o), n);
             return;
         }
         for (int64_t o = begin; o < end; ++o) {
