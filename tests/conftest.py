@@ -24,3 +24,11 @@ def fresh_random_state():
     tapegrad.manual_seed(20260)
     yield
     assert tapegrad.is_grad_enabled(), "a test left recording switched off"
+
+
+@pytest.fixture
+def threads():
+    """Sets the number of threads, until the test is over."""
+    before = tapegrad.get_num_threads()
+    yield tapegrad.set_num_threads
+    tapegrad.set_num_threads(before)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,6 @@ import tapegrad as tg
 from support import array, raises
 
 SIZES = (10_000, 300_003)
-
-
-@pytest.fixture
-def threads() -> Iterator[Callable[[int], None]]:
-    before = tg.get_num_threads()
-    yield tg.set_num_threads
-    tg.set_num_threads(before)
 
 
 def leaves(count: int, n: int, dtype: str = "float32") -> list:

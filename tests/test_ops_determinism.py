@@ -47,13 +47,6 @@ def results(op: Op, sample: Sample, layout: Callable = contiguous) -> list[np.nd
     return found
 
 
-@pytest.fixture
-def threads():
-    before = tg.get_num_threads()
-    yield tg.set_num_threads
-    tg.set_num_threads(before)
-
-
 THREADS = (2, 3, 4, 8)
 
 # Inputs above every threading threshold for the rows that have none in the table.

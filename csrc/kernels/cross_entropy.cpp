@@ -1,6 +1,6 @@
 #include "kernels/cross_entropy.h"
 
-#include "kernels/reduce_blocks.h"
+#include "kernels/row_normalizers.h"
 
 namespace tapegrad::TAPEGRAD_ISA {
 namespace {
@@ -109,6 +109,10 @@ template <class T>
 void row_gradient(const RowGradient<T>& gradient, const T* x, T* g, int64_t classes, int64_t target,
                   T normalizer, double scale) {
     using P = Pack<T>;
+    if (gradient.ignores(target)) {
+        std::memset(g, 0, static_cast<size_t>(classes) * sizeof(T));
+        return;
+    }
     const P shift = normalizer;
     const double total =
         row_sum<T>(classes, [=](int64_t i, int64_t lanes) __attribute__((always_inline)) {
@@ -145,9 +149,10 @@ void gradient_of_few_columns(const RowGradient<T>& gradient, const T* x, T* g, i
     for (int64_t j = 0; j < classes; ++j)
         columns.set(j, gradient.of(columns[j], factor, share, [=](const T* w) { return P(w[j]); }));
     columns.store(g, rows);
-    for (int64_t r = 0; r < rows; ++r)
-        if (!gradient.ignores(target[r]))
-            g[r * classes + target[r]] -= static_cast<T>(target_scales[r]);
+    for (int64_t r = 0; r < rows; ++r, g += classes)
+        if (gradient.ignores(target[r]))
+            std::memset(g, 0, static_cast<size_t>(classes) * sizeof(T));
+        else g[target[r]] -= static_cast<T>(target_scales[r]);
 }
 
 template <class T>
@@ -161,18 +166,14 @@ void backward(const void* logitsv, const int64_t* target, const void* weightv,
     const RowGradient<T> gradient(static_cast<const T*>(weightv), options, classes);
 
     for_items(rows, 4 * classes, [&](int64_t begin, int64_t end) {
-        const bool few = FewColumns<T>::suits(rows, classes);
-        for (int64_t r = begin; few && r < end; r += FewColumns<T>::kRows)
-            gradient_of_few_columns(gradient, logits + r * classes, grad + r * classes,
-                                    min_of(FewColumns<T>::kRows, end - r), classes, target + r,
-                                    normalizer + r, row_scale + r);
-        for (int64_t r = begin; r < end; ++r) {
+        const int64_t step = FewColumns<T>::suits(rows, classes) ? FewColumns<T>::kRows : 1;
+        for (int64_t r = begin; r < end; r += step) {
+            const T* x = logits + r * classes;
             T* g = grad + r * classes;
-            if (gradient.ignores(target[r]))
-                std::memset(g, 0, static_cast<size_t>(classes) * sizeof(T));
-            else if (!few)
-                row_gradient(gradient, logits + r * classes, g, classes, target[r], normalizer[r],
-                             row_scale[r]);
+            if (step > 1)
+                gradient_of_few_columns(gradient, x, g, min_of(step, end - r), classes, target + r,
+                                        normalizer + r, row_scale + r);
+            else row_gradient(gradient, x, g, classes, target[r], normalizer[r], row_scale[r]);
         }
     });
 }

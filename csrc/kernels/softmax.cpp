@@ -1,6 +1,6 @@
 #include "kernels/softmax.h"
 
-#include "kernels/reduce_blocks.h"
+#include "kernels/row_normalizers.h"
 
 namespace tapegrad::TAPEGRAD_ISA {
 

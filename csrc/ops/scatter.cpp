@@ -103,13 +103,13 @@ void refuse_overlaps(const Tensor& x, const Tensor& index, const Arg& source) {
     if (source.is_tensor()) refuse_overlap(x, source.tensor());
 }
 
-// Calls write(to, from, places), which says whether all places are there.
+// Calls write(to, from, places, access), which says whether all places are there.
 template <class T, class Write>
 void launch_writing(const Tensor& out, const Tensor& values, const Tensor& places, int dim,
-                    int64_t size, Write write) {
-    launch(checking([write = std::move(write), count = places.numel(), dim, size](
+                    Access access, Write write) {
+    launch(checking([write, access = std::move(access), count = places.numel(), dim](
                         T* to, const T* from, const int64_t* at) {
-               if (!write(to, from, at)) refuse_index(at, count, size, dim);
+               if (!write(to, from, at, access)) refuse_index(at, count, access.size, dim);
            }),
            out.data<T>(), values.data<T>(), places.data<int64_t>());
 }
@@ -117,24 +117,21 @@ void launch_writing(const Tensor& out, const Tensor& values, const Tensor& place
 void write_at(const Tensor& out, const Tensor& values, const Tensor& places, bool single, int dim,
               Access access) {
     visit_item(out.item_size(), [&]<class T>() {
-        const int64_t size = access.size;
-        launch_writing<T>(
-            out, values, places, dim, size,
-            [access = std::move(access), single](T* to, const T* from, const int64_t* at) {
-                return scatter_values(to, from, at, single, access,
-                                      [](T, T value) { return value; });
-            });
+        launch_writing<T>(out, values, places, dim, std::move(access),
+                          [single](T* to, const T* from, const int64_t* at, const Access& a) {
+                              return scatter_values(to, from, at, single, a,
+                                                    [](T, T value) { return value; });
+                          });
     });
 }
 
 void combine_at(const Tensor& out, const Tensor& values, const Tensor& places, bool single, int dim,
                 Access access, Reduce reduce) {
     visit_dtype(out.dtype(), [&]<class T>() {
-        const int64_t size = access.size;
         launch_writing<T>(
-            out, values, places, dim, size,
-            [access = std::move(access), single, reduce](T* to, const T* from, const int64_t* at) {
-                return scatter_combined(to, from, at, single, access, reduce);
+            out, values, places, dim, std::move(access),
+            [single, reduce](T* to, const T* from, const int64_t* at, const Access& a) {
+                return scatter_combined(to, from, at, single, a, reduce);
             });
     });
 }
